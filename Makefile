@@ -1,0 +1,55 @@
+# Two commands do everything on a machine that has only Python 3.11 or newer: `make demo` and `make test`.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first interpreter that is new enough; set PYTHON to choose another.
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help setup demo test lint types pytest lock clean
+
+help:
+	@echo "make demo    environment, then train and test a small network on phantom data (under 3 minutes)"
+	@echo "make test    environment, lint, types, tests"
+	@echo "make setup   the environment alone, in $(VENV)"
+	@echo "make lock    write requirements.txt anew from pyproject.toml (needs uv)"
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "lgg_seg needs Python 3.11 or newer; install one, or name it: make PYTHON=…"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		echo "installing with uv into $(VENV) (a few GB, most of it PyTorch)"; \
+		uv venv --quiet --clear --python "$(PYTHON)" $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		echo "installing with pip into $(VENV) (a few GB, most of it PyTorch; some minutes)"; \
+		"$(PYTHON)" -m venv --clear $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/python -m lgg_seg experiment=demo
+
+test: lint types pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+# One process a core, each with one thread: two OpenMP pools on the same cores stand in each other's way.
+pytest: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+lock:
+	uv pip compile --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --universal \
+		--python-version 3.11 --extra dev --quiet pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist build
