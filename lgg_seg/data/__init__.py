@@ -1,0 +1,1 @@
+"""From a tree of slices on disk to batches: index, integrity, splits, cache, preprocessing, augmentation."""

@@ -1,0 +1,40 @@
+"""Augmentation whose draw for a slice depends on nothing but the run's seed, the epoch and the slice."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # at import it would ask the network for a newer version
+
+import albumentations as A
+
+cv2.setNumThreads(0)  # a slice is too little work to share out, and the network needs the cores
+
+
+class Augmentation:
+    """Albumentations transforms, seeded anew for every item: (H, W, C) and (H, W) uint8 in and out.
+
+    The transforms of an item share one generator. `Compose.set_random_seed` gives each its own with the same seed
+    instead: two flips with probability 0.5 then happen both or not at all, and four of the eight orientations never.
+
+    Args:
+        transforms: applied in this order; masks are resampled to the nearest pixel.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
+        self._compose = A.Compose(list(transforms), mask_interpolation=cv2.INTER_NEAREST)
+
+    def __call__(
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: Sequence[int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Transform an image and its mask alike; the same seed (seed, epoch, index, repeat) gives the same again."""
+        generator = np.random.default_rng(seed)
+        self._compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))
+        augmented = self._compose(image=image, mask=mask)
+        return augmented["image"], augmented["mask"]

@@ -1,0 +1,155 @@
+"""A tree decoded and prepared once, as memory-mapped uint8 arrays that every job of a sweep shares.
+
+A cache is a folder named after what it was made from: the tree's fingerprint, the preprocessing, this format's
+version. It is written to a temporary folder under a lock and renamed, so that a folder with the final name is whole;
+what happens to it afterwards is found out by checksums when it is opened, and mended by building it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import zlib
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from lgg_seg.data.geometry import Geometry
+from lgg_seg.data.index import Index
+from lgg_seg.data.native import native_image, native_mask
+from lgg_seg.data.npy import NpyWriter
+from lgg_seg.data.preprocess import Preprocess
+from lgg_seg.errors import UserError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # raise it when a change of code changes what preparing a volume gives
+ARRAYS = ("images", "masks", "statistics", "geometries")
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Prepared slices, read-only.
+
+    `images` (N, S, S, C) uint8 and `masks` (N, S, S) uint8 with 0 and 1, by slice id; `statistics` (P, C, 4) float32
+    and `geometries`, by the patient's place in the index.
+    """
+
+    folder: Path
+    images: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    statistics: NDArray[np.float32]
+    geometries: tuple[Geometry, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A worker maps the files itself: pickling a memory-mapped array would send it all its pixels."""
+        return _load, (self.folder,)
+
+
+def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progress: bool = True) -> Cache:
+    """Map the tree's prepared slices, building them first where they are missing or damaged.
+
+    Several processes may ask at once: one builds, the others wait and share.
+
+    Raises:
+        UserError: the folder cannot be written; a file of the tree cannot be read; volumes of different sizes
+            without `preprocess.size`.
+    """
+    key = _key(index, preprocess)
+    folder = cache_dir / key
+    try:
+        if cache := _open_checked(folder):
+            return cache
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_dir / f"{key}.lock"):
+            return _open_checked(folder) or _build(index, preprocess, folder, progress=progress)
+    except OSError as error:
+        raise UserError(
+            f"the cache cannot be written to {cache_dir} ({error.strerror or error}): free space there, or choose "
+            "another folder with data.cache_dir="
+        ) from error
+
+
+def _key(index: Index, preprocess: Preprocess) -> str:
+    recipe = {"format": FORMAT, "tree": index.fingerprint, **asdict(preprocess)}
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _open_checked(folder: Path) -> Cache | None:
+    try:
+        if fault := _fault(folder):
+            log.warning("the cache %s is damaged (%s): building it again", folder, fault)
+            return None
+        return _load(folder)
+    except FileNotFoundError as error:
+        if folder.exists():
+            log.warning("the cache %s lacks %s: building it again", folder, error.filename)
+        return None
+
+
+def _fault(folder: Path) -> str | None:
+    """The name of the first file that is not what was written, by its CRC-32."""
+    try:
+        expected = json.loads((folder / "checksums.json").read_text())
+    except ValueError:
+        return "checksums.json"
+    for name in ARRAYS:
+        checksum = 0
+        with (folder / f"{name}.npy").open("rb") as file:
+            while chunk := file.read(1 << 22):
+                checksum = zlib.crc32(chunk, checksum)
+        if expected.get(name) != checksum:
+            return f"{name}.npy"
+    return None
+
+
+def _load(folder: Path) -> Cache:
+    images, masks, statistics, geometries = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+    return Cache(folder, images, masks, statistics, tuple(Geometry.from_numbers(row.tolist()) for row in geometries))
+
+
+def _build(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> Cache:
+    partial = folder.with_suffix(".partial")
+    for remains in (partial, folder):  # of a build that was killed; a damaged cache
+        if remains.exists():
+            shutil.rmtree(remains)
+    partial.mkdir()
+    try:
+        _write(index, preprocess, partial, progress=progress)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return _load(folder)
+
+
+def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> None:
+    rows = {"images": len(index.slices), "masks": len(index.slices)}
+    sizes: dict[int, str] = {}
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context(NpyWriter(folder / f"{name}.npy", rows.get(name, len(index.patients))))
+            for name in ARRAYS
+        }
+        for patient in track(
+            index.patients, "preparing slices", console=Console(stderr=True), transient=True, disable=not progress
+        ):
+            volume = preprocess.prepare_volume(np.stack([native_image(s) for s in patient.slices]))
+            truth = np.stack([native_mask(s) for s in patient.slices])
+            sizes.setdefault(volume.geometry.size, patient.name)
+            if len(sizes) > 1:
+                found = " and ".join(f"{name} gives {size} pixels" for size, name in sizes.items())
+                raise UserError(f"preprocess.size=null needs volumes of one size, but {found}: set preprocess.size")
+            files["images"].append(volume.images)
+            files["masks"].append(volume.geometry.masks_to_network(truth))
+            files["statistics"].append(volume.statistics[None])
+            files["geometries"].append(np.array([volume.geometry.numbers], np.int64))
+    checksums = {name: file.checksum for name, file in files.items()}
+    (folder / "checksums.json").write_text(json.dumps(checksums))

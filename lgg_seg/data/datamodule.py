@@ -1,0 +1,259 @@
+"""A tree, its split and its cache as the loaders of a training run and the volumes of an evaluation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from lgg_seg.data.augment import Augmentation
+from lgg_seg.data.cache import Cache, open_cache
+from lgg_seg.data.dataset import Item, SliceDataset
+from lgg_seg.data.download import ensure_tree
+from lgg_seg.data.geometry import Geometry
+from lgg_seg.data.index import Index, build_index, default_cache_dir
+from lgg_seg.data.native import native_image, native_mask
+from lgg_seg.data.phantom import write_phantom
+from lgg_seg.data.preprocess import FLAIR, Preprocess
+from lgg_seg.data.samplers import Draw, EpochSampler, SliceOrder
+from lgg_seg.data.split import Split, Subset
+from lgg_seg.errors import UserError
+
+
+@dataclass(frozen=True)
+class PatientVolume:
+    """One patient's slices of a subset, in order, as the network sees them and as they are.
+
+    `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocess.normalise`; `masks`
+    (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own; `slices` are places in `Index.slices`, `numbers` those of the file names.
+    """
+
+    patient: str
+    slices: tuple[int, ...]
+    numbers: tuple[int, ...]
+    images: torch.Tensor
+    masks: torch.Tensor
+    statistics: torch.Tensor
+    geometry: Geometry
+    truth: NDArray[np.bool_]
+
+
+class DataModule(pl.LightningDataModule):
+    """The Kaggle tree at `root`, downloaded where it is absent.
+
+    After `setup()`: `index`, `split` and `cache`.
+
+    Args:
+        root: the tree's folder; from the working directory where it is relative.
+        workers: processes that load training batches. `auto` takes none on two cores, where they would only compete
+            with the network, else one a core but one, at most 8.
+        cache_dir: folder of what is kept between runs, by default `default_cache_dir()`.
+        train_patients: train on the first so many patients of an order seeded by `seed`; None for all of them.
+        split: makes the split; like the next three, a member of the config group of its name.
+        seed: the run's; seeds the order of slices and their augmentation.
+    """
+
+    index: Index
+    split: Split
+    cache: Cache
+
+    def __init__(
+        self,
+        root: str,
+        batch_size: int = 16,
+        workers: int | Literal["auto"] = "auto",
+        cache_dir: str | None = None,
+        train_patients: int | None = None,
+        *,
+        split: Callable[[Index], Split],
+        preprocess: Preprocess,
+        augment: Augmentation,
+        sampler: SliceOrder,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size}: give 1 or more")
+        if workers != "auto" and workers < 0:
+            raise UserError(f"data.workers={workers}: give 0 or more, or auto")
+        self.root = Path(root)
+        self.batch_size = batch_size
+        self.workers = _spare_cores() if workers == "auto" else workers
+        self.cache_dir = Path(cache_dir) if cache_dir else default_cache_dir()
+        self.train_patients = train_patients
+        self.preprocess = preprocess
+        self.seed = seed
+        self._make_split, self._augment, self._order = split, augment, sampler
+
+    def find_tree(self) -> Path:
+        """Where the tree is, which is brought there first if need be."""
+        return ensure_tree(self.root)
+
+    def prepare_data(self) -> None:
+        """Bring the tree here: once a machine, however many processes train on it."""
+        self.find_tree()
+
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002  # Lightning's signature; every stage needs all
+        """Index the tree, split it, and open the cache; the second call does nothing.
+
+        Raises:
+            UserError: no tree; a fault in it; a split that cannot be made; a cache that cannot be written.
+        """
+        if hasattr(self, "cache"):
+            return
+        self.index = build_index(self.find_tree(), cache_dir=self.cache_dir)
+        self.split = self._make_split(self.index)
+        if self.train_patients is not None:
+            self.split = self.split.with_training_patients(self.index, self.train_patients, self.seed)
+        self.cache = open_cache(self.index, self.preprocess, self.cache_dir)
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Shuffled, augmented batches, all full: none is too small for batch norm, and shapes never change."""
+        if not self.split.train:
+            raise UserError(f"the split leaves nothing of {self.index.root} to train on")
+        sampler = EpochSampler(self._order, self.split.train, self.index, self.seed)
+        if self.trainer is not None:
+            sampler.resume(*_progress(self.trainer, self.batch_size))
+        return self._loader(SliceDataset(self.cache, self.index, self._augment, self.seed), sampler, self.workers)
+
+    def val_dataloader(self) -> DataLoader[Item]:
+        """The validation slices in order, as they are. Nothing is computed for them, so no process is worth it."""
+        return self._loader(SliceDataset(self.cache, self.index), [Draw(0, i, 0) for i in self.split.val], workers=0)
+
+    def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
+        """The subset's slices patient by patient, in the index's order; `all` is every slice of the tree."""
+        wanted = set(range(len(self.index.slices)) if subset == "all" else self.split.slices(subset))
+        first = 0
+        for place, patient in enumerate(self.index.patients):
+            ids = tuple(i for i in range(first, first + len(patient.slices)) if i in wanted)
+            first += len(patient.slices)
+            if ids:
+                yield PatientVolume(
+                    patient=patient.name,
+                    slices=ids,
+                    numbers=tuple(self.index.slices[i].number for i in ids),
+                    images=torch.from_numpy(np.ascontiguousarray(self.cache.images[list(ids)].transpose(0, 3, 1, 2))),
+                    masks=torch.from_numpy(self.cache.masks[list(ids)][:, None]),
+                    statistics=torch.from_numpy(np.array(self.cache.statistics[place])),
+                    geometry=self.cache.geometries[place],
+                    truth=np.stack(self.native_masks(ids)),
+                )
+
+    def native_masks(self, slices: Sequence[int]) -> list[NDArray[np.bool_]]:
+        """The slices' ground truth from their files, each (H, W) bool on its native grid."""
+        return [native_mask(self.index.slices[i]) for i in slices]
+
+    def to_native(self, probability: torch.Tensor, slices: Sequence[int]) -> list[torch.Tensor]:
+        """Probabilities (B, S, S) of these slices on their native grids, each (H, W) float32 on the same device."""
+        geometries = [self.cache.geometries[self._place[self.index.slices[i].patient]] for i in slices]
+        if len(set(geometries)) == 1:
+            return list(geometries[0].to_native(probability))
+        return [g.to_native(p[None])[0] for g, p in zip(geometries, probability, strict=True)]
+
+    def flair(self, slice_id: int) -> NDArray[np.uint8]:
+        """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for looking at."""
+        return np.ascontiguousarray(native_image(self.index.slices[slice_id])[..., FLAIR])
+
+    def patient_count(self, subset: Subset) -> int:
+        """How many patients `volumes(subset)` yields."""
+        return len(self.split.patients(self.index, subset))
+
+    @property
+    def institutions(self) -> dict[str, str]:
+        """Each patient's institution."""
+        return {patient.name: patient.institution for patient in self.index.patients}
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {patient.name: place for place, patient in enumerate(self.index.patients)}
+
+    def _loader(self, dataset: SliceDataset, sampler: EpochSampler | Sequence[Draw], workers: int) -> DataLoader[Item]:
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        training = isinstance(sampler, EpochSampler)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=on_gpu,
+            drop_last=training and len(sampler) >= self.batch_size,
+            generator=torch.Generator().manual_seed(self.seed),  # else iterating would draw from the global one
+        )
+
+
+class PhantomDataModule(DataModule):
+    """Built-in phantom heads, written to `root` where they are not yet.
+
+    Args:
+        root: the tree's folder; from the working directory where it is relative.
+        patients: how many heads.
+        slices: of each.
+        size: side of a slice in pixels.
+        phantom_seed: seeds the drawing, so that the runs of a sweep share one tree.
+        batch_size: this and all that follow as for `DataModule`.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        patients: int = 24,
+        slices: int = 12,
+        size: int = 128,
+        phantom_seed: int = 0,
+        batch_size: int = 16,
+        workers: int | Literal["auto"] = "auto",
+        cache_dir: str | None = None,
+        train_patients: int | None = None,
+        *,
+        split: Callable[[Index], Split],
+        preprocess: Preprocess,
+        augment: Augmentation,
+        sampler: SliceOrder,
+        seed: int,
+    ) -> None:
+        super().__init__(
+            root,
+            batch_size,
+            workers,
+            cache_dir,
+            train_patients,
+            split=split,
+            preprocess=preprocess,
+            augment=augment,
+            sampler=sampler,
+            seed=seed,
+        )
+        self._patients, self._slices, self._size, self._phantom_seed = patients, slices, size, phantom_seed
+
+    def find_tree(self) -> Path:
+        """Where the phantom is, which is written first if need be."""
+        return write_phantom(
+            self.root, patients=self._patients, slices=self._slices, size=self._size, seed=self._phantom_seed
+        )
+
+
+def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
+    """The epoch that the trainer goes on with, and how many draws of it a restored checkpoint has behind it.
+
+    Lightning makes the first iterator before it tells the sampler the epoch, and after a checkpoint in mid-epoch
+    counts the batches done without skipping them: a resumed run would see other slices than one that went through.
+    """
+    epochs, batches = trainer.fit_loop.epoch_progress, trainer.fit_loop.epoch_loop.batch_progress
+    if batches.is_last_batch:
+        return epochs.current.ready, 0
+    return epochs.current.completed, batches.current.processed * batch_size
+
+
+def _spare_cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if cores <= 2 else min(8, cores - 1)

@@ -1,0 +1,164 @@
+"""A phantom tree: heads drawn by a seeded generator, in the layout of the Kaggle tree."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from lgg_seg.data.anatomy import Volume, draw
+from lgg_seg.data.digests import FILE as DIGESTS
+from lgg_seg.data.digests import format_digests
+from lgg_seg.data.scan import read_pair
+from lgg_seg.data.tree import Pair, without_date
+from lgg_seg.errors import UserError
+
+MARKER = "phantom.json"
+_VERSION = 1  # of the drawing; raise it when the same seed gives other pixels
+# Unequal institutions, one of them with a single patient, as in the real data.
+_INSTITUTIONS = ("DU", "HT", "CS", "DU", "FG", "HT", "DU")
+_ALONE = {9: "EZ"}
+# The real table's columns, in its order, and how many values each of the coded ones takes.
+_CODED = {
+    "RNASeqCluster": 4,
+    "MethylationCluster": 5,
+    "miRNACluster": 4,
+    "CNCluster": 3,
+    "RPPACluster": 4,
+    "OncosignCluster": 3,
+    "COCCluster": 3,
+    "histological_type": 3,
+    "neoplasm_histologic_grade": 2,
+    "tumor_tissue_site": 1,
+    "laterality": 3,
+    "tumor_location": 6,
+    "gender": 2,
+    "age_at_initial_pathologic": 0,
+    "race": 3,
+    "ethnicity": 2,
+    "death01": 0,
+}
+_GAP = 0.08  # the share of empty cells in the real table
+
+
+def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int = 128, seed: int = 0) -> Path:
+    """Write a tree of `patients` volumes of `slices` slices of `size` x `size` pixels to `root`, and return it.
+
+    A tree that was written with the same parameters is used as it is. Patient k of a seed has the same pixels
+    whatever `patients` is. Of every seven patients one has FLAIR in place of the post-contrast sequence, of every
+    eleven one in place of the pre-contrast sequence. The tree appears complete or not at all; processes that want
+    the same one wait for one another.
+
+    Raises:
+        UserError: if a parameter is out of range, or `root` holds something else or cannot be written.
+    """
+    for name, value, least in (("patients", patients, 1), ("slices", slices, 4), ("size", size, 32), ("seed", seed, 0)):
+        if value < least:
+            raise UserError(f"the phantom's {name} is {value}; the least is {least}")
+    parameters = {"version": _VERSION, "patients": patients, "slices": slices, "size": size, "seed": seed}
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.with_name(f".{root.name}.lock")):
+            if not _is_there(root, parameters):
+                _write_tree(root, parameters)
+    except OSError as error:
+        raise UserError(
+            f"the phantom tree cannot be written to {root} ({error.strerror}); choose another root"
+        ) from error
+    return root
+
+
+def _is_there(root: Path, parameters: Mapping[str, int]) -> bool:
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    try:
+        found = json.loads((root / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{root} exists and holds no phantom tree; choose another root or remove it") from None
+    if found != parameters:
+        raise UserError(
+            f"{root} holds a phantom tree with other parameters ({found}); choose another root or remove it"
+        )
+    return True
+
+
+def _write_tree(root: Path, parameters: Mapping[str, int]) -> None:
+    partial = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        readings, rows = [], []
+        for k in range(parameters["patients"]):
+            rng = np.random.default_rng([parameters["seed"], k])
+            volume = _with_tumour(rng, parameters["slices"], parameters["size"])
+            name = _name(rng, k)
+            pairs = _write_patient(partial, name, _substitute(volume.images, k), volume.mask)
+            readings += [read_pair(partial, pair) for pair in pairs]
+            rows.append(_clinical(rng, without_date(name), volume))
+        with (partial / "data.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, ["Patient", *_CODED])
+            writer.writeheader()
+            writer.writerows(sorted(rows, key=lambda row: row["Patient"]))
+        (partial / DIGESTS).write_text(format_digests(readings), encoding="ascii")
+        (partial / MARKER).write_text(json.dumps(parameters) + "\n", encoding="utf-8")
+        partial.chmod(0o755)  # mkdtemp's folders are for their owner alone
+        if root.exists():
+            root.rmdir()  # empty, or `_is_there` would have raised
+        partial.rename(root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _with_tumour(rng: np.random.Generator, slices: int, size: int) -> Volume:
+    """Draw until slices with and without tumour are both there: with few slices, one may fall between them."""
+    while True:
+        volume = draw(rng, slices, size)
+        tumour = volume.mask.any(axis=(1, 2))
+        if tumour.any() and not tumour.all():
+            return volume
+
+
+def _name(rng: np.random.Generator, k: int) -> str:
+    """A TCGA-like name that no patient has: `TCGA_DU_P007_19950412`."""
+    date = f"{rng.integers(1994, 2005)}{rng.integers(1, 13):02}{rng.integers(1, 29):02}"
+    return f"TCGA_{_ALONE.get(k, _INSTITUTIONS[k % len(_INSTITUTIONS)])}_P{k:03}_{date}"
+
+
+def _substitute(images: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+    channels = [1 if k % 11 == 4 else 0, 1, 1 if k % 7 == 2 else 2]
+    return images[..., channels]
+
+
+def _write_patient(root: Path, name: str, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> list[Pair]:
+    (root / name).mkdir()
+    pairs = []
+    for number, (image, mask) in enumerate(zip(images, masks, strict=True), start=1):
+        pair = Pair(name, number, f"{name}/{name}_{number}.tif", f"{name}/{name}_{number}_mask.tif")
+        _write_tiff(root / pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        _write_tiff(root / pair.mask, mask * 255)
+        pairs.append(pair)
+    return pairs
+
+
+def _write_tiff(path: Path, pixels: NDArray[np.generic]) -> None:
+    done, encoded = cv2.imencode(".tif", np.asarray(pixels), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    if not done:
+        raise OSError(0, f"OpenCV cannot encode {path.name}")
+    path.write_bytes(encoded.tobytes())
+
+
+def _clinical(rng: np.random.Generator, patient: str, volume: Volume) -> dict[str, str]:
+    """A row with gaps. Shape tells of the RNASeq cluster and size of the grade, so outcome models have a signal."""
+    cells = {column: str(rng.integers(1, max(count, 1) + 1)) for column, count in _CODED.items()}
+    cells["RNASeqCluster"] = "2" if volume.boundary == "ragged" and rng.random() < 0.7 else cells["RNASeqCluster"]
+    large = volume.mask.mean() > 0.012
+    cells["neoplasm_histologic_grade"] = str(1 + int(rng.random() < (0.7 if large else 0.35)))
+    cells["age_at_initial_pathologic"] = str(rng.integers(20, 76))
+    cells["death01"] = str(int(rng.random() < (0.4 if large else 0.15)))
+    return {"Patient": patient} | {column: cell if rng.random() >= _GAP else "" for column, cell in cells.items()}

@@ -1,0 +1,150 @@
+"""The cache: what it holds is what was prepared, whatever happens to its folder or beside it."""
+
+import logging
+import multiprocessing
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgg_seg.data.cache import Cache, open_cache
+from lgg_seg.data.index import Index, build_index
+from lgg_seg.data.native import native_image, native_mask
+from lgg_seg.data.phantom import write_phantom
+from lgg_seg.data.preprocess import Preprocess
+from lgg_seg.errors import UserError
+
+NATIVE = Preprocess(size=32)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory) -> Index:
+    folder = tmp_path_factory.mktemp("cache")
+    return build_index(write_phantom(folder / "tree", patients=3, slices=4, size=32), cache_dir=folder, progress=False)
+
+
+def opened(index: Index, folder: Path, preprocess: Preprocess = NATIVE) -> Cache:
+    return open_cache(index, preprocess, folder, progress=False)
+
+
+def assert_whole(cache: Cache, index: Index) -> None:
+    np.testing.assert_array_equal(cache.images, [native_image(s) for s in index.slices])
+    np.testing.assert_array_equal(cache.masks, [native_mask(s) for s in index.slices])
+    assert cache.statistics.shape == (3, 3, 4)
+    assert [g.native for g in cache.geometries] == [(32, 32)] * 3
+
+
+def test_it_holds_the_slices_in_the_indexs_order(index, tmp_path):
+    assert_whole(opened(index, tmp_path), index)
+
+
+def test_it_is_built_once_and_then_opened(index, tmp_path):
+    built = opened(index, tmp_path)
+    written = (built.folder / "images.npy").stat().st_mtime_ns
+    assert opened(index, tmp_path).folder == built.folder
+    assert (built.folder / "images.npy").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    "changed", [{"size": 16}, {"channels": "flair"}, {"normalisation": "unit"}, {"sharpen": 0.5}, {"crop": "brain"}]
+)
+def test_other_preprocessing_is_another_cache(index, tmp_path, changed):
+    assert opened(index, tmp_path, Preprocess(**{"size": 32, **changed})).folder != opened(index, tmp_path).folder
+
+
+@pytest.mark.parametrize("name", ["images.npy", "masks.npy", "statistics.npy", "geometries.npy", "checksums.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_cache_is_found_out_and_built_again(index, tmp_path, caplog, name, damage):
+    path = opened(index, tmp_path).folder / name
+    data = bytearray(path.read_bytes())
+    if damage == "remove":
+        path.unlink()
+    else:
+        data[len(data) // 2] ^= 4
+        path.write_bytes(data if damage == "flip" else data[: len(data) // 2])
+    with caplog.at_level(logging.WARNING):
+        assert_whole(opened(index, tmp_path), index)
+    assert "building it again" in caplog.text
+
+
+def test_what_a_killed_build_left_behind_is_cleared(index, tmp_path):
+    folder = opened(index, tmp_path).folder
+    folder.rename(folder.with_suffix(".partial"))
+    assert_whole(opened(index, tmp_path), index)
+    assert not folder.with_suffix(".partial").exists()
+
+
+def _open_and_sum(index: Index, folder: Path, queue) -> None:
+    queue.put(
+        (int(opened(index, folder).images.astype(np.int64).sum()), (next(folder.glob("*/images.npy"))).stat().st_ino)
+    )
+
+
+def test_of_two_processes_one_builds_and_both_read_the_same(index, tmp_path):
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    both = [context.Process(target=_open_and_sum, args=(index, tmp_path, queue)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert queue.get() == queue.get()
+
+
+def test_a_worker_gets_the_folder_not_the_pixels(index, tmp_path):
+    cache = opened(index, tmp_path)
+    sent = pickle.dumps(cache)
+    assert len(sent) < 1000
+    assert_whole(pickle.loads(sent), index)
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(index, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/caches .*data\.cache_dir="):
+        opened(index, tmp_path / "file" / "caches")
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing_behind(index, tmp_path):
+    script = f"""
+import resource
+from pathlib import Path
+from lgg_seg.data.cache import open_cache
+from lgg_seg.data.index import build_index
+from lgg_seg.data.preprocess import Preprocess
+index = build_index(Path({str(index.root)!r}), cache_dir=Path({str(index.root.parent)!r}), progress=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the images are larger
+open_cache(index, Preprocess(size=32), Path({str(tmp_path)!r}), progress=False)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "UserError: the cache cannot be written to" in ended.stderr
+    assert "data.cache_dir=" in ended.stderr
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def test_patients_of_different_sizes_share_a_network_grid_but_not_a_native_one(index, tmp_path):
+    tree = shutil.copytree(index.root, tmp_path / "tree")
+    larger = write_phantom(tmp_path / "larger", patients=1, slices=4, size=48, seed=5)
+    (larger_patient,) = (path for path in larger.iterdir() if path.is_dir())
+    shutil.move(larger_patient, tree / "TCGA_ZZ_P900_19990101")
+    for path in list((tree / "TCGA_ZZ_P900_19990101").iterdir()):
+        path.rename(path.with_name(path.name.replace(larger_patient.name, "TCGA_ZZ_P900_19990101")))
+    (tree / "data.csv").unlink()
+    mixed = build_index(tree, cache_dir=tmp_path, progress=False)
+    cache = opened(mixed, tmp_path)
+    assert cache.images.shape == (16, 32, 32, 3)
+    assert [g.native for g in cache.geometries] == [(32, 32)] * 3 + [(48, 48)]
+    with pytest.raises(UserError, match=r"TCGA_ZZ_P900_19990101 gives 48 pixels: set preprocess\.size"):
+        opened(mixed, tmp_path, Preprocess(size=None))
+
+
+def test_a_slice_changed_after_indexing_is_not_cached_under_the_old_name(index, tmp_path):
+    tree = shutil.copytree(index.root, tmp_path / "tree")
+    copied = build_index(tree, cache_dir=tmp_path, progress=False)
+    one, other = copied.slices[0], copied.slices[1]
+    shutil.copy(other.image, one.image)
+    with pytest.raises(UserError, match=f"{one.image.name} has changed since"):
+        opened(copied, tmp_path / "caches")

@@ -1,0 +1,157 @@
+"""Splits: nobody is in two subsets, nobody is left out, and the exam does not move."""
+
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgg_seg.data.index import Index, Patient, Slice
+from lgg_seg.data.split import SUBSETS, Split
+from lgg_seg.data.splits import AllPatients, BudaSplit, KFoldSplit, PatientSplit, SliceRandomSplit
+from lgg_seg.errors import UserError
+
+
+def index_of(*names: str, slices: int = 2) -> Index:
+    def volume(name: str) -> Patient:
+        path = Path(name)
+        numbers = range(1, slices + 1)
+        return Patient(name, tuple(Slice(name, n, path, path, (8, 8), n, "", "") for n in numbers), {}, ())
+
+    return Index(Path("tree"), tuple(volume(name) for name in sorted(names)), "fingerprint")
+
+
+def tree(counts: dict[str, int]) -> Index:
+    return index_of(*(f"TCGA_{site}_{n:04d}_19990101" for site, count in counts.items() for n in range(count)))
+
+
+LGG = {"DU": 45, "HT": 34, "CS": 16, "FG": 14, "EZ": 1}  # the published tree's institutions
+
+institutions = st.dictionaries(st.sampled_from(["DU", "HT", "CS", "FG", "EZ"]), st.integers(1, 12), min_size=1).filter(
+    lambda counts: sum(counts.values()) >= 3
+)
+shares = st.floats(0.01, 0.4)
+seeds = st.integers(0, 2**32)
+
+
+def assert_partition(index: Index, split: Split) -> None:
+    ids = [i for subset in SUBSETS for i in split.slices(subset)]
+    assert sorted(ids) == list(range(len(index.slices)))
+    assert split.train
+    if split.protocol == "patient":
+        for one, other in combinations(SUBSETS, 2):
+            assert not set(split.patients(index, one)) & set(split.patients(index, other))
+
+
+@given(institutions, shares, shares, seeds)
+def test_no_seed_fraction_or_mix_of_institutions_puts_a_patient_in_two_subsets(counts, val, test, seed):
+    index = tree(counts)
+    split = PatientSplit(val, test, seed)(index)
+    assert_partition(index, split)
+    assert split.val
+    assert split.test
+
+
+@given(institutions, seeds, st.data())
+def test_the_test_folds_partition_the_patients(counts, seed, data):
+    index = tree(counts)
+    folds = data.draw(st.integers(2, len(index.patients)))
+    splits = [KFoldSplit(folds, fold, val=0, seed=seed)(index) for fold in range(folds)]
+    for split in splits:
+        assert_partition(index, split)
+    tested = [name for split in splits for name in split.patients(index, "test")]
+    assert sorted(tested) == [p.name for p in index.patients]
+    sizes = [len(split.patients(index, "test")) for split in splits]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(institutions, shares, shares, seeds)
+def test_the_leaky_split_shares_patients_but_never_a_slice(counts, val, test, seed):
+    index = tree(counts)
+    split = SliceRandomSplit(val, test, seed)(index)
+    assert split.protocol == "slice_random (leaky)"
+    assert_partition(index, split)
+
+
+@given(seeds)
+def test_each_institution_is_in_the_exam_in_proportion_to_its_size(seed):
+    index = tree(LGG)
+    split = PatientSplit(val=0.1, test=0.1, seed=seed)(index)
+    for subset in ("val", "test"):
+        names = split.patients(index, subset)
+        assert len(names) == 11
+        drawn = Counter(name.split("_")[1] for name in names)
+        assert all(abs(drawn[site] - count / 10) <= 1 for site, count in LGG.items())
+
+
+def test_sizes_can_be_asked_for_as_counts():
+    index = tree(LGG)
+    split = PatientSplit(val=20, test=11)(index)
+    assert [len(split.patients(index, subset)) for subset in SUBSETS] == [79, 20, 11]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        PatientSplit(val=50, test=60),
+        PatientSplit(val=1.0),
+        PatientSplit(test=-0.1),
+        KFoldSplit(folds=1),
+        KFoldSplit(fold=5),
+    ],
+)
+def test_a_split_that_cannot_be_made_says_which_key_to_change(rule):
+    with pytest.raises(UserError, match=r"split\."):
+        rule(tree(LGG))
+
+
+def test_the_split_stays_the_same_from_one_release_to_the_next():
+    split = PatientSplit()(tree({"DU": 5, "HT": 4, "CS": 3}))
+    assert split.hash.startswith("95062a53a03a7338")
+
+
+def test_the_hash_is_of_names_and_changes_with_the_seed():
+    index = tree(LGG)
+    moved = Index(Path("elsewhere"), index.patients, index.fingerprint)
+    assert PatientSplit(seed=1)(index).hash == PatientSplit(seed=1)(moved).hash
+    assert PatientSplit(seed=1)(index).hash != PatientSplit(seed=2)(index).hash
+
+
+def test_the_smaller_training_sets_of_a_learning_curve_lie_within_the_larger():
+    index = tree(LGG)
+    split = PatientSplit()(index)
+    curve = [set(split.with_training_patients(index, n, seed=3).patients(index, "train")) for n in (12, 24, 48)]
+    assert [len(patients) for patients in curve] == [12, 24, 48]
+    assert curve[0] < curve[1] < curve[2]
+    assert split.with_training_patients(index, 12, seed=3).test == split.test
+    with pytest.raises(UserError, match=r"data\.train_patients=89"):
+        split.with_training_patients(index, 89, seed=3)
+
+
+def test_a_patient_given_to_two_subsets_is_refused_by_name():
+    index = tree({"DU": 3})
+    with pytest.raises(UserError, match="patient TCGA_DU_0000_19990101 is in both train and test"):
+        Split.of(index, [0], [2, 3], [1], "patient")
+    with pytest.raises(UserError, match="slice TCGA_DU_0000_19990101/1 is in both train and val"):
+        Split.of(index, [0], [0], [1], "slice_random (leaky)")
+
+
+def test_budas_ten_are_the_exam_and_those_missing_are_named(caplog):
+    names = [f"TCGA_DU_{n:04d}_19990101" for n in range(20)]
+    index = index_of("TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724", *names)
+    split = BudaSplit()(index)
+    assert split.patients(index, "test") == ("TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724")
+    assert_partition(index, split)
+    assert "8 of its ten" in caplog.text
+    assert "TCGA_DU_7014" in caplog.text
+    with pytest.raises(UserError, match="split=patient"):
+        BudaSplit()(index_of(*names))
+
+
+def test_another_tree_can_be_the_exam_as_a_whole():
+    index = tree({"DU": 2})
+    split = AllPatients()(index)
+    assert split.test == tuple(range(4))
+    assert split.train == split.val == ()
