@@ -1,0 +1,155 @@
+"""Weights of an encoder: where they come from, and nothing but them or a clear refusal."""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import timm
+import torch
+from huggingface_hub import constants, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors.torch import load_file
+from segmentation_models_pytorch import encoders as smp_encoders
+from torch import Tensor, nn
+
+from lgg_seg.errors import UserError
+
+REMEDIES = "give a file with model.weights=PATH, or start from random weights with model.weights=null"
+"""The two ways on without a download, as every refusal here names them."""
+
+_SECONDS_TO_ANSWER = 5.0  # the hub's own client would retry for 46 s before it admits that there is no network
+
+
+def without_pretrained(config: Mapping[str, object]) -> dict[str, object]:
+    """A model's config for a network whose weights are about to come from a checkpoint: nothing is fetched or read.
+
+    `weights`, where the config has it, becomes null. Everything that shapes the network or its training stays,
+    `freeze_encoder` too: a run that goes on must train the same parameters.
+    """
+    return {**config, "weights": None} if "weights" in config else dict(config)
+
+
+def weights_file(encoder: str, weights: str) -> Path:
+    """The file that `weights` means for `encoder`: one of its published sets by name (fetched once), or a path.
+
+    Raises:
+        UserError: neither a published set nor a file; or a published set that is not here and cannot be fetched.
+    """
+    published = _published(encoder)
+    if weights in published:
+        return _from_hub(encoder, weights, *published[weights])
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        names = ", ".join(published) or "none"
+        raise UserError(
+            f"model.weights={weights} is neither a file nor one of the published weights of {encoder} ({names}): "
+            f"{REMEDIES}."
+        )
+    return path
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a `.safetensors` file or a torch file, which can run no code (`weights_only=True`).
+
+    Raises:
+        UserError: unreadable, or something other than a flat dictionary of tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can raise anything
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"The weights in {path} cannot be read ({reason}): {REMEDIES}.") from error
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UserError(f"{path} holds no plain state dict (tensors by name): save `encoder.state_dict()` instead.")
+    return content
+
+
+def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
+    """Fills an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
+
+    The first convolution of weights for RGB is adapted as the library does it: summed for one channel, else repeated
+    in turn and scaled by 3/in_channels.
+
+    Raises:
+        UserError: weights missing, left over or of another shape.
+    """
+    donor = smp_encoders.get_encoder(name, in_channels=3, weights=None)
+    try:
+        donor.load_state_dict(read_state_dict(path))
+    except RuntimeError as error:
+        raise mismatch(name, path, error) from error
+    donor.set_in_channels(in_channels, pretrained=True)
+    encoder.load_state_dict(donor.state_dict())
+
+
+def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
+    """The weights in a file, once the whole timm model `name` has accepted them.
+
+    timm loads an encoder's weights leniently, so that a wrong file would leave random weights; for the whole model,
+    classifier included, it is strict.
+
+    Raises:
+        UserError: weights missing, left over or of another shape.
+    """
+    state = read_state_dict(path)
+    try:
+        timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
+    except (RuntimeError, KeyError) as error:
+        raise mismatch(f"tu-{name}", path, error) from error
+    return state
+
+
+def mismatch(encoder: str, path: Path, error: Exception) -> UserError:
+    """One sentence out of torch's list of all that does not fit, with the first few keys of each kind."""
+    _, *faults = str(error).strip().split("\n\t") if "\n\t" in str(error) else ("", str(error))
+    return UserError(f"The weights in {path} do not fit {encoder}: {' '.join(map(_shortened, faults[:3]))} {_MEND}")
+
+
+_MEND = "Give the weights of this very encoder with model.weights=PATH, or start from random ones: model.weights=null."
+
+
+def _shortened(fault: str, most: int = 3) -> str:
+    keys = fault.rstrip(". \n").split('", "')
+    more = f'" and {len(keys) - most} more' if len(keys) > most else ""
+    return '", "'.join(keys[:most]) + more + "."
+
+
+def _published(encoder: str) -> dict[str, tuple[str, str | None]]:
+    """Hub repository and revision of each published set of weights of an encoder."""
+    if encoder.startswith("tu-"):
+        config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
+        return {"imagenet": (config.hf_hub_id, None)} if config and config.hf_hub_id else {}
+    settings = smp_encoders.encoders[encoder]["pretrained_settings"]
+    return {name: (hub["repo_id"], hub["revision"]) for name, hub in settings.items()}
+
+
+def _from_hub(encoder: str, weights: str, repository: str, revision: str | None) -> Path:
+    filename = "model.safetensors"
+    try:
+        return Path(hf_hub_download(repository, filename, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
+    wanted = f"The {weights} weights of {encoder} ({repository}) are not on this machine"
+    if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0") not in {"", "0"}:
+        raise UserError(f"{wanted} and HF_HUB_OFFLINE forbids fetching them: {REMEDIES}.")
+    if not _answers(constants.ENDPOINT):
+        raise UserError(f"{wanted} and {constants.ENDPOINT} does not answer: {REMEDIES}.")
+    try:
+        return Path(hf_hub_download(repository, filename, revision=revision))
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"{wanted} and fetching them failed ({reason}): {REMEDIES}.") from error
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_SECONDS_TO_ANSWER).close()
+    except urllib.error.HTTPError:
+        return True  # a refusal of HEAD is an answer
+    except OSError:
+        return False
+    return True

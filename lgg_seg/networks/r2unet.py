@@ -1,0 +1,80 @@
+"""R2U-Net: a U-Net of recurrent residual blocks."""
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from lgg_seg.errors import UserError
+from lgg_seg.networks.ushape import Convolution, UShaped
+
+
+class RecurrentConvolution(nn.Module):
+    """Recurrent convolutional layer (R2U-Net's Fig. 3), unfolded for `t` steps after the first: `t` + 1 convolutions.
+
+    state(0) = f(x), state(i) = f(x + state(i-1)): one convolution serves input and state at every step, so that the
+    number of parameters does not depend on `t`. Deviation: the paper's equation has weights of their own for each.
+    The steps also share their batch norm, whose running statistics are thus those of all steps together.
+    """
+
+    def __init__(self, channels: int, t: int) -> None:
+        super().__init__()
+        self.t = t
+        self.step = Convolution(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps `(B, channels, H, W)` to the state after `t` recurrences, of the same shape."""
+        state: Tensor = self.step(x)
+        for _ in range(self.t):
+            state = self.step(x + state)
+        return state
+
+
+class RecurrentResidualBlock(nn.Module):
+    """Recurrent residual convolutional unit (R2U-Net's Fig. 4d): 1x1 convolution, then x + F(x), F two recurrences."""
+
+    def __init__(self, in_channels: int, out_channels: int, t: int) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, out_channels, kernel_size=1)
+        self.recurrent = nn.Sequential(RecurrentConvolution(out_channels, t), RecurrentConvolution(out_channels, t))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps `(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
+        x = self.project(x)
+        residual: Tensor = self.recurrent(x)
+        return x + residual
+
+
+class UpConvolution(nn.Sequential):
+    """Nearest-neighbour doubling of height and width, then a 3x3 convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(nn.Upsample(scale_factor=2.0, mode="nearest"), Convolution(in_channels, out_channels))
+
+
+class R2UNet(UShaped):
+    """R2U-Net of Alom et al. (arXiv 1802.06955): 39,091,393 parameters at 64 filters (3 → 1 channels), whatever `t`.
+
+    Deviations from the paper: shared weights within a recurrence (see `RecurrentConvolution`), batch norm after each
+    3x3 convolution, and upsampling with a 3x3 convolution as up-convolution; public implementations have the same.
+    Initialisation: see `initialise`.
+
+    Args:
+        filters: channels at the finest level; doubled at each of the four levels below.
+        t: recurrent steps of a recurrent convolution; 0 leaves a plain residual U-Net.
+        in_channels: channels of the image.
+        out_channels: logits a pixel.
+
+    Raises:
+        UserError: fewer than one filter, or a negative `t`.
+    """
+
+    def __init__(self, filters: int = 64, t: int = 2, in_channels: int = 3, out_channels: int = 1) -> None:
+        if t < 0:
+            raise UserError(f"model.t={t}: a recurrence cannot have fewer than 0 steps; the paper has 2.")
+        super().__init__(
+            filters,
+            block=partial(RecurrentResidualBlock, t=t),
+            upsample=UpConvolution,
+            in_channels=in_channels,
+            out_channels=out_channels,
+        )

@@ -1,0 +1,124 @@
+"""Networks of segmentation-models-pytorch, with the weights asked for or a clear refusal."""
+
+from difflib import get_close_matches
+from typing import Self
+
+import segmentation_models_pytorch as smp
+import timm
+from torch import Tensor, nn
+
+from lgg_seg.errors import UserError
+from lgg_seg.networks.base import SegmentationNetwork
+from lgg_seg.networks.pretrained import load_encoder, timm_state_dict, weights_file
+
+_ARCHITECTURES: dict[str, str] = {key: model.__name__ for key, model in smp.MODEL_ARCHITECTURES_MAPPING.items()}
+
+
+class SMP(SegmentationNetwork):
+    """Any architecture and encoder of segmentation-models-pytorch, with that library's decoder defaults.
+
+    Args:
+        architecture: "Unet", "FPN", "DeepLabV3Plus", … in any case.
+        encoder: "resnet34", "efficientnet-b0", …, or "tu-" and any timm model that gives feature maps.
+        weights: null: random. A published set's name, as a rule "imagenet": fetched once from the Hugging Face hub.
+            A path: a `.safetensors` or torch file with the encoder's state dict, a whole classifier's included.
+            Never random unless null. A network whose weights will come from a checkpoint: see `without_pretrained`.
+        freeze_encoder: the encoder's parameters require no gradient, and it stays in eval mode in training, so that
+            its batch norm keeps the running statistics and its dropout does nothing.
+        in_channels: channels of the image; other than 3, the first convolution's RGB weights are summed or repeated.
+        out_channels: logits a pixel.
+
+    Raises:
+        UserError: unknown architecture or encoder (the nearest are named), the two do not go together, or weights
+            that are not to be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        encoder: str,
+        weights: str | None = None,
+        freeze_encoder: bool = False,
+        in_channels: int = 3,
+        out_channels: int = 1,
+    ) -> None:
+        network = _network(architecture, encoder, weights, in_channels, out_channels)
+        # DPT halves its patches once more, and doubles them again without a look at the size it came from.
+        stride: int = network.encoder.output_stride * (2 if isinstance(network, smp.DPT) else 1)
+        super().__init__(stride)
+        self.network = network
+        self.freeze_encoder = freeze_encoder
+        if freeze_encoder:
+            self.encoder.requires_grad_(False)
+        self.train()
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The part that pre-trained weights fill and `freeze_encoder` freezes."""
+        encoder: nn.Module = self.network.encoder
+        return encoder
+
+    def train(self, mode: bool = True) -> Self:
+        """As in `nn.Module`, but a frozen encoder stays in eval mode."""
+        super().train(mode)
+        if self.freeze_encoder:
+            self.encoder.eval()
+        return self
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W."""
+        logits: Tensor = self.network(x)
+        return logits
+
+
+class ResNet50UNet(SMP):
+    """U-Net decoder of 256, 128, 64, 32 and 16 channels on a ResNet-50: 32,521,105 parameters (3 → 1 channels).
+
+    The encoder is that of He et al. (arXiv 1512.03385) as torchvision has it, whose own weight files fit too. The
+    arguments are those of `SMP`.
+    """
+
+    def __init__(
+        self,
+        weights: str | None = "imagenet",
+        freeze_encoder: bool = False,
+        in_channels: int = 3,
+        out_channels: int = 1,
+    ) -> None:
+        super().__init__("Unet", "resnet50", weights, freeze_encoder, in_channels, out_channels)
+
+
+def _network(
+    architecture: str, encoder: str, weights: str | None, in_channels: int, out_channels: int
+) -> smp.base.SegmentationModel:
+    if architecture.lower() not in _ARCHITECTURES:
+        raise _unknown("architecture", architecture, list(_ARCHITECTURES.values()))
+    classic, timm_name = list(smp.encoders.encoders), encoder.removeprefix("tu-")
+    if encoder not in classic and not (encoder.startswith("tu-") and timm.is_model(timm_name)):
+        raise _unknown("encoder", encoder, [*classic, *(f"tu-{name}" for name in timm.list_models())])
+
+    path = None if weights is None else weights_file(encoder, weights)
+    options: dict[str, object] = {"in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
+    if architecture.lower() == "dpt":
+        options["dynamic_img_size"] = True  # its transformers would take their own image size only
+    if path is not None and encoder.startswith("tu-"):
+        # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
+        options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": timm_state_dict(timm_name, path)}}
+    try:
+        network = smp.create_model(architecture, encoder, **options)
+    except (ValueError, RuntimeError, TypeError, NotImplementedError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise UserError(
+            f"model.architecture={architecture} and model.encoder={encoder} do not go together ({reason}): "
+            "choose another encoder, for instance resnet34."
+        ) from error
+    if path is not None and not encoder.startswith("tu-"):
+        load_encoder(network.encoder, encoder, in_channels, path)
+    return network
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> UserError:
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
+    nearest = [by_lower_case[match] for match in get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.5)]
+    choice = f"nearest: {', '.join(nearest)}" if nearest else f"for instance {', '.join(known[:5])}"
+    return UserError(f"model.{kind}={name} is unknown to segmentation-models-pytorch ({choice}).")
