@@ -1,0 +1,180 @@
+"""Losses on logits, each a thin module over a pure function.
+
+Every loss takes logits `(B, 1, H, W)` and a target of the same shape in {0, 1}, computes in float32 whatever autocast
+says, and returns a scalar. Its gradient is finite for any finite logit.
+
+The empty-mask policy is that of the metrics: an empty target predicted empty is right, so the loss tends to 0 as the
+probabilities do, and until then there is a gradient that pushes them down, in an all-empty batch too.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lgg_seg.errors import UserError
+
+_ROOT_FLOOR = 1e-20
+"""Keeps the slope of a root finite where a loss underflows to 0; up to gamma = 3 it moves the value by under 1e-6."""
+
+
+def bce(logits: Tensor, target: Tensor, positive_weight: float = 1.0) -> Tensor:
+    """Binary cross-entropy, the mean over all pixels; a tumour pixel counts `positive_weight` times."""
+    logits, target = _float32(logits, target)
+    return F.binary_cross_entropy_with_logits(logits, target, weight=1 + (positive_weight - 1) * target)
+
+
+def tversky(logits: Tensor, target: Tensor, alpha: float, beta: float, smooth: float, batch: bool) -> Tensor:
+    """1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth) of soft counts, in [0, 1].
+
+    Salehi 2017, arXiv 1706.05721, eq. 2. The paper has no `smooth`; it is what keeps an empty target defined.
+
+    Args:
+        logits: `(B, 1, H, W)`.
+        target: `(B, 1, H, W)` in {0, 1}.
+        alpha: weight of false positives.
+        beta: weight of false negatives.
+        smooth: in pixels, above 0.
+        batch: True counts over the whole batch, False over each slice and takes the mean.
+    """
+    return _tversky_terms(logits, target, alpha, beta, smooth, batch).mean()
+
+
+def dice(logits: Tensor, target: Tensor, smooth: float, batch: bool) -> Tensor:
+    """1 - (2 TP + 2 smooth) / (2 TP + FP + FN + 2 smooth) of soft counts: the Tversky loss with alpha = beta = 1/2.
+
+    Milletari 2016, arXiv 1606.04797, without the squares in the paper's denominator. `smooth = 0.5` is the "+ 1" of
+    most implementations.
+    """
+    return tversky(logits, target, alpha=0.5, beta=0.5, smooth=smooth, batch=batch)
+
+
+def focal(logits: Tensor, target: Tensor, gamma: float, alpha: float | None) -> Tensor:
+    """-alpha_t (1 - p_t)^gamma log(p_t), the mean over all pixels (Lin 2017, arXiv 1708.02002, eq. 5).
+
+    `alpha` weights tumour and 1 - `alpha` background; None weights neither. The paper divides by the number of matched
+    anchors, for which pixels have no counterpart.
+    """
+    logits, target = _float32(logits, target)
+    pixelwise = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    # The power is taken as a logarithm: (1 - p_t) underflows, and a root has no finite slope there.
+    modulation = torch.exp(gamma * F.logsigmoid(logits * (1 - 2 * target)))
+    weight = 1.0 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+    return (weight * modulation * pixelwise).mean()
+
+
+def focal_tversky(
+    logits: Tensor, target: Tensor, alpha: float, beta: float, gamma: float, smooth: float, batch: bool
+) -> Tensor:
+    """The Tversky loss to the power 1 / gamma, in [0, 1] (Abraham 2018, arXiv 1810.07842, eq. 4).
+
+    `alpha` weights false positives and `beta` false negatives as in `tversky`; the paper has them the other way round.
+    With `batch=False` the power is taken slice by slice.
+    """
+    terms = _tversky_terms(logits, target, alpha, beta, smooth, batch)
+    floor: float = _ROOT_FLOOR ** (1 / gamma)
+    return (torch.pow(terms + _ROOT_FLOOR, 1 / gamma) - floor).mean()
+
+
+class BCE(nn.Module):
+    """Binary cross-entropy; see `bce`."""
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return bce(logits, target)
+
+
+class WeightedBCE(nn.Module):
+    """Binary cross-entropy with `positive_weight` for tumour pixels; see `bce`."""
+
+    def __init__(self, positive_weight: float) -> None:
+        super().__init__()
+        _require(positive_weight > 0, "positive_weight", "above 0", positive_weight)
+        self.positive_weight = positive_weight
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return bce(logits, target, self.positive_weight)
+
+
+class Tversky(nn.Module):
+    """Soft Tversky loss; see `tversky`."""
+
+    def __init__(self, alpha: float, beta: float, smooth: float = 0.5, batch: bool = True) -> None:
+        super().__init__()
+        _require(alpha > 0, "alpha", "above 0, or an empty slice has no gradient", alpha)
+        _require(beta >= 0, "beta", "0 or more", beta)
+        _require(smooth > 0, "smooth", "above 0, or an empty slice has no gradient", smooth)
+        self.alpha, self.beta, self.smooth, self.batch = alpha, beta, smooth, batch
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return tversky(logits, target, self.alpha, self.beta, self.smooth, self.batch)
+
+
+class Dice(Tversky):
+    """Soft Dice loss; see `dice`."""
+
+    def __init__(self, smooth: float = 0.5, batch: bool = True) -> None:
+        super().__init__(alpha=0.5, beta=0.5, smooth=smooth, batch=batch)
+
+
+class BCEDice(nn.Module):
+    """`bce_weight` · BCE + `dice_weight` · Dice."""
+
+    def __init__(self, bce_weight: float, dice_weight: float, smooth: float = 0.5, batch: bool = True) -> None:
+        super().__init__()
+        _require(bce_weight >= 0, "bce_weight", "0 or more", bce_weight)
+        _require(dice_weight >= 0, "dice_weight", "0 or more", dice_weight)
+        self.bce_weight, self.dice_weight = bce_weight, dice_weight
+        self.bce, self.dice = BCE(), Dice(smooth, batch)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        weighted: Tensor = self.bce_weight * self.bce(logits, target) + self.dice_weight * self.dice(logits, target)
+        return weighted
+
+
+class Focal(nn.Module):
+    """Focal loss; see `focal`."""
+
+    def __init__(self, gamma: float, alpha: float | None) -> None:
+        super().__init__()
+        _require(gamma >= 0, "gamma", "0 or more", gamma)
+        _require(alpha is None or 0 < alpha < 1, "alpha", "between 0 and 1, or null", alpha)
+        self.gamma, self.alpha = gamma, alpha
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return focal(logits, target, self.gamma, self.alpha)
+
+
+class FocalTversky(Tversky):
+    """Focal Tversky loss; see `focal_tversky`."""
+
+    def __init__(self, alpha: float, beta: float, gamma: float, smooth: float = 0.5, batch: bool = True) -> None:
+        super().__init__(alpha, beta, smooth, batch)
+        _require(gamma >= 1, "gamma", "1 or more", gamma)
+        self.gamma = gamma
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return focal_tversky(logits, target, self.alpha, self.beta, self.gamma, self.smooth, self.batch)
+
+
+def _tversky_terms(logits: Tensor, target: Tensor, alpha: float, beta: float, smooth: float, batch: bool) -> Tensor:
+    """The Tversky loss of the batch, a scalar, or of each slice, `(B,)`."""
+    logits, target = _float32(logits, target)
+    over = (0, 1, 2, 3) if batch else (1, 2, 3)
+    tumour, background = torch.sigmoid(logits), torch.sigmoid(-logits)
+    tp = (tumour * target).sum(over)
+    errors = alpha * (tumour * (1 - target)).sum(over) + beta * (background * target).sum(over)
+    # 1 - (tp + smooth) / (tp + errors + smooth), without losing all digits where it is near 0.
+    return errors / (tp + errors + smooth)
+
+
+def _float32(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in float32. Shapes must agree: broadcasting `(B, 1, H, W)` with `(B, H, W)` would mix slices in silence."""
+    if logits.shape != target.shape or logits.ndim != 4:
+        raise ValueError(f"need logits and target of one shape (B, 1, H, W), got {logits.shape} and {target.shape}")
+    return logits.float(), target.float()
+
+
+def _require(holds: bool, key: str, range_: str, value: float | None) -> None:
+    if not holds:
+        raise UserError(f"loss.{key} must be {range_}, got {value}.")

@@ -1,0 +1,83 @@
+"""Histograms and their curves against direct counting and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from volumes import blobs, probabilities
+
+from lgg_seg.metrics.counts import confusion
+from lgg_seg.metrics.curves import (
+    THRESHOLDS,
+    best_threshold,
+    counts_at_thresholds,
+    precision_recall_curve,
+    probability_histogram,
+    roc_curve,
+)
+from lgg_seg.metrics.overlap import dice
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_at_every_threshold_equal_direct_counting(seed: int) -> None:
+    truth = blobs(seed)
+    probability = probabilities(seed, truth)
+    counts = counts_at_thresholds(probability_histogram(probability, truth))
+    for k, threshold in enumerate(THRESHOLDS):
+        direct = confusion(probability >= threshold, truth).sum()
+        assert (counts.tp[k], counts.fp[k], counts.fn[k], counts.tn[k]) == (direct.tp, direct.fp, direct.fn, direct.tn)
+
+
+def test_a_probability_on_an_edge_passes_its_own_threshold_in_numpy_and_torch() -> None:
+    on_edges = np.array(THRESHOLDS, dtype=np.float32)
+    below = np.nextafter(on_edges, np.float32(-1))
+    for probability, passes in ((on_edges, True), (below, False)):
+        histogram = probability_histogram(np.clip(probability, 0, 1), np.ones_like(probability, dtype=bool))
+        for k, threshold in enumerate(THRESHOLDS):
+            assert (probability[k] >= threshold) == passes
+            assert bool(torch.tensor(probability)[k] >= threshold) == passes
+        expected = np.ones(201) if passes else np.r_[2, np.ones(199), 0]  # the value below 0 is clipped into bin 0
+        np.testing.assert_array_equal(histogram[1], expected)
+
+
+def test_histograms_of_parts_add_up() -> None:
+    truth = blobs(0)
+    probability = probabilities(0, truth)
+    parts = sum(probability_histogram(p, t) for p, t in zip(probability, truth, strict=True))
+    np.testing.assert_array_equal(parts, probability_histogram(probability, truth))
+
+
+def test_curves_pass_through_scikit_learns() -> None:
+    truth = blobs(3)
+    probability = (np.rint(probabilities(3, truth) * 200) / 200).astype(np.float32)
+    histogram = probability_histogram(probability, truth)
+    false_positive_rate, true_positive_rate = roc_curve(histogram)
+    area = sk.auc(np.r_[false_positive_rate, 0], np.r_[true_positive_rate, 0])
+    assert area == pytest.approx(sk.roc_auc_score(truth.ravel(), probability.ravel()))
+    precision, recall = precision_recall_curve(histogram)
+    reference = sk.precision_recall_curve(truth.ravel(), probability.ravel())
+    for p, r, threshold in zip(*reference, strict=False):
+        k = round(float(threshold) * 200)
+        assert (precision[k], recall[k]) == (pytest.approx(p), pytest.approx(r))
+
+
+def test_best_threshold_has_the_highest_mean_patient_dice() -> None:
+    patients = [(blobs(seed, share=0.05 * seed + 0.05), seed) for seed in range(4)]
+    pairs = [(probabilities(seed, truth), truth) for truth, seed in patients]
+    threshold, best = best_threshold([probability_histogram(p, t) for p, t in pairs])
+    direct = [float(np.mean([dice(confusion(p >= each, t).sum()) for p, t in pairs])) for each in THRESHOLDS]
+    assert best == pytest.approx(max(direct))
+    assert direct[THRESHOLDS.index(threshold)] == pytest.approx(max(direct))
+
+
+def test_of_equally_good_thresholds_the_one_nearest_a_half_is_taken() -> None:
+    truth = np.array([True, False])
+    assert best_threshold([probability_histogram(np.array([0.9, 0.1], np.float32), truth)]) == (0.5, 1.0)
+    assert best_threshold([probability_histogram(np.array([0.3, 0.1], np.float32), truth)]) == (0.3, 1.0)
+
+
+def test_double_precision_is_refused() -> None:
+    with pytest.raises(TypeError, match="float32"):
+        probability_histogram(np.zeros(3), np.zeros(3, dtype=bool))
