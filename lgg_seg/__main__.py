@@ -1,0 +1,65 @@
+"""The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN` alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from lgg_seg.errors import UserError
+from lgg_seg.utils.check import check_config
+from lgg_seg.utils.conf import CONFIG_NAME, conf_dir
+from lgg_seg.utils.overrides import check_overrides, run_folder_argument
+from lgg_seg.utils.terminal import command
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
+def job(config: DictConfig) -> None:
+    """One run, alone or as a cell of a sweep."""
+    from lgg_seg.train import run  # heavy imports only once the command line is known to be right
+
+    hydra_config = HydraConfig.get()
+    try:
+        check_config(config)
+        run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
+    except UserError as error:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            raise  # Hydra notes the job as failed and goes on with the others
+        raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
+
+
+@command
+def main() -> None:
+    """Train, sweep or resume."""
+    words = sys.argv[1:]
+    folder = run_folder_argument(words)
+    if folder is not None:
+        from lgg_seg.train import resume
+
+        resume(folder)
+        return
+    flags = [word for word in words if word.startswith("-")]
+    if not {"--help", "-h", "--hydra-help", "--info", "-i", "--version", "--shell-completion", "-sc"} & set(flags):
+        sweep = bool({"-m", "--multirun"} & set(flags))
+        check_overrides(_overrides(words), sweep=sweep)
+    job()
+
+
+def _overrides(words: list[str]) -> list[str]:
+    """The words that are neither flags nor the values of flags."""
+    with_value = {"--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd", "--package", "-p", "--cfg", "-c"}
+    kept: list[str] = []
+    previous = ""
+    for word in words:
+        if not word.startswith("-") and previous not in with_value:
+            kept.append(word)
+        previous = word
+    return kept
+
+
+if __name__ == "__main__":
+    main()

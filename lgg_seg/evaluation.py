@@ -1,0 +1,157 @@
+"""Testing a network: every patient of a subset measured on the native grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+from torch import nn
+
+from lgg_seg.data.datamodule import PatientVolume
+from lgg_seg.inference import Segmenter, binarise, probabilities, slice_losses
+from lgg_seg.metrics import METRIC_VERSION
+from lgg_seg.metrics.aggregate import aggregate
+from lgg_seg.metrics.curves import best_threshold
+from lgg_seg.metrics.scores import PatientScore, score_patient
+from lgg_seg.metrics.tables import patient_rows, slice_rows
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.reporting.console import console
+
+Subset = Literal["train", "val", "test", "all"]
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """The `evaluation` config group: what turns probabilities into a mask, and how it is summarised.
+
+    `threshold=validation` takes the threshold with the best mean patient Dice on the validation patients instead of
+    `fixed_threshold`. `max_patients` tests the first few alone, for trying things; such a result is marked.
+    """
+
+    threshold: Literal["fixed", "validation"] = "fixed"
+    fixed_threshold: float = 0.5
+    postprocess: Literal["none", "largest_component"] = "none"
+    batch_size: int = 16
+    resamples: int = 10_000
+    max_patients: int | None = None
+
+
+@dataclass(frozen=True)
+class LargestSlice:
+    """The slice of a patient with most tumour, for looking at: truth and prediction bool (H, W)."""
+
+    slice_id: int
+    truth: npt.NDArray[np.bool_]
+    prediction: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured on a subset, patient by patient; `seconds` in the network, metrics left out."""
+
+    scores: list[PatientScore]
+    largest: dict[str, LargestSlice]
+    losses: list[float]
+    seconds: float
+
+    @property
+    def slices(self) -> int:
+        """How many slices were measured."""
+        return sum(len(score.slices) for score in self.scores)
+
+
+def evaluate(
+    segmenter: Segmenter,
+    volumes: Iterable[PatientVolume],
+    patients: int,
+    loss: nn.Module,
+    threshold: float,
+    settings: EvaluationSettings,
+) -> Evaluation:
+    """Measure the volumes of `patients` patients, one after the other."""
+    scores: list[PatientScore] = []
+    largest: dict[str, LargestSlice] = {}
+    losses: list[float] = []
+    seconds = 0.0
+    limit = min(patients, settings.max_patients or patients)
+    for _, volume in zip(track(range(limit), "testing", console=console), volumes, strict=False):
+        started = time.perf_counter()
+        logits = segmenter.volume_logits(volume.images, volume.statistics)
+        probability = probabilities(logits, volume.geometry.to_native)
+        seconds += time.perf_counter() - started
+        prediction = binarise(probability, threshold, settings.postprocess)
+        scores.append(score_patient(volume.patient, volume.numbers, probability, volume.truth, prediction))
+        row = int(volume.truth.sum(axis=(1, 2)).argmax())
+        largest[volume.patient] = LargestSlice(volume.slices[row], volume.truth[row], prediction[row])
+        losses.extend(slice_losses(logits, volume.masks, loss))
+    return Evaluation(scores, largest, losses, seconds)
+
+
+def choose_threshold(
+    segmenter: Segmenter, volumes: Iterable[PatientVolume], patients: int, loss: nn.Module, settings: EvaluationSettings
+) -> dict[str, Any]:
+    """The threshold to test with, and where it comes from; `volumes` are the validation patients."""
+    if settings.threshold == "fixed":
+        return {"value": settings.fixed_threshold, "from": "fixed"}
+    validation = evaluate(segmenter, volumes, patients, loss, settings.fixed_threshold, settings)
+    value, _ = best_threshold([score.histogram for score in validation.scores])
+    return {"value": value, "from": "validation"}
+
+
+def result(
+    evaluation: Evaluation,
+    subset: Subset,
+    protocol: str,
+    threshold: dict[str, Any],
+    settings: EvaluationSettings,
+    institutions: dict[str, str],
+    cost: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of `metrics.json`; `institutions` maps every patient measured to his."""
+    truncated = settings.max_patients is not None
+    return {
+        "split": subset,
+        "patients": len(evaluation.scores),
+        "slices": evaluation.slices,
+        "protocol": protocol,
+        "truncated": truncated,
+        "threshold": threshold,
+        "postprocess": settings.postprocess,
+        "metric_version": METRIC_VERSION,
+        "metrics": {
+            **aggregate(evaluation.scores, resamples=settings.resamples),
+            "loss": float(np.mean(evaluation.losses)),
+        },
+        "strata": strata(evaluation.scores, institutions),
+        "cost": {**cost, "slices_per_second": evaluation.slices / evaluation.seconds},
+    }
+
+
+def strata(scores: Sequence[PatientScore], institutions: dict[str, str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean patient Dice by institution and by thirds of the tumours' volume."""
+    ordered = sorted(scores, key=lambda score: (score.truth_voxels, score.patient))
+    thirds = zip(("small", "medium", "large"), np.array_split(np.arange(len(ordered)), 3), strict=True)
+    by_size = {name: [ordered[i] for i in places] for name, places in thirds}
+    by_institution: dict[str, list[PatientScore]] = {}
+    for score in scores:
+        by_institution.setdefault(institutions[score.patient], []).append(score)
+    return {
+        name: {
+            key: {"patients": len(group), "dice": float(np.mean([score.dice for score in group]))}
+            for key, group in sorted(groups.items())
+            if group
+        }
+        for name, groups in (("institution", by_institution), ("tumour_size", by_size))
+    }
+
+
+def write_evaluation(folder: RunFolder, place: str, content: dict[str, Any], scores: Sequence[PatientScore]) -> None:
+    """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
+    folder.write_table(f"{place}/per_patient.csv", patient_rows(scores))
+    folder.write_table(f"{place}/per_slice.csv", slice_rows(scores))
+    folder.write_json(f"{place}/metrics.json", content)

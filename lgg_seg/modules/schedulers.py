@@ -1,0 +1,100 @@
+"""Learning-rate schedules as multipliers of the optimizer's own rate, stepped after every optimizer step.
+
+Each takes (optimizer, total_steps, steps_per_epoch) from code and its own parameters from `conf/scheduler`. The one
+exception is `plateau`, which waits for the validation metric after every epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
+
+Schedule = dict[str, Any]
+"""What Lightning's `configure_optimizers` calls `lr_scheduler_config`."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The length of a run in optimizer steps."""
+
+    total_steps: int
+    steps_per_epoch: int
+
+
+def none(optimizer: Optimizer, span: Span) -> Schedule:
+    """A constant learning rate."""
+    return _by_factor(optimizer, span, lambda _epoch, _progress: 1.0, warmup_epochs=0.0)
+
+
+def exponential(optimizer: Optimizer, span: Span, gamma: float = 0.95) -> Schedule:
+    """The rate times `gamma` after every epoch."""
+    return _by_factor(optimizer, span, lambda epoch, _progress: gamma ** math.floor(epoch), warmup_epochs=0.0)
+
+
+def step(optimizer: Optimizer, span: Span, every_epochs: int = 10, gamma: float = 0.1) -> Schedule:
+    """The rate times `gamma` after every `every_epochs` epochs."""
+    return _by_factor(optimizer, span, lambda epoch, _p: gamma ** (math.floor(epoch) // every_epochs), 0.0)
+
+
+def cosine(optimizer: Optimizer, span: Span, warmup_epochs: float = 1.0, final_factor: float = 0.0) -> Schedule:
+    """Linear warm-up, then half a cosine down to `final_factor` of the rate (arXiv 1608.03983, without restarts)."""
+
+    def factor(_epoch: float, progress: float) -> float:
+        return final_factor + (1 - final_factor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return _by_factor(optimizer, span, factor, warmup_epochs)
+
+
+def poly(optimizer: Optimizer, span: Span, power: float = 0.9, warmup_epochs: float = 0.0) -> Schedule:
+    """(1 - progress)^power, nnU-Net's schedule."""
+    return _by_factor(optimizer, span, lambda _epoch, progress: (1 - progress) ** power, warmup_epochs)
+
+
+def onecycle(
+    optimizer: Optimizer,
+    span: Span,
+    rising_fraction: float = 0.3,
+    initial_divisor: float = 25.0,
+    final_divisor: float = 1e4,
+) -> Schedule:
+    """Up to the optimizer's rate and down again while momentum goes the other way (arXiv 1708.07120)."""
+    peaks = [float(group["lr"]) for group in optimizer.param_groups]
+    scheduler = OneCycleLR(
+        optimizer,
+        max_lr=peaks,
+        total_steps=span.total_steps + 1,  # it is stepped once more after the last optimizer step
+        pct_start=rising_fraction,
+        div_factor=initial_divisor,
+        final_div_factor=final_divisor,
+        cycle_momentum=any("momentum" in group or "betas" in group for group in optimizer.param_groups),
+    )
+    return {"scheduler": scheduler, "interval": "step"}
+
+
+def plateau(
+    optimizer: Optimizer, span: Span, patience: int = 5, factor: float = 0.5, monitor: str = "val/dice"
+) -> Schedule:
+    """The rate times `factor` when `monitor` has not risen for `patience` epochs."""
+    del span  # a plateau has no planned length
+    scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience)
+    return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
+
+
+def _by_factor(
+    optimizer: Optimizer, span: Span, factor: Callable[[float, float], float], warmup_epochs: float
+) -> Schedule:
+    """A schedule from factor(epoch, progress), progress running from 0 to 1 after the warm-up."""
+    warmup = round(warmup_epochs * span.steps_per_epoch)
+
+    def at(done: int) -> float:
+        if done < warmup:
+            return (done + 1) / (warmup + 1)
+        progress = (done - warmup) / max(1, span.total_steps - warmup)
+        return factor(done / span.steps_per_epoch, min(1.0, progress))
+
+    return {"scheduler": LambdaLR(optimizer, at), "interval": "step"}

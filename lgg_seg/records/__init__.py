@@ -1,0 +1,1 @@
+"""The run folder: writing it, reading it, and restoring a run from it."""

@@ -1,0 +1,53 @@
+"""`status.json`: where a run stands, whatever becomes of it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from lgg_seg.errors import UserError
+from lgg_seg.records.folder import RunFolder
+
+
+@contextmanager
+def recorded(folder: RunFolder) -> Iterator[None]:
+    """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143."""
+
+    def terminate(signum: int, _frame: Any) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    folder.set_status("running")
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        folder.set_status("interrupted", f"resume={folder.path} goes on ({type(error).__name__})")
+        raise
+    except torch.OutOfMemoryError as error:
+        folder.set_status("failed", "out of memory")
+        raise UserError(
+            "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate to make up for it), "
+            "a smaller preprocess.size or a smaller network."
+        ) from error
+    except BaseException as error:
+        folder.set_status("failed", f"{type(error).__name__}: {error}")
+        raise
+    else:
+        folder.set_status("finished")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def report(folder: RunFolder, content: dict[str, Any], name: str) -> None:
+    """The table and where everything lies."""
+    if content:
+        print_result(content, name)
+        print(f"run folder: {_shown(folder.path)}")
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,105 @@
+"""Figures of a run. Each function takes plain numbers or arrays and gives a matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One slice to be drawn: FLAIR uint8 (H, W), truth and prediction bool (H, W)."""
+
+    title: str
+    flair: Grey
+    truth: Mask
+    prediction: Mask
+
+
+def learning_curves(history: pd.DataFrame, title: str) -> Figure:
+    """Loss, patient Dice and learning rate by epoch."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    loss, dice, rate = figure.subplots(1, 3)
+    for axes, name in ((loss, "loss"), (dice, "dice")):
+        for subset, style in (("train", {"color": "#7a7a7a"}), ("val", {"color": PREDICTION})):
+            column = f"{subset}/{name}"
+            if column in history:
+                axes.plot(history["epoch"], history[column], marker=".", label=subset, **style)
+        axes.legend(frameon=False)
+    loss.set(title="loss", yscale="log")
+    dice.set(title="patient Dice", ylim=(0, 1))
+    if "val/dice" in history and history["val/dice"].notna().any():
+        best = history.loc[history["val/dice"].idxmax()]
+        dice.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
+        dice.annotate(
+            f"best {best['val/dice']:.3f}, epoch {best['epoch']:.0f}",
+            (best["epoch"], best["val/dice"]),
+            textcoords="offset points",
+            xytext=(0, -14),
+            ha="right" if best["epoch"] > history["epoch"].max() / 2 else "left",
+            fontsize="small",
+        )
+    rate.plot(history["epoch"], history["lr"], color="#3b6fb6")
+    rate.set(title="learning rate", ylim=(0, None))
+    for axes in (loss, dice, rate):
+        axes.set_xlabel("epoch")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+    return figure
+
+
+def operating_curves(
+    roc: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    precision_recall: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    dice_by_threshold: tuple[Sequence[float], npt.NDArray[np.float64]],
+    threshold: float,
+) -> Figure:
+    """Pixel ROC (false against true positive rate), precision against recall, and mean patient Dice by threshold."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.plot(*roc, color=PREDICTION)
+    # With so rare a class everything of interest happens at a false positive rate below a few per cent.
+    left.set(title="pixel ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.05), ylim=(0, 1))
+    precision, recall = precision_recall
+    middle.plot(recall, precision, color=PREDICTION)
+    middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
+    right.plot(*dice_by_threshold, color=PREDICTION)
+    right.axvline(threshold, color="#7a7a7a", linewidth=0.8, linestyle=":")
+    right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1), xlim=(0, 1))
+    for axes in (left, middle, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
+    """Rows of slices with contours: truth green, prediction magenta. The keys are the rows' titles."""
+    columns = max(len(row) for row in panels.values())
+    figure = Figure(figsize=(2.5 * columns + 0.4, 2.7 * len(panels) + 0.5), layout="constrained")
+    grid = figure.subplots(len(panels), columns, squeeze=False)
+    for axes_row, (name, row) in zip(grid, panels.items(), strict=True):
+        for axes in axes_row:
+            axes.set_axis_off()
+        for axes, panel in zip(axes_row, row, strict=False):
+            draw(axes, panel)
+        axes_row[0].text(-0.06, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="center", va="center")
+    figure.suptitle(f"{title}   (truth green, prediction magenta)", x=0.01, ha="left", fontsize="medium")
+    return figure
+
+
+def draw(axes: Axes, panel: Panel) -> None:
+    """One slice with both contours."""
+    axes.imshow(panel.flair, cmap="gray", vmin=0, vmax=max(1, int(panel.flair.max())))
+    for mask, colour in ((panel.truth, TRUTH), (panel.prediction, PREDICTION)):
+        if mask.any():
+            axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.1)
+    axes.set_title(panel.title, fontsize="small")

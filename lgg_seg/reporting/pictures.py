@@ -1,0 +1,46 @@
+"""The figures of an evaluation, written into a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.evaluation import Evaluation
+from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
+from lgg_seg.metrics.overlap import dice
+from lgg_seg.metrics.scores import PatientScore
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.reporting.figures import Panel, operating_curves, panel_grid
+
+MOST_PATIENTS = 4
+
+
+def draw_evaluation(folder: RunFolder, place: str, evaluation: Evaluation, data: DataModule, threshold: float) -> None:
+    """Write `roc_pr.png` and `best_and_worst_patients.png` into the folder's `place`."""
+    scores = evaluation.scores
+    pooled = np.sum([score.histogram for score in scores], axis=0)
+    per_threshold = dice(counts_at_thresholds(np.stack([score.histogram for score in scores]))).mean(axis=0)
+    curves = operating_curves(
+        roc_curve(pooled), precision_recall_curve(pooled), (THRESHOLDS, per_threshold), threshold
+    )
+    with folder.writing(f"{place}/roc_pr.png") as path:
+        curves.savefig(path, dpi=150)
+    ordered = sorted(scores, key=lambda score: (-score.dice, score.patient))
+    few = min(MOST_PATIENTS, len(ordered))
+    rows = {"best": _panels(ordered[:few], evaluation, data), "worst": _panels(ordered[::-1][:few], evaluation, data)}
+    with folder.writing(f"{place}/best_and_worst_patients.png") as path:
+        panel_grid(rows, "Patients by Dice, each in the slice with most tumour").savefig(path, dpi=130)
+
+
+def _panels(scores: Sequence[PatientScore], evaluation: Evaluation, data: DataModule) -> list[Panel]:
+    return [
+        Panel(
+            f"{score.patient}\nDice {score.dice:.3f}",
+            data.flair(evaluation.largest[score.patient].slice_id),
+            evaluation.largest[score.patient].truth,
+            evaluation.largest[score.patient].prediction,
+        )
+        for score in scores
+    ]

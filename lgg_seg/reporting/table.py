@@ -1,0 +1,74 @@
+"""The result of a run as a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SUMMARISED = ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
+SINGLE = (
+    "pooled/dice",
+    "pooled/iou",
+    "pooled/recall",
+    "pooled/precision",
+    "tumour_slice/dice",
+    "slice/dice",
+    "empty_slice/false_positive_rate",
+    "detection/recall",
+    "detection/specificity",
+    "detection/auroc",
+    "lesion/f1",
+    "calibration/ece",
+    "loss",
+)
+
+
+def result_table(result: dict[str, Any], title: str) -> Table:
+    """`metrics.json` for people: the patient metrics with their intervals, then the single numbers."""
+    metrics = result["metrics"]
+    table = Table(title=title, caption=caption(result), title_justify="left", caption_justify="left")
+    for column in ("metric", "mean", "95 % interval", "median", "sd"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in SUMMARISED:
+        summary = metrics[f"patient/{name}"]
+        low, high = summary["ci95"] or (None, None)
+        table.add_row(
+            f"patient/{name}",
+            number(summary["mean"]),
+            f"{number(low)} to {number(high)}",
+            number(summary["median"]),
+            number(summary["std"]),
+            style="bold" if name == "dice" else None,
+            end_section=name == SUMMARISED[-1],
+        )
+    for name in SINGLE:
+        table.add_row(name, number(metrics[name]))
+    return table
+
+
+def caption(result: dict[str, Any]) -> str:
+    """What the numbers are of, with every reservation a reader must know."""
+    threshold = result["threshold"]
+    parts = [
+        f"{result['patients']} {result['split']} patients, {result['slices']} slices, protocol {result['protocol']}",
+        f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}",
+    ]
+    if result["truncated"]:
+        parts.append("TRUNCATED: not all patients were tested")
+    if result.get("seen_patients"):
+        parts.append(f"SEEN: {result['seen_patients']} of these patients were trained on or chose the checkpoint")
+    return "\n".join(parts)
+
+
+def number(value: float | None) -> str:
+    """Three significant decimals, a dash for what could not be measured."""
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def print_result(result: dict[str, Any], title: str) -> None:
+    """Print the table to stdout."""
+    Console().print(result_table(result, title))

@@ -1,0 +1,162 @@
+"""The whole story of a run: data, network, training, the best epoch, the test, the run folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import WandbLogger
+
+from lgg_seg import build
+from lgg_seg.callbacks import History, Snapshots
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation import choose_threshold, evaluate, result, write_evaluation
+from lgg_seg.records.checkpoint import read_checkpoint
+from lgg_seg.records.cost import network_cost
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.records.provenance import provenance
+from lgg_seg.records.status import recorded
+from lgg_seg.reporting.pictures import draw_evaluation
+from lgg_seg.reporting.table import print_result
+from lgg_seg.reporting.wandb_logger import describe_run, publish_result
+from lgg_seg.utils.check import check_config
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.runtime import Hardware, peak_memory_bytes
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig, path: Path, overrides: Sequence[str]) -> None:
+    """A new run in the folder `path`, from the data to the table on the terminal.
+
+    Raises:
+        UserError: anything the user can mend; `status.json` says it too.
+    """
+    folder = RunFolder(path)
+    folder.create()
+    configure_logs(folder.path / "run.log")
+    folder.write_config(config, overrides)
+    with recorded(folder):
+        _report(folder, train(config, folder, overrides), config.name)
+
+
+def resume(path: Path) -> None:
+    """Go on with the run in the folder `path` where it stopped, with its own config.
+
+    Raises:
+        UserError: it is no run, has finished, has no checkpoint to go on from, or its data have changed.
+    """
+    folder = RunFolder(path)
+    config, overrides = folder.read_config()
+    check_config(config)
+    if folder.read_json("status.json")["state"] == "finished":
+        raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
+    read_checkpoint(folder.last)
+    configure_logs(folder.path / "run.log")
+    with recorded(folder):
+        _report(folder, train(config, folder, overrides, resume=True), config.name)
+
+
+def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, resume: bool = False) -> dict[str, Any]:
+    """Train, choose the best epoch on validation patients, test it, fill the folder.
+
+    Returns:
+        the content of `metrics.json`.
+
+    Raises:
+        UserError: anything the user can mend.
+    """
+    started = time.perf_counter()
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    settings = build.trainer_settings(config)
+    hardware = settings.prepare()
+    data = build.datamodule(config)
+    data.prepare_data()
+    data.setup("fit")
+    facts = provenance(hardware, overrides, config.seed, data.index, data.split)
+    if resume:
+        _refuse_other_data(folder, facts)
+    module = build.module(config, data, hardware, pretrained=not resume)
+    history = History(folder, f"{config.name}, seed {config.seed}")
+    extras = build.callbacks(config)
+    checkpoint = ModelCheckpoint(
+        folder.checkpoints, "best", "val/dice", mode="max", save_last=True, save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )  # fmt: skip
+    callbacks = [*extras, history, checkpoint, *([RichProgressBar()] if settings.progress else [])]
+    loggers = build.loggers(config, folder.path)
+    boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
+    for board in boards:
+        describe_run(board, config)
+    trainer = settings.build(hardware, folder.path, callbacks, loggers)
+    if not resume:
+        folder.write_json("provenance.json", facts)
+    log.info("%s", _summary(data, module, hardware))
+    trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
+    if not trainer.is_global_zero:
+        return {}
+
+    history.draw()
+    for snapshots in (c for c in extras if isinstance(c, Snapshots)):
+        snapshots.draw(folder, data)
+    content = test(config, folder, data, hardware, history.train_seconds)
+    for board in boards:
+        publish_result(board, folder, content)
+    folder.write_json(
+        "provenance.json",
+        {**folder.read_json("provenance.json"), "wall_seconds": time.perf_counter() - started},
+    )
+    return content
+
+
+def test(
+    config: DictConfig, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
+) -> dict[str, Any]:
+    """Measure the best checkpoint on the test patients; write numbers, tables and figures."""
+    settings, loss = build.evaluation_settings(config), build.loss(config)
+    segmenter = build.segmenter(config, folder, data, hardware)
+    threshold = choose_threshold(segmenter, data.volumes("val"), data.patient_count("val"), loss, settings)
+    evaluation = evaluate(
+        segmenter, data.volumes("test"), data.patient_count("test"), loss, threshold["value"], settings
+    )
+    cost = {
+        **network_cost(segmenter.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
+        "checkpoint_bytes": folder.best.stat().st_size,
+        "train_seconds": train_seconds,
+        "peak_memory_bytes": peak_memory_bytes(hardware.device),
+    }
+    content = result(evaluation, "test", data.split.protocol, threshold, settings, data.institutions, cost)
+    write_evaluation(folder, ".", content, evaluation.scores)
+    draw_evaluation(folder, "figures", evaluation, data, threshold["value"])
+    return content
+
+
+def _report(folder: RunFolder, content: dict[str, Any], name: str) -> None:
+    if content:  # only the first process of several has tested
+        print_result(content, name)
+        print(f"run folder: {folder.shown}")
+
+
+def _refuse_other_data(folder: RunFolder, facts: dict[str, Any]) -> None:
+    before = folder.read_json("provenance.json")
+    if (before["data_fingerprint"], before["split"]["hash"]) != (facts["data_fingerprint"], facts["split"]["hash"]):
+        raise UserError(
+            f"{folder.path} was started on other data or another split than these; restore the tree that it was "
+            "trained on, or start a new run."
+        )
+
+
+def _summary(data: DataModule, module: pl.LightningModule, hardware: Hardware) -> str:
+    counts = " / ".join(str(data.patient_count(subset)) for subset in ("train", "val", "test"))
+    parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    return (
+        f"patients {counts} (train / val / test, {data.split.protocol}), {parameters:,} trainable parameters, "
+        f"{hardware.device.type}, {hardware.precision}"
+    )

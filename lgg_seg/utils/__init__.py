@@ -1,0 +1,1 @@
+"""What has no better room: config checks, safe instantiation, runtime settings."""

@@ -1,0 +1,26 @@
+"""Where the config groups are: inside the installed package, or at the top of a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lgg_seg
+
+CONFIG_NAME = "train"
+
+
+def conf_dir() -> Path:
+    """The folder of the config groups, absolute, whatever the working directory."""
+    package = Path(lgg_seg.__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def groups() -> dict[str, list[str]]:
+    """Every config group with its members, both sorted."""
+    root = conf_dir()
+    return {
+        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and any(folder.glob("*.yaml"))
+    }

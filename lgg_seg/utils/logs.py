@@ -1,0 +1,34 @@
+"""Log lines: to the terminal for people, to the run's folder for later."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def configure_logs(file: Path | None = None) -> None:
+    """Send our log lines to stderr and, with `file`, append everything to it."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    console = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    console.addFilter(lambda record: record.name.startswith("lgg_seg") or record.levelno >= logging.WARNING)
+    root.setLevel(logging.INFO)
+    root.addHandler(console)
+    if file is not None:
+        written = logging.FileHandler(file, encoding="utf-8")
+        written.setFormatter(logging.Formatter(FORMAT))
+        root.addHandler(written)
+    logging.captureWarnings(True)
+    # Known, harmless, and not ours to mend: a data loader without workers is what two cores are best off with.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
