@@ -51,7 +51,7 @@ def main() -> None:
 
 def _overrides(words: list[str]) -> list[str]:
     """The words that are neither flags nor the values of flags."""
-    with_value = {"--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd", "--package", "-p", "--cfg", "-c"}
+    with_value = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"}
     kept: list[str] = []
     previous = ""
     for word in words:

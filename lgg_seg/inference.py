@@ -25,8 +25,7 @@ class Segmenter:
         self, network: nn.Module, normalise: Callable[[Tensor, Tensor], Tensor], hardware: Hardware, batch_size: int
     ) -> None:
         self.hardware = hardware
-        layout = {"memory_format": hardware.memory_format}
-        self.network = network.to(hardware.device, **layout).eval()
+        self.network = network.to(hardware.device).to(memory_format=hardware.memory_format).eval()
         self.normalise = normalise
         self.batch_size = batch_size
 
@@ -49,8 +48,8 @@ class Segmenter:
 
     def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
         """Logits of a volume (D, C, S, S) with statistics (C, 4), batch by batch: float32 (D, 1, S, S)."""
-        parts = [self.logits(part, statistics.expand(len(part), -1, -1)) for part in images.split(self.batch_size)]
-        return torch.cat(parts)
+        batches = torch.split(images, self.batch_size)
+        return torch.cat([self.logits(batch, statistics.expand(len(batch), -1, -1)) for batch in batches])
 
 
 def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Probability:

@@ -161,9 +161,11 @@ def _tversky_terms(logits: Tensor, target: Tensor, alpha: float, beta: float, sm
     """The Tversky loss of the batch, a scalar, or of each slice, `(B,)`."""
     logits, target = _float32(logits, target)
     over = (0, 1, 2, 3) if batch else (1, 2, 3)
-    tumour, background = torch.sigmoid(logits), torch.sigmoid(-logits)
-    tp = (tumour * target).sum(over)
-    errors = alpha * (tumour * (1 - target)).sum(over) + beta * (background * target).sum(over)
+    probability = torch.sigmoid(logits)
+    tp = (probability * target).sum(over)
+    fp = (probability * (1 - target)).sum(over)
+    fn = ((1 - probability) * target).sum(over)
+    errors = alpha * fp + beta * fn
     # 1 - (tp + smooth) / (tp + errors + smooth), without losing all digits where it is near 0.
     return errors / (tp + errors + smooth)
 

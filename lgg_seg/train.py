@@ -10,11 +10,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg import build
-from lgg_seg.callbacks import History, Snapshots
+from lgg_seg.callbacks import History, Progress, Snapshots
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import choose_threshold, evaluate, result, write_evaluation
@@ -90,7 +90,7 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
         folder.checkpoints, "best", "val/dice", mode="max", save_last=True, save_on_train_epoch_end=True,
         enable_version_counter=False,
     )  # fmt: skip
-    callbacks = [*extras, history, checkpoint, *([RichProgressBar()] if settings.progress else [])]
+    callbacks = [*extras, history, checkpoint, *([Progress()] if settings.progress else [])]
     loggers = build.loggers(config, folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     for board in boards:

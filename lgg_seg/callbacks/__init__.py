@@ -1,6 +1,7 @@
-"""What happens beside the training steps: the history, the snapshots."""
+"""What happens beside the training steps: the history, the snapshots, the progress bar."""
 
 from lgg_seg.callbacks.history import History
+from lgg_seg.callbacks.progress import Progress
 from lgg_seg.callbacks.snapshots import Snapshots
 
-__all__ = ["History", "Snapshots"]
+__all__ = ["History", "Progress", "Snapshots"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pandas as pd
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
@@ -27,6 +26,7 @@ class History(Checkpoint):
         self.rows: list[dict[str, Any]] = []
         self._started = self._trained = 0.0
         self._slices = 0
+        self._rate = 0.0
 
     @property
     def train_seconds(self) -> float:
@@ -34,7 +34,8 @@ class History(Checkpoint):
         return float(sum(row["seconds"] for row in self.rows))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock; note the learning rate the epoch begins with."""
+        self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
 
     def on_train_batch_end(
@@ -53,7 +54,7 @@ class History(Checkpoint):
                 "epoch": trainer.current_epoch,
                 "step": trainer.global_step,
                 **measured,
-                "lr": trainer.optimizers[0].param_groups[0]["lr"],
+                "lr": self._rate,
                 "seconds": time.perf_counter() - self._started,
                 "train_slices_per_second": self._slices / max(self._trained, 1e-9),
             }
@@ -65,7 +66,7 @@ class History(Checkpoint):
         """Write `figures/learning_curves.png`."""
         if self.rows:
             with self.folder.writing("figures/learning_curves.png") as path:
-                learning_curves(pd.DataFrame(self.rows), self.title).savefig(path, dpi=150)
+                learning_curves(self.rows, self.title).savefig(path, dpi=150)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -56,10 +55,10 @@ class Snapshots(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the masks of the chosen slices; `outputs` are their native probabilities, each (H, W)."""
+        """Keep the masks of the chosen slices; `outputs` holds the native probabilities."""
         epoch = trainer.current_epoch
         if epoch % self.every_epochs == 0 or epoch == cast(int, trainer.max_epochs) - 1:
-            for slice_id, probability in zip(batch["slice"].tolist(), outputs, strict=True):
+            for slice_id, probability in zip(batch["slice"].tolist(), outputs["native"], strict=True):
                 if slice_id in self.wanted:
                     self.masks.setdefault(epoch, {})[slice_id] = (probability >= 0.5).cpu()
 
@@ -109,5 +108,6 @@ def _data(trainer: pl.Trainer) -> DataModule:
 
 def _pixels(figure: Figure) -> np.ndarray[Any, np.dtype[np.uint8]]:
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's canvas has no types
+    rgba = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
+    return np.asarray(rgba)[..., :3].copy()

@@ -32,7 +32,7 @@ def verify(root: Path = _DEFAULT_ROOT) -> int:
 
 
 def download(root: Path = _DEFAULT_ROOT) -> int:
-    """Fetch the Kaggle dataset (about 0.7 GB) with kagglehub and link root to it."""
+    """Fetch the Kaggle dataset (near a gigabyte) with kagglehub and link root to it."""
     print(f"the dataset is at {fetch(root)}")
     return 0
 
@@ -48,7 +48,10 @@ def phantom(
 
 def digests(root: Path = _DEFAULT_ROOT) -> int:
     """Print the digests of a sound tree's pixels, to be kept as its digests.txt: `… digests root=TREE > FILE`."""
-    sys.stdout.write(format_digests(read_all(list_tree(root))))
+    readings = read_all(list_tree(root))
+    if any(reading.problems for reading in readings):
+        raise UserError(f"{root} has files that cannot be used: `python -m lgg_seg.data verify root={root}` lists them")
+    sys.stdout.write(format_digests(readings))
     return 0
 
 

@@ -176,7 +176,7 @@ def _add_tumour(rng: np.random.Generator, head: _Head, image: NDArray[np.float32
     """Bright in FLAIR and dark before contrast, mottled, sometimes with a dark cyst or a rim of contrast."""
     weight = np.clip((1 - distance) / rng.uniform(0.1, 0.35) + 0.5, 0, 1) * head.brain * (1 - head.ventricle)
     mottled = np.clip(1 + 0.12 * head.noise(0.03), 0.6, 1.4)
-    bright, dark = rng.uniform(0.38, 0.68), rng.uniform(0.12, 0.25)
+    bright, dark = rng.uniform(0.38, 0.68), rng.uniform(0.16, 0.31)
     blend(image, weight * np.clip(mottled, 0, 1), (dark, bright, dark * 1.15))
     if rng.random() < 0.3:
         blend(image, np.clip((0.4 - distance) / 0.2, 0, 1) * head.brain, (0.1, bright * 0.6, 0.12))
@@ -194,11 +194,11 @@ def _add_mimics(rng: np.random.Generator, head: _Head, image: NDArray[np.float32
         at = (rng.uniform(-0.4, 0.4), rng.uniform(-0.5, 0.5), rng.uniform(0.0, 0.6))
         spot = head.ball(at, (rng.uniform(0.02, 0.05), rng.uniform(0.02, 0.05), 0.09))
         blend(image, head.step((1 - spot) * 0.04) * away, _GLIOSIS)
-    if rng.random() < 0.4:
+    if rng.random() < 0.25:
         at = (rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.4), rng.uniform(-0.2, 0.5))
-        lesion = head.ball(at, (rng.uniform(0.04, 0.08), rng.uniform(0.04, 0.08), 0.15)) + np.float32(0.15) * head.noise(
-            0.05
-        )
+        lesion = head.ball(at, (rng.uniform(0.04, 0.08), rng.uniform(0.04, 0.08), 0.15)) + np.float32(
+            0.15
+        ) * head.noise(0.05)
         blend(image, head.step(np.float32(0.1) * (1 - lesion)) * away, _FATTY)
 
 

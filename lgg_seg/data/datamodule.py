@@ -34,7 +34,8 @@ class PatientVolume:
     """One patient's slices of a subset, in order, as the network sees them and as they are.
 
     `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocess.normalise`; `masks`
-    (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own; `slices` are places in `Index.slices`, `numbers` those of the file names.
+    (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own;
+    `slices` are places in `Index.slices`, `numbers` those of the file names.
     """
 
     patient: str
@@ -251,7 +252,8 @@ def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
     epochs, batches = trainer.fit_loop.epoch_progress, trainer.fit_loop.epoch_loop.batch_progress
     if batches.is_last_batch:
         return epochs.current.ready, 0
-    return epochs.current.completed, batches.current.processed * batch_size
+    done = batches.current.processed  # type: ignore[attr-defined]  # Lightning annotates its parent class
+    return epochs.current.completed, done * batch_size
 
 
 def _spare_cores() -> int:

@@ -28,7 +28,7 @@ def ensure_tree(root: Path) -> Path:
 
 
 def download(target: Path) -> Path:
-    """Fetch the dataset (about 0.7 GB, 1.4 GB unpacked) and link `target` to its tree; return the tree.
+    """Fetch the dataset (thousands of slices, near a gigabyte) and link `target` to its tree; return the tree.
 
     The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
     them too; `target` becomes a symbolic link to there. kagglehub shows the progress. A tree that is already at

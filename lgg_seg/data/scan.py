@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -160,4 +161,5 @@ def _remember(memory: Path, key: str, readings: tuple[Reading, ...]) -> None:
         partial.replace(memory)
     except OSError as error:
         log.warning("the index cannot be remembered in %s (%s); the next run reads the tree again", memory, error)
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -53,7 +53,7 @@ class SegmentationModule(pl.LightningModule):
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=memory_format)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = network.to(memory_format=memory_format)
         self.loss = loss
         self.normalise = normalise
         self.optimizer_factory = optimizer
@@ -87,11 +87,11 @@ class SegmentationModule(pl.LightningModule):
                 "trainer.gradient_clip=1.0 or trainer.precision=32-true."
             )
 
-    def validation_step(self, batch: Batch, _batch_idx: int) -> list[Tensor]:
+    def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
         """Loss at the network's size, Dice on the native grid.
 
         Returns:
-            the probability of each slice on its native grid, float32 (H, W), for callbacks.
+            for callbacks, `native`: the probability of each slice on its native grid, float32 (H, W).
         """
         logits = self(batch["image"], batch["statistics"])
         loss = self.loss(logits, batch["mask"].float())
@@ -103,7 +103,7 @@ class SegmentationModule(pl.LightningModule):
         for row, (probability, mask) in enumerate(zip(probabilities, masks, strict=True)):
             truth = torch.from_numpy(mask).to(probability.device)
             self.val_dice.update((probability >= 0.5)[None], truth[None], batch["patient"][row : row + 1])
-        return probabilities
+        return {"native": probabilities}
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's validation Dice."""

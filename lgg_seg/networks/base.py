@@ -32,12 +32,12 @@ class SegmentationNetwork(nn.Module, ABC):
         Returns:
             Logits `(B, out_channels, H, W)`; for deep supervision in training, a tuple of them.
         """
-        height, width = x.shape[-2:]
-        # No branch on the size: torch.compile and torch.export keep height and width dynamic.
-        logits = self.logits(F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate"))
+        # Negative padding crops. Unlike a slice it leaves torch.export no case to tell apart: one program, any size.
+        right, bottom = -x.shape[3] % self.stride, -x.shape[2] % self.stride
+        logits = self.logits(F.pad(x, (0, right, 0, bottom), mode="replicate"))
         if isinstance(logits, tuple):
-            return tuple(output[..., :height, :width] for output in logits)
-        return logits[..., :height, :width]
+            return tuple(F.pad(output, (0, -right, 0, -bottom)) for output in logits)
+        return F.pad(logits, (0, -right, 0, -bottom))
 
 
 def initialise(network: nn.Module) -> None:

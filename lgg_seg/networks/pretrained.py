@@ -61,8 +61,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"The weights in {path} cannot be read ({reason}): {REMEDIES}.") from error
+        raise UserError(
+            f"{path} is damaged or holds more than tensors, and is not loaded as it could run code: {REMEDIES}."
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path} holds no plain state dict (tensors by name): save `encoder.state_dict()` instead.")
     return content
@@ -105,17 +106,14 @@ def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
 
 def mismatch(encoder: str, path: Path, error: Exception) -> UserError:
     """One sentence out of torch's list of all that does not fit, with the first few keys of each kind."""
-    _, *faults = str(error).strip().split("\n\t") if "\n\t" in str(error) else ("", str(error))
-    return UserError(f"The weights in {path} do not fit {encoder}: {' '.join(map(_shortened, faults[:3]))} {_MEND}")
-
-
-_MEND = "Give the weights of this very encoder with model.weights=PATH, or start from random ones: model.weights=null."
+    faults = str(error).strip().split("\n\t")
+    named = "; ".join(map(_shortened, faults[1:4] or faults))
+    return UserError(f"The weights in {path} do not fit {encoder} ({named}): {REMEDIES}.")
 
 
 def _shortened(fault: str, most: int = 3) -> str:
     keys = fault.rstrip(". \n").split('", "')
-    more = f'" and {len(keys) - most} more' if len(keys) > most else ""
-    return '", "'.join(keys[:most]) + more + "."
+    return '", "'.join(keys[:most]) + (f'" and {len(keys) - most} more' if len(keys) > most else "")
 
 
 def _published(encoder: str) -> dict[str, tuple[str, str | None]]:

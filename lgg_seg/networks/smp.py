@@ -93,9 +93,9 @@ def _network(
 ) -> smp.base.SegmentationModel:
     if architecture.lower() not in _ARCHITECTURES:
         raise _unknown("architecture", architecture, list(_ARCHITECTURES.values()))
-    classic, timm_name = list(smp.encoders.encoders), encoder.removeprefix("tu-")
-    if encoder not in classic and not (encoder.startswith("tu-") and timm.is_model(timm_name)):
-        raise _unknown("encoder", encoder, [*classic, *(f"tu-{name}" for name in timm.list_models())])
+    known = [*smp.encoders.encoders, *(f"tu-{name}" for name in (*timm.list_models(), *timm.list_pretrained()))]
+    if encoder not in known:
+        raise _unknown("encoder", encoder, known)
 
     path = None if weights is None else weights_file(encoder, weights)
     options: dict[str, object] = {"in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
@@ -103,7 +103,8 @@ def _network(
         options["dynamic_img_size"] = True  # its transformers would take their own image size only
     if path is not None and encoder.startswith("tu-"):
         # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
-        options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": timm_state_dict(timm_name, path)}}
+        state = timm_state_dict(encoder.removeprefix("tu-"), path)
+        options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": state}}
     try:
         network = smp.create_model(architecture, encoder, **options)
     except (ValueError, RuntimeError, TypeError, NotImplementedError) as error:

@@ -85,7 +85,7 @@ def hardware_facts(hardware: Hardware) -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo") as file:
+        with Path("/proc/cpuinfo").open() as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
     except OSError:
         return platform.processor()
@@ -106,9 +106,7 @@ def split_record(index: Index, split: Split) -> dict[str, Any]:
     }
 
 
-def provenance(
-    hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split
-) -> dict[str, Any]:
+def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split) -> dict[str, Any]:
     """What a reviewer needs to make the run again; `wall_seconds` is added when it ends."""
     return {
         "code": code_state(),

@@ -40,14 +40,3 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         folder.set_status("finished")
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def report(folder: RunFolder, content: dict[str, Any], name: str) -> None:
-    """The table and where everything lies."""
-    if content:
-        print_result(content, name)
-        print(f"run folder: {_shown(folder.path)}")
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

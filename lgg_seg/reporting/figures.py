@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,30 +25,20 @@ class Panel:
     prediction: Mask
 
 
-def learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Loss, patient Dice and learning rate by epoch."""
+def learning_curves(history: Sequence[Mapping[str, float]], title: str) -> Figure:
+    """Loss, patient Dice and learning rate by epoch, from the rows of `history.csv`."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     loss, dice, rate = figure.subplots(1, 3)
+    epochs = [row["epoch"] for row in history]
     for axes, name in ((loss, "loss"), (dice, "dice")):
-        for subset, style in (("train", {"color": "#7a7a7a"}), ("val", {"color": PREDICTION})):
-            column = f"{subset}/{name}"
-            if column in history:
-                axes.plot(history["epoch"], history[column], marker=".", label=subset, **style)
+        for subset, colour in (("train", "#7a7a7a"), ("val", PREDICTION)):
+            axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
         axes.legend(frameon=False)
     loss.set(title="loss", yscale="log")
-    dice.set(title="patient Dice", ylim=(0, 1))
-    if "val/dice" in history and history["val/dice"].notna().any():
-        best = history.loc[history["val/dice"].idxmax()]
-        dice.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
-        dice.annotate(
-            f"best {best['val/dice']:.3f}, epoch {best['epoch']:.0f}",
-            (best["epoch"], best["val/dice"]),
-            textcoords="offset points",
-            xytext=(0, -14),
-            ha="right" if best["epoch"] > history["epoch"].max() / 2 else "left",
-            fontsize="small",
-        )
-    rate.plot(history["epoch"], history["lr"], color="#3b6fb6")
+    best = max(history, key=lambda row: row["val/dice"])
+    dice.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
+    dice.set(title=f"patient Dice (best {best['val/dice']:.3f} in epoch {best['epoch']:.0f})", ylim=(0, 1))
+    rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", ylim=(0, None))
     for axes in (loss, dice, rate):
         axes.set_xlabel("epoch")

@@ -22,9 +22,7 @@ def draw_evaluation(folder: RunFolder, place: str, evaluation: Evaluation, data:
     scores = evaluation.scores
     pooled = np.sum([score.histogram for score in scores], axis=0)
     per_threshold = dice(counts_at_thresholds(np.stack([score.histogram for score in scores]))).mean(axis=0)
-    curves = operating_curves(
-        roc_curve(pooled), precision_recall_curve(pooled), (THRESHOLDS, per_threshold), threshold
-    )
+    curves = operating_curves(roc_curve(pooled), precision_recall_curve(pooled), (THRESHOLDS, per_threshold), threshold)
     with folder.writing(f"{place}/roc_pr.png") as path:
         curves.savefig(path, dpi=150)
     ordered = sorted(scores, key=lambda score: (-score.dice, score.patient))

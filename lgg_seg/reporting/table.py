@@ -65,7 +65,7 @@ def caption(result: dict[str, Any]) -> str:
 def number(value: float | None) -> str:
     """Three significant decimals, a dash for what could not be measured."""
     if value is None:
-        return "–"
+        return "-"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
 
 

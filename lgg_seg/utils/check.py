@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {"seed": int, "name": str}
 """The keys that stand at the top of a config beside the groups, with their types."""
 
 
-def check_config(config: DictConfig) -> None:
+def check_config(config: DictConfig | dict[str, Any]) -> None:
     """Refuse what nothing would read, and values of the wrong type.
 
     Raises:

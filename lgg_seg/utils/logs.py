@@ -6,9 +6,6 @@ import logging
 import warnings
 from pathlib import Path
 
-from rich.console import Console
-from rich.logging import RichHandler
-
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -18,7 +15,8 @@ def configure_logs(file: Path | None = None) -> None:
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
-    console = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     console.addFilter(lambda record: record.name.startswith("lgg_seg") or record.levelno >= logging.WARNING)
     root.setLevel(logging.INFO)
     root.addHandler(console)
@@ -30,5 +28,6 @@ def configure_logs(file: Path | None = None) -> None:
     # Known, harmless, and not ours to mend: a data loader without workers is what two cores are best off with.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -79,7 +79,7 @@ def _values(override: Override) -> list[str]:
 def _first_choice(override: Override) -> str:
     if override.is_delete():
         return override.input_line or ""
-    return f"{override.key_or_group}={_values(override)[0]}"
+    return "=".join((override.key_or_group, _values(override)[0]))
 
 
 def _check_members(override: Override, members: Sequence[str]) -> None:
@@ -102,10 +102,10 @@ def _check_key(override: Override, config: DictConfig, members: dict[str, Any]) 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:
     names: list[str] = []
-    for name in config:
+    for name in map(str, config):
         key = f"{prefix}{name}"
         names.append(key)
-        child = OmegaConf.select(config, str(name), throw_on_resolution_failure=False)
+        child = OmegaConf.select(config, name, throw_on_resolution_failure=False)
         if isinstance(child, DictConfig):
             names.extend(_keys(child, f"{key}."))
     return names

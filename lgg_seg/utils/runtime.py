@@ -6,6 +6,7 @@ import ctypes
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -56,14 +57,14 @@ def choose_hardware(accelerator: Accelerator, precision: Precision, channels_las
 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # On a CPU without bf16 instructions autocast is slower than float32; torch has no public question for them.
     return device.type == "cpu" and "avx512_bf16" in _cpu_flags()
 
 
 def _cpu_flags() -> str:
     try:
-        with open("/proc/cpuinfo") as file:
+        with Path("/proc/cpuinfo").open() as file:
             return next((line for line in file if line.startswith("flags")), "")
     except OSError:
         return ""

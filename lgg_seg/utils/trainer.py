@@ -40,7 +40,9 @@ class TrainerSettings:
         configure_process(self.threads)
         return choose_hardware(self.accelerator, self.precision, self.channels_last)
 
-    def build(self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]) -> pl.Trainer:
+    def build(
+        self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]
+    ) -> pl.Trainer:
         """A Lightning trainer that writes nothing of its own accord outside `folder`."""
         return pl.Trainer(
             max_epochs=self.max_epochs,

@@ -3,9 +3,8 @@
 import logging
 import multiprocessing
 import pickle
+import resource
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,20 +107,22 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(index, tmp_pat
         opened(index, tmp_path / "file" / "caches")
 
 
+def _open_on_a_full_disk(index: Index, folder: Path, queue) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the images are larger
+    try:
+        opened(index, folder)
+    except UserError as error:
+        queue.put(str(error))
+
+
 def test_a_full_disk_is_reported_and_leaves_nothing_behind(index, tmp_path):
-    script = f"""
-import resource
-from pathlib import Path
-from lgg_seg.data.cache import open_cache
-from lgg_seg.data.index import build_index
-from lgg_seg.data.preprocess import Preprocess
-index = build_index(Path({str(index.root)!r}), cache_dir=Path({str(index.root.parent)!r}), progress=False)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the images are larger
-open_cache(index, Preprocess(size=32), Path({str(tmp_path)!r}), progress=False)
-"""
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "UserError: the cache cannot be written to" in ended.stderr
-    assert "data.cache_dir=" in ended.stderr
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    process = context.Process(target=_open_on_a_full_disk, args=(index, tmp_path, queue))
+    process.start()
+    process.join()
+    assert "the cache cannot be written to" in (message := queue.get())
+    assert "data.cache_dir=" in message
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 

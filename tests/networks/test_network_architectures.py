@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.export import Dim
 
 from lgg_seg.errors import UserError
 from lgg_seg.networks import R2UNet, ResNet50UNet, SegmentationNetwork, SlimUNet, UNet, UNetPlusPlus
@@ -80,6 +81,15 @@ class TestSegmentationNetwork:
         with torch.inference_mode():
             padded = network.logits(x[:, :, rows][:, :, :, columns])
             torch.testing.assert_close(network(x), padded[..., :height, :width])
+
+    def test_exports_to_one_program_for_every_size_that_is_larger_than_the_stride(self) -> None:
+        network, size = UNet(2).eval(), Dim.DYNAMIC
+        shapes = ({0: size, 2: size, 3: size},)
+        program = torch.export.export(network, (IMAGE.expand(2, -1, -1, -1),), dynamic_shapes=shapes).module()
+        with torch.inference_mode():
+            for height, width in [(32, 48), (64, 32), (50, 70)]:
+                x = hashed(torch.Size([3, 3, height, width]), seed=1)
+                torch.testing.assert_close(program(x), network(x))
 
     @pytest.mark.parametrize("make", [UNet, R2UNet, UNetPlusPlus])
     def test_memory_format_changes_no_logit(self, make: Callable[[int], SegmentationNetwork]) -> None:

@@ -1,0 +1,207 @@
+"""A run on phantom data through the command line: its folder, its numbers, its resume, its refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+RUN_FILES = {
+    "config.yaml", "overrides.yaml", "provenance.json", "status.json", "run.log", "history.csv", "metrics.json",
+    "per_patient.csv", "per_slice.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+    "figures/learning_curves.png", "figures/roc_pr.png", "figures/validation_slices.png",
+    "figures/best_and_worst_patients.png",
+}  # fmt: skip
+TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false")
+
+
+@pytest.fixture(scope="module")
+def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A working directory away from the checkout, and the environment that points to the phantom tree."""
+    folder = tmp_path_factory.mktemp("workplace")
+    environment = os.environ | {
+        "LGG_DATA_ROOT": str(phantom_root),
+        "LGG_CACHE_DIR": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    return folder, environment
+
+
+Workplace = tuple[Path, dict[str, str]]
+
+
+def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
+    folder, environment = workplace
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def train(workplace: Workplace, name: str, *words: str) -> Path:
+    done = lgg(workplace, *TINY, f"hydra.run.dir={name}", *words)
+    assert done.returncode == 0, done.stderr
+    return workplace[0] / name
+
+
+@pytest.fixture(scope="module")
+def run(workplace: Workplace) -> Path:
+    """Four epochs, unbroken."""
+    return train(workplace, "unbroken", "trainer.max_epochs=4", "callbacks.snapshots.every_epochs=2")
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_fills_its_folder(run: Path) -> None:
+    assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES
+    assert not list(run.rglob("*.partial*"))
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert list((run / "tensorboard").glob("events*"))
+
+
+def test_the_history_has_a_row_an_epoch_and_the_best_epoch_is_the_checkpoint(run: Path) -> None:
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert {"train/loss", "train/dice", "train/iou", "val/loss", "val/dice", "val/iou", "lr"} <= set(history.columns)
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == history["val/dice"].idxmax()
+
+
+def test_the_numbers_follow_from_the_per_patient_and_per_slice_tables(run: Path) -> None:
+    content, patients, slices = metrics(run), pd.read_csv(run / "per_patient.csv"), pd.read_csv(run / "per_slice.csv")
+    assert (content["patients"], content["slices"]) == (len(patients), len(slices))
+    dice = 2 * patients.tp / (2 * patients.tp + patients.fp + patients.fn)
+    assert content["metrics"]["patient/dice"]["mean"] == pytest.approx(dice.mean())
+    pooled = slices[["tp", "fp", "fn", "tn"]].sum()
+    assert content["metrics"]["pooled/dice"] == pytest.approx(2 * pooled.tp / (2 * pooled.tp + pooled.fp + pooled.fn))
+    assert slices.groupby("patient")[["tp", "fp", "fn", "tn"]].sum().equals(
+        patients.set_index("patient")[["tp", "fp", "fn", "tn"]].sort_index()
+    )
+    assert slices[["tp", "fp", "fn", "tn"]].sum(axis=1).eq(64 * 64).all(), "the native grid, not the network's 32 x 32"
+
+
+def test_provenance_says_what_a_reviewer_needs(run: Path) -> None:
+    facts = json.loads((run / "provenance.json").read_text())
+    assert facts["seed"] == 0
+    assert facts["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
+    assert facts["precision"] == "32-true"
+    assert facts["wall_seconds"] > 0
+    train_, val, test = (set(facts["split"][subset]) for subset in ("train", "val", "test"))
+    assert not train_ & val and not train_ & test and not val & test
+    assert set(pd.read_csv(run / "per_patient.csv").patient) == test
+
+
+def test_evaluate_gives_the_same_numbers_from_the_folder_alone(run: Path, workplace: Workplace) -> None:
+    done = lgg(workplace, f"run={run}", module="lgg_seg.evaluate")
+    assert done.returncode == 0, done.stderr
+    again = next((run / "evaluations").glob("*_test"))
+    assert metrics(again)["metrics"] == metrics(run)["metrics"]
+    assert (again / "per_slice.csv").read_bytes() == (run / "per_slice.csv").read_bytes()
+
+
+def test_patients_it_was_trained_on_are_refused_unless_allowed_and_then_named(run: Path, workplace: Workplace) -> None:
+    refused = lgg(workplace, f"run={run}", "split=all", module="lgg_seg.evaluate")
+    assert refused.returncode == 1
+    assert "allow_seen=true" in refused.stderr
+    allowed = lgg(workplace, f"run={run}", "split=all", "allow_seen=true", module="lgg_seg.evaluate")
+    assert allowed.returncode == 0, allowed.stderr
+    assert "SEEN: 11 of these" in allowed.stdout
+    assert metrics(next((run / "evaluations").glob("*_all")))["seen_patients"] == 11
+
+
+def test_another_tree_is_evaluated_whole(run: Path, workplace: Workplace) -> None:
+    tree = workplace[0] / "elsewhere"
+    words = (f"root={tree}", "patients=3", "slices=5", "size=48", "seed=9")
+    assert lgg(workplace, "phantom", *words, module="lgg_seg.data").returncode == 0
+    refused = lgg(workplace, f"run={run}", f"data.root={tree}", module="lgg_seg.evaluate")
+    assert "split=all" in refused.stderr
+    done = lgg(workplace, f"run={run}", f"data.root={tree}", "split=all", module="lgg_seg.evaluate")
+    assert done.returncode == 0, done.stderr
+    content = metrics(max((run / "evaluations").glob("*_all"), key=os.path.getmtime))
+    assert (content["patients"], content["slices"], content["seen_patients"]) == (3, 15, 0)
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path, workplace: Workplace) -> None:
+    """SIGTERM in the second epoch or later, then resume: the same weights, bit for bit, and the same history."""
+    folder, environment = workplace
+    words = [*TINY, "trainer.max_epochs=4", "callbacks.snapshots.every_epochs=2", "hydra.run.dir=stopped"]
+    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
+    while not (folder / "stopped" / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    stopped = folder / "stopped"
+    assert json.loads((stopped / "status.json").read_text())["state"] == "interrupted"
+    assert len(pd.read_csv(stopped / "history.csv")) < 4
+
+    done = lgg(workplace, f"resume={stopped}")
+    assert done.returncode == 0, done.stderr
+    same = ["epoch", "step", "train/loss", "train/dice", "val/loss", "val/dice", "lr"]
+    assert pd.read_csv(stopped / "history.csv")[same].equals(pd.read_csv(run / "history.csv")[same])
+    ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (stopped, run))
+    assert all(torch.equal(ours["state_dict"][name], value) for name, value in theirs["state_dict"].items())
+    assert metrics(stopped)["metrics"] == metrics(run)["metrics"]
+
+    finished = lgg(workplace, f"resume={stopped}")
+    assert finished.returncode == 1
+    assert "has finished" in finished.stderr
+
+
+def test_checkpoints_load_without_running_code_and_hold_plain_containers(run: Path) -> None:
+    for name in ("best", "last"):
+        assert torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def test_the_average_of_the_weights_is_what_is_validated_kept_and_resumed(workplace: Workplace) -> None:
+    folder = train(workplace, "ema", "trainer.max_epochs=2", "callbacks=ema", "callbacks.ema.decay=0.5")
+    last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    average, current = last["state_dict"], last["current_model_state"]
+    assert any(not torch.equal(average[name], current[name]) for name in average)
+
+
+def test_debug_fast_writes_every_file(workplace: Workplace) -> None:
+    folder = train(workplace, "fast", "debug=fast", "evaluation.threshold=validation")
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} >= RUN_FILES
+    content = metrics(folder)
+    assert content["truncated"] is True
+    assert content["threshold"]["from"] == "validation"
+
+
+def test_a_sweep_trains_its_cells_and_goes_on_after_a_failed_one(workplace: Workplace) -> None:
+    words = (*TINY, "debug=fast", "hydra.sweep.dir=sweep", "split.test=1,99,2")
+    done = lgg(workplace, "-m", *words)
+    assert done.returncode != 0
+    states = [json.loads(path.read_text())["state"] for path in sorted((workplace[0] / "sweep").glob("*/status.json"))]
+    assert states == ["finished", "failed", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("data.root=cache",), "data=phantom"),
+        (("model=unet_slimm",), "did you mean unet_slim?"),
+        (("model.alpha=wide",), "model.alpha is 'wide'"),
+        (("resume=nowhere",), "a run's folder?"),
+        (("trainer.precision=bf17",), "choose from"),
+        (("hydra.run.dir=unbroken",), "already holds a run"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_a_failing_exit_code(
+    run: Path, workplace: Workplace, words: tuple[str, ...], says: str
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    done = lgg(workplace, *(words if words[0].startswith("resume") else (*TINY, *words)))
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before, "nothing is overwritten"

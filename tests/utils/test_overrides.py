@@ -1,0 +1,77 @@
+"""A mistyped key or value is refused with the nearest right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from lgg_seg.errors import UserError
+from lgg_seg.utils.overrides import check_overrides, run_folder_argument
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("model=r2unte", "did you mean r2unet?"),
+        ("modle=unet", "did you mean model?"),
+        ("experiment=quik_cpu", "did you mean quick_cpu?"),
+        ("model.filter=16", "did you mean model.filters?"),
+        ("loss.dice_wieght=2", "did you mean loss.dice_weight?"),
+        ("lr=1e-3", "did you mean optimizer.lr?"),
+        ("batch_size=4", "did you mean data.batch_size?"),
+        ("+trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("++trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("+typo=1", "cannot be added"),
+        ("+model.filters=16", "without the plus"),
+        ("resum=runs/x", "did you mean resume?"),
+        ("trainer.accelerator=gpus", "did you mean gpu?"),
+        ("trainer.precision=bf16", "did you mean bf16-mixed?"),
+        ("evaluation.threshold=validaton", "did you mean validation?"),
+        ("trainer.max_epochs=ten", "must be a whole number"),
+        ("trainer.max_epochs=2.5", "must be a whole number"),
+        ("optimizer.lr=fast", "must be a number"),
+        ("data.root=7", "must be text"),
+        ("trainer.progress=1", "must be true or false"),
+        ("data.root=???", "has no value yet"),
+        ("seed=1,2", "put -m before it"),
+        ("model._target_=os.system", "outside the packages"),
+        ("model.filters=", "must be a whole number"),
+        ("nonsense", "key=value"),
+    ],
+)
+def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides([override], sweep=False)
+    assert nearest in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=r2unet", "loss=bce_dice"],
+        ["split=kfold", "split.folds=3"],  # a key that only the chosen member has
+        ["split.val=20"],  # a count in place of a fraction
+        ["optimizer.lr=1"],  # a whole number where a fraction is usual
+        ["preprocess.size=null"],
+        ["callbacks.early_stopping=null"],
+        ["experiment=quick_cpu", "model=unet"],
+        ["hydra.run.dir=elsewhere"],
+    ],
+)
+def test_what_is_right_passes(overrides: list[str]) -> None:
+    check_overrides(overrides, sweep=False)
+
+
+def test_a_sweep_may_give_several_values_but_no_unknown_one() -> None:
+    check_overrides(["model=unet,unet_bn", "seed=range(1,4)"], sweep=True)
+    with pytest.raises(UserError, match="did you mean unet_bn"):
+        check_overrides(["model=unet,unet_nb"], sweep=True)
+
+
+def test_resume_stands_alone() -> None:
+    assert run_folder_argument(["model=unet"]) is None
+    assert str(run_folder_argument(["resume=runs/a"])) == "runs/a"
+    with pytest.raises(UserError, match="seed=2"):
+        run_folder_argument(["resume=runs/a", "seed=2"])
+    with pytest.raises(UserError, match="needs the folder"):
+        run_folder_argument(["resume="])
