@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -28,25 +29,26 @@ def job(config: DictConfig) -> None:
         run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
     except UserError as error:
         if hydra_config.mode == RunMode.MULTIRUN:
-            raise  # Hydra notes the job as failed and goes on with the others
+            # Hydra notes the job as failed, goes on with the others, and prints the first such sentence at the end.
+            raise CompactHydraException(str(error)) from None
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
 
 
 @command
-def main() -> None:
+def main(words: list[str]) -> int:
     """Train, sweep or resume."""
-    words = sys.argv[1:]
     folder = run_folder_argument(words)
     if folder is not None:
         from lgg_seg.train import resume
 
         resume(folder)
-        return
+        return 0
     flags = [word for word in words if word.startswith("-")]
     if not {"--help", "-h", "--hydra-help", "--info", "-i", "--version", "--shell-completion", "-sc"} & set(flags):
         sweep = bool({"-m", "--multirun"} & set(flags))
         check_overrides(_overrides(words), sweep=sweep)
-    job()
+    job()  # Hydra reads the process's own words
+    return 0
 
 
 def _overrides(words: list[str]) -> list[str]:
@@ -62,4 +64,4 @@ def _overrides(words: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
 
@@ -21,70 +19,63 @@ from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import volume_digest
 from lgg_seg.reporting.pictures import draw_evaluation
 from lgg_seg.reporting.table import print_result
-from lgg_seg.utils.arguments import argument, parse_arguments
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.terminal import command
 
-USAGE = "python -m lgg_seg.evaluate run=RUN [data.root=TREE] [split=test|val|all] [allow_seen=true]"
-log = logging.getLogger(__name__)
 
+def measure(
+    run: Annotated[Path, Argument("the run's folder")],
+    data_root: Annotated[Path | None, Argument("another data tree than the run's own", key="data.root")] = None,
+    split: Annotated[
+        Literal["test", "val", "all"], Argument("the run's test or val patients, or all of a tree")
+    ] = "test",
+    allow_seen: Annotated[bool, Argument("measure patients it was trained on, too, and say so")] = False,
+) -> tuple[Path, dict[str, Any]]:
+    """Measure a run from its folder alone, on its own or another data tree.
 
-@dataclass(frozen=True)
-class Arguments:
-    """What the command line says."""
-
-    run: Path = argument("the run's folder")
-    data_root: Path | None = argument("another data tree than the run's own", key="data.root", default=None)
-    split: Literal["test", "val", "all"] = argument(
-        "the run's test or validation patients, or all of the tree", default="test"
-    )
-    allow_seen: bool = argument("measure patients the run was trained on, too, and say so", default=False)
-
-
-def measure(arguments: Arguments) -> tuple[RunFolder, str, dict[str, Any]]:
-    """Evaluate; returns the run, the place in its folder where the files are, and the content of `metrics.json`.
+    Returns:
+        the folder that the tables and figures were written to, and the content of its `metrics.json`.
 
     Raises:
         UserError: the folder is no finished run; the tree is not the one the split was made of; patients were seen.
     """
-    run = RunFolder(arguments.run)
-    config, _ = run.read_config()
+    folder = RunFolder(run)
+    config, _ = folder.read_config()
     check_config(config)
-    facts, tested = run.read_json("provenance.json"), run.read_json("metrics.json")
+    facts, tested = folder.read_json("provenance.json"), folder.read_json("metrics.json")
     hardware = build.trainer_settings(config).prepare()
-    data = _data(config, arguments, facts)
-    subset = "test" if arguments.split == "all" else arguments.split
-    seen = _seen(data.index, facts) if arguments.split == "all" else []
-    if seen and not arguments.allow_seen:
+    data = _data(config, data_root, split, facts)
+    subset = "test" if split == "all" else split
+    seen = _seen(data.index, facts) if split == "all" else []
+    if seen and not allow_seen:
         raise UserError(
             f"{len(seen)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
             f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the tree, or say "
             "allow_seen=true, and the table will say so too."
         )
     settings, threshold = build.evaluation_settings(config), tested["threshold"]
-    segmenter = build.segmenter(config, run, data, hardware)
+    segmenter = build.segmenter(config, folder, data, hardware)
     evaluation = evaluate(
         segmenter, data.volumes(subset), data.patient_count(subset), build.loss(config), threshold["value"], settings
     )
-    content = result(
-        evaluation, arguments.split, data.split.protocol, threshold, settings, data.institutions, tested["cost"]
-    )
+    content = result(evaluation, split, data.split.protocol, threshold, settings, data.institutions, tested["cost"])
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
-    place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{arguments.split}"
-    write_evaluation(run, place, content, evaluation.scores)
-    draw_evaluation(run, f"{place}/figures", evaluation, data, threshold["value"])
-    return run, place, content
+    place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
+    write_evaluation(folder, place, content, evaluation.scores)
+    draw_evaluation(folder, f"{place}/figures", evaluation, data, threshold["value"])
+    return folder.shown / place, content
 
 
-def _data(config: DictConfig, arguments: Arguments, facts: dict[str, Any]) -> DataModule:
-    everyone = AllPatients() if arguments.split == "all" else None
-    data = build.datamodule(config, root=arguments.data_root, split=everyone)
+def _data(config: DictConfig, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:
+    everyone = AllPatients() if split == "all" else None
+    data = build.datamodule(config, root=root, split=everyone)
     data.prepare_data()
     data.setup("test")
     if everyone is None and data.split.hash != facts["split"]["hash"]:
         raise UserError(
-            f"{data.index.root} is not the tree this run's split was made of, so its {arguments.split} patients are "
+            f"{data.index.root} is not the tree this run's split was made of, so its {split} patients are "
             "not known there; say split=all to measure every patient of it."
         )
     return data
@@ -97,14 +88,18 @@ def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
 
 
 @command
-def main() -> None:
+def main(words: list[str]) -> int:
     """Measure and print."""
-    arguments = parse_arguments(sys.argv[1:], Arguments, USAGE)
+    if wants_help(words):
+        print(f"usage: python -m lgg_seg.evaluate run=RUN [key=value …]\n\n{help_lines(measure)}")
+        return 0
+    given = parse_arguments(words, measure)
     configure_logs()
-    run, place, content = measure(arguments)
-    print_result(content, f"{run.path.name}, {arguments.split}")
-    print(f"written to {run.shown / place}")
+    place, content = measure(**given)
+    print_result(content, f"{given['run'].name}, {content['split']}")
+    print(f"written to {place}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

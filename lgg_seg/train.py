@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,11 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str]) -> None:
         UserError: anything the user can mend; `status.json` says it too.
     """
     folder = RunFolder(path)
+    if (
+        int(os.environ.get("LOCAL_RANK", 0)) > 0
+    ):  # Lightning starts the other processes of a distributed run by the same command
+        train(config, folder, overrides)
+        return
     folder.create()
     configure_logs(folder.path / "run.log")
     folder.write_config(config, overrides)
@@ -68,7 +74,7 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
     """Train, choose the best epoch on validation patients, test it, fill the folder.
 
     Returns:
-        the content of `metrics.json`.
+        the content of `metrics.json`; nothing in the other processes of a distributed run.
 
     Raises:
         UserError: anything the user can mend.
@@ -96,7 +102,7 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
     for board in boards:
         describe_run(board, config)
     trainer = settings.build(hardware, folder.path, callbacks, loggers)
-    if not resume:
+    if not resume and trainer.is_global_zero:
         folder.write_json("provenance.json", facts)
     log.info("%s", _summary(data, module, hardware))
     trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
@@ -139,9 +145,8 @@ def test(
 
 
 def _report(folder: RunFolder, content: dict[str, Any], name: str) -> None:
-    if content:  # only the first process of several has tested
-        print_result(content, name)
-        print(f"run folder: {folder.shown}")
+    print_result(content, name)
+    print(f"run folder: {folder.shown}")
 
 
 def _refuse_other_data(folder: RunFolder, facts: dict[str, Any]) -> None:

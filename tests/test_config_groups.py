@@ -33,9 +33,11 @@ def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
     if group == "data":
         parts = {key: instantiate(config[key], key) for key in ("split", "preprocess", "augment", "sampler")}
         arguments = {**parts, "seed": 0}
-    nodes = [(group, to_plain(config[group]))] if "_target_" in config[group] else [
-        (f"{group}.{name}", node) for name, node in to_plain(config[group]).items()
-    ]
+    nodes = (
+        [(group, to_plain(config[group]))]
+        if "_target_" in config[group]
+        else [(f"{group}.{name}", node) for name, node in to_plain(config[group]).items()]
+    )
     for key, node in nodes:
         extra = {"save_dir": str(tmp_path)} if group == "logger" else arguments
         assert instantiate(node, key, **extra) is not None

@@ -34,7 +34,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str) -> Figur
         for subset, colour in (("train", "#7a7a7a"), ("val", PREDICTION)):
             axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
         axes.legend(frameon=False)
-    loss.set(title="loss", yscale="log")
+    loss.set(title="loss", ylim=(0, None))
     best = max(history, key=lambda row: row["val/dice"])
     dice.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
     dice.set(title=f"patient Dice (best {best['val/dice']:.3f} in epoch {best['epoch']:.0f})", ylim=(0, 1))
@@ -60,7 +60,8 @@ def operating_curves(
     # With so rare a class everything of interest happens at a false positive rate below a few per cent.
     left.set(title="pixel ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.05), ylim=(0, 1))
     precision, recall = precision_recall
-    middle.plot(recall, precision, color=PREDICTION)
+    found = recall > 0  # where nothing is predicted any more, precision says nothing
+    middle.plot(recall[found], precision[found], color=PREDICTION)
     middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
     right.plot(*dice_by_threshold, color=PREDICTION)
     right.axvline(threshold, color="#7a7a7a", linewidth=0.8, linestyle=":")
@@ -81,7 +82,7 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
         for axes, panel in zip(axes_row, row, strict=False):
             draw(axes, panel)
         axes_row[0].text(-0.06, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="center", va="center")
-    figure.suptitle(f"{title}   (truth green, prediction magenta)", x=0.01, ha="left", fontsize="medium")
+    figure.suptitle(f"{title}\ntruth green, prediction magenta", x=0.01, ha="left", fontsize="small")
     return figure
 
 

@@ -26,10 +26,12 @@ def draw_evaluation(folder: RunFolder, place: str, evaluation: Evaluation, data:
     with folder.writing(f"{place}/roc_pr.png") as path:
         curves.savefig(path, dpi=150)
     ordered = sorted(scores, key=lambda score: (-score.dice, score.patient))
-    few = min(MOST_PATIENTS, len(ordered))
-    rows = {"best": _panels(ordered[:few], evaluation, data), "worst": _panels(ordered[::-1][:few], evaluation, data)}
+    few = min(MOST_PATIENTS, max(1, len(ordered) // 2))
+    rows = {"best": _panels(ordered[:few], evaluation, data)}
+    if len(ordered) > 1:
+        rows["worst"] = _panels(ordered[::-1][:few], evaluation, data)
     with folder.writing(f"{place}/best_and_worst_patients.png") as path:
-        panel_grid(rows, "Patients by Dice, each in the slice with most tumour").savefig(path, dpi=130)
+        panel_grid(rows, "Patients by Dice, the slice with most tumour of each").savefig(path, dpi=130)
 
 
 def _panels(scores: Sequence[PatientScore], evaluation: Evaluation, data: DataModule) -> list[Panel]:

@@ -33,11 +33,10 @@ def result_table(result: dict[str, Any], title: str) -> Table:
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in SUMMARISED:
         summary = metrics[f"patient/{name}"]
-        low, high = summary["ci95"] or (None, None)
         table.add_row(
             f"patient/{name}",
             number(summary["mean"]),
-            f"{number(low)} to {number(high)}",
+            " to ".join(map(number, summary["ci95"])) if summary["ci95"] else "-",  # one patient has none
             number(summary["median"]),
             number(summary["std"]),
             style="bold" if name == "dice" else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Literal
 
 import wandb
@@ -19,7 +20,10 @@ def wandb_logger(save_dir: str, project: str = "lgg_seg", mode: Mode = "offline"
 
     Neither the command line, the host's name, git's remote nor the code is recorded.
     """
+    if wandb.run is not None:
+        wandb.finish(exit_code=1)  # a failed job of the same sweep left it open, and Lightning would write on in it
     settings = wandb.Settings(
+        host="",
         console="off",
         disable_code=True,
         disable_git=True,
@@ -34,9 +38,9 @@ def wandb_logger(save_dir: str, project: str = "lgg_seg", mode: Mode = "offline"
 
 
 def describe_run(logger: WandbLogger, config: DictConfig) -> None:
-    """Give the run its name and the resolved config."""
+    """Give the run its name and the resolved config, in which a path is its last part alone."""
     logger.experiment.name = str(config.name)
-    logger.experiment.config.update(to_plain(config), allow_val_change=True)
+    logger.experiment.config.update(_without_folders(to_plain(config)), allow_val_change=True)
 
 
 def publish_result(logger: WandbLogger, folder: RunFolder, content: dict[str, Any]) -> None:
@@ -45,3 +49,14 @@ def publish_result(logger: WandbLogger, folder: RunFolder, content: dict[str, An
     run.summary.update({f"test/{name}": value for name, value in content["metrics"].items()})
     run.log({path.stem: wandb.Image(str(path)) for path in sorted((folder.path / "figures").glob("*.png"))})
     run.finish()
+
+
+def _without_folders(node: Any) -> Any:
+    """Plain containers with absolute paths cut to their last part: the folders above name people and machines."""
+    if isinstance(node, dict):
+        return {key: _without_folders(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_folders(value) for value in node]
+    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
+        return PurePath(node).name
+    return node

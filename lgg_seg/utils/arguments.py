@@ -1,11 +1,12 @@
-"""`key=value` arguments of the smaller commands, described by a data class."""
+"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with what they are."""
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import pydantic
 
@@ -13,44 +14,63 @@ from lgg_seg.errors import UserError
 from lgg_seg.utils.check import describe
 from lgg_seg.utils.nearest import did_you_mean
 
-T = TypeVar("T")
+
+@dataclass(frozen=True)
+class Argument:
+    """Stands in a parameter's `Annotated`; `key` is what users write where it is not the parameter's name."""
+
+    help: str
+    key: str | None = None
 
 
-def argument(help: str, *, key: str | None = None, default: Any = dataclasses.MISSING) -> Any:
-    """A data class field that is an argument; `key` where it is not the field's own name. No default: required."""
-    return dataclasses.field(default=default, metadata={"help": help, "key": key})
-
-
-def parse_arguments(arguments: Sequence[str], schema: Callable[..., T], usage: str) -> T:
-    """Fill `schema`, a data class of `argument` fields, from `key=value` words.
+def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
+    """The keyword arguments of `function` that `key=value` words stand for.
 
     Raises:
         UserError: an unknown key (the nearest is named), a wrong value, or a missing argument.
-        SystemExit: with code 0 after `--help`.
     """
-    fields = {f.metadata["key"] or f.name: f for f in dataclasses.fields(typing.cast(Any, schema))}
-    hints = typing.get_type_hints(schema)
-    if {"-h", "--help"} & set(arguments):
-        print(usage + "\n")
-        for key, f in fields.items():
-            default = "required" if f.default is dataclasses.MISSING else f"default {f.default}"
-            print(f"  {key + '=':<16} {f.metadata['help']} ({default})")
-        raise SystemExit(0)
+    hints, described = typing.get_type_hints(function), arguments(function)
     values: dict[str, Any] = {}
-    for word in arguments:
+    for word in words:
         key, equals, text = word.partition("=")
-        if key not in fields:
-            raise UserError(f"{key}: no such argument; {did_you_mean(key, fields)}")
+        if key not in described:
+            raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
         if not equals:
             raise UserError(f"{key} needs a value: {key}=…")
-        name = fields[key].name
+        name = described[key].name
         try:
             values[name] = pydantic.TypeAdapter(hints[name]).validate_python(None if text == "null" else text)
         except pydantic.ValidationError as error:
-            choices = [str(choice) for choice in typing.get_args(hints[name])]
+            choices = [str(choice) for choice in typing.get_args(hints[name]) if isinstance(choice, str)]
             remedy = did_you_mean(text, choices) if choices else f"it must be {describe(hints[name])}."
             raise UserError(f"{key} is {text!r}; {remedy}") from error
-    for key, f in fields.items():
-        if f.default is dataclasses.MISSING and f.name not in values:
-            raise UserError(f"{key}= is missing: {f.metadata['help']}. See --help.")
-    return schema(**values)
+    for key, parameter in described.items():
+        if parameter.default is inspect.Parameter.empty and parameter.name not in values:
+            raise UserError(f"{key}= is missing: {_argument(function, parameter.name).help}. See --help.")
+    return values
+
+
+def arguments(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of `function` by the keys that users write."""
+    return {_argument(function, p.name).key or p.name: p for p in inspect.signature(function).parameters.values()}
+
+
+def help_lines(function: Callable[..., Any]) -> str:
+    """What `function` does, and a line for each of its arguments."""
+    lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
+    for key, parameter in arguments(function).items():
+        required = parameter.default is inspect.Parameter.empty
+        default = "required" if required else f"default {parameter.default}"
+        lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
+    return "\n".join(lines)
+
+
+def wants_help(words: Sequence[str]) -> bool:
+    """Whether the words ask for help."""
+    return bool({"-h", "--help", "help"} & set(words))
+
+
+def _argument(function: Callable[..., Any], name: str) -> Argument:
+    hint = typing.get_type_hints(function, include_extras=True)[name]
+    found = [extra for extra in typing.get_args(hint) if isinstance(extra, Argument)]
+    return found[0] if found else Argument("")

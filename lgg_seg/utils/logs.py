@@ -28,6 +28,8 @@ def configure_logs(file: Path | None = None) -> None:
     # Known, harmless, and not ours to mend: a data loader without workers is what two cores are best off with.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*resumable.*")  # ours is: its order is a function of the epoch
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
 from lgg_seg.errors import UserError
-from lgg_seg.utils.arguments import argument, parse_arguments
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments
+from lgg_seg.utils.terminal import command
 
 
-@dataclass(frozen=True)
-class Arguments:
-    run: Path = argument("the run")
-    data_root: Path | None = argument("the tree", key="data.root", default=None)
-    split: Literal["test", "val"] = argument("which", default="test")
-    count: int = argument("how many", default=3)
+def measure(
+    run: Annotated[Path, Argument("the run")],
+    data_root: Annotated[Path | None, Argument("the tree", key="data.root")] = None,
+    split: Annotated[Literal["test", "val"], Argument("which")] = "test",
+    count: Annotated[int, Argument("how many")] = 3,
+) -> tuple[Any, ...]:
+    """Measure a run."""
+    return run, data_root, split, count
 
 
-def parse(*words: str) -> Arguments:
-    return parse_arguments(words, Arguments, "python -m something")
-
-
-def test_words_fill_their_fields_with_their_types() -> None:
-    assert parse("run=a/b", "data.root=c", "count=7") == Arguments(Path("a/b"), Path("c"), "test", 7)
+def test_words_fill_the_parameters_with_their_types() -> None:
+    given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
+    assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,25 @@ def test_words_fill_their_fields_with_their_types() -> None:
     ],
 )
 def test_a_mistake_is_refused_with_the_way_out(words: list[str], says: str) -> None:
-    with pytest.raises(UserError, match=says.replace("?", r"\?")):
-        parse(*words)
+    with pytest.raises(UserError, match=re.escape(says)):
+        parse_arguments(words, measure)
 
 
-def test_help_names_every_argument_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        parse("--help")
-    assert end.value.code == 0
-    assert "data.root=" in capsys.readouterr().out
+def test_help_names_every_argument_and_its_default() -> None:
+    text = help_lines(measure)
+    assert "Measure a run." in text
+    assert re.search(r"run=\s+the run \(required\)", text)
+    assert re.search(r"data.root=\s+the tree \(default None\)", text)
+
+
+def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(words: list[str]) -> int:
+        if words == ["broken"]:
+            raise ZeroDivisionError
+        raise UserError("[bracketed] words stay as they are")
+
+    assert main([]) == 2
+    assert capsys.readouterr().err == "error: [bracketed] words stay as they are\n"
+    with pytest.raises(ZeroDivisionError):
+        main(["broken"])

@@ -1,0 +1,144 @@
+"""A figure shows what it says it shows: read back from matplotlib's own objects, and drawn to pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.contour import ContourSet
+from matplotlib.figure import Figure
+
+from lgg_seg.metrics.curves import THRESHOLDS
+from lgg_seg.reporting.figures import PREDICTION, TRUTH, Panel, draw, learning_curves, operating_curves, panel_grid
+
+HISTORY = [
+    {"epoch": epoch, "train/loss": 1 / (epoch + 1), "val/loss": 2 / (epoch + 1), "train/dice": 0.1 * epoch,
+     "val/dice": dice, "lr": 1e-3 / (epoch + 1)}
+    for epoch, dice in enumerate([0.2, 0.7, 0.5])
+]  # fmt: skip
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """The figure as it is drawn, (H, W, 3) uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def contours(axes: Axes) -> set[str]:
+    """The colours of the contours that stand in a slice."""
+    sets = [child for child in axes.get_children() if isinstance(child, ContourSet)]
+    return {colors.to_hex(colour) for one in sets for colour in one.get_edgecolor()}
+
+
+def square(low: int, high: int) -> np.ndarray:
+    mask = np.zeros((32, 32), bool)
+    mask[low:high, low:high] = True
+    return mask
+
+
+def panel(title: str = "slice", truth: np.ndarray | None = None, prediction: np.ndarray | None = None) -> Panel:
+    flair = np.random.default_rng(0).integers(0, 200, (32, 32), dtype=np.uint8)
+    empty = square(0, 0)
+    return Panel(title, flair, empty if truth is None else truth, empty if prediction is None else prediction)
+
+
+def test_learning_curves_hold_every_epochs_numbers_and_mark_the_best() -> None:
+    figure = learning_curves(HISTORY, "unet, seed 1")
+    loss, dice, rate = figure.axes
+    drawn = {
+        (name, line.get_label()): list(line.get_ydata())
+        for name, axes in (("loss", loss), ("dice", dice))
+        for line in axes.lines[:2]
+    }
+    assert drawn == {
+        (name, subset): [row[f"{subset}/{name}"] for row in HISTORY]
+        for name in ("loss", "dice") for subset in ("train", "val")
+    }  # fmt: skip
+    assert list(rate.lines[0].get_ydata()) == [row["lr"] for row in HISTORY]
+    assert dice.lines[2].get_xdata()[0] == 1
+    assert "0.700 in epoch 1" in dice.get_title()
+    assert figure.get_suptitle() == "unet, seed 1"
+
+
+def test_one_epoch_is_enough_for_a_learning_curve() -> None:
+    assert len(learning_curves(HISTORY[:1], "one").axes[0].lines[0].get_ydata()) == 1
+
+
+def test_operating_curves_hold_roc_precision_recall_and_the_dice_at_every_threshold() -> None:
+    rising, falling = np.linspace(0, 1, 201), np.linspace(1, 0, 201)
+    dice = rising * falling
+    figure = operating_curves((falling, rising), (falling, rising), (THRESHOLDS, dice), threshold=0.35)
+    roc, pr, by_threshold = figure.axes
+    assert np.array_equal(roc.lines[0].get_xdata(), falling)
+    assert np.array_equal(roc.lines[0].get_ydata(), rising)
+    assert (pr.get_xlabel(), pr.get_ylabel()) == ("recall", "precision")
+    assert np.array_equal(pr.lines[0].get_xdata(), rising)
+    assert np.array_equal(pr.lines[0].get_ydata(), falling)
+    assert np.array_equal(by_threshold.lines[0].get_ydata(), dice)
+    assert by_threshold.lines[1].get_xdata()[0] == 0.35
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "expected"),
+    [
+        (square(5, 20), square(8, 22), {TRUTH, PREDICTION}),
+        (square(5, 20), None, {TRUTH}),
+        (None, square(8, 22), {PREDICTION}),
+        (None, None, set()),
+    ],
+)
+def test_a_slice_has_a_contour_of_each_mask_that_is_not_empty(
+    truth: np.ndarray | None, prediction: np.ndarray | None, expected: set[str]
+) -> None:
+    axes = Figure().subplots()
+    shown = panel("T1 / 7", truth, prediction)
+    draw(axes, shown)
+    assert contours(axes) == expected
+    assert np.array_equal(axes.images[0].get_array(), shown.flair)
+    assert axes.get_title() == "T1 / 7"
+
+
+def test_a_contour_runs_along_the_masks_edge() -> None:
+    axes = Figure().subplots()
+    draw(axes, panel(truth=square(5, 20)))
+    (contour,) = (child for child in axes.get_children() if isinstance(child, ContourSet))
+    corners = contour.get_paths()[0].vertices
+    assert corners.min() == pytest.approx(4.5)
+    assert corners.max() == pytest.approx(19.5)
+
+
+def test_a_grid_has_a_row_a_name_and_leaves_the_places_of_missing_slices_empty() -> None:
+    row = [panel(str(epoch), square(5, 20), square(6, 18)) for epoch in range(3)]
+    figure = panel_grid({"first": row, "second": row[:1]}, "Slices")
+    grid = np.array(figure.axes).reshape(2, 3)
+    assert [len(axes.images) for axes in grid.flat] == [1, 1, 1, 1, 0, 0]
+    assert [[text.get_text() for text in axes.texts] for axes in grid[:, 0]] == [["first"], ["second"]]
+    assert "truth green, prediction magenta" in figure.get_suptitle()
+    drawn = pixels(figure).reshape(-1, 3)
+    for colour in (TRUTH, PREDICTION):
+        wanted = np.array(colors.to_rgb(colour)) * 255
+        assert (np.abs(drawn - wanted).max(axis=1) < 30).sum() > 50, f"{colour} is not to be seen"
+
+
+def test_a_black_slice_is_drawn_black() -> None:
+    axes = Figure().subplots()
+    draw(axes, Panel("", np.zeros((8, 8), np.uint8), square(0, 0)[:8, :8], square(0, 0)[:8, :8]))
+    assert axes.images[0].get_clim() == (0, 1)
+
+
+def test_every_figure_can_be_saved_as_a_png() -> None:
+    line = np.linspace(0, 1, 201)
+    for figure in (
+        learning_curves(HISTORY, "curves"),
+        operating_curves((line, line), (line, line), (THRESHOLDS, line), 0.5),
+        panel_grid({"row": [panel()]}, "panels"),
+    ):
+        file = io.BytesIO()
+        figure.savefig(file)
+        assert file.getvalue().startswith(b"\x89PNG")
+        assert pixels(figure).std() > 5, "nothing is drawn"
