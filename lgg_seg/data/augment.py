@@ -14,7 +14,34 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # at import it would ask
 
 import albumentations as A
 
+from lgg_seg.data.preprocess import FLAIR
+
 cv2.setNumThreads(0)  # a slice is too little work to share out, and the network needs the cores
+
+
+class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
+    """FLAIR in place of one of the other sequences, or of both: what the dataset does where one was not acquired.
+
+    About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image of one
+    channel stays as it is.
+    """
+
+    CHOICES = ((0,), (2,), (0, 2))
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p=p)
+
+    def get_params(self) -> dict[str, tuple[int, ...]]:
+        """Which channels give way to FLAIR."""
+        return {"channels": self.py_random.choice(self.CHOICES)}
+
+    def apply(self, img: NDArray[np.uint8], channels: tuple[int, ...], **_params: object) -> NDArray[np.uint8]:
+        """(H, W, C) uint8 in and out."""
+        if img.shape[-1] == 1:
+            return img
+        substituted = img.copy()
+        substituted[..., channels] = img[..., FLAIR : FLAIR + 1]
+        return substituted
 
 
 class Augmentation:

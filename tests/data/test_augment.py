@@ -8,7 +8,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from lgg_seg.data.augment import Augmentation
+from lgg_seg.data.augment import Augmentation, SubstituteFlair
 
 MEMBERS = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
 
@@ -72,3 +72,12 @@ def test_none_changes_nothing(pair):
     image, mask = member(next(path for path in MEMBERS if path.stem == "none"))(*pair, (0, 0, 0, 0))
     np.testing.assert_array_equal(image, pair[0])
     np.testing.assert_array_equal(mask, pair[1])
+
+
+def test_flair_takes_the_place_of_each_other_sequence_and_of_both() -> None:
+    image = np.stack([np.full((4, 4), value, np.uint8) for value in (10, 20, 30)], axis=-1)
+    augment = Augmentation([SubstituteFlair(p=1.0)])
+    found = {tuple(augment(image, np.zeros((4, 4), np.uint8), (seed,))[0][0, 0]) for seed in range(40)}
+    assert found == {(20, 20, 30), (10, 20, 20), (20, 20, 20)}
+    grey = image[..., :1]
+    assert np.array_equal(augment(grey, np.zeros((4, 4), np.uint8), (0,))[0], grey)
