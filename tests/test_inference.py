@@ -75,7 +75,10 @@ def test_a_probability_at_the_threshold_is_tumour_and_the_next_below_is_not(thre
 def test_the_largest_component_holds_together_over_slices_and_corners() -> None:
     """Two pixels of the first slice touch one of the second at a corner alone: three against two beside each other."""
     mask = drawn("#..../#..../...../....#/....#", "...../...../.#.../...../.....")
-    assert largest_component(mask).tolist() == drawn("#..../#..../...../...../.....", "...../...../.#.../...../.....").tolist()
+    assert (
+        largest_component(mask).tolist()
+        == drawn("#..../#..../...../...../.....", "...../...../.#.../...../.....").tolist()
+    )
 
 
 def test_post_processing_comes_after_the_threshold() -> None:

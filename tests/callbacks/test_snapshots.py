@@ -68,9 +68,7 @@ def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_
     assert len({s.patient for s in slices}) == 3
 
 
-def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(
-    taken: tuple[Snapshots, Path], data: DataModule
-) -> None:
+def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(taken: tuple[Snapshots, Path]) -> None:
     masks = taken[0].masks
     assert sorted(masks) == [0, 2, 3]
     for kept in masks.values():

@@ -28,9 +28,14 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_trace_of_itself(
     folder: RunFolder, error: type[BaseException]
 ) -> None:
     folder.write_json("metrics.json", {"dice": 0.5})
-    with pytest.raises(error), folder.writing("metrics.json") as path:
-        path.write_text('{"dice": 0.')
-        raise error
+
+    def break_off() -> None:
+        with folder.writing("metrics.json") as path:
+            path.write_text('{"dice": 0.')
+            raise error
+
+    with pytest.raises(error):
+        break_off()
     assert folder.read_json("metrics.json") == {"dice": 0.5}
     assert names(folder) == {"metrics.json"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -50,8 +49,7 @@ def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(folder: RunF
 
 def test_sigterm_stops_the_run_with_exit_code_143(folder: RunFolder) -> None:
     with pytest.raises(SystemExit) as caught, recorded(folder):
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
+        signal.raise_signal(signal.SIGTERM)
     assert caught.value.code == 143
     assert status(folder)[0] == "interrupted"
 

@@ -77,8 +77,8 @@ def test_operating_curves_hold_roc_precision_recall_and_the_dice_at_every_thresh
     assert np.array_equal(roc.lines[0].get_xdata(), falling)
     assert np.array_equal(roc.lines[0].get_ydata(), rising)
     assert (pr.get_xlabel(), pr.get_ylabel()) == ("recall", "precision")
-    assert np.array_equal(pr.lines[0].get_xdata(), rising)
-    assert np.array_equal(pr.lines[0].get_ydata(), falling)
+    assert np.array_equal(pr.lines[0].get_xdata(), rising[1:]), "without predictions there is no precision"
+    assert np.array_equal(pr.lines[0].get_ydata(), falling[1:])
     assert np.array_equal(by_threshold.lines[0].get_ydata(), dice)
     assert by_threshold.lines[1].get_xdata()[0] == 0.35
 
