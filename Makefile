@@ -21,7 +21,7 @@ $(READY): requirements.txt pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \
 		echo "installing with uv into $(VENV) (a few GB, most of it PyTorch)"; \
 		uv venv --quiet --clear --python "$(PYTHON)" $(VENV) && \
-		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt && \
+		uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt && \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 		echo "installing with pip into $(VENV) (a few GB, most of it PyTorch; some minutes)"; \

@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from lgg_seg import build
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.index import Index
 from lgg_seg.data.splits import AllPatients
+from lgg_seg.data.tree.index import Index
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import evaluate, result, write_evaluation
 from lgg_seg.records.folder import RunFolder

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
 from rich.progress import track
 from torch import nn
 
@@ -20,7 +21,6 @@ from lgg_seg.metrics.curves import best_threshold
 from lgg_seg.metrics.scores import PatientScore, score_patient
 from lgg_seg.metrics.tables import patient_rows, slice_rows
 from lgg_seg.records.folder import RunFolder
-from lgg_seg.reporting.console import console
 
 Subset = Literal["train", "val", "test", "all"]
 
@@ -79,7 +79,7 @@ def evaluate(
     losses: list[float] = []
     seconds = 0.0
     limit = min(patients, settings.max_patients or patients)
-    for _, volume in zip(track(range(limit), "testing", console=console), volumes, strict=False):
+    for _, volume in zip(track(range(limit), "testing", console=Console(stderr=True)), volumes, strict=False):
         started = time.perf_counter()
         logits = segmenter.volume_logits(volume.images, volume.statistics)
         probability = probabilities(logits, volume.geometry.to_native)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lgg_seg.data.phantom import write_phantom
-from lgg_seg.data.tree import find_tree
+from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.data.tree.listing import find_tree
 
 _RESTORE = Path(__file__).resolve().parents[2] / "shared" / "data" / "restore.py"
 _REAL_PATIENTS = 4

@@ -19,7 +19,8 @@ MOST_COLUMNS = 8
 
 
 class Snapshots(pl.Callback):
-    """Keeps what the network makes of `slices` validation slices in the first epoch and every `every_epochs` after.
+    """Keeps what the network makes of `slices` validation slices in the first epoch, every
+    `every_epochs` after, and in the last.
 
     They are the slices with the most tumour of patients from the smallest tumour to the largest.
     `figures/validation_slices.png` has a row a slice and a column a snapshot; TensorBoard gets each as it comes.

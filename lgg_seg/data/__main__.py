@@ -10,13 +10,13 @@ from typing import Annotated
 
 from rich.console import Console
 
-from lgg_seg.data.digests import format_digests
-from lgg_seg.data.download import download as fetch
-from lgg_seg.data.index import survey
-from lgg_seg.data.phantom import write_phantom
-from lgg_seg.data.report import print_survey
-from lgg_seg.data.scan import read_all
-from lgg_seg.data.tree import list_tree
+from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.data.tree.digests import format_digests
+from lgg_seg.data.tree.download import download as fetch
+from lgg_seg.data.tree.index import survey
+from lgg_seg.data.tree.listing import list_tree
+from lgg_seg.data.tree.report import print_survey
+from lgg_seg.data.tree.scan import read_all
 from lgg_seg.errors import UserError
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.utils.nearest import did_you_mean

@@ -22,8 +22,8 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
     """FLAIR in place of one of the other sequences, or of both: what the dataset does where one was not acquired.
 
-    About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image of one
-    channel stays as it is.
+    About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image
+    of one channel stays as it is.
     """
 
     CHOICES = ((0,), (2,), (0, 2))

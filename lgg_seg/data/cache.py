@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.progress import track
 
 from lgg_seg.data.geometry import Geometry
-from lgg_seg.data.index import Index
-from lgg_seg.data.native import native_image, native_mask
 from lgg_seg.data.npy import NpyWriter
 from lgg_seg.data.preprocess import Preprocess
+from lgg_seg.data.tree.index import Index
+from lgg_seg.data.tree.native import native_image, native_mask
 from lgg_seg.errors import UserError
 
 log = logging.getLogger(__name__)

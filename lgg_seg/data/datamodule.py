@@ -18,14 +18,12 @@ from torch.utils.data import DataLoader
 from lgg_seg.data.augment import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.dataset import Item, SliceDataset
-from lgg_seg.data.download import ensure_tree
 from lgg_seg.data.geometry import Geometry
-from lgg_seg.data.index import Index, build_index, default_cache_dir
-from lgg_seg.data.native import native_image, native_mask
-from lgg_seg.data.phantom import write_phantom
 from lgg_seg.data.preprocess import FLAIR, Preprocess
 from lgg_seg.data.samplers import Draw, EpochSampler, SliceOrder
 from lgg_seg.data.split import Split, Subset
+from lgg_seg.data.tree.index import Index, build_index, default_cache_dir
+from lgg_seg.data.tree.native import native_image, native_mask
 from lgg_seg.errors import UserError
 
 
@@ -49,12 +47,13 @@ class PatientVolume:
 
 
 class DataModule(pl.LightningDataModule):
-    """The Kaggle tree at `root`, downloaded where it is absent.
+    """A tree's slices as batches for training and volumes for an evaluation.
 
     After `setup()`: `index`, `split` and `cache`.
 
     Args:
         root: the tree's folder; from the working directory where it is relative.
+        tree: brings the tree to `root` where it is absent, and says where it is: downloads it, or draws a phantom.
         workers: processes that load training batches. `auto` takes none on two cores, where they would only compete
             with the network, else one a core but one, at most 8.
         cache_dir: folder of what is kept between runs, by default `default_cache_dir()`.
@@ -70,6 +69,7 @@ class DataModule(pl.LightningDataModule):
     def __init__(
         self,
         root: str,
+        tree: Callable[[Path], Path],
         batch_size: int = 16,
         workers: int | Literal["auto"] = "auto",
         cache_dir: str | None = None,
@@ -87,6 +87,7 @@ class DataModule(pl.LightningDataModule):
         if workers != "auto" and workers < 0:
             raise UserError(f"data.workers={workers}: give 0 or more, or auto")
         self.root = Path(root)
+        self._tree = tree
         self.batch_size = batch_size
         self.workers = _spare_cores() if workers == "auto" else workers
         self.cache_dir = Path(cache_dir) if cache_dir else default_cache_dir()
@@ -95,13 +96,9 @@ class DataModule(pl.LightningDataModule):
         self.seed = seed
         self._make_split, self._augment, self._order = split, augment, sampler
 
-    def find_tree(self) -> Path:
-        """Where the tree is, which is brought there first if need be."""
-        return ensure_tree(self.root)
-
     def prepare_data(self) -> None:
         """Bring the tree here: once a machine, however many processes train on it."""
-        self.find_tree()
+        self._tree(self.root)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002  # Lightning's signature; every stage needs all
         """Index the tree, split it, and open the cache; the second call does nothing.
@@ -111,7 +108,7 @@ class DataModule(pl.LightningDataModule):
         """
         if hasattr(self, "cache"):
             return
-        self.index = build_index(self.find_tree(), cache_dir=self.cache_dir)
+        self.index = build_index(self._tree(self.root), cache_dir=self.cache_dir)
         self.split = self._make_split(self.index)
         if self.train_patients is not None:
             self.split = self.split.with_training_patients(self.index, self.train_patients, self.seed)
@@ -189,57 +186,6 @@ class DataModule(pl.LightningDataModule):
             pin_memory=on_gpu,
             drop_last=training and len(sampler) >= self.batch_size,
             generator=torch.Generator().manual_seed(self.seed),  # else iterating would draw from the global one
-        )
-
-
-class PhantomDataModule(DataModule):
-    """Built-in phantom heads, written to `root` where they are not yet.
-
-    Args:
-        root: the tree's folder; from the working directory where it is relative.
-        patients: how many heads.
-        slices: of each.
-        size: side of a slice in pixels.
-        phantom_seed: seeds the drawing, so that the runs of a sweep share one tree.
-        batch_size: this and all that follow as for `DataModule`.
-    """
-
-    def __init__(
-        self,
-        root: str,
-        patients: int = 24,
-        slices: int = 12,
-        size: int = 128,
-        phantom_seed: int = 0,
-        batch_size: int = 16,
-        workers: int | Literal["auto"] = "auto",
-        cache_dir: str | None = None,
-        train_patients: int | None = None,
-        *,
-        split: Callable[[Index], Split],
-        preprocess: Preprocess,
-        augment: Augmentation,
-        sampler: SliceOrder,
-        seed: int,
-    ) -> None:
-        super().__init__(
-            root,
-            batch_size,
-            workers,
-            cache_dir,
-            train_patients,
-            split=split,
-            preprocess=preprocess,
-            augment=augment,
-            sampler=sampler,
-            seed=seed,
-        )
-        self._patients, self._slices, self._size, self._phantom_seed = patients, slices, size, phantom_seed
-
-    def find_tree(self) -> Path:
-        """Where the phantom is, which is written first if need be."""
-        return write_phantom(
-            self.root, patients=self._patients, slices=self._slices, size=self._size, seed=self._phantom_seed
         )
 
 

@@ -10,8 +10,8 @@ from torch.utils.data import Dataset
 
 from lgg_seg.data.augment import Augmentation
 from lgg_seg.data.cache import Cache
-from lgg_seg.data.index import Index
 from lgg_seg.data.samplers import Draw
+from lgg_seg.data.tree.index import Index
 
 
 class Item(TypedDict):

@@ -13,7 +13,7 @@ import torch.distributed
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from lgg_seg.data.index import Index
+from lgg_seg.data.tree.index import Index
 from lgg_seg.errors import UserError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from lgg_seg.data.index import Index
+from lgg_seg.data.tree.index import Index
 from lgg_seg.errors import UserError
 
 Subset = Literal["train", "val", "test"]

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgg_seg.data.index import Index, Patient
 from lgg_seg.data.split import LEAKY, Split, seeded_order
+from lgg_seg.data.tree.index import Index, Patient
 from lgg_seg.errors import UserError
 
 log = logging.getLogger(__name__)

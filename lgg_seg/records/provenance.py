@@ -14,8 +14,8 @@ import psutil
 import torch
 
 import lgg_seg
-from lgg_seg.data.index import Index, Patient
 from lgg_seg.data.split import SUBSETS, Split
+from lgg_seg.data.tree.index import Index, Patient
 from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.utils.runtime import Hardware
 

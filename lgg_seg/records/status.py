@@ -27,16 +27,21 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         folder.set_status("interrupted", f"resume={folder.path} goes on ({type(error).__name__})")
         raise
-    except torch.OutOfMemoryError as error:
-        folder.set_status("failed", "out of memory")
-        raise UserError(
-            "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate to make up for it), "
-            "a smaller preprocess.size or a smaller network."
-        ) from error
     except BaseException as error:
+        if _out_of_memory(error):
+            folder.set_status("failed", "out of memory")
+            raise UserError(
+                "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate to make up for "
+                "it), a smaller preprocess.size or a smaller network."
+            ) from error
         folder.set_status("failed", f"{type(error).__name__}: {error}")
         raise
     else:
         folder.set_status("finished")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # On a CPU torch has no class of its own for it.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

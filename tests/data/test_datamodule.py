@@ -1,5 +1,6 @@
 """The data module: from a tree to batches that are the same however many workers and whatever came before."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lgg_seg.data.augment import Augmentation
-from lgg_seg.data.datamodule import DataModule, PhantomDataModule
-from lgg_seg.data.native import native_mask
-from lgg_seg.data.phantom import write_phantom
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocess import Preprocess
 from lgg_seg.data.samplers import Uniform
 from lgg_seg.data.splits import AllPatients, PatientSplit
+from lgg_seg.data.tree.download import ensure_tree
+from lgg_seg.data.tree.native import native_mask
 from lgg_seg.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -37,6 +39,7 @@ def tree(tmp_path_factory) -> Path:
 def make(tree):
     def make(**changed) -> DataModule:
         settings = {
+            "tree": ensure_tree,
             "batch_size": 4,
             "workers": 0,
             "cache_dir": str(tree.parent / "cache"),
@@ -150,13 +153,10 @@ def test_a_value_out_of_range_is_refused_by_its_key(make, key, value):
 
 def test_the_phantom_is_written_where_it_is_asked_for_and_nowhere_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = OmegaConf.merge(
-        OmegaConf.load(CONF / "data" / "phantom.yaml"),
-        {"patients": 4, "slices": 4, "size": 32, "cache_dir": "cache", "workers": 0},
-    )
-    make = instantiate(config, _partial_=True)
+    tree = OmegaConf.load(CONF / "data" / "phantom.yaml").tree
+    write = instantiate(tree, patients=4, slices=4, size=32)
+    make = functools.partial(DataModule, "data/phantom", write, cache_dir="cache", workers=0)
     data = make(split=PatientSplit(), preprocess=Preprocess(size=32), augment=member("none"), sampler=Uniform(), seed=0)
-    assert isinstance(data, PhantomDataModule)
     assert not (tmp_path / "data").exists()
     data.setup()
     assert (tmp_path / "data" / "phantom").is_dir()

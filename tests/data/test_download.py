@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgg_seg.data.download import HANDLE, download, ensure_tree
+from lgg_seg.data.tree.download import HANDLE, download, ensure_tree
 from lgg_seg.errors import UserError
 
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lgg_seg.data.images import digest, read_image, read_mask
-from lgg_seg.data.index import Index, build_index, survey
-from lgg_seg.data.tree import read_clinical
+from lgg_seg.data.tree.images import digest, read_image, read_mask
+from lgg_seg.data.tree.index import Index, build_index, survey
+from lgg_seg.data.tree.listing import read_clinical
 from lgg_seg.errors import UserError
 
 

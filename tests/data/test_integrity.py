@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lgg_seg.data.images import ImageError, read_image, read_mask
-from lgg_seg.data.index import build_index, survey
-from lgg_seg.data.integrity import DataError, Fault
+from lgg_seg.data.tree.images import ImageError, read_image, read_mask
+from lgg_seg.data.tree.index import build_index, survey
+from lgg_seg.data.tree.integrity import DataError, Fault
 
 Inject = Callable[[Path], tuple[str, str]]  # damages a patient's folder; returns the file to be named and the kind
 

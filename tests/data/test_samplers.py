@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.index import Index, Patient, Slice
 from lgg_seg.data.samplers import Draw, EpochSampler, TumourWeighted, Uniform
+from lgg_seg.data.tree.index import Index, Patient, Slice
 from lgg_seg.errors import UserError
 
 AREAS = {"A": (0, 0, 90, 10), "B": (0, 0, 0), "C": (5,) * 20}

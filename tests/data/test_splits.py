@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.index import Index, Patient, Slice
 from lgg_seg.data.split import SUBSETS, Split
 from lgg_seg.data.splits import AllPatients, BudaSplit, KFoldSplit, PatientSplit, SliceRandomSplit
+from lgg_seg.data.tree.index import Index, Patient, Slice
 from lgg_seg.errors import UserError
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from lgg_seg.data.index import Index, build_index
 from lgg_seg.data.splits import PatientSplit
+from lgg_seg.data.tree.index import Index, build_index
 from lgg_seg.records.provenance import code_state, provenance, split_record, volume_digest
 from lgg_seg.utils.runtime import Hardware
 

@@ -11,11 +11,11 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from lgg_seg.data.checks import check, check_clinical, substituted
-from lgg_seg.data.digests import compare, load_known
-from lgg_seg.data.integrity import DataError, Fault, in_order
-from lgg_seg.data.scan import Reading, scan
-from lgg_seg.data.tree import list_tree, read_clinical, without_date
+from lgg_seg.data.tree.checks import check, check_clinical, substituted
+from lgg_seg.data.tree.digests import compare, load_known
+from lgg_seg.data.tree.integrity import DataError, Fault, in_order
+from lgg_seg.data.tree.listing import list_tree, read_clinical, without_date
+from lgg_seg.data.tree.scan import Reading, scan
 
 log = logging.getLogger(__name__)
 

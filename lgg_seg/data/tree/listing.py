@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from lgg_seg.data.integrity import Fault
+from lgg_seg.data.tree.integrity import Fault
 from lgg_seg.errors import UserError
 
 THREE_WAYS = (

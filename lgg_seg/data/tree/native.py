@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.images import digest, read_image, read_mask
-from lgg_seg.data.index import Slice
+from lgg_seg.data.tree.images import digest, read_image, read_mask
+from lgg_seg.data.tree.index import Slice
 from lgg_seg.errors import UserError
 
 

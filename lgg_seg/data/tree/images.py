@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.tiff import read_header
+from lgg_seg.data.tree.tiff import read_header
 from lgg_seg.errors import UserError
 
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from lgg_seg.data.images import ImageError, digest, read_image, read_mask
-from lgg_seg.data.integrity import Kind
-from lgg_seg.data.tree import Listing, Pair
+from lgg_seg.data.tree.images import ImageError, digest, read_image, read_mask
+from lgg_seg.data.tree.integrity import Kind
+from lgg_seg.data.tree.listing import Listing, Pair
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from lgg_seg.data.integrity import Fault, Severity
-from lgg_seg.data.scan import SEQUENCES, Reading
-from lgg_seg.data.tree import without_date
+from lgg_seg.data.tree.integrity import Fault, Severity
+from lgg_seg.data.tree.listing import without_date
+from lgg_seg.data.tree.scan import SEQUENCES, Reading
 
 
 def check(readings: Sequence[Reading]) -> list[Fault]:

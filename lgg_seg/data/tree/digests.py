@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from lgg_seg.data.integrity import Fault
-from lgg_seg.data.scan import Reading
+from lgg_seg.data.tree.integrity import Fault
+from lgg_seg.data.tree.scan import Reading
 from lgg_seg.errors import UserError
 
 FILE = "digests.txt"
@@ -28,7 +28,7 @@ def load_known(root: Path) -> Known:
         UserError: if the tree's own list is not in the format above.
     """
     own = root / FILE
-    packaged = _parse((files("lgg_seg.data") / _PACKAGED).read_text(encoding="ascii"))
+    packaged = _parse((files("lgg_seg.data.tree") / _PACKAGED).read_text(encoding="ascii"))
     try:
         return {**packaged, **_parse(own.read_text(encoding="ascii"))} if own.is_file() else packaged
     except ValueError as error:

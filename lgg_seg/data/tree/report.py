@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lgg_seg.data.index import Survey
-from lgg_seg.data.integrity import REMEDY, Fault, Kind
+from lgg_seg.data.tree.index import Survey
+from lgg_seg.data.tree.integrity import REMEDY, Fault, Kind
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 

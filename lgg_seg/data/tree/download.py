@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lgg_seg.data.tree import THREE_WAYS, find_tree
+from lgg_seg.data.tree.listing import THREE_WAYS, find_tree
 from lgg_seg.errors import UserError
 
 # Naming the version lets kagglehub find it in its own cache without asking the network.
