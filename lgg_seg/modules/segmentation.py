@@ -114,6 +114,25 @@ class SegmentationModule(pl.LightningModule):
             self.log(f"{subset}/{name}", value, prog_bar=name == "dice")
         metric.reset()
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002  # Lightning's signature
+    ) -> None:
+        """Bound the gradient's norm.
+
+        Lightning's own refuses fused optimizers in any mixed precision, but only float16 scales its gradients.
+
+        Raises:
+            UserError: a fused optimizer in float16, which unscales its gradients after they would be clipped.
+        """
+        if gradient_clip_val is None:
+            return
+        if self.trainer.precision == "16-mixed" and getattr(optimizer, "_step_supports_amp_scaling", False):
+            raise UserError("trainer.gradient_clip in 16-mixed precision needs optimizer.fused=false.")
+        nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """The optimizer over the parameters that are not frozen, and its schedule."""
         optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])

@@ -17,6 +17,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.modules import SegmentationModule, schedulers
 from lgg_seg.networks import UNetPlusPlus
+from lgg_seg.utils.conf import groups
 from lgg_seg.utils.instantiate import instantiate
 from lgg_seg.utils.overrides import compose_config
 
@@ -87,6 +88,21 @@ def test_deep_supervision_averages_the_losses_of_the_four_heads() -> None:
     one_by_one = [float(loss(logits, batch["mask"].float()).detach()) for logits in outputs]
     assert len(set(one_by_one)) == 4
     assert float(module.training_step(batch, 0).detach()) == pytest.approx(sum(one_by_one) / 4)
+
+
+@pytest.mark.parametrize("optimizer", groups()["optimizer"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_every_optimizer_takes_clipped_gradients_in_every_precision(
+    optimizer: str, precision: str, data: DataModule, tmp_path: Path
+) -> None:
+    config = compose_config([f"optimizer={optimizer}"])
+    module = SegmentationModule(
+        network(), BCE(), normalise, instantiate(config.optimizer, "optimizer"), schedulers.none, patients=12
+    )
+    words = ("trainer.limit_batches=1", "trainer.gradient_clip=1.0", f"trainer.precision={precision}")
+    moved = fit(module, data, tmp_path, *words)
+    assert moved.isfinite().all()
+    assert moved.abs().max() > 0
 
 
 def test_a_clipped_gradient_moves_the_weights_by_the_clip_times_the_rate(data: DataModule, tmp_path: Path) -> None:
