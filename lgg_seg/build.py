@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from torch import nn
 
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocess import normalise
+from lgg_seg.data.split import Split
+from lgg_seg.data.tree.index import Index
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.inference import Segmenter
 from lgg_seg.modules.segmentation import SegmentationModule
@@ -33,11 +36,25 @@ def evaluation_settings(config: DictConfig) -> EvaluationSettings:
     return cast(EvaluationSettings, instantiate(config.evaluation, "evaluation"))
 
 
-def datamodule(config: DictConfig, root: Path | None = None, split: Any = None) -> DataModule:
-    """The data as the run saw them; `root` and `split` put another tree or another split in their place."""
-    parts = {key: instantiate(config[key], key) for key in ("preprocess", "augment", "sampler")}
-    split = split or instantiate(config.split, "split")
+def datamodule(config: DictConfig) -> DataModule:
+    """The data to train on."""
+    return _datamodule(config, to_plain(config.data), instantiate(config.split, "split"))
+
+
+def existing_data(config: DictConfig, root: Path | None, split: Callable[[Index], Split] | None) -> DataModule:
+    """The data to measure a trained run on; `root` and `split` put another tree or another split in their place.
+
+    Nothing is downloaded or drawn for it.
+    """
     source = to_plain(config.data) | ({"root": str(root)} if root else {})
+    if split is not None:
+        source["train_patients"] = None
+    source["tree"] = {"_target_": "lgg_seg.data.tree.listing.existing_tree", "_partial_": True}
+    return _datamodule(config, source, split or instantiate(config.split, "split"))
+
+
+def _datamodule(config: DictConfig, source: dict[str, Any], split: Callable[[Index], Split]) -> DataModule:
+    parts = {key: instantiate(config[key], key) for key in ("preprocess", "augment", "sampler")}
     return cast(DataModule, instantiate(source, "data", split=split, seed=config.seed, **parts))
 
 

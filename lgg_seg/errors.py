@@ -6,3 +6,13 @@ class UserError(Exception):
 
     Commands print it without a traceback and end with a non-zero exit code.
     """
+
+
+def require(holds: bool, key: str, value: object, range_: str) -> None:
+    """Refuse a value out of its range: `key` is what the user would change.
+
+    Raises:
+        UserError: it does not hold.
+    """
+    if not holds:
+        raise UserError(f"{key} is {value}; it must be {range_}.")

@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 
 from lgg_seg import build
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.split import LEAKY
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.data.tree.index import Index
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import evaluate, result, write_evaluation
+from lgg_seg.evaluation import EvaluationSettings, evaluate, result, write_evaluation
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import volume_digest
 from lgg_seg.reporting.pictures import draw_evaluation
@@ -44,7 +45,7 @@ def measure(
     folder = RunFolder(run)
     config, _ = folder.read_config()
     check_config(config)
-    facts, tested = folder.read_json("provenance.json"), folder.read_json("metrics.json")
+    facts = folder.read_json("provenance.json")
     hardware = build.trainer_settings(config).prepare()
     data = _data(config, data_root, split, facts)
     subset = "test" if split == "all" else split
@@ -55,34 +56,50 @@ def measure(
             f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the tree, or say "
             "allow_seen=true, and the table will say so too."
         )
-    settings, threshold = build.evaluation_settings(config), tested["threshold"]
+    settings, loss = build.evaluation_settings(config), build.loss(config)
     segmenter = build.segmenter(config, folder, data, hardware)
+    threshold, cost = _as_tested(folder, settings)
     evaluation = evaluate(
-        segmenter, data.volumes(subset), data.patient_count(subset), build.loss(config), threshold["value"], settings
+        segmenter, data.volumes(subset), data.patient_count(subset), loss, threshold["value"], settings
     )
-    content = result(evaluation, split, data.split.protocol, threshold, settings, data.institutions, tested["cost"])
+    # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
+    protocol = facts["split"]["protocol"] if seen else data.split.protocol
+    content = result(evaluation, split, protocol, threshold, settings, data.institutions, cost)
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
     write_evaluation(folder, place, content, evaluation.scores)
-    draw_evaluation(folder, f"{place}/figures", evaluation, data, threshold["value"])
+    draw_evaluation(folder, f"{place}/figures", evaluation, data, content)
     return folder.shown / place, content
 
 
 def _data(config: DictConfig, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:
     everyone = AllPatients() if split == "all" else None
-    data = build.datamodule(config, root=root, split=everyone)
-    data.prepare_data()
+    data = build.existing_data(config, root, everyone)
     data.setup("test")
-    if everyone is None and data.split.hash != facts["split"]["hash"]:
+    same = (data.index.fingerprint, data.split.hash) == (facts["data_fingerprint"], facts["split"]["hash"])
+    if everyone is None and not same:
         raise UserError(
-            f"{data.index.root} is not the tree this run's split was made of, so its {split} patients are "
-            "not known there; say split=all to measure every patient of it."
+            f"{data.index.root} does not hold the slices and masks this run's split was made of, so its {split} "
+            "patients are not known there; restore them, or say split=all to measure every patient of it."
         )
     return data
 
 
+def _as_tested(folder: RunFolder, settings: EvaluationSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The threshold and the cost in the run's own `metrics.json`; a fixed threshold is known without it."""
+    if (folder.path / "metrics.json").exists():
+        tested = folder.read_json("metrics.json")
+        if {"threshold", "cost"} <= tested.keys():
+            return tested["threshold"], tested["cost"]
+    if settings.threshold != "fixed":
+        raise UserError(f"{folder.path} was not tested, so its threshold is not chosen; resume={folder.path} does it.")
+    return {"value": settings.fixed_threshold, "from": "fixed"}, {}
+
+
 def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
     known = facts["split"]["train"] | facts["split"]["val"]
+    if facts["split"]["protocol"] == LEAKY:
+        known |= facts["split"]["test"]
     digests = set(known.values())
     return [p.name for p in index.patients if p.name in known or volume_digest(p) in digests]
 

@@ -14,6 +14,7 @@ from rich.progress import track
 from torch import nn
 
 from lgg_seg.data.datamodule import PatientVolume
+from lgg_seg.errors import UserError, require
 from lgg_seg.inference import Segmenter, binarise, probabilities, slice_losses
 from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.metrics.aggregate import aggregate
@@ -39,6 +40,18 @@ class EvaluationSettings:
     batch_size: int = 16
     resamples: int = 10_000
     max_patients: int | None = None
+
+    def __post_init__(self) -> None:
+        require(0 <= self.fixed_threshold <= 1, "evaluation.fixed_threshold", self.fixed_threshold, "between 0 and 1")
+        require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "1 or more")
+        require(self.resamples >= 1, "evaluation.resamples", self.resamples, "1 or more")
+        if self.max_patients is not None:
+            require(self.max_patients >= 1, "evaluation.max_patients", self.max_patients, "1 or more, or null")
+        if self.threshold == "validation" and self.postprocess != "none":
+            raise UserError(
+                "evaluation.threshold=validation is chosen on probabilities and knows nothing of post-processing; "
+                "take evaluation.threshold=fixed or evaluation.postprocess=none."
+            )
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,7 @@ def strata(scores: Sequence[PatientScore], institutions: dict[str, str]) -> dict
 
 def write_evaluation(folder: RunFolder, place: str, content: dict[str, Any], scores: Sequence[PatientScore]) -> None:
     """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
-    folder.write_table(f"{place}/per_patient.csv", patient_rows(scores))
-    folder.write_table(f"{place}/per_slice.csv", slice_rows(scores))
+    protocol = {"protocol": content["protocol"]}
+    folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in patient_rows(scores)])
+    folder.write_table(f"{place}/per_slice.csv", [row | protocol for row in slice_rows(scores)])
     folder.write_json(f"{place}/metrics.json", content)

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg import build
-from lgg_seg.callbacks import History, Progress, Snapshots
+from lgg_seg.callbacks import History, Progress, Snapshots, checkpoints
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import choose_threshold, evaluate, result, write_evaluation
@@ -48,6 +47,9 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str]) -> None:
         return
     folder.create()
     configure_logs(folder.path / "run.log")
+    for key in ("root", "cache_dir"):  # the folder alone must do, from whichever directory
+        if config.data[key] is not None:
+            config.data[key] = str(Path(config.data[key]).absolute())
     folder.write_config(config, overrides)
     with recorded(folder):
         _report(folder, train(config, folder, overrides), config.name)
@@ -86,17 +88,16 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
     data = build.datamodule(config)
     data.prepare_data()
     data.setup("fit")
+    for subset in ("val", "test"):
+        if not data.split.slices(subset):
+            raise UserError(f"The split leaves no {subset} patients; give split.{subset} a share or a number of them.")
     facts = provenance(hardware, overrides, config.seed, data.index, data.split)
     if resume:
         _refuse_other_data(folder, facts)
     module = build.module(config, data, hardware, pretrained=not resume)
-    history = History(folder, f"{config.name}, seed {config.seed}")
+    history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     extras = build.callbacks(config)
-    checkpoint = ModelCheckpoint(
-        folder.checkpoints, "best", "val/dice", mode="max", save_last=True, save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )  # fmt: skip
-    callbacks = [*extras, history, checkpoint, *([Progress()] if settings.progress else [])]
+    callbacks = [*extras, history, *checkpoints(folder), *([Progress()] if settings.progress else [])]
     loggers = build.loggers(config, folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     for board in boards:
@@ -140,7 +141,7 @@ def test(
     }
     content = result(evaluation, "test", data.split.protocol, threshold, settings, data.institutions, cost)
     write_evaluation(folder, ".", content, evaluation.scores)
-    draw_evaluation(folder, "figures", evaluation, data, threshold["value"])
+    draw_evaluation(folder, "figures", evaluation, data, content)
     return content
 
 

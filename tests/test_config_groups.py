@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import inspect
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import lgg_seg
 from lgg_seg.errors import UserError
 from lgg_seg.utils.check import SETTINGS, check_config
 from lgg_seg.utils.conf import conf_dir, groups
-from lgg_seg.utils.instantiate import instantiate, target_nodes, to_plain
+from lgg_seg.utils.instantiate import instantiate, resolve_target, target_nodes, to_plain
 from lgg_seg.utils.overrides import compose_config
 
 MEMBERS = [(group, member) for group, members in groups().items() for member in members]
@@ -70,6 +73,31 @@ def test_every_setting_at_the_top_is_read_somewhere(setting: str) -> None:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "config"
     }
     assert setting in read
+
+
+def attributes_read() -> set[str]:
+    """The names of all attributes that the package reads."""
+    return {
+        node.attr
+        for file in Path(lgg_seg.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def test_what_a_target_keeps_of_its_config_is_read_somewhere() -> None:
+    """The linter sees a parameter that nothing uses, but not a field or an attribute that is only ever set."""
+    configs = [to_plain(compose_config([f"{group}={member}"])) for group, member in MEMBERS]
+    names = {node["_target_"] for config in configs for _, node in target_nodes(config, "")}
+    read = attributes_read()
+    for name in sorted(name for name in names if name.startswith("lgg_seg.")):
+        target = resolve_target(name, "test")
+        if not inspect.isclass(target):
+            continue
+        fields = {field.name for field in dataclasses.fields(target)} if dataclasses.is_dataclass(target) else set()
+        body = ast.parse(textwrap.dedent(inspect.getsource(target)))
+        kept = {n.attr for n in ast.walk(body) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+        assert fields | kept <= read, f"{name} keeps {sorted((fields | kept) - read)}, which nothing reads"
 
 
 def test_every_group_of_the_config_is_in_the_defaults_list() -> None:

@@ -35,7 +35,9 @@ SETTINGS = EvaluationSettings(resamples=50)
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    module = build.datamodule(compose_config(["preprocess.size=32", "split.val=3", "split.test=4"]), root=phantom_root)
+    module = build.existing_data(
+        compose_config(["preprocess.size=32", "split.val=3", "split.test=4"]), phantom_root, None
+    )
     module.prepare_data()
     module.setup("test")
     return module

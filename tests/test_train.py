@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
 import pandas as pd
 import pytest
 import torch
@@ -71,8 +73,9 @@ def test_the_history_has_a_row_an_epoch_and_the_best_epoch_is_the_checkpoint(run
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert {"train/loss", "train/dice", "train/iou", "val/loss", "val/dice", "val/iou", "lr"} <= set(history.columns)
-    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    best, last = (torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for name in ("best", "last"))
     assert best["epoch"] == history["val/dice"].idxmax()
+    assert last["epoch"] == 3, "the last epoch, whether or not it was the best"
 
 
 def test_the_numbers_follow_from_the_per_patient_and_per_slice_tables(run: Path) -> None:
@@ -145,13 +148,16 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path
     stopped = folder / "stopped"
     assert json.loads((stopped / "status.json").read_text())["state"] == "interrupted"
     assert len(pd.read_csv(stopped / "history.csv")) < 4
+    stopped = stopped.rename(folder / "moved")  # a run's folder may be moved or copied to another machine
 
     done = lgg(workplace, f"resume={stopped}")
     assert done.returncode == 0, done.stderr
     same = ["epoch", "step", "train/loss", "train/dice", "val/loss", "val/dice", "lr"]
     assert pd.read_csv(stopped / "history.csv")[same].equals(pd.read_csv(run / "history.csv")[same])
-    ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (stopped, run))
-    assert all(torch.equal(ours["state_dict"][name], value) for name, value in theirs["state_dict"].items())
+    for name in ("best.ckpt", "last.ckpt"):
+        ours, theirs = (torch.load(f / "checkpoints" / name, weights_only=True) for f in (stopped, run))
+        assert ours["epoch"] == theirs["epoch"]
+        assert all(torch.equal(ours["state_dict"][key], value) for key, value in theirs["state_dict"].items())
     assert metrics(stopped)["metrics"] == metrics(run)["metrics"]
 
     finished = lgg(workplace, f"resume={stopped}")
@@ -159,16 +165,42 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path
     assert "has finished" in finished.stderr
 
 
+def test_a_tree_whose_masks_have_changed_is_not_measured_as_the_runs_own(
+    workplace: Workplace, run: Path, phantom_root: Path, tmp_path: Path
+) -> None:
+    tree = Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+    (tree / "digests.txt").unlink()
+    mask = next(tree.glob("*/*_3_mask.tif"))
+    pixels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(mask), 255 - pixels)
+    refused = lgg(workplace, f"run={run}", f"data.root={tree}", module="lgg_seg.evaluate")
+    assert refused.returncode == 2
+    assert "split=all" in refused.stderr
+
+
+def test_a_leaky_split_is_marked_in_every_table(workplace: Workplace) -> None:
+    folder = train(workplace, "leaky", "split=slice_random", "trainer.max_epochs=1")
+    assert metrics(folder)["protocol"] == "slice_random (leaky)"
+    for name in ("per_patient.csv", "per_slice.csv", "history.csv"):
+        assert set(pd.read_csv(folder / name)["protocol"]) == {"slice_random (leaky)"}
+    everyone = lgg(workplace, f"run={folder}", "split=all", "allow_seen=true", module="lgg_seg.evaluate")
+    assert "protocol slice_random (leaky)" in everyone.stdout
+    assert "SEEN: 12 of these" in everyone.stdout
+
+
 def test_checkpoints_load_without_running_code_and_hold_plain_containers(run: Path) -> None:
     for name in ("best", "last"):
         assert torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
 
 
-def test_the_average_of_the_weights_is_what_is_validated_kept_and_resumed(workplace: Workplace) -> None:
+def test_the_average_of_the_weights_is_what_is_validated_kept_and_measured(workplace: Workplace) -> None:
     folder = train(workplace, "ema", "trainer.max_epochs=2", "callbacks=ema", "callbacks.ema.decay=0.5")
     last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     average, current = last["state_dict"], last["current_model_state"]
     assert any(not torch.equal(average[name], current[name]) for name in average)
+    assert lgg(workplace, f"run={folder}", "split=val", module="lgg_seg.evaluate").returncode == 0
+    measured = metrics(next((folder / "evaluations").glob("*_val")))["metrics"]["patient/dice"]["mean"]
+    assert measured == pytest.approx(pd.read_csv(folder / "history.csv")["val/dice"].max(), abs=1e-6)
 
 
 def test_debug_fast_writes_every_file(workplace: Workplace) -> None:
@@ -195,6 +227,10 @@ def test_a_sweep_trains_its_cells_and_goes_on_after_a_failed_one(workplace: Work
         (("model.alpha=wide",), "model.alpha is 'wide'"),
         (("resume=nowhere",), "a run's folder?"),
         (("trainer.precision=bf17",), "choose from"),
+        (("split.val=0",), "no val patients"),
+        (("evaluation.batch_size=0",), "evaluation.batch_size is 0"),
+        (("loss=null",), "choose from bce"),
+        (("optimizer=sgd", "optimizer.momentum=0"), "optimizer refuses"),
         (("hydra.run.dir=unbroken",), "already holds a run"),
     ],
 )

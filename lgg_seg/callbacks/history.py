@@ -20,9 +20,10 @@ class History(Checkpoint):
     the one that saves the weights, it has the epoch's row ready for it.
     """
 
-    def __init__(self, folder: RunFolder, title: str) -> None:
+    def __init__(self, folder: RunFolder, title: str, protocol: str) -> None:
         self.folder = folder
-        self.title = title
+        self.title = f"{title}, protocol {protocol}"
+        self.protocol = protocol
         self.rows: list[dict[str, Any]] = []
         self._started = self._trained = 0.0
         self._slices = 0
@@ -57,6 +58,7 @@ class History(Checkpoint):
                 "lr": self._rate,
                 "seconds": time.perf_counter() - self._started,
                 "train_slices_per_second": self._slices / max(self._trained, 1e-9),
+                "protocol": self.protocol,
             }
         )
         if trainer.is_global_zero:

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.errors import require
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.reporting.figures import Panel, panel_grid
 
@@ -27,6 +28,8 @@ class Snapshots(pl.Callback):
     """
 
     def __init__(self, slices: int = 4, every_epochs: int = 5) -> None:
+        require(slices >= 1, "callbacks.snapshots.slices", slices, "1 or more")
+        require(every_epochs >= 1, "callbacks.snapshots.every_epochs", every_epochs, "1 or more")
         self.count = slices
         self.every_epochs = every_epochs
         self.masks: dict[int, dict[int, Tensor]] = {}  # epoch, slice -> bool (H, W)

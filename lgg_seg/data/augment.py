@@ -22,6 +22,7 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
     """FLAIR in place of one of the other sequences, or of both: what the dataset does where one was not acquired.
 
+    To be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
     About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image
     of one channel stays as it is.
     """

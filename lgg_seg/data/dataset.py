@@ -6,10 +6,12 @@ from typing import TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from lgg_seg.data.augment import Augmentation
 from lgg_seg.data.cache import Cache
+from lgg_seg.data.preprocess import FLAIR
 from lgg_seg.data.samplers import Draw
 from lgg_seg.data.tree.index import Index
 
@@ -44,10 +46,27 @@ class SliceDataset(Dataset[Item]):
         if self._augment is not None:
             image, mask = self._augment(image, mask, (self._seed, *draw))
         patient = int(self._patient_of[draw.slice])
+        statistics = np.array(self._cache.statistics[patient])
+        if self._augment is not None:
+            statistics = statistics_of_copies(image, statistics)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "mask": torch.from_numpy(np.ascontiguousarray(mask[None])),
-            "statistics": torch.from_numpy(np.array(self._cache.statistics[patient])),
+            "statistics": torch.from_numpy(statistics),
             "slice": draw.slice,
             "patient": patient,
         }
+
+
+def statistics_of_copies(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Statistics (C, 4) of a volume in which each channel of the slice that is a copy of FLAIR is one throughout.
+
+    A channel that an augmentation has replaced must be normalised as it is where the sequence was never acquired:
+    by FLAIR's own numbers.
+    """
+    if image.shape[-1] == 1 or not image[..., FLAIR].any():  # a blank slice says nothing of what it shows
+        return statistics
+    copies = [c for c in range(image.shape[-1]) if np.array_equal(image[..., c], image[..., FLAIR])]
+    adapted = statistics.copy()
+    adapted[copies] = statistics[FLAIR]
+    return adapted

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
+
+from lgg_seg.errors import require
 
 Schedule = dict[str, Any]
 """What Lightning's `configure_optimizers` calls `lr_scheduler_config`."""
@@ -38,6 +40,7 @@ def exponential(optimizer: Optimizer, span: Span, gamma: float = 0.95) -> Schedu
 
 def step(optimizer: Optimizer, span: Span, every_epochs: int = 10, gamma: float = 0.1) -> Schedule:
     """The rate times `gamma` after every `every_epochs` epochs."""
+    require(every_epochs >= 1, "scheduler.every_epochs", every_epochs, "1 or more")
     return _by_factor(optimizer, span, lambda epoch, _p: gamma ** (math.floor(epoch) // every_epochs), 0.0)
 
 
@@ -63,6 +66,7 @@ def onecycle(
     final_divisor: float = 1e4,
 ) -> Schedule:
     """Up to the optimizer's rate and down again while momentum goes the other way (arXiv 1708.07120)."""
+    require(0 < rising_fraction < 1, "scheduler.rising_fraction", rising_fraction, "between 0 and 1")
     peaks = [float(group["lr"]) for group in optimizer.param_groups]
     scheduler = OneCycleLR(
         optimizer,
@@ -77,7 +81,11 @@ def onecycle(
 
 
 def plateau(
-    optimizer: Optimizer, span: Span, patience: int = 5, factor: float = 0.5, monitor: str = "val/dice"
+    optimizer: Optimizer,
+    span: Span,
+    patience: int = 5,
+    factor: float = 0.5,
+    monitor: Literal["val/dice", "val/iou"] = "val/dice",
 ) -> Schedule:
     """The rate times `factor` when `monitor` has not risen for `patience` epochs."""
     del span  # a plateau has no planned length
@@ -89,6 +97,7 @@ def _by_factor(
     optimizer: Optimizer, span: Span, factor: Callable[[float, float], float], warmup_epochs: float
 ) -> Schedule:
     """A schedule from factor(epoch, progress), progress running from 0 to 1 after the warm-up."""
+    require(warmup_epochs >= 0, "scheduler.warmup_epochs", warmup_epochs, "0 or more")
     warmup = round(warmup_epochs * span.steps_per_epoch)
 
     def at(done: int) -> float:

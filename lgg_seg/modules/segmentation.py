@@ -135,7 +135,10 @@ class SegmentationModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the parameters that are not frozen, and its schedule."""
-        optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
+        try:
+            optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
+        except ValueError as error:
+            raise UserError(f"The optimizer refuses its settings: {error}.") from error
         total = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
         span = Span(total_steps=total, steps_per_epoch=max(1, total // epochs))

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from lgg_seg.errors import UserError
 
@@ -94,13 +95,18 @@ class RunFolder:
         """The resolved config of this run, and what was asked for on the command line.
 
         Raises:
-            UserError: there is none.
+            UserError: a file is missing or damaged.
         """
-        if not (self.path / "config.yaml").is_file():
-            raise UserError(f"{self.path / 'config.yaml'} is missing; is {self.path} a run's folder?")
-        config = OmegaConf.load(self.path / "config.yaml")
-        overrides = OmegaConf.to_container(OmegaConf.load(self.path / "overrides.yaml"))
-        return cast(DictConfig, config), cast(list[str], overrides)
+        parts: list[Any] = []
+        for name in ("config.yaml", "overrides.yaml"):
+            path = self.path / name
+            try:
+                parts.append(OmegaConf.load(path))
+            except FileNotFoundError as error:
+                raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
+            except (OSError, YAMLError, UnicodeDecodeError) as error:
+                raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
+        return cast(DictConfig, parts[0]), cast(list[str], OmegaConf.to_container(parts[1]))
 
     def set_status(self, state: State, reason: str | None = None) -> None:
         """Record where the run stands; the first call also records when it started."""

@@ -31,7 +31,6 @@ PACKAGES = (
     "timm",
     "numpy",
     "scipy",
-    "scikit-learn",
 )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from lgg_seg.errors import UserError
 from lgg_seg.records.folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -20,12 +24,18 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     def terminate(signum: int, _frame: Any) -> None:
         raise SystemExit(128 + signum)
 
+    lock = FileLock(folder.path / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"{folder.path} is being written by another process; wait for it or stop it.") from error
     before = signal.signal(signal.SIGTERM, terminate)
     folder.set_status("running")
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as error:
-        folder.set_status("interrupted", f"resume={folder.path} goes on ({type(error).__name__})")
+        folder.set_status("interrupted", type(error).__name__)
+        log.warning("interrupted; python -m lgg_seg resume=%s goes on", folder.shown)
         raise
     except BaseException as error:
         if _out_of_memory(error):
@@ -40,6 +50,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         folder.set_status("finished")
     finally:
         signal.signal(signal.SIGTERM, before)
+        lock.release()
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -52,6 +52,7 @@ def operating_curves(
     precision_recall: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     dice_by_threshold: tuple[Sequence[float], npt.NDArray[np.float64]],
     threshold: float,
+    title: str,
 ) -> Figure:
     """Pixel ROC (false against true positive rate), precision against recall, and mean patient Dice by threshold."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
@@ -68,6 +69,7 @@ def operating_curves(
     right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1), xlim=(0, 1))
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,21 @@ from lgg_seg.reporting.figures import Panel, operating_curves, panel_grid
 MOST_PATIENTS = 4
 
 
-def draw_evaluation(folder: RunFolder, place: str, evaluation: Evaluation, data: DataModule, threshold: float) -> None:
-    """Write `roc_pr.png` and `best_and_worst_patients.png` into the folder's `place`."""
+def draw_evaluation(
+    folder: RunFolder, place: str, evaluation: Evaluation, data: DataModule, content: dict[str, Any]
+) -> None:
+    """Write `roc_pr.png` and `best_and_worst_patients.png` into the folder's `place`; `content` is `metrics.json`'s."""
     scores = evaluation.scores
+    title = f"{len(scores)} {content['split']} patients, protocol {content['protocol']}"
     pooled = np.sum([score.histogram for score in scores], axis=0)
     per_threshold = dice(counts_at_thresholds(np.stack([score.histogram for score in scores]))).mean(axis=0)
-    curves = operating_curves(roc_curve(pooled), precision_recall_curve(pooled), (THRESHOLDS, per_threshold), threshold)
+    curves = operating_curves(
+        roc_curve(pooled),
+        precision_recall_curve(pooled),
+        (THRESHOLDS, per_threshold),
+        content["threshold"]["value"],
+        title,
+    )
     with folder.writing(f"{place}/roc_pr.png") as path:
         curves.savefig(path, dpi=150)
     ordered = sorted(scores, key=lambda score: (-score.dice, score.patient))
@@ -31,7 +41,7 @@ def draw_evaluation(folder: RunFolder, place: str, evaluation: Evaluation, data:
     if len(ordered) > 1:
         rows["worst"] = _panels(ordered[::-1][:few], evaluation, data)
     with folder.writing(f"{place}/best_and_worst_patients.png") as path:
-        panel_grid(rows, "Patients by Dice, the slice with most tumour of each").savefig(path, dpi=130)
+        panel_grid(rows, f"{title}: by Dice, the slice with most tumour of each").savefig(path, dpi=130)
 
 
 def _panels(scores: Sequence[PatientScore], evaluation: Evaluation, data: DataModule) -> list[Panel]:

@@ -47,6 +47,7 @@ def publish_result(logger: WandbLogger, folder: RunFolder, content: dict[str, An
     """Put the test's numbers in the run's summary and its figures among its media, and end it."""
     run = logger.experiment
     run.summary.update({f"test/{name}": value for name, value in content["metrics"].items()})
+    run.summary["protocol"] = content["protocol"]
     run.log({path.stem: wandb.Image(str(path)) for path in sorted((folder.path / "figures").glob("*.png"))})
     run.finish()
 

@@ -9,7 +9,7 @@ import inspect
 import json
 import types
 import typing
-from typing import Any, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import pydantic
 from omegaconf import DictConfig
@@ -19,8 +19,14 @@ from lgg_seg.errors import UserError
 from lgg_seg.utils.instantiate import MODIFIERS, TARGET, resolve_target, target_nodes, to_plain
 from lgg_seg.utils.nearest import did_you_mean
 
-SETTINGS: dict[str, Any] = {"seed": int, "name": str}
+SETTINGS: dict[str, Any] = {
+    "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32)],
+    "name": Annotated[str, pydantic.Field(min_length=1)],
+}
 """The keys that stand at the top of a config beside the groups, with their types."""
+
+OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer")
+"""The groups without whose object there is no run; `callbacks` and `logger` may be empty."""
 
 
 def check_config(config: DictConfig | dict[str, Any]) -> None:
@@ -41,6 +47,9 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
     for name, value in plain.items():
         if name not in SETTINGS and not isinstance(value, dict) and value is not None:
             raise UserError(f"The config key {name} is read by nothing; {did_you_mean(name, SETTINGS)}")
+    for group in OBJECTS:
+        if TARGET not in (plain.get(group) or {}):
+            raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
     for key, node in target_nodes(plain, ""):
         _check_node(key, node)
 
@@ -101,6 +110,9 @@ def describe(annotation: Any) -> str:
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if annotation in words:
         return words[annotation]
+    if typing.get_origin(annotation) is Annotated:
+        kind, *bounds = typing.get_args(annotation)
+        return f"{describe(kind)} ({', '.join(str(bound.metadata) for bound in bounds)})"
     if typing.get_origin(annotation) in (Union, types.UnionType):
         parts = typing.get_args(annotation)
         # Beside plain types, a library's own (a tensor for a rate) cannot be given on a command line.

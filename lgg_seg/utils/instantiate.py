@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hydra
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from lgg_seg.errors import UserError
@@ -69,10 +70,16 @@ def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any
         unknown = {name for name in child if name.startswith("_") and name.endswith("_")} - MODIFIERS
         if unknown:
             raise UserError(f"{path} has {', '.join(sorted(unknown))}, which a config here may not use.")
-    if not arguments:
-        return hydra.utils.instantiate(plain, _convert_="all")
     # Given to Hydra, an argument that is a data class would become a config and then a dictionary.
-    return hydra.utils.instantiate(plain | {"_partial_": True}, _convert_="all")(**arguments)
+    partial = {"_partial_": True} if arguments else {}
+    try:
+        built = hydra.utils.instantiate(plain | partial, _convert_="all")
+        return built(**arguments) if arguments else built
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{key} cannot be built: {' '.join(str(cause or error).split())}") from error
 
 
 def to_plain(node: Any) -> Any:

@@ -17,7 +17,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from lgg_seg.errors import UserError
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.conf import CONFIG_NAME, conf_dir, groups
+from lgg_seg.utils.instantiate import TARGET
 from lgg_seg.utils.nearest import did_you_mean
+
+OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 
 
 def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
@@ -56,7 +59,10 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool) -> None:
         if override.key_or_group in members:
             _check_members(override, members[override.key_or_group])
     chosen = [_first_choice(o) for o in overrides if o.key_or_group in members]
-    config = compose_config(chosen)
+    try:
+        config = compose_config(chosen)
+    except HydraException as error:
+        raise UserError(" ".join(str(error).split())) from error
     for override in overrides:
         if override.key_or_group not in members:
             _check_key(override, config, members)
@@ -86,7 +92,8 @@ def _check_members(override: Override, members: Sequence[str]) -> None:
     if override.is_delete():
         return
     for value in _values(override):
-        if value not in members and value not in ("None", "null"):
+        left_out = value in ("None", "null") and override.key_or_group in OPTIONAL
+        if value not in members and not left_out:
             raise UserError(f"{override.key_or_group}={value}: no such choice; {did_you_mean(value, members)}")
 
 
@@ -102,7 +109,7 @@ def _check_key(override: Override, config: DictConfig, members: dict[str, Any]) 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:
     names: list[str] = []
-    for name in map(str, config):
+    for name in (word for word in map(str, config) if word != TARGET):
         key = f"{prefix}{name}"
         names.append(key)
         child = OmegaConf.select(config, name, throw_on_resolution_failure=False)

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
+from lgg_seg.errors import require
 from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, choose_hardware, configure_process
 
 
@@ -33,6 +34,13 @@ class TrainerSettings:
     deterministic: bool = False
     limit_batches: int | None = None
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "devices", "accumulate", "threads", "limit_batches"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
+        clip = self.gradient_clip
+        require(clip is None or clip > 0, "trainer.gradient_clip", clip, "above 0, or null")
 
     def prepare(self) -> Hardware:
         """Settle the process (threads, allocator, determinism) and say what it runs on."""

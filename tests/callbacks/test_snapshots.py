@@ -27,7 +27,7 @@ from lgg_seg.utils.overrides import compose_config
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     words = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
-    module = build.datamodule(compose_config(words), root=phantom_root)
+    module = build.existing_data(compose_config(words), phantom_root, None)
     module.prepare_data()
     module.setup("fit")
     return module

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from lgg_seg.data.augment import Augmentation, SubstituteFlair
+from lgg_seg.data.dataset import statistics_of_copies
+from lgg_seg.data.preprocess import normalise
 
 MEMBERS = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
 
@@ -81,3 +84,16 @@ def test_flair_takes_the_place_of_each_other_sequence_and_of_both() -> None:
     assert found == {(20, 20, 30), (10, 20, 20), (20, 20, 20)}
     grey = image[..., :1]
     assert np.array_equal(augment(grey, np.zeros((4, 4), np.uint8), (0,))[0], grey)
+
+
+def test_a_substituted_sequence_is_normalised_as_flair_is() -> None:
+    image = np.random.default_rng(0).integers(1, 256, (8, 8, 3), np.uint8)
+    statistics = np.array([[0, 255, 30, 10], [0, 255, 60, 20], [0, 255, 90, 30]], np.float32)
+    substituted = Augmentation([SubstituteFlair(p=1.0)])(image, np.zeros((8, 8), np.uint8), (0,))[0]
+    adapted = statistics_of_copies(substituted, statistics)
+    seen = normalise(torch.from_numpy(substituted.transpose(2, 0, 1))[None], torch.from_numpy(adapted)[None])[0]
+    copies = [c for c in range(3) if np.array_equal(substituted[..., c], image[..., 1])]
+    assert len(copies) > 1
+    assert all(torch.equal(seen[c], seen[1]) for c in copies)
+    assert np.array_equal(statistics_of_copies(image, statistics), statistics)
+    assert np.array_equal(statistics_of_copies(np.zeros_like(image), statistics), statistics)

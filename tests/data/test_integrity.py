@@ -287,3 +287,13 @@ def test_damaged_files_print_nothing_on_stderr(tree: Path, capfd: pytest.Capture
     path.write_bytes(bytes(data))
     assert any(f.kind in ("unreadable", "digest") for f in _faults(tree))
     assert capfd.readouterr().err == ""
+
+
+def test_one_patient_under_two_dates_is_an_error(tree: Path) -> None:
+    first, second = sorted(p for p in tree.iterdir() if p.is_dir())[:2]
+    again = first.name[:-8] + "20190101"
+    for path in sorted(second.iterdir()):
+        path.rename(path.with_name(path.name.replace(second.name, again)))
+    second.rename(tree / again)
+    errors = [fault for fault in survey(tree).faults if fault.severity == "error" and fault.kind == "duplicate"]
+    assert [(fault.patient, first.name in fault.message) for fault in errors] == [(again, True)]

@@ -26,7 +26,7 @@ from lgg_seg.utils.overrides import compose_config
 def data(phantom_root: Path) -> DataModule:
     """Slices of 16 x 16 pixels as they are; 8 training patients with 6 slices, in batches of 8."""
     words = ["preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=2", "split.test=2"]
-    module = build.datamodule(compose_config(words), root=phantom_root)
+    module = build.existing_data(compose_config(words), phantom_root, None)
     module.prepare_data()
     module.setup("fit")
     return module

@@ -72,7 +72,7 @@ def test_one_epoch_is_enough_for_a_learning_curve() -> None:
 def test_operating_curves_hold_roc_precision_recall_and_the_dice_at_every_threshold() -> None:
     rising, falling = np.linspace(0, 1, 201), np.linspace(1, 0, 201)
     dice = rising * falling
-    figure = operating_curves((falling, rising), (falling, rising), (THRESHOLDS, dice), threshold=0.35)
+    figure = operating_curves((falling, rising), (falling, rising), (THRESHOLDS, dice), threshold=0.35, title="a run")
     roc, pr, by_threshold = figure.axes
     assert np.array_equal(roc.lines[0].get_xdata(), falling)
     assert np.array_equal(roc.lines[0].get_ydata(), rising)
@@ -135,7 +135,7 @@ def test_every_figure_can_be_saved_as_a_png() -> None:
     line = np.linspace(0, 1, 201)
     for figure in (
         learning_curves(HISTORY, "curves"),
-        operating_curves((line, line), (line, line), (THRESHOLDS, line), 0.5),
+        operating_curves((line, line), (line, line), (THRESHOLDS, line), 0.5, "a run"),
         panel_grid({"row": [panel()]}, "panels"),
     ):
         file = io.BytesIO()

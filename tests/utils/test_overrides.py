@@ -33,9 +33,12 @@ from lgg_seg.utils.overrides import check_overrides, run_folder_argument
         ("trainer.progress=1", "must be true or false"),
         ("data.root=???", "has no value yet"),
         ("seed=1,2", "put -m before it"),
-        ("model._target_=os.system", "outside the packages"),
+        ("model._target_=os.system", "no such key"),
         ("model.filters=", "must be a whole number"),
         ("nonsense", "key=value"),
+        ("seed=-1", "must be"),
+        ("loss=null", "choose from bce"),
+        ("~loss", "has no loss"),
     ],
 )
 def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> None:

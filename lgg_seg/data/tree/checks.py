@@ -15,6 +15,7 @@ def check(readings: Sequence[Reading]) -> list[Fault]:
     faults = [Fault(kind, "error", r.patient, file, message) for r in readings for kind, file, message in r.problems]
     faults += [fault for r in readings for fault in _blank(r)]
     faults += _duplicates(readings)
+    faults += _one_folder_a_person(readings)
     for patient, group in groupby(readings, key=lambda r: r.patient):
         of_patient = list(group)
         faults += _one_grid(of_patient)
@@ -52,6 +53,15 @@ def _blank(r: Reading) -> Iterator[Fault]:
         yield Fault("blank", "error", r.patient, r.image, f"is blank, but its mask marks {r.tumour_pixels} pixels")
     else:
         yield Fault("blank", "warning", r.patient, r.image, "is blank: every sequence holds one value throughout")
+
+
+def _one_folder_a_person(readings: Sequence[Reading]) -> Iterator[Fault]:
+    """Folders that differ in their date alone are one person's, whom a split by folder could put on both sides."""
+    folder_of: dict[str, str] = {}
+    for folder in dict.fromkeys(r.patient for r in readings):
+        first = folder_of.setdefault(without_date(folder), folder)
+        if first != folder:
+            yield Fault("duplicate", "error", folder, None, f"is the patient of {first} under another date")
 
 
 def _one_grid(readings: Sequence[Reading]) -> Iterator[Fault]:

@@ -52,6 +52,18 @@ def find_tree(root: Path) -> Path | None:
     return None
 
 
+def existing_tree(root: Path) -> Path:
+    """The tree at `root`, which is neither downloaded nor drawn.
+
+    Raises:
+        UserError: there is none.
+    """
+    tree = find_tree(root)
+    if tree is None:
+        raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the tree with data.root=FOLDER")
+    return tree
+
+
 def list_tree(root: Path) -> Listing:
     """List `root/<patient>/<name>_<n>.tif` and `…_mask.tif`, and what is wrong with their names.
 
