@@ -39,12 +39,13 @@ def test_a_run_that_raises_has_failed_and_says_why(folder: RunFolder, error: Exc
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
-def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(folder: RunFolder, error: BaseException) -> None:
+def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(
+    folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(type(error)), recorded(folder):
         raise error
-    state, reason = status(folder)
-    assert state == "interrupted"
-    assert f"resume={folder.path}" in (reason or "")
+    assert status(folder) == ("interrupted", type(error).__name__)
+    assert f"resume={folder.shown}" in caplog.text
 
 
 def test_sigterm_stops_the_run_with_exit_code_143(folder: RunFolder) -> None:
@@ -77,3 +78,10 @@ def test_running_out_of_memory_names_the_remedies(folder: RunFolder) -> None:
     with pytest.raises(UserError, match=r"data\.batch_size.*trainer\.accumulate"), recorded(folder):
         raise torch.OutOfMemoryError("CUDA out of memory")
     assert status(folder) == ("failed", "out of memory")
+
+
+def test_two_processes_do_not_write_one_run(folder: RunFolder) -> None:
+    with recorded(folder), pytest.raises(UserError, match="another process"), recorded(folder):
+        pass
+    with recorded(folder):  # free again
+        pass
