@@ -172,8 +172,11 @@ def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
 
 
 def test_an_evaluation_is_written_as_numbers_and_two_tables(whole: Evaluation, tmp_path: Path) -> None:
-    write_evaluation(RunFolder(tmp_path), "evaluations/1", {"patients": 4}, whole.scores)
+    content = {"patients": 4, "protocol": "slice_random (leaky)"}
+    write_evaluation(RunFolder(tmp_path), "evaluations/1", content, whole.scores)
     place = tmp_path / "evaluations" / "1"
-    assert json.loads((place / "metrics.json").read_text()) == {"patients": 4}
-    assert len((place / "per_patient.csv").read_text().splitlines()) == 1 + 4
-    assert len((place / "per_slice.csv").read_text().splitlines()) == 1 + 24
+    assert json.loads((place / "metrics.json").read_text()) == content
+    for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
+        lines = (place / table).read_text().splitlines()
+        assert len(lines) == 1 + rows
+        assert all(line.endswith("slice_random (leaky)") for line in lines[1:])

@@ -57,7 +57,7 @@ def make(tree):
 
 
 def test_an_item_is_uint8_with_the_statistics_of_its_volume(make):
-    data = make()
+    data = make(augment=member("hflip"))
     batch = next(iter(data.train_dataloader()))
     assert batch["image"].shape == (4, 3, 48, 48)
     assert batch["mask"].shape == (4, 1, 48, 48)
