@@ -64,10 +64,10 @@ def measure(
     )
     # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
     protocol = facts["split"]["protocol"] if seen else data.split.protocol
-    content = result(evaluation, split, protocol, threshold, settings, data.institutions, cost)
+    content = result(evaluation, split, protocol, threshold, settings, data.patient_facts, cost)
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
-    write_evaluation(folder, place, content, evaluation.scores)
+    write_evaluation(folder, place, content, evaluation, data.patient_facts)
     draw_evaluation(folder, f"{place}/figures", evaluation, data, content)
     return folder.shown / place, content
 

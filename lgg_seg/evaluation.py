@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, Literal
 
 import numpy as np
@@ -20,10 +22,14 @@ from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.metrics.aggregate import aggregate
 from lgg_seg.metrics.curves import best_threshold
 from lgg_seg.metrics.scores import PatientScore, score_patient
-from lgg_seg.metrics.tables import patient_rows, slice_rows
+from lgg_seg.metrics.strata import patient_strata
+from lgg_seg.metrics.tables import Row, patient_rows, slice_rows
 from lgg_seg.records.folder import RunFolder
+from lgg_seg.records.masks import PatientMasks, write_masks
 
 Subset = Literal["train", "val", "test", "all"]
+Facts = Mapping[str, Mapping[str, str]]
+"""What is known of each patient beside his pixels; see `DataModule.patient_facts`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Evaluation:
 
     scores: list[PatientScore]
     largest: dict[str, LargestSlice]
+    masks: dict[str, PatientMasks]
     losses: list[float]
     seconds: float
 
@@ -89,6 +96,7 @@ def evaluate(
     """Measure the volumes of `patients` patients, one after the other."""
     scores: list[PatientScore] = []
     largest: dict[str, LargestSlice] = {}
+    masks: dict[str, PatientMasks] = {}
     losses: list[float] = []
     seconds = 0.0
     limit = min(patients, settings.max_patients or patients)
@@ -101,8 +109,9 @@ def evaluate(
         scores.append(score_patient(volume.patient, volume.numbers, probability, volume.truth, prediction))
         row = int(volume.truth.sum(axis=(1, 2)).argmax())
         largest[volume.patient] = LargestSlice(volume.slices[row], volume.truth[row], prediction[row])
+        masks[volume.patient] = PatientMasks.pack(volume.numbers, volume.truth, prediction)
         losses.extend(slice_losses(logits, volume.masks, loss))
-    return Evaluation(scores, largest, losses, seconds)
+    return Evaluation(scores, largest, masks, losses, seconds)
 
 
 def choose_threshold(
@@ -122,10 +131,10 @@ def result(
     protocol: str,
     threshold: dict[str, Any],
     settings: EvaluationSettings,
-    institutions: dict[str, str],
+    facts: Facts,
     cost: dict[str, Any],
 ) -> dict[str, Any]:
-    """The content of `metrics.json`; `institutions` maps every patient measured to his."""
+    """The content of `metrics.json`."""
     truncated = settings.max_patients is not None
     return {
         "split": subset,
@@ -140,32 +149,36 @@ def result(
             **aggregate(evaluation.scores, resamples=settings.resamples),
             "loss": float(np.mean(evaluation.losses)),
         },
-        "strata": strata(evaluation.scores, institutions),
+        "strata": strata(patient_table(evaluation.scores, facts)),
+        "calibration_bins": reduce(add, (score.calibration for score in evaluation.scores)).as_dict(),
         "cost": {**cost, "slices_per_second": evaluation.slices / evaluation.seconds},
     }
 
 
-def strata(scores: Sequence[PatientScore], institutions: dict[str, str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean patient Dice by institution and by thirds of the tumours' volume."""
-    ordered = sorted(scores, key=lambda score: (score.truth_voxels, score.patient))
-    thirds = zip(("small", "medium", "large"), np.array_split(np.arange(len(ordered)), 3), strict=True)
-    by_size = {name: [ordered[i] for i in places] for name, places in thirds}
-    by_institution: dict[str, list[PatientScore]] = {}
-    for score in scores:
-        by_institution.setdefault(institutions[score.patient], []).append(score)
+def patient_table(scores: Sequence[PatientScore], facts: Facts) -> list[Row]:
+    """The rows of `per_patient.csv`."""
+    return [row | dict(facts.get(str(row["patient"]), {})) for row in patient_rows(scores)]
+
+
+def strata(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean patient Dice of the groups of `patient_strata`."""
+    dice = {row["patient"]: float(row["dice"] or 0) for row in rows}
     return {
         name: {
-            key: {"patients": len(group), "dice": float(np.mean([score.dice for score in group]))}
-            for key, group in sorted(groups.items())
-            if group
+            group: {"patients": len(patients), "dice": float(np.mean([dice[patient] for patient in patients]))}
+            for group, patients in groups.items()
         }
-        for name, groups in (("institution", by_institution), ("tumour_size", by_size))
+        for name, groups in patient_strata(rows).items()
     }
 
 
-def write_evaluation(folder: RunFolder, place: str, content: dict[str, Any], scores: Sequence[PatientScore]) -> None:
-    """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
+def write_evaluation(
+    folder: RunFolder, place: str, content: dict[str, Any], evaluation: Evaluation, facts: Facts
+) -> None:
+    """Write `metrics.json`, `per_patient.csv`, `per_slice.csv` and `masks.npz` into the folder's `place`."""
     protocol = {"protocol": content["protocol"]}
-    folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in patient_rows(scores)])
-    folder.write_table(f"{place}/per_slice.csv", [row | protocol for row in slice_rows(scores)])
+    folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in patient_table(evaluation.scores, facts)])
+    folder.write_table(f"{place}/per_slice.csv", [row | protocol for row in slice_rows(evaluation.scores)])
+    with folder.writing(f"{place}/masks.npz") as path:
+        write_masks(path, evaluation.masks)
     folder.write_json(f"{place}/metrics.json", content)

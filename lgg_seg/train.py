@@ -139,8 +139,8 @@ def test(
         "train_seconds": train_seconds,
         "peak_memory_bytes": peak_memory_bytes(hardware.device),
     }
-    content = result(evaluation, "test", data.split.protocol, threshold, settings, data.institutions, cost)
-    write_evaluation(folder, ".", content, evaluation.scores)
+    content = result(evaluation, "test", data.split.protocol, threshold, settings, data.patient_facts, cost)
+    write_evaluation(folder, ".", content, evaluation, data.patient_facts)
     draw_evaluation(folder, "figures", evaluation, data, content)
     return content
 

@@ -13,11 +13,13 @@ import torch
 from lgg_seg import build
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocess import normalise
+from lgg_seg.errors import UserError
 from lgg_seg.evaluation import (
     Evaluation,
     EvaluationSettings,
     choose_threshold,
     evaluate,
+    patient_table,
     result,
     strata,
     write_evaluation,
@@ -27,6 +29,7 @@ from lgg_seg.losses import Dice
 from lgg_seg.metrics.scores import PatientScore, score_patient
 from lgg_seg.networks import UNet
 from lgg_seg.records.folder import RunFolder
+from lgg_seg.records.masks import read_masks
 from lgg_seg.utils.overrides import compose_config
 from lgg_seg.utils.runtime import Hardware
 
@@ -69,7 +72,8 @@ def score(patient: str, tumour: int, found: int) -> PatientScore:
 def test_strata_by_hand() -> None:
     """Dice of f of t pixels found: 2 f / (t + f)."""
     scores = [score("a", 20, 20), score("b", 30, 10), score("c", 6, 2), score("d", 4, 4), score("e", 2, 0)]
-    found = strata(scores, {"a": "DU", "b": "CS", "c": "DU", "d": "HT", "e": "HT"})
+    facts = {name: {"institution": place} for name, place in zip("abcde", ("DU", "CS", "DU", "HT", "HT"), strict=True)}
+    found = strata(patient_table(scores, facts))
     assert found["institution"] == {
         "CS": {"patients": 1, "dice": 0.5},
         "DU": {"patients": 2, "dice": 0.75},
@@ -83,7 +87,7 @@ def test_strata_by_hand() -> None:
 
 
 def test_with_two_patients_there_is_no_third_stratum_of_size() -> None:
-    found = strata([score("a", 9, 9), score("b", 3, 3)], {"a": "DU", "b": "DU"})
+    found = strata(patient_table([score("a", 9, 9), score("b", 3, 3)], {}))
     assert {name: group["patients"] for name, group in found["tumour_size"].items()} == {"small": 1, "medium": 1}
 
 
@@ -113,7 +117,7 @@ def test_the_batch_size_changes_no_number(data: DataModule, whole: Evaluation, b
 
 def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: Evaluation) -> None:
     threshold = {"value": 0.5, "from": "fixed"}
-    content = result(whole, "test", "patient", threshold, SETTINGS, data.institutions, {"parameters": 7})
+    content = result(whole, "test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 7})
     read = json.loads(json.dumps(content, allow_nan=False))
     assert (read["split"], read["patients"], read["slices"], read["truncated"]) == ("test", 4, 24, False)
     assert read["metrics"]["loss"] == pytest.approx(np.mean(whole.losses))
@@ -126,8 +130,8 @@ def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whol
 @pytest.mark.parametrize("tumour", [0, 9, 64])
 def test_a_result_of_one_patient_without_or_with_nothing_but_tumour_is_json_too(tumour: int) -> None:
     """Where nothing can be measured stands null, never NaN."""
-    alone = Evaluation([score("a", tumour, 0)], {}, [0.3, 0.4], seconds=0.1)
-    content = result(alone, "test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {"a": "DU"}, {})
+    alone = Evaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
+    content = result(alone, "test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
     assert json.loads(json.dumps(content, allow_nan=False))["metrics"]["patient/dice"]["ci95"] is None
 
 
@@ -136,7 +140,7 @@ def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModu
     assert [one.patient for one in few.scores] == [one.patient for one in whole.scores[:2]]
     settings = dataclasses.replace(SETTINGS, max_patients=2)
     threshold = {"value": 0.5, "from": "fixed"}
-    assert result(few, "test", "patient", threshold, settings, data.institutions, {})["truncated"] is True
+    assert result(few, "test", "patient", threshold, settings, data.patient_facts, {})["truncated"] is True
 
 
 def test_a_fixed_threshold_looks_at_no_patient(data: DataModule) -> None:
@@ -171,12 +175,36 @@ def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
     assert sum(s.predicted_voxels for s in kept.scores) < sum(s.predicted_voxels for s in whole.scores)
 
 
-def test_an_evaluation_is_written_as_numbers_and_two_tables(whole: Evaluation, tmp_path: Path) -> None:
+def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
+    data: DataModule, whole: Evaluation, tmp_path: Path
+) -> None:
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
-    write_evaluation(RunFolder(tmp_path), "evaluations/1", content, whole.scores)
+    write_evaluation(RunFolder(tmp_path), "evaluations/1", content, whole, data.patient_facts)
     place = tmp_path / "evaluations" / "1"
     assert json.loads((place / "metrics.json").read_text()) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
         lines = (place / table).read_text().splitlines()
         assert len(lines) == 1 + rows
         assert all(line.endswith("slice_random (leaky)") for line in lines[1:])
+
+
+def test_the_masks_written_are_those_that_were_measured(data: DataModule, whole: Evaluation, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_evaluation(folder, ".", {"protocol": "patient"}, whole, data.patient_facts)
+    for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
+        kept = read_masks(tmp_path / "masks.npz", one.patient)
+        assert np.array_equal(kept.truth, volume.truth)
+        assert kept.numbers.tolist() == [s.number for s in one.slices]
+        assert kept.prediction.sum(axis=(1, 2)).tolist() == [s.predicted_pixels for s in one.slices]
+    with pytest.raises(UserError, match=r"no masks of TCGA_XX"):
+        read_masks(tmp_path / "masks.npz", "TCGA_XX")
+    (tmp_path / "masks.npz").write_bytes(b"PK damaged")
+    with pytest.raises(UserError, match=r"masks.npz cannot be read"):
+        read_masks(tmp_path / "masks.npz", whole.scores[0].patient)
+
+
+def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(data: DataModule, whole: Evaluation) -> None:
+    for row in patient_table(whole.scores, data.patient_facts):
+        patient = next(p for p in data.index.patients if p.name == row["patient"])
+        assert row["institution"] == patient.institution
+        assert row["missing_sequence"] == (" and ".join(patient.substituted) or "none")

@@ -166,9 +166,15 @@ class DataModule(pl.LightningDataModule):
         return len(self.split.patients(self.index, subset))
 
     @property
-    def institutions(self) -> dict[str, str]:
-        """Each patient's institution."""
-        return {patient.name: patient.institution for patient in self.index.patients}
+    def patient_facts(self) -> dict[str, dict[str, str]]:
+        """What is known of each patient beside the pixels: institution, and the sequences that FLAIR stands in for."""
+        return {
+            patient.name: {
+                "institution": patient.institution,
+                "missing_sequence": " and ".join(patient.substituted) or "none",
+            }
+            for patient in self.index.patients
+        }
 
     @cached_property
     def _place(self) -> dict[str, int]:

@@ -22,6 +22,10 @@ class CalibrationBins:
     probability_sum: Floats
     tumour_pixels: Ints
 
+    def as_dict(self) -> dict[str, list[float]]:
+        """As it stands in `metrics.json`."""
+        return {name: getattr(self, name).tolist() for name in ("pixels", "probability_sum", "tumour_pixels")}
+
     def __add__(self, other: CalibrationBins) -> CalibrationBins:
         return CalibrationBins(
             self.pixels + other.pixels,

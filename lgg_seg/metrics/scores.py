@@ -9,6 +9,7 @@ import numpy as np
 
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools, Floats32, Ints, check_masks, check_probability
+from lgg_seg.metrics.boundary import boundary_complexity
 from lgg_seg.metrics.calibration import CalibrationBins, calibration_bins
 from lgg_seg.metrics.counts import Counts, confusion
 from lgg_seg.metrics.curves import probability_histogram
@@ -47,8 +48,8 @@ class SliceScore:
 class PatientScore:
     """One patient's volume: counts over all its slices, distances in pixels, lesions in 3D.
 
-    `lesions` are the counts of `lesion.lesion_counts`; `histogram` and `calibration` describe the probabilities, before
-    any post-processing of the prediction.
+    `lesions` are the counts of `lesion.lesion_counts`; `boundary_complexity` is that of the true tumour; `histogram`
+    and `calibration` describe the probabilities, before any post-processing of the prediction.
     """
 
     patient: str
@@ -57,6 +58,7 @@ class PatientScore:
     hd95_px: float
     nsd_2px: float
     lesions: Counts
+    boundary_complexity: float | None
     histogram: Ints = field(repr=False, compare=False)
     calibration: CalibrationBins = field(repr=False, compare=False)
 
@@ -133,6 +135,7 @@ def score_patient(
         hd95_px=distances.hd95(),
         nsd_2px=distances.nsd(tolerance=2.0),
         lesions=lesion_counts(prediction, truth),
+        boundary_complexity=boundary_complexity(truth),
         histogram=probability_histogram(probability, truth),
         calibration=calibration_bins(probability, truth),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lgg_seg.metrics.counts import Counts
 from lgg_seg.metrics.scores import PatientScore
 
-Row = dict[str, str | int | float | bool]
+Row = dict[str, str | int | float | bool | None]
 
 
 def patient_rows(scores: Sequence[PatientScore]) -> list[Row]:
@@ -30,6 +30,7 @@ def patient_rows(scores: Sequence[PatientScore]) -> list[Row]:
             "lesion_tp": int(score.lesions.tp),
             "lesion_fp": int(score.lesions.fp),
             "lesion_fn": int(score.lesions.fn),
+            "boundary_complexity": score.boundary_complexity,
         }
         for score in scores
     ]

@@ -17,6 +17,7 @@ import lgg_seg
 from lgg_seg.data.split import SUBSETS, Split
 from lgg_seg.data.tree.index import Index, Patient
 from lgg_seg.metrics import METRIC_VERSION
+from lgg_seg.utils.conf import chosen_members
 from lgg_seg.utils.runtime import Hardware
 
 PACKAGES = (
@@ -110,6 +111,7 @@ def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: I
     return {
         "code": code_state(),
         "command": ["python", "-m", "lgg_seg", *overrides],
+        "choices": chosen_members(),
         "seed": seed,
         "versions": versions(),
         "hardware": hardware_facts(hardware),

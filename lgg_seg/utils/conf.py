@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+
 import lgg_seg
 
 CONFIG_NAME = "train"
@@ -24,3 +26,11 @@ def groups() -> dict[str, list[str]]:
         for folder in sorted(root.iterdir())
         if folder.is_dir() and any(folder.glob("*.yaml"))
     }
+
+
+def chosen_members() -> dict[str, str]:
+    """The member of each of our groups that this process's config was made of; nothing where Hydra did not start it."""
+    if not HydraConfig.initialized():
+        return {}
+    choices = HydraConfig.get().runtime.choices.items()
+    return {str(group): str(member) for group, member in choices if member and not str(group).startswith("hydra/")}

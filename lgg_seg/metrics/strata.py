@@ -1,0 +1,53 @@
+"""Patients in groups that a mean over all of them hides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Groups = dict[str, list[str]]
+
+
+def patient_strata(rows: Sequence[Mapping[str, Any]]) -> dict[str, Groups]:
+    """The patients of each group, from the rows of `per_patient.csv`, which need not hold every column.
+
+    - `tumour_size` and `boundary`: thirds of these patients by tumour voxels and by boundary complexity; two patients
+      alike are told apart by their names.
+    - `tumour_parts`: 26-connected components of the true tumour.
+    - `institution`, `missing_sequence`: as the table has them.
+    """
+    found = {
+        "tumour_size": _thirds(rows, "truth_voxels", ("small", "medium", "large")),
+        "tumour_parts": _by(rows, _parts),
+        "boundary": _thirds(rows, "boundary_complexity", ("smooth", "medium", "irregular")),
+        "institution": _by(rows, lambda row: row.get("institution")),
+        "missing_sequence": _by(rows, lambda row: row.get("missing_sequence")),
+    }
+    return {name: groups for name, groups in found.items() if groups}
+
+
+def _thirds(rows: Sequence[Mapping[str, Any]], column: str, names: tuple[str, str, str]) -> Groups:
+    known = [row for row in rows if _given(row.get(column))]
+    ordered = sorted(known, key=lambda row: (row[column], row["patient"]))
+    places = zip(names, np.array_split(np.arange(len(ordered)), len(names)), strict=True)
+    return {name: [ordered[i]["patient"] for i in third] for name, third in places if len(third)}
+
+
+def _by(rows: Sequence[Mapping[str, Any]], group_of: Any) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        group = group_of(row)
+        if _given(group):
+            groups.setdefault(str(group), []).append(row["patient"])
+    return dict(sorted(groups.items()))
+
+
+def _parts(row: Mapping[str, Any]) -> str:
+    parts = int(row["lesion_tp"]) + int(row["lesion_fn"])
+    return str(parts) if parts < 2 else "2 or more"
+
+
+def _given(value: Any) -> bool:
+    return value is not None and value == value  # NaN is what pandas reads an empty cell as

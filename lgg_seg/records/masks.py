@@ -1,0 +1,70 @@
+"""`masks.npz`: truth and prediction of every patient measured, a bit a pixel, so that a mask can be looked at later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgg_seg.errors import UserError
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PatientMasks:
+    """A patient's slices on the native grid: `numbers` (D,) of the file names, packed masks (D, H, ceil(W / 8))."""
+
+    numbers: NDArray[np.int64]
+    width: int
+    truth_bits: NDArray[np.uint8]
+    prediction_bits: NDArray[np.uint8]
+
+    @classmethod
+    def pack(cls, numbers: tuple[int, ...], truth: Bools, prediction: Bools) -> PatientMasks:
+        """Pack two volumes (D, H, W)."""
+        width = truth.shape[2]
+        return cls(np.array(numbers), width, np.packbits(truth, axis=2), np.packbits(prediction, axis=2))
+
+    @property
+    def truth(self) -> Bools:
+        """The mask files' pixels, (D, H, W)."""
+        return self._unpack(self.truth_bits)
+
+    @property
+    def prediction(self) -> Bools:
+        """What was measured against them, (D, H, W)."""
+        return self._unpack(self.prediction_bits)
+
+    def _unpack(self, bits: NDArray[np.uint8]) -> Bools:
+        return np.unpackbits(bits, axis=2, count=self.width).astype(np.bool_)
+
+
+def write_masks(path: Path, masks: Mapping[str, PatientMasks]) -> None:
+    """Write the masks of patients by name; empty slices compress to nearly nothing."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for patient, kept in masks.items():
+        arrays[f"{patient}/numbers"] = kept.numbers
+        arrays[f"{patient}/width"] = np.array(kept.width)
+        arrays[f"{patient}/truth"] = kept.truth_bits
+        arrays[f"{patient}/prediction"] = kept.prediction_bits
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # the stub takes the names for `allow_pickle`
+
+
+def read_masks(path: Path, patient: str) -> PatientMasks:
+    """One patient's masks.
+
+    Raises:
+        UserError: the file is missing or damaged, or does not hold the patient.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            truth, prediction = archive[f"{patient}/truth"], archive[f"{patient}/prediction"]
+            return PatientMasks(archive[f"{patient}/numbers"], int(archive[f"{patient}/width"]), truth, prediction)
+    except KeyError as error:
+        raise UserError(f"{path} holds no masks of {patient}; measure the run again with lgg_seg.evaluate.") from error
+    except Exception as error:  # what is wrong in an archive's structure can raise anything
+        raise UserError(f"{path} cannot be read ({error}); measure the run again with lgg_seg.evaluate.") from error
