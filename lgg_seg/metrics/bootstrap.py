@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from lgg_seg.metrics.arrays import Floats
+from lgg_seg.metrics.arrays import Floats, Ints
+
+RESAMPLES: Final = 10_000
+"""How often the patients are drawn anew, wherever a table does not say otherwise."""
 
 _DRAWS_AT_ONCE = 2_000_000
 """Bounds the memory of the resampling at some 30 MB, whatever the number of values."""
@@ -35,7 +39,7 @@ class Summary:
         }
 
 
-def summarise(values: Sequence[float] | Floats, resamples: int = 10_000, seed: int = 0) -> Summary:
+def summarise(values: Sequence[float] | Floats, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
     """Mean, median, spread, and the percentile bootstrap interval of the mean (Efron 1979).
 
     The same values, in whatever order, and the same seed give the same interval to the last bit.
@@ -60,12 +64,19 @@ def summarise(values: Sequence[float] | Floats, resamples: int = 10_000, seed: i
     )
 
 
-def _interval(values: Floats, resamples: int, seed: int) -> tuple[float, float]:
+def draws(patients: int, resamples: int, seed: int) -> Iterator[Ints]:
+    """Resamples of patients with replacement, some at a time so that memory stays bounded.
+
+    Yields:
+        Indices of patients, `(n, patients)`, a resample a row; `resamples` rows in all, the same for the same seed.
+    """
     generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    step = max(1, _DRAWS_AT_ONCE // values.size)
+    step = max(1, _DRAWS_AT_ONCE // patients)
     for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        means[start:stop] = values[generator.integers(values.size, size=(stop - start, values.size))].mean(axis=1)
+        yield generator.integers(patients, size=(min(step, resamples - start), patients))
+
+
+def _interval(values: Floats, resamples: int, seed: int) -> tuple[float, float]:
+    means = np.concatenate([values[drawn].mean(axis=1) for drawn in draws(values.size, resamples, seed)])
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

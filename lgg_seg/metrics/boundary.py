@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats
 
 
 def boundary_complexity(truth: Bools) -> float | None:
@@ -41,6 +41,7 @@ def boundary_complexity(truth: Bools) -> float | None:
     return float(np.average(ratio, weights=area[tumour]))
 
 
-def _crossings(one: Bools, other: Bools) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _crossings(one: Bools, other: Bools) -> Floats:
     """How often neighbours along a direction differ, by slice."""
-    return (one != other).sum(axis=(1, 2)).astype(np.float64)
+    changes: Floats = (one != other).sum(axis=(1, 2)).astype(np.float64)
+    return changes
