@@ -1,0 +1,97 @@
+"""`python -m lgg_seg -m …` from its words to its exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from lgg_seg.errors import UserError
+from lgg_seg.sweeps.naming import FOLDER, sweep_folder
+from lgg_seg.utils.conf import groups
+from lgg_seg.utils.logs import configure_logs
+
+log = logging.getLogger(__name__)
+FAILED = 1
+
+
+def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
+    """Run a sweep in the folder that its words name, and put its leaderboard there.
+
+    Args:
+        overrides: the words, without flags.
+        launch: starts Hydra, which reads the process's own words.
+
+    Returns:
+        the exit code: 1 where a cell of this sweep has failed.
+    """
+    from lgg_seg.sweeps.failures import failures
+
+    folder = sweep_folder(overrides)
+    sys.argv = [left_to_jobs(word) if word in overrides else word for word in sys.argv] + [f"{FOLDER}='{folder}'"]
+    configure_logs()
+    before = failures(folder)
+    with _terminable():
+        try:
+            launch()
+        except SystemExit as end:
+            if isinstance(end.code, str):  # a sentence for the user; what has finished is shown all the same
+                _conclude(folder)
+            raise
+    _conclude(folder)
+    return FAILED if set(failures(folder).items()) - set(before.items()) else 0
+
+
+def left_to_jobs(word: str) -> str:
+    """A fixed value as a choice of one, which Hydra applies in each job alone, not before it knows their members.
+
+    Else `-m model=unet,unet_slim model.alpha=0.5` would end at once, because the default model has no `alpha`.
+    """
+    (override,) = OverridesParser.create().parse_overrides([word])
+    plain = not (override.is_sweep_override() or override.is_hydra_override() or override.is_delete())
+    key, _, value = word.partition("=")
+    # A group's member must be known before; a choice cannot hold null or nothing.
+    return f"{key}=choice({value})" if plain and key not in groups() and override.value() not in (None, "") else word
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the whole sweep, its workers too, and say how to go on."""
+
+    def terminate(signum: int, _frame: Any) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as end:
+        stopped = 128 + signal.SIGINT if isinstance(end, KeyboardInterrupt) else end.code
+        if stopped in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            log.warning("the sweep is interrupted; the same command goes on with what is missing")
+            raise SystemExit(stopped) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _conclude(folder: Path) -> None:
+    """Write and print the leaderboard over the last attempt at every cell."""
+    from lgg_seg.compare import compare_folders
+    from lgg_seg.sweeps.attempts import latest_attempts, settle
+
+    cells = latest_attempts(folder)
+    states = Counter(settle(cell) for cell in cells)
+    configure_logs()
+    if cells:
+        try:
+            compare_folders(cells, folder)
+        except UserError as error:
+            log.error("no leaderboard: %s", error)
+    print(f"sweep folder: {folder} ({', '.join(f'{count} {state}' for state, count in sorted(states.items()))})")

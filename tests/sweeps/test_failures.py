@@ -1,0 +1,84 @@
+"""A failed cell leaves its reason, whatever else went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.sweeps.failures import failures, record_failure
+from lgg_seg.sweeps.job import run_cell
+from lgg_seg.utils.overrides import compose_config
+
+
+def test_the_reason_the_words_and_the_config_are_put_down_and_the_reason_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = RunFolder(tmp_path / "cell")
+    record_failure(folder, "no such patient", ["seed=1"], OmegaConf.create({"seed": 1, "a": "${seed}"}), "Trace\n")
+    assert folder.read_json("status.json")["state"] == "failed"
+    assert folder.read_json("status.json")["reason"] == "no such patient"
+    config, words = folder.read_config()
+    assert (config.a, words) == (1, ["seed=1"])
+    assert (folder.path / "run.log").read_text() == "Trace\nfailed: no such patient\n"
+    assert caplog.messages == ["cell failed: no such patient"]
+
+
+def test_a_config_that_cannot_be_resolved_is_put_down_as_it_stands(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "cell")
+    record_failure(folder, "nothing", [], OmegaConf.create({"a": "${nothing}"}))
+    assert "${nothing}" in (folder.path / "config.yaml").read_text()
+
+
+def test_what_the_run_has_written_stays(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "cell")
+    folder.write_config(OmegaConf.create({"seed": 7}), [])
+    record_failure(folder, "nothing", [], OmegaConf.create({"seed": 8}))
+    assert folder.read_config()[0].seed == 7
+
+
+def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "cell").touch()
+    record_failure(RunFolder(tmp_path / "cell"), "the disk is full", [], None)
+    assert "cell failed: the disk is full" in caplog.messages
+    assert "cannot be recorded" in caplog.text
+
+
+def test_only_the_last_attempt_at_a_cell_counts_as_failed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        record_failure(RunFolder(tmp_path / name), "nothing", [], None)
+    assert set(failures(tmp_path)) == {tmp_path / "a", tmp_path / "b"}
+    before = failures(tmp_path)
+    RunFolder(tmp_path / "a-2").set_status("finished")
+    assert failures(tmp_path) == {tmp_path / "b": before[tmp_path / "b"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["trainer.devices=2"], "one device"),
+        (["data.root=nowhere"], "data=phantom"),
+        (["trainer.max_epochs=0"], "1 or more"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence_in_the_cells_folder(tmp_path: Path, words: list[str], says: str) -> None:
+    outcome = run_cell(compose_config([*words, "trainer.accelerator=cpu"]), tmp_path / "cell", words)
+    assert outcome.state == "failed"
+    status = RunFolder(tmp_path / "cell").read_json("status.json")
+    assert says in status["reason"]
+    assert "UserError" not in status["reason"]
+
+
+def test_what_is_our_fault_leaves_its_traceback_in_the_log_and_its_type_in_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache folder named by something that no path can be."""
+    monkeypatch.chdir(tmp_path)
+    config = compose_config(["data=phantom", "trainer=debug"])
+    config.data.cache_dir = "\0"
+    assert run_cell(config, tmp_path / "cell", []).state == "failed"
+    folder = RunFolder(tmp_path / "cell")
+    assert folder.read_json("status.json")["reason"].startswith("ValueError: ")
+    assert "Traceback (most recent call last)" in (folder.path / "run.log").read_text()

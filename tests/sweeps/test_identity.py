@@ -1,0 +1,55 @@
+"""Two cells are the same run if nothing that may change a result tells them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.sweeps.identity import WITHOUT_EFFECT, identity
+from lgg_seg.utils.overrides import compose_config
+
+PLAIN = ["data.root=tree"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["logger=csv"],
+        ["trainer.progress=false"],
+        ["trainer.threads=1"],
+        ["data.workers=2"],
+        ["data.cache_dir=elsewhere"],
+        ["optimizer.lr=0.001"],  # the member's own value
+    ],
+)
+def test_what_has_no_effect_makes_no_other_run(words: list[str]) -> None:
+    assert identity(compose_config([*PLAIN, *words])) == identity(compose_config(PLAIN))
+
+
+@pytest.mark.parametrize("words", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
+def test_what_has_an_effect_makes_another_run(words: list[str]) -> None:
+    assert identity(compose_config([*PLAIN, *words])) != identity(compose_config(PLAIN))
+
+
+@pytest.mark.parametrize("key", WITHOUT_EFFECT)
+def test_every_key_that_is_left_out_exists(key: str) -> None:
+    assert OmegaConf.select(compose_config(), key, default="missing") != "missing"
+
+
+def test_a_run_is_known_again_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its config is written with absolute paths, and read back from YAML."""
+    monkeypatch.chdir(tmp_path)
+    config = compose_config([*PLAIN, "optimizer.lr=1e-05", "scheduler=onecycle"])
+    wanted = identity(config)
+    config.data.root = str(Path(config.data.root).absolute())
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.write_config(config, [])
+    assert identity(folder.read_config()[0]) == wanted
+
+
+def test_a_config_that_cannot_be_resolved_has_an_identity_too() -> None:
+    assert identity(OmegaConf.create({"a": "${nothing}"})) == {"a": "${nothing}"}

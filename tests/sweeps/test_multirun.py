@@ -1,0 +1,137 @@
+"""Sweeps through the command line: each launcher, failed cells, the same command again, a killed search."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+TINY = ("model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false", "logger=csv")
+FAST = ("model=unet_slim", *TINY, "debug=fast", "callbacks.snapshots=null")
+
+
+@pytest.fixture
+def workplace(phantom_root: Path, tmp_path: Path) -> Path:
+    """A working directory away from the checkout, with the phantom tree in it."""
+    (tmp_path / "tree").symlink_to(phantom_root)
+    return tmp_path
+
+
+def start(workplace: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "lgg_seg", "-m", *words]
+    environment = os.environ | {"LGG_DATA_ROOT": str(workplace / "tree"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=workplace, env=environment, text=True, **pipes)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def cells(sweep: Path) -> dict[str, str]:
+    """The state of every attempt, by the name of its folder without its digest."""
+    found = {}
+    for path in sweep.glob("*/status.json"):
+        name, _, rest = path.parent.name.rpartition("_")
+        found[name + "".join(rest.partition("-")[1:])] = json.loads(path.read_text())["state"]
+    return found
+
+
+def test_a_failed_cell_is_a_row_and_the_same_command_runs_what_is_missing_shared_by_two_terminals(
+    workplace: Path,
+) -> None:
+    """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
+    words = (*FAST, "data.root=tree,later")
+    code, output = finish(start(workplace, *words, "hydra/launcher=joblib"))
+    assert code == 1, output
+    assert "Traceback" not in output
+    assert "failed: " in output
+    assert "validated against" not in output, "Hydra's announcement about schemas of the same name"
+    (sweep,) = (workplace / "runs" / "sweeps").iterdir()
+    assert cells(sweep) == {"root-tree": "finished", "root-later": "failed"}
+    (failed,) = sweep.glob("root-later_*")
+    assert "data=phantom" in json.loads((failed / "status.json").read_text())["reason"]
+    assert "data=phantom" in (failed / "run.log").read_text()
+    assert {"config.yaml", "overrides.yaml"} <= {path.name for path in failed.iterdir()}
+    assert (sweep / "leaderboard.html").exists()
+
+    (done,) = sweep.glob("root-tree_*")
+    before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
+    shutil.copytree(workplace / "tree", workplace / "later")
+    terminals = [start(workplace, *words) for _ in range(2)]
+    ends = [finish(process) for process in terminals]
+    assert [code for code, _ in ends] == [0, 0], ends
+    assert cells(sweep) == {"root-tree": "finished", "root-later": "failed", "root-later-2": "finished"}
+    assert sum("run folder:" in output for _, output in ends) == 1, "the missing cell was run once"
+    assert all("has already finished" in output for _, output in ends)
+    assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
+
+
+def test_a_cell_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplace: Path) -> None:
+    words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.snapshots=null", "seed=1")
+    code, output = finish(start(workplace, *words, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
+    assert code == 1, output
+    assert cells(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
+    rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
+    assert sorted(rows["status"]) == ["failed", "finished"]
+    (failed,) = (workplace / "named").glob("unet_bn_*")
+    assert "model.alpha" in json.loads((failed / "status.json").read_text())["reason"]
+    assert "model=unet_bn" in yaml.safe_load((failed / "overrides.yaml").read_text())
+    (done,) = (workplace / "named").glob("unet_slim_*")
+    assert json.loads((done / "provenance.json").read_text())["hardware"]["threads"] == 1
+
+
+def test_a_killed_search_goes_on_where_it_stopped_and_hopeless_trials_are_pruned(workplace: Path) -> None:
+    """Four trials, the first two unpruned; killed in the second, which is resumed from its last epoch."""
+    words = (
+        "model=unet_slim", *TINY, "trainer.max_epochs=4", "data.batch_size=4", "callbacks=none",
+        "evaluation.resamples=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-8,1e-2))",
+        "hydra.sweeper.n_trials=4", "hydra.sweeper.pruner.startup_trials=1", "hydra.sweeper.pruner.warmup_epochs=0",
+        "hydra.sweep.dir=search",
+    )  # fmt: skip
+    sweep = workplace / "search"
+    process = start(workplace, *words)
+    while len(list(sweep.glob("*/checkpoints/last.ckpt"))) < 2:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    killed = max(sweep.glob("*/history.csv"), key=os.path.getmtime).parent
+    assert json.loads((killed / "status.json").read_text())["state"] == "running"
+    assert len(pd.read_csv(killed / "history.csv")) < 4
+
+    code, output = finish(start(workplace, *words))
+    assert code == 0, output
+    assert "goes on where it stopped" in output
+    assert pd.read_csv(killed / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{sweep / 'study.db'}")
+    trials = study.trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED", "PRUNED"]
+    assert trials[2].params == trials[1].params, "the killed one, again"
+    assert list(trials[2].intermediate_values) == [0, 1, 2, 3]
+
+    states = [json.loads(path.read_text())["state"] for path in sweep.glob("*/status.json")]
+    assert sorted(states) == ["finished", "finished", "pruned", "pruned"]
+    for path in sweep.glob("*/status.json"):
+        status = json.loads(path.read_text())
+        assert (path.parent / "metrics.json").exists() == (status["state"] == "finished"), "a pruned one is not tested"
+        assert status["state"] != "pruned" or "half of the other trials" in status["reason"]
+    assert sorted(pd.read_csv(sweep / "leaderboard.csv")["status"]) == sorted(states)
+
+    results = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
+    assert results["trials"] == {"finished": 2, "pruned": 2, "failed": 0, "running": 0, "waiting": 0}
+    assert results["best"]["parameters"] == study.best_params
+    assert results["best"]["score"] == max(trials[0].values + trials[2].values)
+    best = pd.read_csv(killed / "history.csv")["val/dice"].max()
+    assert trials[2].value == pytest.approx(best)
+    assert "best of 4 trials" in output

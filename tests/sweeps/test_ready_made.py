@@ -1,0 +1,77 @@
+"""Every ready-made sweep of conf/sweep: all its cells compose and pass the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import optuna
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from lgg_seg.sweeps.space import search_space, words_of
+from lgg_seg.sweeps.study import study_settings
+from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
+from lgg_seg.utils.check import check_config
+from lgg_seg.utils.conf import CONFIG_NAME, conf_dir, groups
+from lgg_seg.utils.overrides import check_overrides, compose_config
+
+SWEEPS = [name for name in groups()["sweep"] if name != "none"]
+# Of these the number of cells follows from what they say they are.
+SIZES = {
+    "folds": 5, "losses": 7, "networks": 6, "seeds": 5, "train_patients": 3,
+    "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4,
+}  # fmt: skip
+
+
+@pytest.fixture
+def sweeper(request: pytest.FixtureRequest) -> Iterator[DictConfig]:
+    """What the sweep's file makes of `hydra.sweeper`."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield compose(CONFIG_NAME, overrides=[f"sweep={request.param}"], return_hydra_config=True).hydra.sweeper
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_its_file_changes_nothing_but_the_sweeper(name: str) -> None:
+    """So that a cell's own command, which is recorded, makes the same run again without the sweep."""
+    content = yaml.safe_load((conf_dir() / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert set(content) == {"defaults", "hydra"}
+    assert content["defaults"] in ([{"override /hydra/sweeper": name}] for name in ("grid", "optuna"))
+    assert set(content["hydra"]) == {"sweeper"}
+
+
+@pytest.mark.parametrize(("sweeper", "name"), [(name, name) for name in SWEEPS], indirect=["sweeper"])
+def test_all_its_cells_compose_and_pass_the_check(sweeper: DictConfig, name: str) -> None:
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    overrides = parser.parse_overrides([f"{key}={value}" for key, value in sweeper.params.items()])
+    if sweeper._target_.endswith("OptunaSweeper"):
+        fixed = [fixed_word(override) for override in overrides if not varies(override)]
+        cells = [[*fixed, *words] for words in corners(search_space(filter(varies, overrides)))]
+        assert study_settings(sweeper, conf_dir()).n_trials > len(overrides)
+    else:
+        cells = grid(overrides)
+        assert len(cells) == SIZES.get(name, len(cells)) > 1
+    for cell in cells:
+        check_config(compose_config(cell))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_it_passes_the_check_of_the_command_line(name: str) -> None:
+    check_overrides([f"sweep={name}"], sweep=True)
+
+
+def corners(space: dict[str, optuna.distributions.BaseDistribution]) -> list[list[str]]:
+    """Both ends of every interval, and every member of a group with every one of the group before it."""
+    values = {
+        key: list(d.choices) if isinstance(d, optuna.distributions.CategoricalDistribution) else [d.low, d.high]
+        for key, d in space.items()
+    }
+    found = []
+    for pair in zip(values, list(values)[1:], strict=False):
+        found += [words_of(dict(zip(pair, chosen, strict=True))) for chosen in product(*(values[key] for key in pair))]
+    return found

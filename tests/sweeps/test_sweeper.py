@@ -1,0 +1,57 @@
+"""The cells of a sweep from its words."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from lgg_seg.errors import UserError
+from lgg_seg.sweeps.command import left_to_jobs
+from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
+
+
+def parsed(*words: str) -> list:
+    return OverridesParser.create().parse_overrides(list(words))
+
+
+def test_a_grid_is_every_value_with_every_other_the_last_changing_first() -> None:
+    assert grid(parsed("a=1,2", "b=x", "c=range(2)")) == [
+        ["a=1", "b=x", "c=0"],
+        ["a=1", "b=x", "c=1"],
+        ["a=2", "b=x", "c=0"],
+        ["a=2", "b=x", "c=1"],
+    ]
+
+
+def test_a_grid_without_a_choice_is_one_cell() -> None:
+    assert grid(parsed("a=1", "~b")) == [["a=1", "~b"]]
+
+
+def test_an_interval_has_no_values_to_go_through() -> None:
+    with pytest.raises(UserError, match="hydra/sweeper=optuna"):
+        grid(parsed("a=interval(0,1)"))
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("a=1", False), ("a=choice(1)", False), ("a=1,2", True), ("a=interval(0,1)", True), ("a=null", False)],
+)
+def test_what_has_several_values_varies(word: str, expected: bool) -> None:
+    assert varies(*parsed(word)) is expected
+
+
+@pytest.mark.parametrize("word", ["a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}", "a=${c}"])
+def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) -> None:
+    left = left_to_jobs(word)
+    assert left != word
+    (override,) = parsed(left)
+    assert override.is_sweep_override(), "Hydra does not apply it before the jobs"
+    assert parsed(fixed_word(override))[0].value() == parsed(word)[0].value()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=null", "a=", "hydra.verbose=true", "hydra/launcher=x"],
+)
+def test_what_cannot_be_left_to_the_jobs_stays(word: str) -> None:
+    assert left_to_jobs(word) == word
