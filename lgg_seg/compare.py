@@ -1,0 +1,93 @@
+"""`python -m lgg_seg.compare FOLDER…`: finished runs in a leaderboard, with statistics and a report."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+
+from lgg_seg.errors import UserError
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.reporting.classifiers.entries import classifies
+from lgg_seg.reporting.classifiers.lines import classifier_rows, classifiers_markdown, print_classifiers
+from lgg_seg.reporting.classifiers.tables import classifier_tables
+from lgg_seg.reporting.comparison.columns import rows
+from lgg_seg.reporting.comparison.leaderboard import markdown, print_leaderboard
+from lgg_seg.reporting.comparison.runs import find_runs
+from lgg_seg.reporting.comparison.tables import Leaderboard, build_leaderboard
+from lgg_seg.reporting.report import write_report
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.terminal import command
+
+
+def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
+    """Compare every run in or below the folders and print the result; classifiers stand in tables of their own.
+
+    Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`.
+
+    Raises:
+        UserError: a folder holds no run, or `output` cannot be written.
+    """
+    from lgg_seg.reporting.wandb_report import write_spec  # seconds of imports, after the first mistakes are found
+
+    runs = find_runs(folders)
+    board = build_leaderboard([run for run in runs if not classifies(run)])
+    classifiers = classifier_tables([run for run in runs if classifies(run)])
+    place = RunFolder(output)
+    with place.writing("leaderboard.csv") as path:
+        lines = [*rows(board), *classifier_rows(classifiers, first=len(board.tables) + 1)]
+        pd.DataFrame(lines).convert_dtypes().to_csv(path, index=False)
+    with place.writing("leaderboard.md") as path:
+        path.write_text(markdown(board) + classifiers_markdown(classifiers), encoding="utf-8")
+    with place.writing("leaderboard.html") as path:
+        write_report(board, path)
+    with place.writing("wandb_report.json") as path:
+        write_spec(board, path)
+    print_leaderboard(board)
+    print_classifiers(classifiers)
+    print(f"leaderboard.html, .md and .csv are in {place.shown}")
+    return board
+
+
+def options(
+    output: Annotated[
+        Path | None, Argument("where to write; by default the folder, of several a new one in runs/comparisons")
+    ] = None,
+    wandb: Annotated[str | None, Argument("ENTITY/PROJECT of Weights & Biases to publish a report to")] = None,
+) -> tuple[Path | None, str | None]:
+    """Put every run in or below the folders into one leaderboard, with statistics and a report."""
+    return output, wandb
+
+
+@command
+def main(words: list[str]) -> int:
+    """Compare, write and print."""
+    if wants_help(words):
+        print(f"usage: python -m lgg_seg.compare FOLDER… [key=value …]\n\n{help_lines(options)}")
+        return 0
+    folders = [Path(word) for word in words if "=" not in word]
+    output, wandb = options(**parse_arguments([word for word in words if "=" in word], options))
+    if not folders:
+        raise UserError("Which runs? Give the folders of runs or sweeps: python -m lgg_seg.compare runs/sweeps.")
+    if output is None:
+        one = len(folders) == 1
+        output = folders[0] if one else Path("runs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S")
+    configure_logs()
+    board = compare_folders(folders, output)
+    if wandb is None:
+        shown = " ".join(map(str, folders))
+        print(f"for a report on W&B: python -m lgg_seg.compare {shown} wandb=ENTITY/PROJECT")
+    else:
+        from lgg_seg.reporting.wandb_report import publish
+
+        print(f"published: {publish(board, wandb)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

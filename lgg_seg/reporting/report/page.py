@@ -1,0 +1,91 @@
+"""The page: everything of a leaderboard in one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import lgg_seg
+from lgg_seg.metrics.paired import METHOD
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.reporting.comparison.errors import FAILED
+from lgg_seg.reporting.comparison.leaderboard import NO_RESULT
+from lgg_seg.reporting.comparison.tables import Leaderboard
+from lgg_seg.reporting.report import facts
+from lgg_seg.reporting.report.look import colours, configuration, drawing, looks
+from lgg_seg.reporting.report.paths import without_paths
+from lgg_seg.reporting.report.sections import section
+
+
+def write_report(board: Leaderboard, path: Path) -> None:
+    """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
+
+    Masks are read from the runs' folders and slices from their data trees; what is not there any more is left out, and
+    the page says so.
+
+    Raises:
+        UserError: the page cannot be written.
+    """
+    folder = RunFolder(path.parent)
+    text = render(board, path)
+    with folder.writing(path.name) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def render(board: Leaderboard, path: Path) -> str:
+    """The page's text; `path` is where it will stand, as its links to the runs are relative."""
+    palette = colours(board)
+    with drawing():
+        sections = [section(number, table, looks(table, palette)) for number, table in enumerate(board.tables, start=1)]
+    style, script = _part("style.css"), _part("sort.js")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("template.html.j2").render(
+        title=_title(board),
+        sections=sections,
+        unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
+        runs=facts.run_lines(board, path),
+        days=facts.days(board.runs) if board.runs else "",
+        warnings=facts.warnings(board.runs) if board.runs else [],
+        commits=sorted({facts.commit(run) for run in board.runs}),
+        method=METHOD,
+        failed_below=FAILED,
+        version=lgg_seg.__version__,
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=Markup(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
+    )
+
+
+def _part(name: str) -> str:
+    return (files("lgg_seg.reporting.report") / name).read_text(encoding="utf-8")
+
+
+def _finalize(value: Any) -> Any:
+    """Nothing that the runs say reaches the page with a path of the machine; our own markup is as it is."""
+    return without_paths(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _title(board: Leaderboard) -> str:
+    if not board.tables:
+        return "No run has a result yet"
+    honest = [table for table in board.tables if not table.contract.rules.leaky] or list(board.tables)
+    count = len({configuration(entry) for table in honest for entry in table.entries})
+    patients = len({name for table in honest for name in table.patients})
+    return f"{_counted(count, 'configuration')}, {_counted(patients, 'patient')}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

@@ -1,0 +1,21 @@
+for (const table of document.querySelectorAll("table.board")) {
+  const body = table.tBodies[0];
+  table.querySelectorAll("th[data-column]").forEach((head) => {
+    const button = head.querySelector("button");
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") !== "descending";
+      table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const value = (row) => {
+        const text = row.querySelector(`[data-of="${head.dataset.column}"]`).dataset.value;
+        return text === "" ? NaN : Number(text);
+      };
+      const rows = [...body.rows].sort((a, b) => {
+        const [x, y] = [value(a), value(b)];
+        if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
+        return down ? y - x : x - y;
+      });
+      body.append(...rows);
+    });
+  });
+}
