@@ -1,0 +1,1 @@
+"""Shape features of tumours, and what they and the clinical data say of a patient's outcome."""

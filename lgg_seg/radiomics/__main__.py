@@ -1,0 +1,176 @@
+"""`python -m lgg_seg.radiomics features|outcome|leak key=value …`: shape features and what they say of a patient."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import sklearn
+from rich.console import Console
+from rich.progress import Progress
+
+from lgg_seg.data.tree.index import Index, build_index
+from lgg_seg.errors import UserError, require
+from lgg_seg.radiomics.clinical import Question, clinical_table, questions
+from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
+from lgg_seg.radiomics.leak import compare_protocols
+from lgg_seg.radiomics.outcome import Result, answer, corrected, predictor_sets, shape_predictors, single_features
+from lgg_seg.radiomics.report import (
+    curves_by_question,
+    flat,
+    leak_table,
+    outcome_tables,
+    prediction_rows,
+    roc_figure,
+    single_table,
+)
+from lgg_seg.records.folder import RunFolder
+from lgg_seg.records.provenance import code_state, versions
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.nearest import did_you_mean
+from lgg_seg.utils.terminal import command
+
+_DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
+Root = Annotated[Path, Argument("the data tree's folder")]
+Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
+Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
+
+
+def features(
+    root: Root = _DEFAULT_ROOT,
+    run: Annotated[Path | None, Argument("a run's or evaluation's folder: its predicted masks, not the tree's")] = None,
+    output: Output = None,
+) -> int:
+    """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
+    if run is None:
+        found = _measure_tree(build_index(root))
+    else:
+        masks = run / "masks.npz"
+        found = measure(predicted_volumes(masks), len(masks_patients(masks)))
+    folder = _folder(output, "features")
+    _write_features(folder, found)
+    print(f"{len(found.per_patient)} patients, {len(found.per_slice)} slices: {folder.shown}/shape_per_patient.csv, …")
+    return 0
+
+
+def outcome(
+    target: Annotated[str, Argument("death01, grade, a molecular column, or one of its clusters: RNASeqCluster:2")],
+    root: Root = _DEFAULT_ROOT,
+    output: Output = None,
+    repeats: Annotated[int, Argument("cross-validations with other folds, averaged")] = 5,
+    permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 2 s each a question")] = 99,
+    seed: Seed = 0,
+) -> int:
+    """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
+    require(repeats >= 1, "repeats", repeats, "at least 1")
+    require(permutations >= 0, "permutations", permutations, "0 or more")
+    index = build_index(root)
+    clinical = clinical_table(index)
+    asked = questions(target, clinical)
+    measured = _measure_tree(index)
+    folder = _folder(output, f"outcome_{target.replace(':', '_')}")
+    _write_features(folder, measured)  # a folder that cannot be written to is found out before the minutes below
+    shape = shape_predictors(measured.per_patient)
+    results = _answers(asked, clinical, shape, repeats, permutations, seed)
+    rows = corrected(results)
+    singles = [row for q in asked for row in single_features(q, clinical, shape, seed)]
+    settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
+    folder.write_json("outcome.json", _provenance(index, "outcome", settings) | {"results": rows, "single": singles})
+    folder.write_table("outcome.csv", flat(rows))
+    folder.write_table("single_features.csv", flat(singles))
+    folder.write_table("predictions.csv", prediction_rows(results))
+    with folder.writing("roc.png") as path:
+        roc_figure(curves_by_question(results)).savefig(path, dpi=130)
+    console = Console()
+    for shown in [*outcome_tables(rows), single_table(singles)]:
+        console.print(shown)
+    print(f"written to {folder.shown}")
+    return 0
+
+
+def leak(root: Root = _DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> int:
+    """Make the 100 % of study 004 again with its leak, a control on random outcomes, and the same by patient."""
+    index = build_index(root)
+    clinical = clinical_table(index)
+    measured = _measure_tree(index)
+    compared = compare_protocols(measured.per_slice, clinical, seed)
+    folder = _folder(output, "leak")
+    rows = [one.as_dict() for one in compared.protocols]
+    folder.write_json("leak.json", _provenance(index, "leak", [f"seed={seed}"]) | {"protocols": rows})
+    folder.write_table("leak.csv", flat(rows, "patient_ci95"))
+    with folder.writing("roc_leak.png") as path:
+        roc_figure({"death01 of slices": compared.curves}).savefig(path, dpi=130)
+    Console().print(leak_table(compared.protocols))
+    print(f"written to {folder.shown}")
+    return 0
+
+
+def _answers(
+    asked: Sequence[Question], clinical: pd.DataFrame, shape: pd.DataFrame, repeats: int, permutations: int, seed: int
+) -> list[Result]:
+    """Every question from every set of predictors, with a progress bar."""
+    sets = [(q, name, table) for q in asked for name, table in predictor_sets(q, clinical, shape).items()]
+    settings = {"repeats": repeats, "permutations": permutations, "seed": seed}
+    results: list[Result] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(sets) * (repeats + permutations))
+        for question, name, table in sets:
+            progress.update(task, description=f"{question.name} from {name}")
+            done = partial(progress.advance, task)
+            results.append(answer(question, clinical, name, table, **settings, done=done))
+    return results
+
+
+def _measure_tree(index: Index) -> Features:
+    return measure(tree_volumes(index), len(index.patients))
+
+
+def _folder(output: Path | None, name: str) -> RunFolder:
+    return RunFolder(output or Path("runs/radiomics") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{name}")
+
+
+def _write_features(folder: RunFolder, found: Features) -> None:
+    for name, table in (("slice", found.per_slice), ("patient", found.per_patient)):
+        with folder.writing(f"shape_per_{name}.csv") as path:
+            table.to_csv(path, index=False)
+
+
+def _provenance(index: Index, name: str, settings: Sequence[str]) -> dict[str, Any]:
+    return {
+        "command": ["python", "-m", "lgg_seg.radiomics", name, *settings],
+        "code": code_state(),
+        "versions": versions() | {"scikit-learn": sklearn.__version__},
+        "data_fingerprint": index.fingerprint,
+        "patients": len(index.patients),
+        "slices": len(index.slices),
+    }
+
+
+_COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (features, outcome, leak)}
+
+
+@command
+def main(words: list[str]) -> int:
+    """Run one command; the exit code is 0, or 2 for what cannot be done as asked."""
+    if not words or wants_help(words):
+        print("usage: python -m lgg_seg.radiomics COMMAND [key=value …]\n")
+        for name, function in _COMMANDS.items():
+            print(f"{name}\n{help_lines(function)}\n")
+        return 0 if words else 2
+    if words[0] not in _COMMANDS:
+        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], _COMMANDS)}")
+    function = _COMMANDS[words[0]]
+    given = parse_arguments(words[1:], function)
+    configure_logs()
+    return function(**given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

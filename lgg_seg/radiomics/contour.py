@@ -1,0 +1,82 @@
+"""How uneven an outline is in one slice: angular standard deviation and margin fluctuation.
+
+Both are of the distances from a tumour's centroid to its outline, divided by their mean, as Buda 2019 (Computers in
+Biology and Medicine 109) took them over from Georgiou 2007 (European Radiology 17). What is left open there is chosen
+here: the outline is the outer one of the largest part, so that holes and smaller parts do not count; standard
+deviations are those of a whole population; angles start at the direction of the columns; an angular bin that the
+outline does not pass is left out; and the moving average closes around the outline.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.ndimage import label, uniform_filter1d
+
+from lgg_seg.metrics.arrays import Bools, Floats
+
+BINS = 10
+"""Equal angular bins of the angular standard deviation."""
+
+WINDOW = 0.1
+"""Length of margin fluctuation's moving average, as a share of the outline."""
+
+
+def largest_part(mask: Bools) -> Bools:
+    """The 8-connected part with most pixels, of equals the first, of a slice (H, W)."""
+    parts, count = label(mask, np.ones((3, 3)))
+    return np.asarray(parts == 1 + np.bincount(parts[mask])[1:].argmax() if count > 1 else mask)
+
+
+def outline(part: Bools) -> Floats:
+    """The pixels on the outer border of a connected part, in order around it: (n, 2) rows and columns.
+
+    Where the part is one pixel wide, the outline runs back over the same pixels.
+    """
+    found, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(found[0][:, 0, ::-1], dtype=np.float64)
+
+
+def angular_standard_deviation(border: Floats, centre: Floats) -> float | None:
+    """Mean over ten equal angular bins of the SD of the scaled distances from `centre` (ASD); 0 for a circle.
+
+    Args:
+        border: (n, 2) rows and columns around the outline.
+        centre: (2,).
+
+    Returns:
+        the deviation, or None where every distance is 0.
+    """
+    distances = scaled_distances(border, centre)
+    if distances is None:
+        return None
+    offsets = border - centre
+    turn = np.arctan2(offsets[:, 0], offsets[:, 1]) / (2 * np.pi) % 1
+    bins = (turn * BINS).astype(np.int64) % BINS
+    return float(np.mean([distances[bins == k].std() for k in np.unique(bins)]))
+
+
+def margin_fluctuation(border: Floats, centre: Floats) -> float | None:
+    """SD of the scaled distances minus their moving average over a tenth of the outline (MF); 0 for a circle.
+
+    The window is the odd number of pixels nearest to a tenth of the outline's, so that it has a middle.
+
+    Args:
+        border: (n, 2) rows and columns in order around the outline.
+        centre: (2,).
+
+    Returns:
+        the fluctuation, or None where the outline is so short (some 20 pixels) that such a window holds a single one.
+    """
+    distances = scaled_distances(border, centre)
+    window = 2 * int(WINDOW * len(border) / 2) + 1
+    if distances is None or window == 1:
+        return None
+    return float((distances - uniform_filter1d(distances, window, mode="wrap")).std())
+
+
+def scaled_distances(border: Floats, centre: Floats) -> Floats | None:
+    """Distances (n,) from `centre`, divided by their mean; None where that is 0."""
+    distances = np.linalg.norm(border - centre, axis=1)
+    mean = distances.mean()
+    return distances / mean if mean > 0 else None

@@ -1,0 +1,97 @@
+"""The shape features of every slice and every patient: of a data tree's masks, or of what a run predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from lgg_seg.data.tree.index import Index
+from lgg_seg.data.tree.native import native_mask
+from lgg_seg.errors import UserError
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.radiomics.shape import slice_shape, volume_shape
+from lgg_seg.records.masks import read_masks
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A patient's mask (D, H, W) with the numbers (D,) of its slices."""
+
+    patient: str
+    numbers: tuple[int, ...]
+    mask: Bools
+
+
+@dataclass(frozen=True)
+class Features:
+    """`per_slice` and `per_patient`: the fields of `SliceShape` and `VolumeShape` as columns, NaN for None."""
+
+    per_slice: pd.DataFrame
+    per_patient: pd.DataFrame
+
+
+def tree_volumes(index: Index) -> Iterator[Volume]:
+    """The masks of a tree's patients, by name.
+
+    Raises:
+        UserError: a file cannot be read or has changed since it was indexed.
+    """
+    for patient in index.patients:
+        mask = np.stack([native_mask(item) for item in patient.slices])
+        yield Volume(patient.name, tuple(item.number for item in patient.slices), mask)
+
+
+def predicted_volumes(masks: Path) -> Iterator[Volume]:
+    """The masks that a run predicted, patient by patient, from its `masks.npz`.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    for patient in masks_patients(masks):
+        kept = read_masks(masks, patient)
+        yield Volume(patient, tuple(int(number) for number in kept.numbers), kept.prediction)
+
+
+def masks_patients(masks: Path) -> list[str]:
+    """Whose masks a `masks.npz` holds.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with np.load(masks, allow_pickle=False) as archive:
+            return [name.removesuffix("/numbers") for name in archive.files if name.endswith("/numbers")]
+    except FileNotFoundError as error:
+        raise UserError(f"{masks} is missing: name the folder of a run or an evaluation that has finished") from error
+    except Exception as error:  # what is wrong in an archive's structure can raise anything
+        raise UserError(f"{masks} cannot be read ({error}); measure the run again with lgg_seg.evaluate") from error
+
+
+def measure(volumes: Iterator[Volume], count: int) -> Features:
+    """The features of `count` volumes, with a progress bar; columns `patient` and, per slice, `slice` come first.
+
+    `slice_px` is the number of pixels of a slice, `slices` that of a patient's slices, to set areas and places in
+    proportion.
+    """
+    per_slice, per_patient = [], []
+    console = Console(stderr=True)
+    for volume in track(volumes, "measuring shapes", total=count, console=console, transient=True):
+        for number, mask in zip(volume.numbers, volume.mask, strict=True):
+            row = {"patient": volume.patient, "slice": number, "slice_px": mask.size}
+            per_slice.append(row | asdict(slice_shape(mask)))
+        row = {"patient": volume.patient, "slices": len(volume.numbers)}
+        per_patient.append(row | asdict(volume_shape(volume.mask)))
+    return Features(_table(per_slice), _table(per_patient))
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
+    measured = table.columns.drop("patient")
+    table[measured] = table[measured].apply(pd.to_numeric)
+    return table

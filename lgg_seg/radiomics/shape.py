@@ -1,0 +1,187 @@
+"""Where a tumour is, how large, how spread and how irregular: of one slice, and of a patient's volume.
+
+Pure functions of boolean masks. Lengths are in pixels and slices, for no voxel spacing ships with the data: sizes of
+two patients can only be compared as far as their scanners agree. What has no value is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import numpy as np
+from scipy.ndimage import label
+
+from lgg_seg.metrics.arrays import Bools, Ints
+from lgg_seg.metrics.boundary import boundary_complexity
+from lgg_seg.radiomics.contour import angular_standard_deviation, largest_part, margin_fluctuation, outline
+from lgg_seg.radiomics.ellipsoid import ellipsoid_volume_ratio
+
+
+@dataclass(frozen=True)
+class SliceShape:
+    """Of a slice's tumour; all but `area_px` and `parts` are None where there is none.
+
+    Attributes:
+        area_px: pixels of tumour.
+        parts: 8-connected ones.
+        centroid_row: mean row of the tumour's pixels, from 0.
+        centroid_column: mean column, from 0.
+        spread_row: standard deviation of the rows; 0 for a single pixel.
+        spread_column: standard deviation of the columns.
+        spread_px: root mean square distance from the centroid, √(spread_row² + spread_column²).
+        perimeter_px: Crofton's, of all parts and holes.
+        complexity: perimeter over that of the disc of the same area.
+        asd: angular standard deviation of the largest part; None, too, for a single pixel.
+        mf: margin fluctuation of the largest part; None, too, for an outline of less than 20 pixels.
+    """
+
+    area_px: int
+    parts: int
+    centroid_row: float | None = None
+    centroid_column: float | None = None
+    spread_row: float | None = None
+    spread_column: float | None = None
+    spread_px: float | None = None
+    perimeter_px: float | None = None
+    complexity: float | None = None
+    asd: float | None = None
+    mf: float | None = None
+
+
+@dataclass(frozen=True)
+class VolumeShape:
+    """Of a patient's tumour; all but `volume_voxels`, `tumour_slices` and `parts` are None where there is none.
+
+    Buda 2019 takes ASD and MF "in one slice"; here that is the one with most tumour, of equals the first. Their means
+    over all slices, weighted by area, stand beside them.
+
+    Attributes:
+        volume_voxels: voxels of tumour.
+        tumour_slices: slices with tumour.
+        parts: 26-connected ones.
+        centroid_slice: mean place in the volume of the tumour's voxels, from 0.
+        centroid_row: mean row, from 0.
+        centroid_column: mean column, from 0.
+        spread_slices: standard deviation of the place in the volume.
+        spread_px: root mean square distance, within the slices' plane, from the volume's centroid.
+        largest_area_px: area of the slice with most tumour.
+        asd: angular standard deviation of that slice; None where its largest part is a single pixel.
+        mf: margin fluctuation of that slice; None where its outline has less than 20 pixels.
+        asd_mean: mean of the angular standard deviation over the slices that have one.
+        mf_mean: mean of the margin fluctuation over the slices that have one.
+        complexity: mean over slices of the perimeter over that of the disc of the same area.
+        bevr: volume over that of the smallest ellipsoid around the tumour.
+    """
+
+    volume_voxels: int
+    tumour_slices: int
+    parts: int
+    centroid_slice: float | None = None
+    centroid_row: float | None = None
+    centroid_column: float | None = None
+    spread_slices: float | None = None
+    spread_px: float | None = None
+    largest_area_px: int | None = None
+    asd: float | None = None
+    mf: float | None = None
+    asd_mean: float | None = None
+    mf_mean: float | None = None
+    complexity: float | None = None
+    bevr: float | None = None
+
+
+def slice_shape(mask: Bools) -> SliceShape:
+    """The shape of one slice's tumour.
+
+    Args:
+        mask: bool `(H, W)`.
+
+    Raises:
+        TypeError: it is not boolean.
+        ValueError: it is not `(H, W)`.
+    """
+    _check(mask, 2)
+    if not mask.any():
+        return SliceShape(0, 0)
+    pixels = np.argwhere(mask)
+    row, column = pixels.mean(axis=0)
+    spread_row, spread_column = pixels.std(axis=0)
+    complexity = boundary_complexity(mask[None])
+    assert complexity is not None  # there is tumour
+    asd, mf = _unevenness(mask)
+    return SliceShape(
+        area_px=len(pixels),
+        parts=int(label(mask, np.ones((3, 3)))[1]),
+        centroid_row=float(row),
+        centroid_column=float(column),
+        spread_row=float(spread_row),
+        spread_column=float(spread_column),
+        spread_px=float(np.hypot(spread_row, spread_column)),
+        perimeter_px=complexity * 2 * sqrt(pi * len(pixels)),
+        complexity=complexity,
+        asd=asd,
+        mf=mf,
+    )
+
+
+def volume_shape(mask: Bools) -> VolumeShape:
+    """The shape of a patient's tumour.
+
+    Args:
+        mask: bool `(D, H, W)`, slices in their order.
+
+    Raises:
+        TypeError: it is not boolean.
+        ValueError: it is not `(D, H, W)`.
+    """
+    _check(mask, 3)
+    if not mask.any():
+        return VolumeShape(0, 0, 0)
+    voxels = np.argwhere(mask)
+    place, row, column = voxels.mean(axis=0)
+    spread_slices, spread_row, spread_column = voxels.std(axis=0)
+    areas = mask.sum(axis=(1, 2))
+    with_tumour = np.flatnonzero(areas)
+    unevenness = {int(k): _unevenness(mask[k]) for k in with_tumour}
+    asd, mf = unevenness[int(areas.argmax())]
+    asds, mfs = zip(*unevenness.values(), strict=True)
+    return VolumeShape(
+        volume_voxels=len(voxels),
+        tumour_slices=len(with_tumour),
+        parts=int(label(mask, np.ones((3, 3, 3)))[1]),
+        centroid_slice=float(place),
+        centroid_row=float(row),
+        centroid_column=float(column),
+        spread_slices=float(spread_slices),
+        spread_px=float(np.hypot(spread_row, spread_column)),
+        largest_area_px=int(areas.max()),
+        asd=asd,
+        mf=mf,
+        asd_mean=_weighted(asds, areas[with_tumour]),
+        mf_mean=_weighted(mfs, areas[with_tumour]),
+        complexity=boundary_complexity(mask),
+        bevr=ellipsoid_volume_ratio(mask),
+    )
+
+
+def _unevenness(mask: Bools) -> tuple[float | None, float | None]:
+    """ASD and MF of a slice with tumour."""
+    part = largest_part(mask)
+    border = outline(part)
+    centre = np.argwhere(part).mean(axis=0)
+    return angular_standard_deviation(border, centre), margin_fluctuation(border, centre)
+
+
+def _weighted(values: tuple[float | None, ...], areas: Ints) -> float | None:
+    known = np.array([value is not None for value in values])
+    if not known.any():
+        return None
+    return float(np.average([value for value in values if value is not None], weights=areas[known]))
+
+
+def _check(mask: Bools, dimensions: int) -> None:
+    if mask.dtype != np.bool_:
+        raise TypeError(f"a mask must be boolean, got {mask.dtype}")
+    if mask.ndim != dimensions:
+        raise ValueError(f"a mask must have {dimensions} dimensions, got the shape {mask.shape}")

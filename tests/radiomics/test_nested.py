@@ -1,0 +1,79 @@
+"""Nested cross-validation finds a signal, finds none in noise, and learns nothing from those it predicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lgg_seg.radiomics.auc import auc
+from lgg_seg.radiomics.nested import CANDIDATES, OUTER, out_of_fold, shuffled_aucs
+
+
+def patients(seed: int, signal: float, count: int = 60, columns: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Predictors with gaps, the first of which knows of the outcome."""
+    generator = np.random.default_rng(seed)
+    truth = generator.permutation(np.arange(count) < count // 3)
+    predictors = generator.standard_normal((count, columns))
+    predictors[:, 0] += signal * truth
+    predictors[generator.random(predictors.shape) < 0.08] = np.nan
+    return predictors, truth
+
+
+def test_a_strong_predictor_is_found_among_others() -> None:
+    predictors, truth = patients(0, signal=4)
+    found = out_of_fold(predictors, truth, seed=0)
+    assert auc(found.scores, truth) > 0.9
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert found.chosen.total() == OUTER
+    assert set(found.chosen) <= set(CANDIDATES)
+
+
+def test_noise_is_worth_nothing_however_many_columns_there_are() -> None:
+    areas = []
+    for seed in range(3):
+        predictors, truth = patients(seed, signal=0, columns=30)
+        areas.append(auc(out_of_fold(predictors, truth, seed=seed).scores, truth))
+    assert 0.3 < float(np.mean(areas)) < 0.65
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_others() -> None:
+    predictors, truth = patients(1, signal=1)
+    one = out_of_fold(predictors, truth, seed=3).scores
+    assert (one == out_of_fold(predictors, truth, seed=3).scores).all()
+    assert (one != out_of_fold(predictors, truth, seed=4).scores).any()
+
+
+def test_what_stands_of_a_patient_changes_no_score_of_those_tested_with_him() -> None:
+    """Scale, gaps, model: were one of them learned from the whole table, an outlier would move the others' scores."""
+    predictors, truth = patients(2, signal=1)
+    before = out_of_fold(predictors, truth, seed=0).scores
+    changed = predictors.copy()
+    changed[7] = 1e6
+    after = out_of_fold(changed, truth, seed=0).scores
+    unmoved = before == after
+    assert unmoved.sum() >= len(truth) // OUTER - 1  # all who share the outlier's fold, but himself
+    assert not unmoved.all()
+    assert not unmoved[7]
+
+
+def test_a_column_without_any_value_is_borne() -> None:
+    predictors, truth = patients(3, signal=4)
+    predictors[:, 5] = np.nan
+    assert auc(out_of_fold(predictors, truth, seed=0).scores, truth) > 0.85
+
+
+def test_a_single_predictor_is_modelled_without_choosing() -> None:
+    predictors, truth = patients(4, signal=4, columns=1)
+    found = out_of_fold(predictors, truth, seed=0)
+    assert set(found.chosen) == {"logistic, C 1"}
+    assert auc(found.scores, truth) > 0.85
+
+
+def test_shuffled_outcomes_are_near_a_half_and_each_is_told() -> None:
+    predictors, truth = patients(5, signal=4, columns=1)
+    told: list[int] = []
+    areas = shuffled_aucs(predictors, truth, 25, seed=0, done=lambda: told.append(1))
+    assert len(areas) == len(told) == 25
+    assert float(np.mean(areas)) == pytest.approx(0.48, abs=0.12)
+    assert max(areas) < auc(out_of_fold(predictors, truth, seed=0).scores, truth)
+    assert areas[:5] == shuffled_aucs(predictors, truth, 5, seed=0)
