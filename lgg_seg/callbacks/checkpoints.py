@@ -8,6 +8,7 @@ from typing import Any
 
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lgg_seg.modules import Monitor
 from lgg_seg.records.folder import RunFolder
 
 
@@ -29,14 +30,14 @@ class KeptCheckpoint(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
 
 
-def checkpoints(folder: RunFolder) -> list[KeptCheckpoint]:
-    """The best epoch's, then the last one's, which holds the other's state.
+def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
+    """The best epoch's by `monitor`, then the last one's, which holds the other's state.
 
     Lightning's own `save_last` writes only when there is a new best.
     """
     place = folder.checkpoints
     keep = partial(KeptCheckpoint, save_on_train_epoch_end=True, enable_version_counter=False)
     return [
-        keep(place, folder.best.stem, monitor="val/dice", mode="max"),
+        keep(place, folder.best.stem, monitor=monitor.column, mode=monitor.mode),
         keep(place, folder.last.stem, monitor=None),
     ]

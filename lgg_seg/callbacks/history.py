@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from lgg_seg.modules.base import TrainingModule
+from lgg_seg.modules.monitor import Monitor
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.reporting.figures import learning_curves
 
@@ -24,6 +26,7 @@ class History(Checkpoint):
         self.folder = folder
         self.title = f"{title}, protocol {protocol}"
         self.protocol = protocol
+        self.monitor: Monitor | None = None
         self.rows: list[dict[str, Any]] = []
         self._started = self._trained = 0.0
         self._slices = 0
@@ -33,6 +36,11 @@ class History(Checkpoint):
     def train_seconds(self) -> float:
         """Time spent in all epochs so far, validation included."""
         return float(sum(row["seconds"] for row in self.rows))
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Learn from the module what the best epoch is chosen by."""
+        if isinstance(pl_module, TrainingModule):
+            self.monitor = pl_module.monitor
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the learning rate the epoch begins with."""
@@ -68,7 +76,7 @@ class History(Checkpoint):
         """Write `figures/learning_curves.png`."""
         if self.rows:
             with self.folder.writing("figures/learning_curves.png") as path:
-                learning_curves(self.rows, self.title).savefig(path, dpi=150)
+                learning_curves(self.rows, self.title, self.monitor).savefig(path, dpi=150)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""

@@ -59,7 +59,9 @@ class Snapshots(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the masks of the chosen slices; `outputs` holds the native probabilities."""
+        """Keep the masks of the chosen slices; `outputs` holds the native probabilities, where the network segments."""
+        if outputs is None:
+            return
         epoch = trainer.current_epoch
         if epoch % self.every_epochs == 0 or epoch == cast(int, trainer.max_epochs) - 1:
             for slice_id, probability in zip(batch["slice"].tolist(), outputs["native"], strict=True):

@@ -1,4 +1,4 @@
-"""From a volume as stored to what a network sees: channels, crop, grid, sharpening, and the statistics to normalise by.
+"""From a volume as stored to what a network sees: skull, channels, crop, grid, sharpening, statistics to normalise by.
 
 Pixels stay uint8 up to the device; `normalise` does the arithmetic there, on the batch.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lgg_seg.data.brain import brain_mask
 from lgg_seg.data.geometry import Geometry
 from lgg_seg.errors import UserError
 
@@ -40,7 +41,10 @@ class Preprocess:
         size: side of the network's grid in pixels; None keeps the native pixels, padded to a square.
         crop: `brain` cuts every slice of a volume to the bounding box of voxels above 10 % of the volume's maximum.
             After mateuszbuda/brain-segmentation-pytorch, except that no slice is dropped and nothing is zeroed.
-        channels: all three, or FLAIR alone.
+        skull: `remove` blackens what is not brain, before anything else; see `brain.brain_mask`. Of 88 patients' tumour
+            voxels it cuts away 0.08 %, 2.8 % in the worst patient, none in 78; of bright fat it leaves a sixth.
+        channels: all three, or FLAIR alone. `grey` is the luminance (ITU-R 601) that a picture in RGB with these
+            channels would have, three times, as networks for pictures want it.
         normalisation: `unit` divides by 255. `volume` clips to the 10th and 99th percentile over the volume and its
             channels, then takes z-scores per channel, all on the network's grid, as mateuszbuda does.
         sharpen: amount of an unsharp mask of radius 1 pixel on the network's grid; 0 leaves the image as it is.
@@ -48,7 +52,8 @@ class Preprocess:
 
     size: int | None = 256
     crop: Literal["none", "brain"] = "none"
-    channels: Literal["all", "flair"] = "all"
+    skull: Literal["keep", "remove"] = "keep"
+    channels: Literal["all", "flair", "grey"] = "all"
     normalisation: Literal["unit", "volume"] = "volume"
     sharpen: float = 0.0
 
@@ -65,14 +70,23 @@ class Preprocess:
 
     def prepare_volume(self, images: NDArray[np.uint8]) -> PreparedVolume:
         """Bring one patient's slices, (D, H, W, 3) uint8, to the network's grid."""
+        if self.skull == "remove":
+            images = images * brain_mask(images)[..., None]
         box = _brain_box(images) if self.crop == "brain" else (0, 0, images.shape[1], images.shape[2])
         geometry = Geometry((images.shape[1], images.shape[2]), box, self.size or max(box[2:]))
-        selected = images[..., FLAIR : FLAIR + 1] if self.channels == "flair" else images
-        prepared = geometry.to_network(selected)
+        prepared = geometry.to_network(self._selected(images))
         if self.sharpen > 0:
             prepared = _sharpen(prepared, self.sharpen)
         statistics = _volume_statistics if self.normalisation == "volume" else _unit_statistics
         return PreparedVolume(prepared, statistics(prepared), geometry)
+
+    def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.channels == "all":
+            return images
+        if self.channels == "flair":
+            return images[..., FLAIR : FLAIR + 1]
+        grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
+        return np.asarray(np.repeat(grey[..., None], 3, axis=-1), np.uint8)
 
 
 def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:

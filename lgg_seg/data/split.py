@@ -21,8 +21,9 @@ LEAKY: Protocol = "slice_random (leaky)"
 class Split:
     """Three disjoint subsets of `Index.slices`, as ascending ids; make one with `Split.of`, which checks it.
 
-    Under the protocol `patient` no patient stands in two subsets. `slice_random (leaky)` shares patients between
-    them by design, and says so wherever its numbers go. `hash` is a sha256 over the subsets' slices by name.
+    Under the protocol `patient` no patient stands in two subsets. `LEAKY` is the one protocol of every split that puts
+    slices of a patient into several subsets, and says so wherever its numbers go. `hash` is a sha256 over the subsets'
+    slices by name.
     """
 
     train: tuple[int, ...]

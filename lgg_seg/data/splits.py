@@ -1,15 +1,16 @@
-"""The ways of making a split: by patient, by fold, as published, and the leaky one for comparison."""
+"""The ways of making a split: by patient, by fold, as published, and the leaky ones for comparison."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgg_seg.data.split import LEAKY, Split, seeded_order
 from lgg_seg.data.tree.index import Index, Patient
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,54 @@ class SliceRandomSplit:
 
 
 @dataclass(frozen=True)
+class SliceWithinPatientSplit:
+    """Every patient's slices at random into all three subsets, so that everyone in the exam was trained on: it leaks.
+
+    After study 000's code: of n slices of a patient the whole part of (1 - `val` - `test`)·n trains, that of `val`·n
+    validates, and the exam is what is left. Patients of few slices have none in validation.
+    """
+
+    val: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+
+    def __call__(self, index: Index) -> Split:
+        _require_shares(self.val, self.test)
+        subsets: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+        first = 0
+        for patient in index.patients:
+            ids = {f"{patient.name}/{s.number}": first + k for k, s in enumerate(patient.slices)}
+            first += len(ids)
+            order = [ids[name] for name in seeded_order(ids, self.seed)]
+            train, val = (_whole_part(share * len(order)) for share in (1 - self.val - self.test, self.val))
+            subsets["train"] += order[:train]
+            subsets["val"] += order[train : train + val]
+            subsets["test"] += order[train + val :]
+        _leave_training(len(subsets["train"]), "slices")
+        return Split.of(index, subsets["train"], subsets["val"], subsets["test"], LEAKY)
+
+
+@dataclass(frozen=True)
+class UnshuffledSliceSplit:
+    """The slices in their order, cut in three, the last of them the exam, as study 002: it leaks where it cuts.
+
+    A cut goes through a patient: one may be in training and validation, another in validation and the exam. Each
+    subset holds whole institutions besides, as the order is that of the patients' names.
+    """
+
+    val: float = 0.18
+    test: float = 0.1
+
+    def __call__(self, index: Index) -> Split:
+        _require_shares(self.val, self.test)
+        total = len(index.slices)
+        test = total - math.ceil(self.test * total)
+        train = test - round(self.val * total)
+        _leave_training(train, "slices")
+        return Split.of(index, range(train), range(train, test), range(test, total), LEAKY)
+
+
+@dataclass(frozen=True)
 class AllPatients:
     """Every patient of a tree as the exam: for evaluating a run on a tree that it has never seen."""
 
@@ -136,6 +185,15 @@ def _count(share: float, total: int, key: str) -> int:
     if not 0 <= count <= total:
         raise UserError(f"{key}={share}: the tree has {total} to choose from")
     return count
+
+
+def _require_shares(val: float, test: float) -> None:
+    for key, share in (("split.val", val), ("split.test", test)):
+        require(0 <= share < 1, key, share, "a fraction of at least 0 and below 1")
+
+
+def _whole_part(number: float) -> int:
+    return math.floor(number + 1e-9)  # 0.8 * 35 must not be 27.999…
 
 
 def _draw(patients: Sequence[Patient], count: int, seed: int) -> tuple[list[Patient], list[Patient]]:

@@ -13,6 +13,7 @@ from lgg_seg.metrics.bootstrap import summarise
 from lgg_seg.metrics.calibration import expected_calibration_error
 from lgg_seg.metrics.counts import Counts
 from lgg_seg.metrics.detection import detection
+from lgg_seg.metrics.minibatch import minibatch_means
 from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, specificity
 from lgg_seg.metrics.scores import PatientScore, SliceScore
 
@@ -25,7 +26,8 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: 
 
     - `patient/*`: mean, median, standard deviation and bootstrap interval over patients.
     - `pooled/*`: of the counts of all voxels of all patients together.
-    - `slice/dice`: mean over all slices; `tumour_slice/dice`: over those with tumour.
+    - `slice/dice`, `slice/iou`: mean over all slices; `tumour_slice/dice`: over those with tumour.
+    - `minibatch/*`: study 000's way of averaging, not comparable; see `minibatch`.
     - `empty_slice/false_positive_rate`: share of the slices without tumour in which a pixel is predicted.
     - `detection/*`: see `detection`; `lesion/f1`: of the lesions of all patients together.
     - `patients/*`: how many have no tumour, have nothing predicted, have tumour of which no voxel was found.
@@ -37,10 +39,12 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: 
     names = [score.patient for score in ordered]
     if not names or len(set(names)) < len(names):
         raise UserError(f"Need every evaluated patient once and at least one, got {names}: check the runs' splits.")
+    slices = [one for score in ordered for one in score.slices]
     return {
         **_over_patients(ordered, resamples, seed),
         **_pooled(ordered),
-        **_over_slices([one for score in ordered for one in score.slices]),
+        **_over_slices(slices),
+        **minibatch_means([one.counts for one in slices]),
         "lesion/f1": float(dice(_total(score.lesions for score in ordered))),
         "calibration/ece": expected_calibration_error(reduce(add, (score.calibration for score in ordered))),
         "patients/empty_truth": sum(score.truth_empty for score in ordered),
@@ -74,6 +78,7 @@ def _over_slices(slices: Sequence[SliceScore]) -> Metrics:
     found = detection(np.array([one.max_probability for one in slices]), predicted, tumour)
     return {
         "slice/dice": float(scored.mean()),
+        "slice/iou": float(np.mean([one.iou for one in slices])),
         "tumour_slice/dice": float(scored[tumour].mean()) if tumour.any() else None,
         "empty_slice/false_positive_rate": float(predicted[~tumour].mean()) if not tumour.all() else None,
         "detection/recall": found.recall,

@@ -1,10 +1,15 @@
-"""Patient Dice while training, summed on the device without waiting for it."""
+"""Measures while training: patient Dice, summed on the device without waiting for it, and a classifier's answers."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from lgg_seg.metrics.answers import Answers
+from lgg_seg.metrics.classification import sample
 
 
 class PatientDice(Metric):
@@ -58,3 +63,30 @@ class PatientDice(Metric):
         dice = torch.where(empty, 1.0, 2 * tp / (2 * tp + errors).clamp(min=1))
         iou = torch.where(empty, 1.0, tp / (tp + errors).clamp(min=1))
         return {name: (value * seen).sum() / seen.sum() for name, value in (("dice", dice), ("iou", iou))}
+
+
+class SliceAnswers(Metric):
+    """Accuracy, F1 and ROC area of a classifier over the slices seen so far, in any order, batching or sharding."""
+
+    full_state_update = False
+    higher_is_better = True
+    probabilities: list[Tensor]
+    truths: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("probabilities", [], dist_reduce_fx="cat")
+        self.add_state("truths", [], dist_reduce_fx="cat")
+
+    def update(self, probability: Tensor, truth: Tensor) -> None:
+        """Add a batch: float32 probabilities `(B,)` of yes and whether it is one, bool `(B,)`."""
+        self.probabilities.append(probability)
+        self.truths.append(truth)
+
+    def compute(self) -> dict[str, Tensor]:
+        """`{"accuracy", "f1", "auroc"}` at the threshold 0.5: float32 scalars; the area is NaN with one class alone."""
+        probability = dim_zero_cat(self.probabilities).cpu().numpy()
+        truth = dim_zero_cat(self.truths).cpu().numpy()
+        answers = Answers(probability, truth, np.zeros(truth.shape, np.int64))
+        measured = sample(answers, threshold=0.5)
+        return {name: torch.tensor(measured[name], dtype=torch.float32) for name in ("accuracy", "f1", "auroc")}

@@ -49,7 +49,16 @@ def test_it_is_built_once_and_then_opened(index, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"size": 16}, {"channels": "flair"}, {"normalisation": "unit"}, {"sharpen": 0.5}, {"crop": "brain"}]
+    "changed",
+    [
+        {"size": 16},
+        {"channels": "flair"},
+        {"channels": "grey"},
+        {"normalisation": "unit"},
+        {"sharpen": 0.5},
+        {"crop": "brain"},
+        {"skull": "remove"},
+    ],
 )
 def test_other_preprocessing_is_another_cache(index, tmp_path, changed):
     assert opened(index, tmp_path, Preprocess(**{"size": 32, **changed})).folder != opened(index, tmp_path).folder

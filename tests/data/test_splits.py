@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.split import SUBSETS, Split
-from lgg_seg.data.splits import AllPatients, BudaSplit, KFoldSplit, PatientSplit, SliceRandomSplit
+from lgg_seg.data.split import LEAKY, SUBSETS, Split
+from lgg_seg.data.splits import (
+    AllPatients,
+    BudaSplit,
+    KFoldSplit,
+    PatientSplit,
+    SliceRandomSplit,
+    SliceWithinPatientSplit,
+    UnshuffledSliceSplit,
+)
 from lgg_seg.data.tree.index import Index, Patient, Slice
 from lgg_seg.errors import UserError
 
@@ -75,6 +83,49 @@ def test_the_leaky_split_shares_patients_but_never_a_slice(counts, val, test, se
     assert_partition(index, split)
 
 
+@given(st.integers(2, 40), st.sampled_from([(0.1, 0.1), (0.2, 0.1), (0, 0.3)]), seeds)
+def test_within_patients_every_patients_slices_are_dealt_to_all_three_subsets(slices, shares, seed):
+    index = index_of("TCGA_DU_0000_19990101", "TCGA_HT_0000_19990101", slices=slices)
+    val, test = shares
+    split = SliceWithinPatientSplit(val, test, seed)(index)
+    assert split.protocol == LEAKY
+    assert sorted(i for subset in SUBSETS for i in split.slices(subset)) == list(range(len(index.slices)))
+    for patient in index.patients:
+        dealt = [sum(index.slices[i].patient == patient.name for i in split.slices(subset)) for subset in SUBSETS]
+        # Of as many slices as there are: the whole part, in tenths so that nothing is rounded by the machine.
+        train, validated = (10 - round(10 * val) - round(10 * test)) * slices // 10, round(10 * val) * slices // 10
+        assert dealt == [train, validated, slices - train - validated]
+
+
+def test_within_patients_twenty_slices_are_16_2_and_2_and_not_the_same_numbers_for_everyone():
+    index = index_of("TCGA_DU_0000_19990101", "TCGA_DU_0001_19990101", slices=20)
+    split = SliceWithinPatientSplit()(index)
+    assert [len(split.slices(subset)) for subset in SUBSETS] == [32, 4, 4]
+    tested = {}
+    for i in split.test:
+        tested.setdefault(index.slices[i].patient, set()).add(index.slices[i].number)
+    assert len(tested) == 2
+    assert len(set(map(frozenset, tested.values()))) == 2
+    assert SliceWithinPatientSplit(seed=1)(index).hash != split.hash
+
+
+def test_unshuffled_the_last_tenth_is_the_exam_and_a_fifth_of_the_others_validates():
+    index = index_of(*(f"TCGA_DU_{n:04d}_19990101" for n in range(7)), slices=5)
+    split = UnshuffledSliceSplit()(index)
+    assert split.protocol == LEAKY
+    assert split.test == tuple(range(31, 35))  # 3.5 slices, and part of one is one
+    assert split.val == tuple(range(25, 31))
+    assert split.train == tuple(range(25))
+    assert set(split.patients(index, "val")) & set(split.patients(index, "test"))
+
+
+def test_unshuffled_the_published_tree_is_cut_where_study_002_cuts_it():
+    """3,929 slices: sklearn's train_test_split gives 393 to the test and 708 of the rest to validation."""
+    index = index_of("TCGA_DU_0000_19990101", slices=3929)
+    sizes = [len(UnshuffledSliceSplit()(index).slices(subset)) for subset in SUBSETS]
+    assert sizes == [2829, 707, 393]
+
+
 @given(seeds)
 def test_each_institution_is_in_the_exam_in_proportion_to_its_size(seed):
     index = tree(LGG)
@@ -100,6 +151,9 @@ def test_sizes_can_be_asked_for_as_counts():
         PatientSplit(test=-0.1),
         KFoldSplit(folds=1),
         KFoldSplit(fold=5),
+        SliceWithinPatientSplit(val=1.0),
+        SliceWithinPatientSplit(test=-0.1),
+        UnshuffledSliceSplit(test=3),
     ],
 )
 def test_a_split_that_cannot_be_made_says_which_key_to_change(rule):

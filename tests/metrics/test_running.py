@@ -12,7 +12,7 @@ from volumes import blobs
 
 from lgg_seg.metrics.counts import confusion
 from lgg_seg.metrics.overlap import dice, iou
-from lgg_seg.metrics.running import PatientDice
+from lgg_seg.metrics.running import PatientDice, SliceAnswers
 
 Batch = tuple[Tensor, Tensor, Tensor]
 PATIENTS = 4  # of which the third is never seen, and the last is empty in prediction and truth
@@ -87,3 +87,16 @@ def test_update_does_not_wait_for_the_gpu() -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert result(metric) == pytest.approx(expected(), abs=1e-6)
+
+
+def test_a_classifiers_answers_are_measured_over_all_batches_and_forgotten_at_a_reset() -> None:
+    """Four slices in two batches, worked by hand: of four pairs the yes of .9 wins two, that of .4 wins one."""
+    answers = SliceAnswers()
+    answers.update(torch.tensor([0.9, 0.6]), torch.tensor([True, False]))
+    answers.update(torch.tensor([0.4, 0.1]), torch.tensor([True, False]))
+    found = {name: float(value) for name, value in answers.compute().items()}
+    assert found == pytest.approx({"accuracy": 2 / 4, "f1": 2 / 4, "auroc": 3 / 4})
+    answers.reset()
+    answers.update(torch.tensor([0.9]), torch.tensor([True]))
+    assert answers.compute()["auroc"].isnan(), "one class alone"
+    assert float(answers.compute()["accuracy"]) == 1.0

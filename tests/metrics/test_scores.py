@@ -21,6 +21,7 @@ from lgg_seg.metrics.tables import patient_rows, slice_rows
 SUMMARIES = {f"patient/{name}" for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")}
 DESIGN = SUMMARIES | {
     *(f"pooled/{name}" for name in ("dice", "iou", "recall", "precision", "accuracy", "specificity")),
+    *("minibatch/iou", "minibatch/dice", "minibatch/recall", "slice/iou"),
     *("slice/dice", "tumour_slice/dice", "empty_slice/false_positive_rate", "lesion/f1", "calibration/ece"),
     *("detection/recall", "detection/specificity", "detection/auroc"),
     *("patients/empty_truth", "patients/empty_prediction", "patients/missed"),
@@ -88,6 +89,10 @@ def test_aggregate_worked_by_hand() -> None:
         "pooled/accuracy": 90 / 96,
         "pooled/specificity": 84 / 87,
         "slice/dice": (0.5 + 1 + 1 + 0 + 0 + 1) / 6,
+        "slice/iou": (1 / 3 + 1 + 1 + 0 + 0 + 1) / 6,
+        "minibatch/iou": 6 / 12,  # six slices are one batch
+        "minibatch/dice": 12 / 18,
+        "minibatch/recall": 6 / 9,
         "tumour_slice/dice": (0.5 + 1 + 0) / 3,
         "empty_slice/false_positive_rate": 1 / 3,  # the empty slices are B1, C1 and C2
         "detection/recall": 2 / 3,

@@ -16,6 +16,12 @@ from lgg_seg.errors import UserError
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be an 8-bit slice within MAX_PIXELS
 
+_WANTED = {
+    (3,): "3 are read (pre-contrast, FLAIR, post-contrast)",
+    (1,): "a mask has 1",
+    (1, 3): "3 are read (pre-contrast, FLAIR, post-contrast), or FLAIR alone",
+}
+
 # OpenCV prints what libtiff says about a damaged file on stderr; every such file is reported by us, with its name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -43,6 +49,15 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return decode_image(_bytes(path), path)
 
 
+def read_scan(path: Path) -> NDArray[np.uint8]:
+    """`read_image` for a slice to predict on, which may also be FLAIR alone: then uint8 (H, W, 3), FLAIR in each.
+
+    Raises:
+        ImageError: as `read_image`, for other than one or three channels.
+    """
+    return decode_scan(_bytes(path), path)
+
+
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}.
 
@@ -54,13 +69,20 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 def decode_image(data: bytes, name: Path | str) -> NDArray[np.uint8]:
     """`read_image` of a file's contents, for an upload; `name` stands in the error."""
-    bgr = _decode(data, name, channels=3)
+    bgr = _decode(data, name, channels=(3,))
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def decode_scan(data: bytes, name: Path | str) -> NDArray[np.uint8]:
+    """`read_scan` of a file's contents, for an upload; `name` stands in the error."""
+    decoded = _decode(data, name, channels=(1, 3))
+    code = cv2.COLOR_GRAY2RGB if decoded.ndim == 2 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(decoded, code), dtype=np.uint8)
 
 
 def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
     """`read_mask` of a file's contents, for an upload; `name` stands in the error."""
-    mask = _decode(data, name, channels=1)
+    mask = _decode(data, name, channels=(1,))
     tumour = np.minimum(mask, 1)
     if not np.array_equal(tumour * mask.max(), mask) or mask.max() not in (0, 1, 255):
         found = ", ".join(str(v) for v in np.unique(mask)[:6])
@@ -82,7 +104,7 @@ def _bytes(path: Path) -> bytes:
         raise ImageError(path, f"cannot be opened ({error.strerror})") from error
 
 
-def _decode(data: bytes, name: Path | str, *, channels: int) -> NDArray[np.uint8]:
+def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         header = read_header(data)
     except ValueError as error:
@@ -102,8 +124,8 @@ def _decode(data: bytes, name: Path | str, *, channels: int) -> NDArray[np.uint8
     if decoded is None or decoded.shape[:2] != header.shape:
         raise ImageError(name, "is damaged: its pixels cannot be decoded")
     found = 1 if decoded.ndim == 2 else decoded.shape[2]
-    if found != channels:
-        wanted = "3 are read (pre-contrast, FLAIR, post-contrast)" if channels == 3 else "a mask has 1"
+    if found not in channels:
+        wanted = _WANTED[channels]
         raise ImageError(name, f"has {found} channel{'s' * (found > 1)}, where {wanted}")
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
