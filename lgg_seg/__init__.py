@@ -1,9 +1,44 @@
 """Segmentation of low-grade glioma in brain MRI: networks, training recipes, and comparisons one can believe."""
 
+from __future__ import annotations
+
 import os
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lgg_seg.prediction.model import Model
+    from lgg_seg.utils.runtime import Accelerator, Precision
 
 # Both must stand before torch and albumentations are first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning OpenMP threads collapse beside another busy process
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no network unless asked
 
+# conf/hydra/launcher holds our own values for the launchers; Hydra merges them with the plugins' schemas of the same
+# name and, in every process that composes a config, announces that it may stop to.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+
 __version__ = "0.1.0"
+
+
+def load(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
+    """A trained network with its preprocessing, ready to use: `lgg_seg.load("unet_slim").predict(volume)`.
+
+    Args:
+        source: a model of the zoo by its name, or the folder of a run or of a zoo entry.
+        device: `auto` takes the best that is there.
+        precision: `auto` takes bf16 where the hardware has it; `32-true` for numbers that agree to the last digits.
+
+    Returns:
+        a `Model`: `predict` maps uint8 (D, H, W, 3), a patient's slices in order with the channels pre-contrast, FLAIR
+        and post-contrast, to P(tumour), float32 (D, H, W); `mask` makes it a mask; `network` and `preprocess` are its
+        parts.
+
+    Raises:
+        UserError: there is no such model, or it is damaged, or the device is not there.
+    """
+    from lgg_seg.prediction.model import load_model  # torch and all the rest, which `import lgg_seg` does without
+
+    return load_model(source, device, precision)

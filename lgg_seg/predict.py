@@ -1,0 +1,128 @@
+"""`python -m lgg_seg.predict run=RUN input=SCANS output=FOLDER`: masks, pictures and measurements of new scans."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from lgg_seg.errors import UserError, require
+from lgg_seg.prediction.discover import find_scans
+from lgg_seg.prediction.job import Outcome, Overlays, predict_all
+from lgg_seg.prediction.model import BATCH_SIZE, Model, Runner, VolumeClassifier, hardware, torch_runner
+from lgg_seg.prediction.onnx import onnx_runner
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.trained import Trained, from_run, from_zoo
+from lgg_seg.records.provenance import code_state, hardware_facts, versions
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
+from lgg_seg.utils.terminal import command
+
+Backend = Literal["torch", "onnx"]
+
+
+def predict(
+    input: Annotated[Path, Argument("a .tif slice, a folder of slices, a tree of patients, or NIfTI")],
+    output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
+    run: Annotated[str | None, Argument("the run's folder; several with commas between average")] = None,
+    zoo: Annotated[str | None, Argument("a model that ships with the package; several as for run")] = None,
+    classifier: Annotated[Path | None, Argument("the folder of a classifier's run: adds its probabilities")] = None,
+    threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
+    largest_component: Annotated[bool | None, Argument("keep the largest 3D part alone; null: as tested")] = None,
+    mirror: Annotated[bool, Argument("average with the prediction for the mirrored volume")] = False,
+    overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
+    backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
+    batch_size: Annotated[int, Argument("slices at once")] = BATCH_SIZE,
+    device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
+    precision: Annotated[Precision, Argument("auto takes bf16 where the hardware has it")] = "auto",
+) -> Outcome:
+    """Segment new scans with trained networks, without any ground truth.
+
+    Raises:
+        UserError: anything the user can mend, except for files of the input: those are in the outcome's faults.
+    """
+    require(batch_size >= 1, "batch_size", batch_size, "1 or more")
+    require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
+    trained = [from_run(path) for path in _runs(run)] + [from_zoo(name) for name in _parts(zoo)]
+    if not trained:
+        raise UserError("Say what to predict with: run=RUN, or zoo=NAME for a model that ships with the package.")
+    found = find_scans(input)
+    configure_process()
+    chosen = hardware(device, precision)
+
+    def runner(one: Trained) -> Runner:
+        return onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, chosen, batch_size)
+
+    rules = {None: None, True: "largest_component", False: "none"}
+    model = Model([(one, runner(one)) for one in trained], threshold, rules[largest_component], mirror)
+    answering = from_run(classifier) if classifier else None
+    asked = VolumeClassifier(answering, runner(answering)) if answering else None
+    settings = _settings(model, asked, input, backend, batch_size, chosen)
+    return predict_all(model, asked, found, OutputFolder(output), overlays, settings)
+
+
+def _runs(words: str | None) -> list[Path]:
+    """The folders; a comma may also be part of a folder's name."""
+    if words is not None and Path(words).is_dir():
+        return [Path(words)]
+    return [Path(word) for word in _parts(words)]
+
+
+def _parts(words: str | None) -> list[str]:
+    return [word for word in (words or "").split(",") if word]
+
+
+def _settings(
+    model: Model,
+    classifier: VolumeClassifier | None,
+    source: Path,
+    backend: Backend,
+    batch_size: int,
+    hardware: Hardware,
+) -> dict[str, Any]:
+    """What `provenance.json` says; of paths the last part alone, for the others are this machine's own."""
+    answering = [] if classifier is None else [classifier.trained]
+    return {
+        "input": source.absolute().name,
+        "models": [_origin(trained) for trained, _ in model.members],
+        "classifiers": [_origin(trained) for trained in answering],
+        "threshold": model.threshold,
+        "postprocess": model.postprocess,
+        "mirror": model.mirror,
+        "backend": backend,
+        "batch_size": batch_size,
+        "precision": hardware.precision if backend == "torch" else "32-true",
+        "code": code_state(),
+        "versions": versions(),
+        "hardware": hardware_facts(hardware),
+    }
+
+
+def _origin(trained: Trained) -> dict[str, Any]:
+    return {"name": trained.name, "weights_sha256": trained.digest, **trained.recipe}
+
+
+@command
+def main(words: list[str]) -> int:
+    """Predict and print; the exit code is 1 where files of the input could not be used, 2 for what cannot be done."""
+    if wants_help(words):
+        print(
+            f"usage: python -m lgg_seg.predict run=RUN|zoo=NAME input=… output=… [key=value …]\n\n{help_lines(predict)}"
+        )
+        return 0
+    given = parse_arguments(words, predict)
+    configure_logs()
+    outcome = predict(**given)
+    with_tumour = sum(row["volume_voxels"] > 0 for row in outcome.volumes)
+    print(f"{len(outcome.slices)} slices of {len(outcome.volumes)} volumes, {with_tumour} with tumour")
+    if seen := sum(row["seen_in_training"] for row in outcome.volumes):
+        print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
+    for fault in outcome.faults:
+        print(f"left out: {fault.file} {fault.reason}", file=sys.stderr)
+    print(f"written to {given['output']}")
+    return 1 if outcome.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

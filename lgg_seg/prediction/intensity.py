@@ -1,0 +1,30 @@
+"""Intensities of any scale as the dataset has them: 8 bits, linear, robust against a few extreme voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST, HIGHEST = 0.1, 99.9
+"""Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
+
+TOP = 170
+"""What the 99.9th percentile of FLAIR is in the dataset's own volumes, in the median: up to 255 nothing is cut off."""
+
+
+def to_uint8(volume: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """One sequence of one volume, of any shape, scaled linearly to uint8.
+
+    The upper percentile leaves the background out, so that the air around a head, or its having been cut away, does
+    not change how bright the head is. What is no number becomes 0; a constant volume becomes 0 throughout.
+    """
+    finite = volume[np.isfinite(volume)]
+    if finite.size == 0:
+        return np.zeros(volume.shape, np.uint8)
+    low = np.float32(np.percentile(finite, LOWEST))
+    above = finite[finite > low]
+    high = np.float32(np.percentile(above, HIGHEST)) if above.size else low
+    if high <= low:
+        return np.zeros(volume.shape, np.uint8)
+    scaled = np.nan_to_num((volume - low) * (np.float32(TOP) / (high - low)), nan=0, posinf=255, neginf=0)
+    return np.asarray(scaled.clip(0, 255).round(), np.uint8)

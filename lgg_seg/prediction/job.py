@@ -1,0 +1,104 @@
+"""Predicting on every volume of an input, from its files to masks, pictures and tables."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from lgg_seg.data.tree.images import digest
+from lgg_seg.errors import UserError
+from lgg_seg.inference import Probability
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.discover import Found
+from lgg_seg.prediction.model import Model, VolumeClassifier
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.overlay import overlay, sheet, window
+from lgg_seg.prediction.rows import Answers, Row, slice_rows, volume_row
+from lgg_seg.prediction.scan import Fault, Scan, ScanError, Source
+
+log = logging.getLogger(__name__)
+Overlays = Literal["tumour", "all", "none"]
+
+
+@dataclass
+class Outcome:
+    """What came of an input: rows of the two tables, and every file that could not be used."""
+
+    slices: list[Row] = field(default_factory=list)
+    volumes: list[Row] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def predict_all(
+    model: Model,
+    classifier: VolumeClassifier | None,
+    found: Found,
+    output: OutputFolder,
+    overlays: Overlays,
+    settings: Mapping[str, Any],
+) -> Outcome:
+    """Predict on every volume of `found`; what cannot be read is listed, and the others are done all the same.
+
+    Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
+    `faults.csv`, and at the end `provenance.json`, which is `settings` and counts.
+
+    Raises:
+        UserError: the device runs out of memory; the output cannot be written; a network gives what is no number.
+    """
+    outcome = Outcome(faults=list(found.faults))
+    for source in track(found.sources, "predicting", console=Console(stderr=True)):
+        try:
+            scan = source.read(found.root)
+        except ScanError as error:
+            outcome.faults.extend(error.faults)
+            continue
+        outcome.faults.extend(scan.faults)
+        for note in scan.notes:
+            log.warning("%s: %s", source.name, note)
+        probability, mask, answers = _predicted(model, classifier, scan)
+        source.write_mask(found.root, scan, mask, output)
+        _draw(output, source, scan, mask, overlays)
+        seen = model.has_seen(scan_digest(scan))
+        outcome.slices.extend(slice_rows(source.name, scan, mask, probability, answers))
+        outcome.volumes.append(volume_row(source.name, scan, mask, probability, answers, seen))
+    if outcome.volumes:
+        output.write_table("per_slice.csv", outcome.slices)
+        output.write_table("per_volume.csv", outcome.volumes)
+    if outcome.faults:
+        output.write_table("faults.csv", [{"file": fault.file, "reason": fault.reason} for fault in outcome.faults])
+    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.faults)}
+    output.write_json("provenance.json", {**settings, **counts})
+    return outcome
+
+
+def scan_digest(scan: Scan) -> str:
+    """By which a volume is known again; the same as `records.provenance.volume_digest` of the slices in a data tree."""
+    return hashlib.sha256("".join(digest(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
+
+
+def _predicted(model: Model, classifier: VolumeClassifier | None, scan: Scan) -> tuple[Probability, Bools, Answers]:
+    try:
+        probability = model.predict(scan.images)
+        answers: Answers = {} if classifier is None else {classifier.target: classifier.predict(scan.images)}
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise UserError("The device ran out of memory; try a smaller batch_size, or device=cpu.") from error
+    return probability, model.mask(probability), answers
+
+
+def _draw(output: OutputFolder, source: Source, scan: Scan, mask: Bools, overlays: Overlays) -> None:
+    """`overlays/<volume>.png`, a sheet, and `overlays/<volume>/<n>.png` of each slice with tumour, or of all."""
+    if overlays == "none":
+        return
+    output.write_image(f"overlays/{source.name}.png", sheet(scan, mask, source.name))
+    grey = window(scan.flair)
+    for number, picture, one in zip(scan.numbers, grey, mask, strict=True):
+        if overlays == "all" or one.any():
+            output.write_image(f"overlays/{source.name}/{number}.png", overlay(picture, one))

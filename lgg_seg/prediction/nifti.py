@@ -1,0 +1,151 @@
+"""Volumes in NIfTI: FLAIR alone or three sequences, turned to axial slices as the dataset has them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from numpy.typing import NDArray
+
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.intensity import to_uint8
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.scan import SEQUENCES, Fault, Scan, ScanError
+
+MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
+ENDINGS = (".nii.gz", ".nii")
+SQUARE = 1.1  # ratio of a pixel's sides up to which nobody would call it oblong
+# Columns to the patient's left, rows to his back, slices to his crown: how radiologists look, and the dataset is.
+_AS_TRAINED = axcodes2ornt(("L", "P", "S"))
+
+
+@dataclass(frozen=True)
+class NiftiFiles:
+    """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
+
+    The mask is named after `stem`, a path below the input too.
+    """
+
+    name: str
+    stem: str
+    files: Mapping[str, str]
+
+    def read(self, root: Path) -> Scan:
+        """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
+
+        Raises:
+            ScanError: a file is damaged, too large, or of another shape or place than FLAIR.
+        """
+        flair = self.files["FLAIR"]
+        image = _open(root, flair)
+        sequences = _sequences(image, flair)
+        for sequence, file in self.files.items():
+            if sequence != "FLAIR":
+                other = _open(root, file)
+                if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
+                    raise ScanError([Fault(file, "is on another grid than its FLAIR; resample it to that one")])
+                found = _sequences(other, file)
+                if len(found) > 1:
+                    raise ScanError([Fault(file, "holds several volumes beside a FLAIR of its own")])
+                sequences[sequence] = found["FLAIR"]
+        turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
+        axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}
+        images = np.stack([axial.get(name, axial["FLAIR"]) for name in SEQUENCES], axis=-1)
+        spacing = np.asarray(image.header.get_zooms()[:3], dtype=np.float64)
+        return Scan(
+            images=images,
+            files=(flair,) * len(images),
+            numbers=tuple(range(1, len(images) + 1)),
+            voxel_mm3=float(spacing.prod()),
+            notes=_notes(image, spacing[np.argsort(turn[:, 0])]),
+        )
+
+    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002
+        """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
+        file = self.files["FLAIR"]
+        image = _open(root, file)
+        back = ornt_transform(_AS_TRAINED, _orientation(image, file))
+        voxels = apply_orientation(mask.astype(np.uint8).transpose(2, 1, 0), back)
+        header = image.header.copy()
+        header.set_data_dtype(np.uint8)
+        header["cal_min"], header["cal_max"] = 0, 1
+        header.set_slope_inter(1, 0)
+        made = type(image)(voxels, image.affine, header)
+        with output.writing(f"{self.stem}_mask{ending(file)}") as path:
+            nib.save(made, path)
+
+
+def ending(file: str) -> str | None:
+    """`.nii` or `.nii.gz`; None for any other file."""
+    return next((one for one in ENDINGS if PurePosixPath(file).name.lower().endswith(one)), None)
+
+
+def _open(root: Path, file: str) -> nib.Nifti1Image:
+    """The header alone; nothing is decompressed beyond it."""
+    try:
+        image = nib.load(root / file)
+    except Exception as error:  # a damaged header can raise anything
+        raise _unreadable(file, error) from error
+    if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
+        raise ScanError([Fault(file, "is no NIfTI file")])
+    if image.get_data_dtype().kind not in "iuf":
+        raise ScanError([Fault(file, f"holds {image.get_data_dtype()} voxels, where numbers are read")])
+    if np.prod(image.shape, dtype=np.float64) > MAX_VOXELS:
+        raise ScanError([Fault(file, f"declares {' x '.join(map(str, image.shape))} voxels; the limit is 512³")])
+    return image
+
+
+def _sequences(image: nib.Nifti1Image, file: str) -> dict[str, NDArray[np.uint8]]:
+    """The file's volumes (X, Y, Z) by sequence."""
+    shape = image.shape
+    count = shape[-1] if len(shape) in (4, 5) else 1
+    if len(shape) not in (3, 4, 5) or (len(shape) == 5 and shape[3] != 1) or count not in (1, 3) or 0 in shape:
+        raise ScanError(
+            [
+                Fault(
+                    file,
+                    f"is {' x '.join(map(str, shape))}, where a volume is read: of FLAIR, or of 3 sequences along the "
+                    "fourth axis (pre-contrast, FLAIR, post-contrast)",
+                )
+            ]
+        )
+    try:
+        voxels = np.asarray(image.dataobj).reshape(*shape[:3], count)
+    except Exception as error:  # a truncated or damaged stream can raise anything
+        raise _unreadable(file, error) from error
+    volumes = [_as_stored(voxels[..., k]) for k in range(count)]
+    return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
+
+
+def _as_stored(volume: NDArray[Any]) -> NDArray[np.uint8]:
+    """What is already 8 bits stays as it is, everything else is scaled."""
+    return volume if volume.dtype == np.uint8 else to_uint8(volume.astype(np.float32))
+
+
+def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
+    affine = image.affine
+    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ScanError([Fault(file, "has an affine that says not where its voxels are")])
+    return cast(NDArray[np.float64], io_orientation(affine))
+
+
+def _notes(image: nib.Nifti1Image, spacing: NDArray[np.float64]) -> tuple[str, ...]:
+    """`spacing` (3,) in mm of columns, rows and slices."""
+    notes = []
+    if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
+        notes.append("the file does not say how the patient lay; its third axis was taken for the body's")
+    sides = spacing[:2]
+    if sides.max() > SQUARE * sides.min():
+        notes.append(
+            f"axial pixels of {sides[0]:.2g} x {sides[1]:.2g} mm: the networks know square ones; resample the volume"
+        )
+    return tuple(notes)
+
+
+def _unreadable(file: str, error: Exception) -> ScanError:
+    return ScanError([Fault(file, f"cannot be read as NIfTI ({' '.join(str(error).split())[:200]})")])

@@ -1,0 +1,62 @@
+"""The rows of `per_slice.csv` and `per_volume.csv` of a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from lgg_seg.inference import Probability
+from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.prediction.scan import Scan
+from lgg_seg.radiomics.shape import slice_shape, volume_shape
+
+Row = dict[str, Any]
+Answers = Mapping[str, Floats32]
+"""A classifier's probability of yes for each slice (D,), by what it answers; empty without one."""
+
+
+def slice_rows(volume: str, scan: Scan, mask: Bools, probability: Probability, answers: Answers) -> list[Row]:
+    """A row a slice: its file, the fields of `SliceShape`, probabilities of tumour, and the classifier's answer."""
+    return [
+        {
+            "volume": volume,
+            "slice": scan.numbers[k],
+            "file": scan.files[k],
+            **asdict(slice_shape(mask[k])),
+            **_certainty(mask[k], probability[k]),
+            **{f"{target}_probability": float(answer[k]) for target, answer in answers.items()},
+        }
+        for k in range(len(mask))
+    ]
+
+
+def volume_row(volume: str, scan: Scan, mask: Bools, probability: Probability, answers: Answers, seen: bool) -> Row:
+    """The fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the mean of the answers.
+
+    `seen`: whether a network was trained on this very volume, whose mask is then better than that of a new one.
+    """
+    shape = volume_shape(mask)
+    return {
+        "volume": volume,
+        "slices": len(mask),
+        **asdict(shape),
+        "volume_mm3": None if scan.voxel_mm3 is None else shape.volume_voxels * scan.voxel_mm3,
+        **_certainty(mask, probability),
+        **{f"{target}_probability": float(answer.mean(dtype=np.float64)) for target, answer in answers.items()},
+        "missing_sequences": " and ".join(scan.missing_sequences) or "none",
+        "seen_in_training": seen,
+        "files_left_out": len(scan.faults),
+        "notes": "; ".join(scan.notes),
+    }
+
+
+def _certainty(mask: Bools, probability: Probability) -> dict[str, float | None]:
+    """`mean_probability` over what was found, None where nothing was; `max_probability` over everything."""
+    found = probability[mask]
+    return {
+        "mean_probability": float(found.mean(dtype=np.float64)) if found.size else None,
+        "max_probability": float(probability.max()),
+    }

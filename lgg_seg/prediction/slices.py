@@ -1,0 +1,61 @@
+"""Volumes of TIFF slices, one file each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgg_seg.data.tree.images import ImageError, read_scan
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.scan import Fault, Scan, ScanError
+
+
+@dataclass(frozen=True)
+class SliceFiles:
+    """The slices of one volume in order: the numbers readers know them by, and their paths below the input."""
+
+    name: str
+    files: tuple[tuple[int, str], ...]
+
+    def read(self, root: Path) -> Scan:
+        """Read what can be read. Slices of another size than most are left out.
+
+        Raises:
+            ScanError: none can be read.
+        """
+        faults: list[Fault] = []
+        read: list[tuple[int, str, NDArray[np.uint8]]] = []
+        for number, file in self.files:
+            try:
+                read.append((number, file, read_scan(root / file)))
+            except ImageError as error:
+                faults.append(Fault(file, error.reason))
+        if not read:
+            raise ScanError(faults)
+        height, width = Counter(image.shape[:2] for _, _, image in read).most_common(1)[0][0]
+        kept = [one for one in read if one[2].shape[:2] == (height, width)]
+        for _, file, image in read:
+            if image.shape[:2] != (height, width):
+                found = f"{image.shape[1]} x {image.shape[0]}"
+                faults.append(Fault(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
+        notes = ("a single slice: normalised by its own statistics, not a volume's",) if len(kept) == 1 else ()
+        return Scan(
+            images=np.stack([image for _, _, image in kept]),
+            files=tuple(file for _, file, _ in kept),
+            numbers=tuple(number for number, _, _ in kept),
+            faults=tuple(faults),
+            notes=notes,
+        )
+
+    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002
+        """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
+        for file, one in zip(scan.files, mask, strict=True):
+            path = Path(file)
+            output.write_image(
+                str(path.with_name(f"{path.stem}_mask{path.suffix.lower()}")), one.astype(np.uint8) * 255
+            )

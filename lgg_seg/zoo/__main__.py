@@ -1,0 +1,68 @@
+"""`python -m lgg_seg.zoo list|add`: the models that ship with the package, and a new one out of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from lgg_seg.errors import UserError
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.nearest import did_you_mean
+from lgg_seg.utils.runtime import configure_process
+from lgg_seg.utils.terminal import command
+from lgg_seg.zoo.entry import MODELS, PAGE, names, read_card
+
+
+def list_models() -> int:
+    """Name every model with the headline of its card."""
+    for name in names():
+        card = read_card(MODELS / name)
+        headline = card["metrics"].get("patient/dice", {})
+        print(f"{name}: {card['weights']['bytes'] / 1e6:.1f} MB, mean patient Dice {headline.get('mean')}")
+    return 0
+
+
+def add_model(
+    run: Annotated[Path, Argument("the folder of a finished, tested run")],
+    name: Annotated[str, Argument("what people will load it by")],
+    models: Annotated[Path, Argument("the folder of the zoo's models")] = MODELS,
+    data_root: Annotated[Path | None, Argument("scans to compare on; null: the run's own", key="data.root")] = None,
+) -> int:
+    """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
+    from lgg_seg.zoo.add import add  # torch and all the rest, which a list does without
+
+    configure_logs()
+    configure_process()
+    added = add(run, name, models, data_root)
+    parity = added.parity
+    print(
+        f"{added.weights_bytes / 1e6:.1f} MB; in half precision {parity.disagreeing} of {parity.positive} positive "
+        f"decisions on {parity.slices} slices of {parity.of} change, probabilities by up to "
+        f"{parity.largest_difference:.1e}"
+    )
+    print(f"written to {added.folder}; read its {PAGE} before you ship it")
+    return 0
+
+
+_COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "add": add_model}
+
+
+@command
+def main(words: list[str]) -> int:
+    """Run one command."""
+    if not words or wants_help(words):
+        print("usage: python -m lgg_seg.zoo COMMAND [key=value …]\n")
+        for name, function in _COMMANDS.items():
+            print(f"{name}\n{help_lines(function)}\n")
+        return 0 if words else 2
+    if words[0] not in _COMMANDS:
+        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], _COMMANDS)}")
+    function = _COMMANDS[words[0]]
+    return function(**parse_arguments(words[1:], function))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

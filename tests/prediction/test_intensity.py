@@ -1,0 +1,52 @@
+"""Scaling to 8 bits: what must not change it, and what it keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgg_seg.prediction.intensity import TOP, to_uint8
+
+HEAD = np.random.default_rng(0).gamma(3, 40, (6, 20, 20)).astype(np.float32)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.01, 1000), st.floats(-1000, 1000))
+def test_unit_and_offset_of_a_scanner_change_nothing(scale: float, offset: float) -> None:
+    scaled = to_uint8((HEAD.astype(np.float64) * scale + offset).astype(np.float32))
+    assert np.abs(scaled.astype(int) - to_uint8(HEAD)).max() <= 1
+
+
+def test_it_is_linear_and_leaves_room_above_the_upper_percentile() -> None:
+    found = to_uint8(HEAD)
+    inside = (found > 0) & (found < 255)
+    assert np.corrcoef(found[inside], HEAD[inside])[0, 1] > 0.9999
+    assert (found > TOP).mean() == pytest.approx(0.001, abs=0.0005)
+
+
+def test_air_around_the_head_does_not_change_the_head() -> None:
+    padded = np.pad(HEAD, ((0, 0), (40, 40), (40, 40)), constant_values=HEAD.min())
+    assert np.abs(to_uint8(padded)[:, 40:-40, 40:-40].astype(int) - to_uint8(HEAD)).max() <= 1
+
+
+def test_a_few_voxels_of_any_value_do_not_darken_the_rest() -> None:
+    spiked = HEAD.copy()
+    spiked[0, 0, 0], spiked[0, 0, 1] = 1e7, -1e7
+    found = to_uint8(spiked)
+    assert (found[0, 0, 0], found[0, 0, 1]) == (255, 0)
+    assert np.abs(found[1:].astype(int) - to_uint8(HEAD)[1:]).max() < 25
+
+
+def test_what_is_no_number_is_black_and_changes_nothing_else() -> None:
+    holed = HEAD.copy()
+    holed[0, :3, :3] = np.nan
+    found = to_uint8(holed)
+    assert not found[0, :3, :3].any()
+    assert np.abs(found[1:].astype(int) - to_uint8(HEAD)[1:]).max() <= 1
+
+
+@pytest.mark.parametrize("value", [0.0, 7.5, np.nan])
+def test_a_constant_volume_is_black(value: float) -> None:
+    assert not to_uint8(np.full((2, 3, 4), value, np.float32)).any()

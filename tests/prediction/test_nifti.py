@@ -1,0 +1,170 @@
+"""NIfTI volumes: the same head however it is stored, its mask where the head is, and files that cannot be used."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import permutations, product
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine
+
+from lgg_seg.prediction.nifti import NiftiFiles
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.scan import ScanError
+
+RNG = np.random.default_rng(0)
+# Slices to the crown, rows to the back, columns to the left; sides all different, so that no two axes are confused.
+HEAD = RNG.integers(0, 256, (5, 7, 6, 3), dtype=np.uint8)
+LPS = np.array([[-2.0, 0, 0, 30], [0, -2.0, 0, 40], [0, 0, 5.0, -20], [0, 0, 0, 1]])
+ORIENTATIONS = [
+    np.column_stack([order, flips]) for order in permutations(range(3)) for flips in product((1, -1), repeat=3)
+]
+
+
+def stored(orientation: np.ndarray, head: np.ndarray = HEAD) -> nib.Nifti1Image:
+    """The head with its voxel axes turned so, by nibabel."""
+    return nib.Nifti1Image(np.ascontiguousarray(head.transpose(2, 1, 0, 3)), LPS).as_reoriented(orientation)
+
+
+def files(**sequences: str) -> NiftiFiles:
+    named = {"flair": "FLAIR", "pre": "pre-contrast", "post": "post-contrast"}
+    return NiftiFiles("v", "v", {named[key]: file for key, file in sequences.items()})
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
+def test_every_storage_order_gives_the_same_head_and_the_mask_goes_back_to_the_same_place(
+    tmp_path: Path, orientation: np.ndarray
+) -> None:
+    image = stored(orientation)
+    nib.save(image, tmp_path / "v.nii")
+    source = files(flair="v.nii")
+    scan = source.read(tmp_path)
+    assert np.array_equal(scan.images, HEAD)
+    assert scan.voxel_mm3 == pytest.approx(20)
+    mask = np.zeros(HEAD.shape[:3], bool)
+    mask[3, 2, 4] = True
+    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
+    written = nib.load(tmp_path / "out" / "v_mask.nii")
+    assert written.shape == image.shape[:3]
+    assert np.allclose(written.affine, image.affine)
+    (voxel,) = np.argwhere(np.asarray(written.dataobj))
+    assert np.allclose(apply_affine(written.affine, voxel), apply_affine(LPS, [4, 2, 3]))
+
+
+def test_an_oblique_volume_is_cut_along_the_axis_nearest_to_the_bodys(tmp_path: Path) -> None:
+    tilt = np.deg2rad(20)
+    turn = np.eye(4)
+    turn[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
+    nib.save(nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), turn @ LPS), tmp_path / "v.nii")
+    assert np.array_equal(files(flair="v.nii").read(tmp_path).images, HEAD)
+
+
+def test_the_mask_keeps_the_header_that_says_where_it_is(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0).astype(np.int16), LPS)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(LPS, code=2)
+    image.set_qform(LPS, code=1)
+    image.header.set_slope_inter(3, -50)
+    nib.save(image, tmp_path / "v.nii.gz")
+    source = files(flair="v.nii.gz")
+    scan = source.read(tmp_path)
+    mask = RNG.random(HEAD.shape[:3]) > 0.5
+    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
+    written = nib.load(tmp_path / "out" / "v_mask.nii.gz")
+    assert written.get_data_dtype() == np.uint8
+    assert sorted(np.unique(np.asarray(written.dataobj))) == [0, 1]
+    assert written.header.get_zooms() == image.header.get_zooms()
+    assert (int(written.header["sform_code"]), int(written.header["qform_code"])) == (2, 1)
+    assert written.header.get_xyzt_units()[0] == "mm"
+    assert np.array_equal(np.asarray(written.dataobj) > 0, mask.transpose(2, 1, 0))
+
+
+def test_flair_alone_stands_in_for_the_others_and_8_bits_stay_as_they_are(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
+    scan = files(flair="v.nii").read(tmp_path)
+    assert np.array_equal(scan.images, np.repeat(HEAD[..., 1:2], 3, axis=3))
+    assert scan.missing_sequences == ("pre-contrast", "post-contrast")
+
+
+def test_sequences_in_files_of_their_own_become_the_channels(tmp_path: Path) -> None:
+    for channel, name in enumerate(("pre", "flair", "post")):
+        nib.save(nib.Nifti1Image(HEAD[..., channel].transpose(2, 1, 0), LPS), tmp_path / f"{name}.nii")
+    scan = files(pre="pre.nii", flair="flair.nii", post="post.nii").read(tmp_path)
+    assert np.array_equal(scan.images, HEAD)
+    without = files(flair="flair.nii", post="post.nii").read(tmp_path)
+    assert np.array_equal(without.images, HEAD[..., [1, 1, 2]])
+
+
+def test_other_numbers_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
+    loud = HEAD.transpose(2, 1, 0, 3).astype(np.float32) * np.array([1, 100, 0.01], np.float32)
+    nib.save(nib.Nifti1Image(loud, LPS), tmp_path / "v.nii")
+    scan = files(flair="v.nii").read(tmp_path)
+    for channel in range(3):
+        assert np.corrcoef(scan.images[..., channel].ravel(), HEAD[..., channel].ravel())[0, 1] > 0.999
+
+
+def test_what_a_reader_should_know_of_a_volume_is_noted(tmp_path: Path) -> None:
+    oblong = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([-2.0, -4, 5, 1]))
+    nib.save(oblong, tmp_path / "v.nii")
+    assert "2 x 4 mm" in files(flair="v.nii").read(tmp_path).notes[0]
+    oblong.set_sform(None, code=0)
+    oblong.set_qform(None, code=0)
+    nib.save(oblong, tmp_path / "v.nii")
+    assert "how the patient lay" in files(flair="v.nii").read(tmp_path).notes[0]
+
+
+def declaring(path: Path, shape: tuple[int, ...]) -> None:
+    """A header of that shape with hardly a voxel behind it."""
+    header = nib.Nifti1Header()
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.float32)
+    header.set_sform(LPS, code=1)
+    header["vox_offset"] = 352
+    path.write_bytes(gzip.compress(header.binaryblock + b"\0" * 400))
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((4000, 4000, 4000), "the limit is 512³"),
+        ((20, 20, 20), "cannot be read as NIfTI"),
+        ((5, 5, 5, 2), "3 sequences along the fourth axis"),
+        ((5, 5), "where a volume is read"),
+    ],
+)
+def test_a_volume_too_large_truncated_or_of_another_kind_is_a_fault_that_names_it(
+    tmp_path: Path, shape: tuple[int, ...], says: str
+) -> None:
+    declaring(tmp_path / "v.nii.gz", shape)
+    with pytest.raises(ScanError, match=says) as caught:
+        files(flair="v.nii.gz").read(tmp_path)
+    assert caught.value.faults[0].file == "v.nii.gz"
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"\x5c\x01\x00\x00" + b"\xff" * 344, gzip.compress(b"no")])
+def test_what_is_no_nifti_is_a_fault(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.nii.gz").write_bytes(content)
+    with pytest.raises(ScanError, match=r"v\.nii\.gz (cannot be read|is no|holds|declares|is )"):
+        files(flair="v.nii.gz").read(tmp_path)
+
+
+def test_sequences_on_different_grids_are_refused(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "flair.nii")
+    nib.save(nib.Nifti1Image(HEAD[..., 2].transpose(2, 1, 0), LPS + np.eye(4)[:, [3, 3, 3, 0]]), tmp_path / "post.nii")
+    with pytest.raises(ScanError, match=r"post\.nii is on another grid"):
+        files(flair="flair.nii", post="post.nii").read(tmp_path)
+
+
+def test_an_affine_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), LPS)
+    image.header["srow_x"] = 0
+    image.header["sform_code"] = 1
+    (tmp_path / "v.nii").write_bytes(image.to_bytes())
+    data = bytearray((tmp_path / "v.nii").read_bytes())
+    data[280:296] = b"\0" * 16  # srow_x, whatever to_bytes has made of it
+    (tmp_path / "v.nii").write_bytes(bytes(data))
+    with pytest.raises(ScanError, match="affine"):
+        files(flair="v.nii").read(tmp_path)

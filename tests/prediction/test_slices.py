@@ -1,0 +1,85 @@
+"""Volumes of TIFF slices: what is read, what is left out and why, and the masks beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.scan import ScanError
+from lgg_seg.prediction.slices import SliceFiles
+
+RNG = np.random.default_rng(0)
+
+
+def write(path: Path, pixels: np.ndarray) -> None:
+    """By another library than the one that reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def pixels(height: int = 8, width: int = 6, channels: int | None = 3) -> np.ndarray:
+    shape = (height, width) if channels is None else (height, width, channels)
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_slices_are_stacked_with_their_channels_in_the_files_order(tmp_path: Path) -> None:
+    first, second = pixels(), pixels()
+    write(tmp_path / "a_1.tif", first)
+    write(tmp_path / "a_2.tif", second)
+    scan = SliceFiles("a", ((1, "a_1.tif"), (2, "a_2.tif"))).read(tmp_path)
+    assert np.array_equal(scan.images, np.stack([first, second]))
+    assert (scan.numbers, scan.faults, scan.missing_sequences) == ((1, 2), (), ())
+
+
+def test_flair_alone_stands_in_for_the_other_sequences(tmp_path: Path) -> None:
+    grey = pixels(channels=None)
+    write(tmp_path / "a_1.tif", grey)
+    scan = SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
+    assert np.array_equal(scan.images, np.repeat(grey[None, ..., None], 3, axis=3))
+    assert scan.missing_sequences == ("pre-contrast", "post-contrast")
+    assert "own statistics" in scan.notes[0]
+
+
+def test_bad_slices_are_named_with_their_fault_and_the_others_read(tmp_path: Path) -> None:
+    write(tmp_path / "a_1.tif", pixels(9, 9))
+    for n in (2, 3):
+        write(tmp_path / f"a_{n}.tif", pixels())
+    (tmp_path / "a_4.tif").write_bytes(b"")
+    (tmp_path / "a_5.tif").write_bytes((tmp_path / "a_2.tif").read_bytes()[:90])
+    (tmp_path / "a_6.tif").write_bytes(b"<!DOCTYPE html>")
+    scan = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(1, 8))).read(tmp_path)
+    assert scan.files == ("a_2.tif", "a_3.tif")
+    reasons = {fault.file: fault.reason for fault in scan.faults}
+    assert reasons["a_1.tif"] == "is 9 x 9 pixels, where this volume's slices are 6 x 8"
+    assert "zero bytes" in reasons["a_4.tif"]
+    assert "truncated" in reasons["a_5.tif"]
+    assert "web page" in reasons["a_6.tif"]
+    assert "cannot be opened" in reasons["a_7.tif"]
+
+
+def test_a_volume_of_which_nothing_can_be_read_names_every_file(tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match=r"a_1\.tif cannot be opened.*a_2\.tif cannot be opened"):
+        SliceFiles("a", ((1, "a_1.tif"), (2, "a_2.tif"))).read(tmp_path)
+
+
+def test_a_mask_has_the_slices_size_format_and_folder_and_the_values_0_and_255(tmp_path: Path) -> None:
+    write(tmp_path / "p" / "a_1.tif", pixels())
+    source = SliceFiles("p/a", ((1, "p/a_1.tif"),))
+    scan = source.read(tmp_path)
+    mask = RNG.random((1, 8, 6)) > 0.5
+    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
+    assert [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")] == ["p/a_1_mask.tif"]
+    with Image.open(tmp_path / "out" / "p" / "a_1_mask.tif") as image:
+        assert (image.format, image.mode) == ("TIFF", "L")
+        assert np.array_equal(np.asarray(image), mask[0] * np.uint8(255))
+
+
+def test_a_file_that_declares_more_pixels_than_a_slice_has_is_not_decoded(tmp_path: Path) -> None:
+    Image.new("RGB", (5000, 4000)).save(tmp_path / "a_1.tif", compression="tiff_adobe_deflate")
+    assert (tmp_path / "a_1.tif").stat().st_size < 200_000
+    with pytest.raises(ScanError, match="the limit is 4096 x 4096"):
+        SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
