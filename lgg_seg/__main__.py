@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -19,18 +19,22 @@ from lgg_seg.utils.terminal import command
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
-def job(config: DictConfig) -> None:
-    """One run, alone or as a cell of a sweep."""
-    from lgg_seg.train import run  # heavy imports only once the command line is known to be right
+def job(config: DictConfig) -> float | None:
+    """One run, alone or as a cell of a sweep, whose score it returns."""
+    # Heavy imports come only once the command line is known to be right.
+    hydra_config = cast(DictConfig, HydraConfig.get())
+    if hydra_config.mode == RunMode.MULTIRUN:
+        from lgg_seg.sweeps.job import run_job
 
-    hydra_config = HydraConfig.get()
+        return run_job(config, hydra_config)
+
+    from lgg_seg.train import run
+
     try:
         check_config(config)
         run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
+        return None
     except UserError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            # Hydra notes the job as failed, goes on with the others, and prints the first such sentence at the end.
-            raise CompactHydraException(str(error)) from None
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
 
 
@@ -44,9 +48,16 @@ def main(words: list[str]) -> int:
         resume(folder)
         return 0
     flags = [word for word in words if word.startswith("-")]
+    overrides = _overrides(words)
+    sweep = bool({"-m", "--multirun"} & set(flags)) or "hydra.mode=MULTIRUN" in overrides
     if not {"--help", "-h", "--hydra-help", "--info", "-i", "--version", "--shell-completion", "-sc"} & set(flags):
-        sweep = bool({"-m", "--multirun"} & set(flags))
-        check_overrides(_overrides(words), sweep=sweep)
+        check_overrides(overrides, sweep=sweep)
+        if sweep:
+            if {"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags}:
+                raise UserError("--cfg shows the config of one run; leave -m and all but one value of each key out.")
+            from lgg_seg.sweeps.command import run_sweep
+
+            return run_sweep(overrides, job)
     job()  # Hydra reads the process's own words
     return 0
 

@@ -11,17 +11,23 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from lgg_seg.classification.inference import Classifier
+from lgg_seg.classification.labels import labelled, require_both_classes, slice_labels
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocess import normalise
 from lgg_seg.data.split import Split
 from lgg_seg.data.tree.index import Index
+from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.inference import Segmenter
-from lgg_seg.modules.segmentation import SegmentationModule
-from lgg_seg.networks import without_pretrained
+from lgg_seg.modules import ClassificationModule, SegmentationModule
+from lgg_seg.modules.classification import require_slice_loss
+from lgg_seg.modules.monitor import DICE, OF_SEGMENTATION
+from lgg_seg.networks import SliceClassifier, without_pretrained
+from lgg_seg.networks.classifier import Target
 from lgg_seg.records.checkpoint import load_weights
 from lgg_seg.records.folder import RunFolder
-from lgg_seg.utils.instantiate import instantiate, to_plain
+from lgg_seg.utils.instantiate import instantiate, resolve_target, to_plain
 from lgg_seg.utils.runtime import Hardware
 from lgg_seg.utils.trainer import TrainerSettings
 
@@ -34,6 +40,38 @@ def trainer_settings(config: DictConfig) -> TrainerSettings:
 def evaluation_settings(config: DictConfig) -> EvaluationSettings:
     """How it is tested."""
     return cast(EvaluationSettings, instantiate(config.evaluation, "evaluation"))
+
+
+def target(config: DictConfig) -> Target | None:
+    """What the config's model answers of a slice; None for a model that segments.
+
+    Raises:
+        UserError: a classifier that is not told what to answer.
+    """
+    model = resolve_target(config.model._target_, "model")
+    if not (isinstance(model, type) and issubclass(model, SliceClassifier)):
+        return None
+    chosen = config.model.get("target")
+    if chosen is None:
+        raise UserError("The classifier is not told what to answer; say model.target=tumour or model.target=grade.")
+    return cast(Target, chosen)
+
+
+def require_coherent(config: DictConfig) -> None:
+    """Refuse, before any work is done, members of groups that do not go together.
+
+    Raises:
+        UserError: a classifier with a loss, a post-processing, a monitor or a batch that only masks have a use for.
+    """
+    if target(config) is None:
+        return
+    require_slice_loss(loss(config))
+    if evaluation_settings(config).postprocess != "none":
+        raise UserError("A classifier makes no masks that could be post-processed; take evaluation.postprocess=none.")
+    if trainer_settings(config).monitor is not None:
+        raise UserError("A classifier's best epoch is chosen by its ROC area; take trainer.monitor=null.")
+    if config.data.batch_size < 2:
+        raise UserError("The classifier's batch norm needs two slices or more at once; take data.batch_size=2 or more.")
 
 
 def datamodule(config: DictConfig) -> DataModule:
@@ -55,6 +93,8 @@ def existing_data(config: DictConfig, root: Path | None, split: Callable[[Index]
 
 def _datamodule(config: DictConfig, source: dict[str, Any], split: Callable[[Index], Split]) -> DataModule:
     parts = {key: instantiate(config[key], key) for key in ("preprocess", "augment", "sampler")}
+    if (asked := target(config)) is not None:
+        split = labelled(split, asked)
     return cast(DataModule, instantiate(source, "data", split=split, seed=config.seed, **parts))
 
 
@@ -69,24 +109,62 @@ def loss(config: DictConfig) -> nn.Module:
     return cast(nn.Module, instantiate(config.loss, "loss"))
 
 
-def module(config: DictConfig, data: DataModule, hardware: Hardware, *, pretrained: bool) -> SegmentationModule:
-    """The LightningModule."""
-    return SegmentationModule(
+def module(
+    config: DictConfig, data: DataModule, hardware: Hardware, *, pretrained: bool
+) -> SegmentationModule | ClassificationModule:
+    """The LightningModule.
+
+    Raises:
+        UserError: for a classifier, training slices of one class alone.
+    """
+    asked = target(config)
+    parts = (
         network(config, data.preprocess.channel_count, pretrained=pretrained),
         loss(config),
         normalise,
         instantiate(config.optimizer, "optimizer"),
         instantiate(config.scheduler, "scheduler"),
-        patients=len(data.index.patients),
+    )
+    if asked is None:
+        return SegmentationModule(
+            *parts,
+            patients=len(data.index.patients),
+            memory_format=hardware.memory_format,
+            monitor=OF_SEGMENTATION[trainer_settings(config).monitor or DICE.column],
+        )
+    labels = slice_labels(data.index, asked)
+    require_both_classes(labels, data.split.train, asked)
+    limit = config.trainer.limit_batches
+    return ClassificationModule(
+        *cast(tuple[SliceClassifier, Any, Any, Any, Any], parts),
+        labels=[bool(label) for label in labels],  # those without one are in no subset of the split
+        validated=data.split.val[: limit * data.batch_size] if limit else data.split.val,
         memory_format=hardware.memory_format,
     )
 
 
 def segmenter(config: DictConfig, folder: RunFolder, data: DataModule, hardware: Hardware) -> Segmenter:
-    """The run's network with the weights of its best epoch, ready to measure."""
+    """The run's network with the weights of its best epoch, ready to measure.
+
+    Raises:
+        UserError: it is a classifier, which makes no masks.
+    """
+    if target(config) is not None:
+        raise UserError(f"{folder.path} is a run of a classifier, which makes no masks; give one of a segmentation.")
+    return Segmenter(_trained(config, folder, data), normalise, hardware, evaluation_settings(config).batch_size)
+
+
+def classifier(config: DictConfig, folder: RunFolder, data: DataModule, hardware: Hardware) -> Classifier:
+    """The run's classifier with the weights of its best epoch and the data's true answers, ready to measure."""
+    trained = cast(SliceClassifier, _trained(config, folder, data))
+    labels = slice_labels(data.index, trained.target)
+    return Classifier(trained, normalise, hardware, evaluation_settings(config).batch_size, labels)
+
+
+def _trained(config: DictConfig, folder: RunFolder, data: DataModule) -> nn.Module:
     trained = network(config, data.preprocess.channel_count, pretrained=False)
     load_weights(trained, folder.best)
-    return Segmenter(trained, normalise, hardware, evaluation_settings(config).batch_size)
+    return trained
 
 
 def callbacks(config: DictConfig) -> list[Callback]:

@@ -8,6 +8,14 @@ class UserError(Exception):
     """
 
 
+class Busy(UserError):  # noqa: N818  # said, not blamed on anybody
+    """Another process is at it."""
+
+
+class Pruned(Exception):  # noqa: N818  # no error: the study had seen enough
+    """A trial that its study has stopped; the message says why."""
+
+
 def require(holds: bool, key: str, value: object, range_: str) -> None:
     """Refuse a value out of its range: `key` is what the user would change.
 

@@ -15,11 +15,11 @@ from lgg_seg.data.split import LEAKY
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.data.tree.index import Index
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import EvaluationSettings, evaluate, result, write_evaluation
+from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import volume_digest
-from lgg_seg.reporting.pictures import draw_evaluation
 from lgg_seg.reporting.table import print_result
+from lgg_seg.tasks import task_of
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.logs import configure_logs
@@ -56,19 +56,20 @@ def measure(
             f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the tree, or say "
             "allow_seen=true, and the table will say so too."
         )
+    task = task_of(config)
     settings, loss = build.evaluation_settings(config), build.loss(config)
-    segmenter = build.segmenter(config, folder, data, hardware)
+    predictor = task.predictor(config, folder, data, hardware)
     threshold, cost = _as_tested(folder, settings)
-    evaluation = evaluate(
-        segmenter, data.volumes(subset), data.patient_count(subset), loss, threshold["value"], settings
+    evaluation = task.evaluate(
+        predictor, data.volumes(subset), data.patient_count(subset), loss, threshold["value"], settings
     )
     # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
     protocol = facts["split"]["protocol"] if seen else data.split.protocol
-    content = result(evaluation, split, protocol, threshold, settings, data.patient_facts, cost)
+    content = task.result(evaluation, split, protocol, threshold, settings, data.patient_facts, cost)
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
-    write_evaluation(folder, place, content, evaluation, data.patient_facts)
-    draw_evaluation(folder, f"{place}/figures", evaluation, data, content)
+    task.write(folder, place, content, evaluation, data.patient_facts)
+    task.draw(folder, f"{place}/figures", evaluation, data, content)
     return folder.shown / place, content
 
 

@@ -14,18 +14,17 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg import build
-from lgg_seg.callbacks import History, Progress, Snapshots, checkpoints
+from lgg_seg.callbacks import History, Progress, Pruning, Snapshots, Trial, checkpoints
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import choose_threshold, evaluate, result, write_evaluation
 from lgg_seg.records.checkpoint import read_checkpoint
 from lgg_seg.records.cost import network_cost
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import provenance
 from lgg_seg.records.status import recorded
-from lgg_seg.reporting.pictures import draw_evaluation
 from lgg_seg.reporting.table import print_result
-from lgg_seg.reporting.wandb_logger import describe_run, publish_result
+from lgg_seg.reporting.wandb_logger import describe_run, runs_ended
+from lgg_seg.tasks import task_of
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Hardware, peak_memory_bytes
@@ -33,12 +32,14 @@ from lgg_seg.utils.runtime import Hardware, peak_memory_bytes
 log = logging.getLogger(__name__)
 
 
-def run(config: DictConfig, path: Path, overrides: Sequence[str]) -> None:
+def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:
     """A new run in the folder `path`, from the data to the table on the terminal.
 
     Raises:
         UserError: anything the user can mend; `status.json` says it too.
+        Pruned: its study has stopped the `trial` that it is.
     """
+    build.require_coherent(config)
     folder = RunFolder(path)
     if (
         int(os.environ.get("LOCAL_RANK", 0)) > 0
@@ -51,15 +52,16 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str]) -> None:
         if config.data[key] is not None:
             config.data[key] = str(Path(config.data[key]).absolute())
     folder.write_config(config, overrides)
-    with recorded(folder):
-        _report(folder, train(config, folder, overrides), config.name)
+    with recorded(folder), runs_ended():
+        _report(folder, train(config, folder, overrides, trial=trial), config.name)
 
 
-def resume(path: Path) -> None:
+def resume(path: Path, *, trial: Trial | None = None) -> None:
     """Go on with the run in the folder `path` where it stopped, with its own config.
 
     Raises:
         UserError: it is no run, has finished, has no checkpoint to go on from, or its data have changed.
+        Pruned: its study has stopped the `trial` that it is.
     """
     folder = RunFolder(path)
     config, overrides = folder.read_config()
@@ -68,11 +70,18 @@ def resume(path: Path) -> None:
         raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
     read_checkpoint(folder.last)
     configure_logs(folder.path / "run.log")
-    with recorded(folder):
-        _report(folder, train(config, folder, overrides, resume=True), config.name)
+    with recorded(folder), runs_ended():
+        _report(folder, train(config, folder, overrides, resume=True, trial=trial), config.name)
 
 
-def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, resume: bool = False) -> dict[str, Any]:
+def train(
+    config: DictConfig,
+    folder: RunFolder,
+    overrides: Sequence[str],
+    *,
+    resume: bool = False,
+    trial: Trial | None = None,
+) -> dict[str, Any]:
     """Train, choose the best epoch on validation patients, test it, fill the folder.
 
     Returns:
@@ -97,11 +106,13 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
     module = build.module(config, data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     extras = build.callbacks(config)
-    callbacks = [*extras, history, *checkpoints(folder), *([Progress()] if settings.progress else [])]
+    callbacks = [*extras, history, *checkpoints(folder, module.monitor), *([Progress()] if settings.progress else [])]
+    if trial is not None:
+        callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = build.loggers(config, folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     for board in boards:
-        describe_run(board, config)
+        describe_run(board, config, data.split.protocol)
     trainer = settings.build(hardware, folder.path, callbacks, loggers)
     if not resume and trainer.is_global_zero:
         folder.write_json("provenance.json", facts)
@@ -113,9 +124,9 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
     history.draw()
     for snapshots in (c for c in extras if isinstance(c, Snapshots)):
         snapshots.draw(folder, data)
-    content = test(config, folder, data, hardware, history.train_seconds)
+    content, evaluation = test(config, folder, data, hardware, history.train_seconds)
     for board in boards:
-        publish_result(board, folder, content)
+        task_of(config).publish(board, folder, content, evaluation, data)
     folder.write_json(
         "provenance.json",
         {**folder.read_json("provenance.json"), "wall_seconds": time.perf_counter() - started},
@@ -125,24 +136,29 @@ def train(config: DictConfig, folder: RunFolder, overrides: Sequence[str], *, re
 
 def test(
     config: DictConfig, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
-) -> dict[str, Any]:
-    """Measure the best checkpoint on the test patients; write numbers, tables and figures."""
+) -> tuple[dict[str, Any], Any]:
+    """Measure the best checkpoint on the test patients; write numbers, tables and figures.
+
+    Returns:
+        the content of `metrics.json`, and what it was made from.
+    """
+    task = task_of(config)
     settings, loss = build.evaluation_settings(config), build.loss(config)
-    segmenter = build.segmenter(config, folder, data, hardware)
-    threshold = choose_threshold(segmenter, data.volumes("val"), data.patient_count("val"), loss, settings)
-    evaluation = evaluate(
-        segmenter, data.volumes("test"), data.patient_count("test"), loss, threshold["value"], settings
+    predictor = task.predictor(config, folder, data, hardware)
+    threshold = task.choose_threshold(predictor, data.volumes("val"), data.patient_count("val"), loss, settings)
+    evaluation = task.evaluate(
+        predictor, data.volumes("test"), data.patient_count("test"), loss, threshold["value"], settings
     )
     cost = {
-        **network_cost(segmenter.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
+        **network_cost(predictor.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
         "checkpoint_bytes": folder.best.stat().st_size,
         "train_seconds": train_seconds,
         "peak_memory_bytes": peak_memory_bytes(hardware.device),
     }
-    content = result(evaluation, "test", data.split.protocol, threshold, settings, data.patient_facts, cost)
-    write_evaluation(folder, ".", content, evaluation, data.patient_facts)
-    draw_evaluation(folder, "figures", evaluation, data, content)
-    return content
+    content = task.result(evaluation, "test", data.split.protocol, threshold, settings, data.patient_facts, cost)
+    task.write(folder, ".", content, evaluation, data.patient_facts)
+    task.draw(folder, "figures", evaluation, data, content)
+    return content, evaluation
 
 
 def _report(folder: RunFolder, content: dict[str, Any], name: str) -> None:

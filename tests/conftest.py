@@ -47,3 +47,28 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, str(_RESTORE), str(folder), "--patients", str(_REAL_PATIENTS), "--parts", "0"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "kaggle_3m"
+
+
+@pytest.fixture(scope="session")
+def trained_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a tiny network on the phantom tree. Copy it before changing it."""
+    words = ["model=unet_slim", "model.alpha=0.125", "preprocess.size=32", "loss=bce_dice", "optimizer.lr=0.01"]
+    words += ["trainer=debug", "trainer.progress=false", "trainer.max_epochs=6", "split.val=3", "split.test=4"]
+    return _run(phantom_root, tmp_path_factory, *words, "evaluation.resamples=50")
+
+
+@pytest.fixture(scope="session")
+def grade_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a grade classifier, which saw two batches."""
+    words = ["model=classifier_resnet50", "model.target=grade", "model.weights=null", "model.hidden=8", "loss=bce"]
+    words += ["model.freeze_encoder=true", "preprocess.size=32", "debug=fast", "trainer=debug"]
+    return _run(phantom_root, tmp_path_factory, *words, "trainer.progress=false", "split.val=3", "split.test=3")
+
+
+def _run(root: Path, factory: pytest.TempPathFactory, *words: str) -> Path:
+    folder = factory.mktemp("trained")
+    environment = os.environ | {"LGG_DATA_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "lgg_seg", *words, "hydra.run.dir=run"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

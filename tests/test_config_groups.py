@@ -19,8 +19,8 @@ from lgg_seg.utils.instantiate import instantiate, resolve_target, target_nodes,
 from lgg_seg.utils.overrides import compose_config
 
 MEMBERS = [(group, member) for group, members in groups().items() for member in members]
-BUILT_BY_CODE = {"experiment", "debug"}  # recipes over the other groups, no objects of their own
-NEEDS_FILES = {("model", "unet_resnet50"), ("model", "smp")}  # ImageNet weights, see tests/networks
+BUILT_BY_CODE = {"experiment", "debug", "sweep"}  # recipes over the other groups, no objects of their own
+NEEDS_FILES = {("model", name) for name in ("unet_resnet50", "smp", "classifier_resnet50")}  # see tests/networks
 
 
 @pytest.mark.parametrize(("group", "member"), MEMBERS)

@@ -14,7 +14,8 @@ import torch
 from torch.optim import SGD
 
 from lgg_seg.data.preprocess import normalise
-from lgg_seg.modules import SegmentationModule, schedulers
+from lgg_seg.errors import UserError
+from lgg_seg.modules import ClassificationModule, SegmentationModule, schedulers
 from lgg_seg.networks import without_pretrained
 from lgg_seg.utils.conf import groups
 from lgg_seg.utils.instantiate import instantiate, to_plain
@@ -71,4 +72,37 @@ def test_every_network_learns_a_step_from_every_loss(
     for name, parameter in built.network.named_parameters():
         assert parameter.isfinite().all(), name
         if parameter.ndim > 1:  # a bias before a batch norm rightly stays
+            assert not torch.equal(parameter, start[name]), f"{name} has learnt nothing"
+
+
+CLASSIFIERS = [name for name in groups()["model"] if name.startswith("classifier_")]
+OF_ELEMENTS = ("bce", "focal", "weighted_bce")
+"""The losses that are means over elements, of which a classifier's answers are some; the others measure masks."""
+
+
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
+@pytest.mark.parametrize("model", CLASSIFIERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_classifier_learns_a_step_from_every_loss_of_elements_and_refuses_the_others(
+    model: str, loss: str
+) -> None:
+    node = without_pretrained(to_plain(compose_config([f"model={model}"]).model))
+    torch.manual_seed(0)
+    network = instantiate(node, "model", in_channels=3).train()
+    start = copy.deepcopy(network.state_dict())
+    parts = (instantiate(compose_config([f"loss={loss}"]).loss, "loss"), normalise, partial(SGD, lr=0.1))
+    if loss not in OF_ELEMENTS:
+        with pytest.raises(UserError, match="take loss=bce"):
+            ClassificationModule(network, *parts, schedulers.none, [True, False], [0, 1])
+        return
+    built = ClassificationModule(network, *parts, schedulers.none, [True, False], [0, 1])
+    optimizer = built.optimizer_factory(network.parameters())
+    value = built.training_step(batch(), 0)
+    assert value.isfinite()
+    assert value > 0
+    value.backward()
+    optimizer.step()
+    for name, parameter in network.named_parameters():
+        assert parameter.isfinite().all(), name
+        if parameter.ndim > 1:
             assert not torch.equal(parameter, start[name]), f"{name} has learnt nothing"

@@ -45,7 +45,8 @@ def test_the_wheel_holds_every_module_every_config_and_the_digests_and_nothing_e
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     ours = {
         str(file.relative_to(CHECKOUT))
-        for file in (CHECKOUT / "lgg_seg").rglob("*")
+        for package in ("lgg_seg", "hydra_plugins")
+        for file in (CHECKOUT / package).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
     configs = {f"lgg_seg/{file.relative_to(CHECKOUT)}" for file in (CHECKOUT / "conf").rglob("*.yaml")}

@@ -85,7 +85,7 @@ def plateau(
     span: Span,
     patience: int = 5,
     factor: float = 0.5,
-    monitor: Literal["val/dice", "val/iou"] = "val/dice",
+    monitor: Literal["val/dice", "val/iou", "val/auroc"] = "val/dice",
 ) -> Schedule:
     """The rate times `factor` when `monitor` has not risen for `patience` epochs."""
     del span  # a plateau has no planned length

@@ -6,17 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lgg_seg.errors import UserError
 from lgg_seg.metrics.running import PatientDice
+from lgg_seg.modules.base import Batch, Normalise, TrainingModule
+from lgg_seg.modules.monitor import DICE, Monitor
 from lgg_seg.modules.schedulers import Schedule, Span
-
-Batch = dict[str, Tensor]
-Normalise = Callable[[Tensor, Tensor], Tensor]
 
 
 class NativeGrid(Protocol):
@@ -31,15 +28,12 @@ class NativeGrid(Protocol):
         ...
 
 
-class SegmentationModule(pl.LightningModule):
-    """Trains a network of logits.
-
-    A batch is a mapping with `image` uint8 (B, C, S, S), `mask` uint8 (B, 1, S, S) of 0 and 1, `statistics` float32
-    (B, C, 4), `slice` and `patient` int64 (B,); `normalise` turns the first and third into the network's input, on
-    the device. A network with deep supervision returns several logits while training; their losses are averaged.
+class SegmentationModule(TrainingModule):
+    """Trains a network of logits (B, 1, S, S); one with deep supervision returns several, whose losses are averaged.
 
     Logged every epoch: `train/loss`, `train/dice`, `train/iou` (on the augmented slices as the network saw them),
-    `val/loss`, `val/dice`, `val/iou` (native grid); Dice and IoU are means over patients.
+    `val/loss`, `val/dice`, `val/iou` (native grid); Dice and IoU are means over patients. `monitor` is what the best
+    epoch is chosen by.
     """
 
     def __init__(
@@ -51,21 +45,22 @@ class SegmentationModule(pl.LightningModule):
         scheduler: Callable[[Optimizer, Span], Schedule],
         patients: int,
         memory_format: torch.memory_format = torch.contiguous_format,
+        monitor: Monitor = DICE,
     ) -> None:
-        super().__init__()
-        self.network = network.to(memory_format=memory_format)
-        self.loss = loss
-        self.normalise = normalise
-        self.optimizer_factory = optimizer
-        self.scheduler_factory = scheduler
-        self.memory_format = memory_format
+        super().__init__(network, loss, normalise, optimizer, scheduler, memory_format)
         self.train_dice = PatientDice(patients)
         self.val_dice = PatientDice(patients)
+        self._monitor = monitor
 
-    def forward(self, image: Tensor, statistics: Tensor) -> Tensor:
-        """Logits (B, 1, S, S), or several while training with deep supervision, of uint8 images."""
-        x_bchw = self.normalise(image, statistics).contiguous(memory_format=self.memory_format)
-        return cast(Tensor, self.network(x_bchw))
+    @property
+    def monitor(self) -> Monitor:
+        """The mean Dice of the validation patients, where nothing else was asked for."""
+        return self._monitor
+
+    @property
+    def awaitable(self) -> tuple[str, ...]:
+        """Dice and IoU."""
+        return "val/dice", "val/iou"
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -80,12 +75,7 @@ class SegmentationModule(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training Dice; stop a run that has diverged."""
         self._log_dice("train", self.train_dice)
-        loss = self.trainer.callback_metrics["train/loss"]
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"The training loss became {float(loss)} in epoch {self.current_epoch}; try a smaller optimizer.lr, "
-                "trainer.gradient_clip=1.0 or trainer.precision=32-true."
-            )
+        self.refuse_divergence()
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
         """Loss at the network's size, Dice on the native grid.
@@ -113,33 +103,3 @@ class SegmentationModule(pl.LightningModule):
         for name, value in metric.compute().items():
             self.log(f"{subset}/{name}", value, prog_bar=name == "dice")
         metric.reset()
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,  # noqa: ARG002  # Lightning's signature
-    ) -> None:
-        """Bound the gradient's norm.
-
-        Lightning's own refuses fused optimizers in any mixed precision, but only float16 scales its gradients.
-
-        Raises:
-            UserError: a fused optimizer in float16, which unscales its gradients after they would be clipped.
-        """
-        if gradient_clip_val is None:
-            return
-        if self.trainer.precision == "16-mixed" and getattr(optimizer, "_step_supports_amp_scaling", False):
-            raise UserError("trainer.gradient_clip in 16-mixed precision needs optimizer.fused=false.")
-        nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer over the parameters that are not frozen, and its schedule."""
-        try:
-            optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
-        except ValueError as error:
-            raise UserError(f"The optimizer refuses its settings: {error}.") from error
-        total = int(self.trainer.estimated_stepping_batches)
-        epochs = self.trainer.max_epochs or 1
-        span = Span(total_steps=total, steps_per_epoch=max(1, total // epochs))
-        return {"optimizer": optimizer, "lr_scheduler": self.scheduler_factory(optimizer, span)}

@@ -1,6 +1,10 @@
-"""Segmentation networks: plain nn.Modules from images `(B, C, H, W)` to logits `(B, 1, H, W)`, any H and W."""
+"""Networks: plain nn.Modules from images `(B, C, H, W)`, any H and W, to logits.
+
+Those of segmentation give `(B, 1, H, W)`, a `SliceClassifier` `(B, 1)`.
+"""
 
 from lgg_seg.networks.base import SegmentationNetwork
+from lgg_seg.networks.classifier import ResNet50Classifier, SliceClassifier
 from lgg_seg.networks.pretrained import without_pretrained
 from lgg_seg.networks.r2unet import R2UNet
 from lgg_seg.networks.smp import SMP, ResNet50UNet
@@ -10,8 +14,10 @@ from lgg_seg.networks.unetpp import UNetPlusPlus
 __all__ = [
     "SMP",
     "R2UNet",
+    "ResNet50Classifier",
     "ResNet50UNet",
     "SegmentationNetwork",
+    "SliceClassifier",
     "SlimUNet",
     "UNet",
     "UNetPlusPlus",

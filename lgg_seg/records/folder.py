@@ -16,7 +16,7 @@ from yaml import YAMLError
 
 from lgg_seg.errors import UserError
 
-State = Literal["running", "finished", "failed", "interrupted"]
+State = Literal["running", "finished", "failed", "interrupted", "pruned"]
 
 
 class RunFolder:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import Busy, Pruned, UserError
 from lgg_seg.records.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     def terminate(signum: int, _frame: Any) -> None:
         raise SystemExit(128 + signum)
 
-    lock = FileLock(folder.path / ".lock", blocking=False)
+    lock = _lock(folder)
     try:
         lock.acquire()
     except Timeout as error:
-        raise UserError(f"{folder.path} is being written by another process; wait for it or stop it.") from error
+        raise Busy(f"{folder.path} is being written by another process; wait for it or stop it.") from error
     before = signal.signal(signal.SIGTERM, terminate)
     folder.set_status("running")
     try:
@@ -36,6 +36,9 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         folder.set_status("interrupted", type(error).__name__)
         log.warning("interrupted; python -m lgg_seg resume=%s goes on", folder.shown)
+        raise
+    except Pruned as error:
+        folder.set_status("pruned", str(error))
         raise
     except BaseException as error:
         if _out_of_memory(error):
@@ -51,6 +54,21 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
         lock.release()
+
+
+def being_written(folder: RunFolder) -> bool:
+    """Whether a process that is still alive is writing this run."""
+    lock = _lock(folder)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock(folder: RunFolder) -> FileLock:
+    return FileLock(folder.path / ".lock", blocking=False)
 
 
 def _out_of_memory(error: BaseException) -> bool:

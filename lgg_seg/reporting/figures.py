@@ -10,6 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lgg_seg.modules.monitor import Monitor, monitor_of
+
 TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -25,22 +27,30 @@ class Panel:
     prediction: Mask
 
 
-def learning_curves(history: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """Loss, patient Dice and learning rate by epoch, from the rows of `history.csv`."""
+def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:
+    """Loss, what the run is judged by (patient Dice) and learning rate by epoch, from the rows of `history.csv`.
+
+    The best epoch is that of `monitor`, by default the number shown.
+    """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    loss, dice, rate = figure.subplots(1, 3)
+    loss, chosen, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
-    for axes, name in ((loss, "loss"), (dice, "dice")):
+    shown = monitor_of(history)
+    monitor = monitor or shown
+    best = max(history, key=monitor.score)
+    for axes, name in ((loss, "loss"), (chosen, shown.column.removeprefix("val/"))):
         for subset, colour in (("train", "#7a7a7a"), ("val", PREDICTION)):
             axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
         axes.legend(frameon=False)
     loss.set(title="loss", ylim=(0, None))
-    best = max(history, key=lambda row: row["val/dice"])
-    dice.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
-    dice.set(title=f"patient Dice (best {best['val/dice']:.3f} in epoch {best['epoch']:.0f})", ylim=(0, 1))
+    chosen.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
+    top = 1 if shown.mode == "max" else None
+    reached = f"{best[shown.column]:.3f} in epoch {best['epoch']:.0f}"
+    told = f"best {reached}" if monitor == shown else f"{reached}, the best by {monitor.title}"
+    chosen.set(title=f"{shown.title} ({told})", ylim=(0, top))
     rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", ylim=(0, None))
-    for axes in (loss, dice, rate):
+    for axes in (loss, chosen, rate):
         axes.set_xlabel("epoch")
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")

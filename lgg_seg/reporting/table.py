@@ -7,6 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from lgg_seg.reporting.classification import classification_table
+from lgg_seg.reporting.numbers import number
+
 SUMMARISED = ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
 SINGLE = (
     "pooled/dice",
@@ -61,13 +64,8 @@ def caption(result: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def number(value: float | None) -> str:
-    """Three significant decimals, a dash for what could not be measured."""
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
-
-
 def print_result(result: dict[str, Any], title: str) -> None:
     """Print the table to stdout."""
-    Console().print(result_table(result, title))
+    classifies = result.get("task") == "classification"
+    table = classification_table(result, title, caption(result)) if classifies else result_table(result, title)
+    Console().print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,13 +74,19 @@ def _cpu_flags() -> str:
 def configure_process(threads: int | None = None) -> None:
     """Once, at the start of a process that runs networks: allocator, threads, matrix precision.
 
-    `threads` defaults to the physical cores.
+    `threads` defaults to `$OMP_NUM_THREADS`, in which joblib gives each of its workers its share, and else to the
+    physical cores.
     """
     if sys.platform == "linux":
         _keep_freed_memory()
-    torch.set_num_threads(threads or psutil.cpu_count(logical=False) or 1)
+    torch.set_num_threads(threads or _share() or psutil.cpu_count(logical=False) or 1)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+
+
+def _share() -> int | None:
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) > 0 else None
 
 
 def _keep_freed_memory() -> None:

@@ -19,7 +19,8 @@ class TrainerSettings:
     """How a run trains.
 
     `accumulate` batches make one optimizer step; `gradient_clip` bounds the gradient's norm; `limit_batches` cuts an
-    epoch short, for trying things; `threads` are those of the CPU (default: one a core).
+    epoch short, for trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation
+    number by which the best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC).
     """
 
     max_epochs: int
@@ -33,6 +34,7 @@ class TrainerSettings:
     accumulate: int = 1
     deterministic: bool = False
     limit_batches: int | None = None
+    monitor: Literal["val/dice", "val/iou", "val/loss"] | None = None
     progress: bool = True
 
     def __post_init__(self) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import Pruned, UserError
 from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.status import recorded
+from lgg_seg.records.status import being_written, recorded
 
 
 @pytest.fixture
@@ -36,6 +36,12 @@ def test_a_run_that_raises_has_failed_and_says_why(folder: RunFolder, error: Exc
     with pytest.raises(type(error), match="no slices"), recorded(folder):
         raise error
     assert status(folder) == ("failed", f"{type(error).__name__}: no slices")
+
+
+def test_a_trial_that_its_study_stops_is_pruned_and_says_why(folder: RunFolder) -> None:
+    with pytest.raises(Pruned), recorded(folder):
+        raise Pruned("hopeless")
+    assert status(folder) == ("pruned", "hopeless")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
@@ -83,5 +89,6 @@ def test_running_out_of_memory_names_the_remedies(folder: RunFolder) -> None:
 def test_two_processes_do_not_write_one_run(folder: RunFolder) -> None:
     with recorded(folder), pytest.raises(UserError, match="another process"), recorded(folder):
         pass
+    assert not being_written(folder)
     with recorded(folder):  # free again
-        pass
+        assert being_written(folder)

@@ -39,6 +39,12 @@ from lgg_seg.utils.overrides import check_overrides, run_folder_argument
         ("seed=-1", "must be"),
         ("loss=null", "choose from bce"),
         ("~loss", "has no loss"),
+        ("experiment=null", "leave it out"),
+        ("sweep=learning_rate", "put -m before it"),
+        ("sweep=lerning_rate", "put -m before it"),
+        ("hydra/launcher=jobib", "did you mean joblib?"),
+        ("hydra/lancher=joblib", "did you mean hydra/launcher?"),
+        ("hydra.run.dri=elsewhere", "did you mean hydra.run.dir?"),
     ],
 )
 def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> None:
@@ -69,6 +75,38 @@ def test_a_sweep_may_give_several_values_but_no_unknown_one() -> None:
     check_overrides(["model=unet,unet_bn", "seed=range(1,4)"], sweep=True)
     with pytest.raises(UserError, match="did you mean unet_bn"):
         check_overrides(["model=unet,unet_nb"], sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "nearest"),
+    [
+        (["sweep=lerning_rate"], "did you mean learning_rate?"),
+        (["sweep=seeds,folds"], "one after the other"),
+        (["sweep=learning_rate", "hydra.sweeper.n_trails=3"], "did you mean hydra.sweeper.n_trials?"),
+        (["hydra/sweeper=optna"], "did you mean optuna?"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_job=3"], "did you mean hydra.launcher.n_jobs?"),
+        (["model=interval(1,2)"], "name its members"),
+        (["loss=glob(x*)"], "choose from bce"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_refused_with_the_way_out(overrides: list[str], nearest: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides(overrides, sweep=True)
+    assert nearest in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["loss=glob(*)", "seed=1,2"],
+        ["sweep=folds", "split.folds=10"],  # a key that only the sweep's member has
+        ["sweep=recipe", "optimizer.lr=tag(log,interval(1e-4,1e-3))", "hydra.sweeper.n_trials=5"],
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "+hydra.launcher.additional_parameters.x=1"],
+        ["hydra/sweeper=optuna", "hydra.sweeper.pruner=null", "hydra.sweeper.storage='postgresql://host/db'"],
+    ],
+)
+def test_what_is_right_in_a_sweep_passes(overrides: list[str]) -> None:
+    check_overrides(overrides, sweep=True)
 
 
 def test_resume_stands_alone() -> None:

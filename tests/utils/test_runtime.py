@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 import torch
 
@@ -34,5 +35,20 @@ def test_threads_are_those_asked_for() -> None:
     try:
         configure_process(threads=1)
         assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_without_a_number_of_threads_a_workers_share_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """joblib says in OMP_NUM_THREADS how many of the cores each of its workers may have."""
+    before = torch.get_num_threads()
+    try:
+        for said, expected in (("3", 3), ("", None), ("0", None), ("all", None)):
+            monkeypatch.setenv("OMP_NUM_THREADS", said)
+            configure_process()
+            assert torch.get_num_threads() == (expected or psutil.cpu_count(logical=False) or 1)
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        configure_process(threads=1)
+        assert torch.get_num_threads() == 1, "what is asked for wins"
     finally:
         torch.set_num_threads(before)

@@ -1,0 +1,88 @@
+"""Networks that answer one question about a slice: one logit for the whole of it."""
+
+from abc import ABC
+from typing import Literal, Self
+
+import segmentation_models_pytorch as smp
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lgg_seg.errors import require
+from lgg_seg.networks.pretrained import load_encoder, weights_file
+
+Target = Literal["tumour", "grade"]
+"""The question: whether the slice shows tumour, or whether its patient's tumour is of WHO grade III rather than II."""
+
+
+class SliceClassifier(nn.Module, ABC):
+    """A network from images `(B, C, H, W)` to logits `(B, 1)` of the answer yes to `target`."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+
+
+class ResNet50Classifier(SliceClassifier):
+    """ResNet-50 (He et al., arXiv 1512.03385) with a head of its own: 24,558,145 parameters for 3 channels.
+
+    After Fahad and Katasani, "Tumor Grade Classification and Segmentation in Lower-Grade Gliomas Using Deep Learning",
+    section 4.2: ImageNet weights, the last layer replaced by fully connected layers with batch norm and dropout, and
+    one output. The paper leaves open their order, number and width, and the share of dropout. Here: linear, batch norm,
+    ReLU, dropout, linear. The first linear layer has no bias, as the batch norm after it has one. Deviation: images are
+    normalised as for every network here, not by ImageNet's mean and deviation.
+
+    Args:
+        target: what the logit answers; see `Target`.
+        weights: null: random. `imagenet`: fetched once. A path: a `.safetensors` or torch file with the state dict of
+            a ResNet-50 of torchvision or of its encoder alone. Never random unless null.
+        freeze_encoder: all but the head requires no gradient and stays in eval mode in training, so that its batch
+            norm keeps the running statistics.
+        hidden: width of the head.
+        dropout: share of the head's activations that is dropped in training.
+        in_channels: channels of the image; other than 3, the first convolution's RGB weights are summed or repeated.
+
+    Raises:
+        UserError: a value out of range, or weights that are not to be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        weights: str | None = "imagenet",
+        freeze_encoder: bool = False,
+        hidden: int = 512,
+        dropout: float = 0.5,
+        in_channels: int = 3,
+    ) -> None:
+        require(hidden >= 1, "model.hidden", hidden, "1 or more")
+        require(0 <= dropout < 1, "model.dropout", dropout, "from 0 to under 1")
+        super().__init__(target)
+        path = None if weights is None else weights_file("resnet50", weights)
+        self.encoder = smp.encoders.get_encoder("resnet50", in_channels=in_channels, weights=None)
+        if path is not None:
+            load_encoder(self.encoder, "resnet50", in_channels, path)
+        features = self.encoder.out_channels[-1]
+        self.head = nn.Sequential(
+            nn.Linear(features, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, 1),
+        )
+        self.freeze_encoder = freeze_encoder
+        if freeze_encoder:
+            self.encoder.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """As in `nn.Module`, but a frozen encoder stays in eval mode."""
+        super().train(mode)
+        if self.freeze_encoder:
+            self.encoder.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(B, 1)` of normalised images `(B, in_channels, H, W)`, any H and W of at least 1."""
+        features = F.adaptive_avg_pool2d(self.encoder(x)[-1], 1).flatten(1)
+        logits: Tensor = self.head(features)
+        return logits

@@ -1,0 +1,152 @@
+"""A classifier through the same command as a segmentation: its folder, its numbers, its resume, its refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from lgg_seg import build
+from lgg_seg.errors import UserError
+from lgg_seg.utils.check import check_config
+from lgg_seg.utils.overrides import compose_config
+
+RUN_FILES = {
+    "config.yaml", "overrides.yaml", "provenance.json", "status.json", "run.log", "history.csv", "metrics.json",
+    "per_patient.csv", "per_slice.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+    "figures/learning_curves.png", "figures/roc.png",
+}  # fmt: skip
+CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")
+TINY = (*CLASSIFIER, "trainer=debug", "trainer.progress=false", "split.val=3", "split.test=3", "model.hidden=8")
+# A frozen encoder's checkpoint is a third as large; its head has dropout and batch norm all the same.
+FROZEN = ("model.freeze_encoder=true", "trainer.max_epochs=3")
+
+Workplace = tuple[Path, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A working directory away from the checkout, and the environment that points to the phantom tree."""
+    folder = tmp_path_factory.mktemp("workplace")
+    names = {"LGG_DATA_ROOT": phantom_root, "LGG_CACHE_DIR": folder / "cache", "OMP_NUM_THREADS": 1}
+    return folder, os.environ | {name: str(value) for name, value in names.items()}
+
+
+def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
+    folder, environment = workplace
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def run(workplace: Workplace) -> Path:
+    """Three epochs of the head, unbroken."""
+    done = lgg(workplace, *TINY, *FROZEN, "hydra.run.dir=unbroken")
+    assert done.returncode == 0, done.stderr
+    assert "slice/auroc" in done.stdout
+    return workplace[0] / "unbroken"
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_fills_its_folder(run: Path) -> None:
+    assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES
+    assert not list(run.rglob("*.partial*"))
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    content = metrics(run)
+    assert (content["task"], content["target"], content["patients"]) == ("classification", "tumour", 3)
+    for name in ("slice/accuracy", "slice/f1", "slice/auroc", "patient/accuracy", "patient/auroc"):
+        assert set(content["metrics"][name]) == {"value", "ci95"}, name
+
+
+def test_the_best_epoch_by_validation_area_is_the_checkpoint(run: Path) -> None:
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].tolist() == [0, 1, 2]
+    best, last = (torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for name in ("best", "last"))
+    assert best["epoch"] == history["val/auroc"].idxmax()
+    assert last["epoch"] == 2
+
+
+def test_evaluate_gives_the_same_numbers_from_the_folder_alone(run: Path, workplace: Workplace) -> None:
+    done = lgg(workplace, f"run={run}", module="lgg_seg.evaluate")
+    assert done.returncode == 0, done.stderr
+    again = next((run / "evaluations").glob("*_test"))
+    assert metrics(again)["metrics"] == metrics(run)["metrics"]
+    assert (again / "per_slice.csv").read_bytes() == (run / "per_slice.csv").read_bytes()
+    assert (again / "figures" / "roc.png").exists()
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path, workplace: Workplace) -> None:
+    folder, environment = workplace
+    words = [*TINY, *FROZEN, "hydra.run.dir=stopped"]
+    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
+    stopped = folder / "stopped"
+    while not (stopped / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert len(pd.read_csv(stopped / "history.csv")) < 3
+    done = lgg(workplace, "resume=stopped")
+    assert done.returncode == 0, done.stderr
+    same = ["epoch", "step", "train/loss", "train/auroc", "val/loss", "val/auroc", "lr"]
+    assert pd.read_csv(stopped / "history.csv")[same].equals(pd.read_csv(run / "history.csv")[same])
+    for name in ("best.ckpt", "last.ckpt"):
+        ours, theirs = (torch.load(f / "checkpoints" / name, weights_only=True) for f in (stopped, run))
+        assert ours["epoch"] == theirs["epoch"]
+        assert all(torch.equal(ours["state_dict"][key], value) for key, value in theirs["state_dict"].items())
+    assert metrics(stopped)["metrics"] == metrics(run)["metrics"]
+
+
+def test_every_layer_trained_for_the_grade_with_a_chosen_threshold_and_every_logger(workplace: Workplace) -> None:
+    words = ("model.target=grade", "debug=fast", "evaluation.max_patients=null", "evaluation.threshold=validation")
+    done = lgg(workplace, *TINY, *words, "loss=focal", "logger=all", "hydra.run.dir=grade", "split.test=6")
+    assert done.returncode == 0, done.stderr
+    folder = workplace[0] / "grade"
+    patients = pd.read_csv(folder / "per_patient.csv")
+    assert {"label", "probability", "correct"} <= set(patients.columns)
+    assert metrics(folder)["target"] == "grade"
+    assert metrics(folder)["threshold"]["from"] == "validation"
+    assert list((folder / "wandb").rglob("*.wandb")), "recorded offline"
+
+
+def test_what_a_classifier_has_no_use_for_is_refused_in_one_sentence_before_anything_is_done(
+    workplace: Workplace,
+) -> None:
+    done = lgg(workplace, *TINY, "loss=bce_dice", "hydra.run.dir=refused")
+    assert done.returncode == 2
+    assert "take loss=bce, loss=weighted_bce or loss=focal" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (workplace[0] / "refused" / "status.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("loss=tversky",), "measures the overlap of masks"),
+        (("evaluation.postprocess=largest_component",), "evaluation.postprocess=none"),
+        (("data.batch_size=1",), "data.batch_size=2"),
+        (("model.target=age",), "model.target is 'age'"),
+        (("~model.target",), "model.target=grade"),
+    ],
+)
+def test_members_that_do_not_go_with_a_classifier_are_refused(words: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        coherent(compose_config([*TINY, *words]))
+    coherent(compose_config([*TINY]))
+
+
+def coherent(config: DictConfig) -> None:
+    check_config(config)
+    build.require_coherent(config)
