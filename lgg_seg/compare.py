@@ -36,7 +36,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     from lgg_seg.reporting.wandb_report import write_spec  # seconds of imports, after the first mistakes are found
 
     runs = find_runs(folders)
-    board = build_leaderboard([run for run in runs if not classifies(run)])
+    board = build_leaderboard(runs)
     classifiers = classifier_tables([run for run in runs if classifies(run)])
     place = RunFolder(output)
     with place.writing("leaderboard.csv") as path:
@@ -45,7 +45,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     with place.writing("leaderboard.md") as path:
         path.write_text(markdown(board) + classifiers_markdown(classifiers), encoding="utf-8")
     with place.writing("leaderboard.html") as path:
-        write_report(board, path)
+        write_report(board, path, classifiers)
     with place.writing("wandb_report.json") as path:
         write_spec(board, path)
     print_leaderboard(board)

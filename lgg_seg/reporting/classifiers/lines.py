@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from lgg_seg.reporting.classification import QUESTIONS
 from lgg_seg.reporting.classifiers.entries import HEADLINE, ClassifierEntry
 from lgg_seg.reporting.classifiers.tables import METHOD, AreaDifference, ClassifierTable
 from lgg_seg.reporting.comparison.columns import duration, si
+from lgg_seg.reporting.comparison.leaderboard import fitting
 from lgg_seg.reporting.numbers import number
 
 ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
@@ -35,17 +37,21 @@ def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
     """Print every table with its verdict to stdout."""
     console = Console()
     for table in tables:
-        grid = Grid(title=title(table), caption=table.reason or None, title_justify="left", caption_justify="left")
-        for name in ("", "classifier", "slice AUROC (95 %)", "Holm p", *ON_TERMINAL.values(), "seeds ± SD"):
-            wraps = name == "classifier"
-            grid.add_column(name, justify="left" if wraps else "right", no_wrap=not wraps, overflow="fold")
-        for rank, (entry, difference) in enumerate(_lines(table), start=1):
-            cells = [number(entry.estimates[name].value) for name in ON_TERMINAL]
-            told = (str(rank), entry.label, interval(entry.estimates[HEADLINE]), holm_p(difference), *cells)
-            grid.add_row(*told, seeds(entry), style="bold" if rank == 1 else None)
-        console.print(grid)
+        console.print(fitting(partial(_terminal_grid, table), list(ON_TERMINAL), console))
         console.print(table.verdict, highlight=False)
         console.print()
+
+
+def _terminal_grid(table: ClassifierTable, shown: list[str]) -> Grid:
+    grid = Grid(title=title(table), caption=table.reason or None, title_justify="left", caption_justify="left")
+    for name in ("", "classifier", "slice AUROC (95 %)", "Holm p", "seeds ± SD", *(ON_TERMINAL[key] for key in shown)):
+        wraps = name == "classifier"
+        grid.add_column(name, justify="left" if wraps else "right", no_wrap=not wraps, overflow="fold")
+    for rank, (entry, difference) in enumerate(_lines(table), start=1):
+        told = (str(rank), entry.label, interval(entry.estimates[HEADLINE]), holm_p(difference), seeds(entry))
+        values = (number(entry.estimates[key].value) for key in shown)
+        grid.add_row(*told, *values, style="bold" if rank == 1 else None)
+    return grid
 
 
 def title(table: ClassifierTable) -> str:
@@ -84,14 +90,18 @@ def classifiers_markdown(tables: Sequence[ClassifierTable]) -> str:
     parts = ["\n# Classifiers"]
     for table in tables:
         parts += [f"## {title(table)[:1].upper()}{title(table)[1:]}"]
-        parts += [*([f"**Apart: {table.reason}.**"] if table.reason else []), table.verdict, _grid(table)]
+        head, *rows = grid(table)
+        lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+        parts += [*([f"**Apart: {table.reason}.**"] if table.reason else []), table.verdict]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*parts, "## How differences between classifiers are tested", METHOD]) + "\n"
 
 
-def _grid(table: ClassifierTable) -> str:
+def grid(table: ClassifierTable) -> list[list[str]]:
+    """The table in words: a head, and a row an entry."""
     head = ["", "classifier", "slice AUROC (95 %)", "difference to best (95 %)", "Holm p", *COLUMNS]
     head += ["parameters", "training a run", "seeds ± SD", "folds"]
-    rows = [head, ["---"] * len(head)]
+    rows = [head]
     for rank, (entry, difference) in enumerate(_lines(table), start=1):
         gap = Estimate(difference.mean, difference.ci95) if difference else None
         rows.append(
@@ -108,7 +118,7 @@ def _grid(table: ClassifierTable) -> str:
                 str(_folds(entry)),
             ]
         )
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return rows
 
 
 def classifier_rows(tables: Sequence[ClassifierTable], first: int) -> list[dict[str, Any]]:

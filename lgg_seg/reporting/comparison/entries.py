@@ -66,7 +66,7 @@ def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[E
     """
     groups: dict[tuple[str, Rules], list[Run]] = defaultdict(list)
     for run in runs:
-        if run.result is not None:
+        if run.result is not None and "patient/dice" in run.result["metrics"]:  # a classifier has none
             groups[configurations.identity(run.config), rules_of(run)].append(run)
     return [_entry(group, rules, settings[name]) for (name, rules), group in groups.items()]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -15,28 +19,29 @@ ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95
 ABSENT = "-"
 NO_RESULT = "no result yet"
 
+T = TypeVar("T")
+
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Print every table with its verdict, then the runs without a result, to stdout."""
     console = Console()
     for table in board.tables:
-        console.print(_widest_grid(table, console))
+        shown = [column for column in COLUMNS if column.key in ON_TERMINAL]
+        console.print(fitting(partial(_grid, table), shown, console))
         console.print(table.verdict, highlight=False)
         console.print()
     for one in board.unmeasured:
         console.print(f"{one.run.state}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
 
 
-def _widest_grid(table: Table, console: Console) -> Grid:
-    """As many columns as the terminal is wide; `leaderboard.csv` has all."""
-    shown = [column for column in COLUMNS if column.key in ON_TERMINAL]
-    while shown and _width(_grid(table, shown), console) > console.width:
-        shown.pop()
-    return _grid(table, shown)
-
-
-def _width(grid: Grid, console: Console) -> int:
-    return console.measure(grid, options=console.options.update(width=1000)).maximum
+def fitting(build: Callable[[list[T]], Grid], columns: Sequence[T], console: Console) -> Grid:
+    """The grid with as many of the columns as the terminal is wide; `leaderboard.csv` has all."""
+    unbounded = console.options.update(width=1000)
+    for count in range(len(columns), 0, -1):
+        grid = build(list(columns[:count]))
+        if console.measure(grid, options=unbounded).maximum <= console.width:
+            return grid
+    return build([])
 
 
 def _grid(table: Table, shown: list[Column]) -> Grid:

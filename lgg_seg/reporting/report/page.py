@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from markupsafe import Markup
 import lgg_seg
 from lgg_seg.metrics.paired import METHOD
 from lgg_seg.records.folder import RunFolder
+from lgg_seg.reporting.classifiers import lines
+from lgg_seg.reporting.classifiers.tables import METHOD as CLASSIFIER_METHOD
+from lgg_seg.reporting.classifiers.tables import ClassifierTable
 from lgg_seg.reporting.comparison.errors import FAILED
 from lgg_seg.reporting.comparison.leaderboard import NO_RESULT
 from lgg_seg.reporting.comparison.tables import Leaderboard
@@ -23,8 +27,10 @@ from lgg_seg.reporting.report.paths import without_paths
 from lgg_seg.reporting.report.sections import section
 
 
-def write_report(board: Leaderboard, path: Path) -> None:
+def write_report(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = ()) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
+
+    Classifiers stand in tables of their own below.
 
     Masks are read from the runs' folders and slices from their data trees; what is not there any more is left out, and
     the page says so.
@@ -33,12 +39,12 @@ def write_report(board: Leaderboard, path: Path) -> None:
         UserError: the page cannot be written.
     """
     folder = RunFolder(path.parent)
-    text = render(board, path)
+    text = render(board, path, classifiers)
     with folder.writing(path.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def render(board: Leaderboard, path: Path) -> str:
+def render(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = ()) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     palette = colours(board)
     with drawing():
@@ -53,8 +59,10 @@ def render(board: Leaderboard, path: Path) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("template.html.j2").render(
-        title=_title(board),
+        title=_title(board, classifiers),
         sections=sections,
+        classifiers=[_classifiers(table) for table in classifiers],
+        classifier_method=CLASSIFIER_METHOD,
         unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
         runs=facts.run_lines(board, path),
         days=facts.days(board.runs) if board.runs else "",
@@ -78,9 +86,22 @@ def _finalize(value: Any) -> Any:
     return without_paths(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _title(board: Leaderboard) -> str:
+def _classifiers(table: ClassifierTable) -> dict[str, Any]:
+    head, *rows = lines.grid(table)
+    return {
+        "title": lines.title(table),
+        "verdict": table.verdict,
+        "reason": table.reason,
+        "leaky": table.contract.rules.leaky,
+        "head": head,
+        "rows": rows,
+    }
+
+
+def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:
     if not board.tables:
-        return "No run has a result yet"
+        count = sum(len(table.entries) for table in classifiers)
+        return _counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.contract.rules.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})
     patients = len({name for table in honest for name in table.patients})
