@@ -88,6 +88,7 @@ def label(setting: Mapping[str, str], fallback: str) -> str:
     words = [
         value if "." not in key else f"{end if ends.count(end) == 1 else key}={value}"
         for end, (key, value) in zip(ends, setting.items(), strict=True)
+        if value != ABSENT
     ]
     return ", ".join(words) or fallback
 

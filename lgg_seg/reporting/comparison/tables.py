@@ -45,7 +45,11 @@ class Table:
     @property
     def verdict(self) -> str:
         """What the data say and what they cannot say."""
-        return verdict(self.statistics)
+        single = [entry for entry in self.entries if len(entry.seeds) == 1]
+        if len(self.entries) == 1 or not single:
+            return verdict(self.statistics)
+        who = "Every configuration" if len(single) == len(self.entries) else ", ".join(entry.label for entry in single)
+        return f"{verdict(self.statistics)} {who} was trained with one seed: how much training itself varies is unknown."
 
 
 @dataclass(frozen=True)
