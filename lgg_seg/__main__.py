@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from lgg_seg.errors import UserError
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.conf import CONFIG_NAME, conf_dir
-from lgg_seg.utils.overrides import check_overrides, run_folder_argument
+from lgg_seg.utils.overrides import check_overrides, make_output_folder, run_folder_argument
 from lgg_seg.utils.terminal import command
 
 
@@ -52,12 +52,16 @@ def main(words: list[str]) -> int:
     sweep = bool({"-m", "--multirun"} & set(flags)) or "hydra.mode=MULTIRUN" in overrides
     if not {"--help", "-h", "--hydra-help", "--info", "-i", "--version", "--shell-completion", "-sc"} & set(flags):
         check_overrides(overrides, sweep=sweep)
+        only_shown = bool({"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags})
         if sweep:
-            if {"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags}:
+            if only_shown:
                 raise UserError("--cfg shows the config of one run; leave -m and all but one value of each key out.")
             from lgg_seg.sweeps.command import run_sweep
 
             return run_sweep(overrides, job)
+        if not only_shown:
+            named = [word.partition("=")[2] for word in overrides if word.startswith("hydra.run.dir=")]
+            make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
     job()  # Hydra reads the process's own words
     return 0
 

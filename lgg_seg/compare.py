@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from lgg_seg.reporting.report import write_report
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.terminal import command
+
+MOST_NAMED = 4  # folders in a command that is printed
 
 
 def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
@@ -51,6 +54,8 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     print_leaderboard(board)
     print_classifiers(classifiers)
     print(f"leaderboard.html, .md and .csv are in {place.shown}")
+    words = shlex.join(str(folder) for folder in (folders if len(folders) <= MOST_NAMED else [output]))
+    print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {words} wandb=ENTITY/PROJECT")
     return board
 
 
@@ -79,10 +84,7 @@ def main(words: list[str]) -> int:
         output = folders[0] if one else Path("runs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S")
     configure_logs()
     board = compare_folders(folders, output)
-    if wandb is None:
-        shown = " ".join(map(str, folders))
-        print(f"for a report on W&B: python -m lgg_seg.compare {shown} wandb=ENTITY/PROJECT")
-    else:
+    if wandb is not None:
         from lgg_seg.reporting.wandb_report import publish
 
         print(f"published: {publish(board, wandb)}")

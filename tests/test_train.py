@@ -232,6 +232,8 @@ def test_a_sweep_trains_its_cells_and_goes_on_after_a_failed_one(workplace: Work
         (("loss=null",), "choose from bce"),
         (("optimizer=sgd", "optimizer.momentum=0"), "optimizer refuses"),
         (("hydra.run.dir=unbroken",), "already holds a run"),
+        (("hydra.run.dir=/dev/null/run",), "choose another hydra.run.dir"),
+        (("-m", "hydra.sweep.dir=/dev/null/sweep"), "choose another hydra.sweep.dir"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_a_failing_exit_code(

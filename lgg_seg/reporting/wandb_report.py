@@ -35,12 +35,8 @@ def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
             *([wr.CalloutBlock(text=table.reason)] if table.reason else []),
             wr.P(text=table.verdict),
             wr.CodeBlock(code=forest(table), language="markdown"),
+            *_runs(table),
         ]
-    ids = _ids(board)
-    if ids:
-        blocks += [wr.H2(text="Runs"), _panels(ids)]
-    else:
-        blocks.append(wr.P(text="These runs were not logged with logger=wandb, so there are no panels of them."))
     blocks.append(wr.MarkdownBlock(text=markdown(board)))
     return wr.Report(project=project, entity=entity, title="Leaderboard", width="fluid", blocks=blocks)
 
@@ -93,8 +89,16 @@ def forest(table: Table) -> str:
     return "\n".join([*lines, f"{'':<{width}} 0{'':<{FOREST_WIDTH}}1"])
 
 
-def _ids(board: Leaderboard) -> list[str]:
-    folders = [RunFolder(run.folder) for run in board.runs]
+def _runs(table: Table) -> list[Any]:
+    """Panels over a table's own runs: in one panel they would be ranked. A leaky table has none."""
+    if table.contract.rules.leaky:
+        return []
+    ids = _ids(table)
+    return [_panels(ids)] if ids else [wr.P(text="No panels: these runs were not logged with logger=wandb.")]
+
+
+def _ids(table: Table) -> list[str]:
+    folders = [RunFolder(run.folder) for entry in table.entries for run in entry.runs]
     return [folder.read_json(IDENTITY)["id"] for folder in folders if (folder.path / IDENTITY).exists()]
 
 
@@ -104,7 +108,12 @@ def _panels(ids: list[str]) -> wr.PanelGrid:
         for name, title in (("val/dice", "validation patient Dice"), ("val/loss", "validation loss"))
     ]
     costs = [
-        wr.ScatterPlot(title=f"patient Dice against {title}", x=wr.SummaryMetric(name), y=wr.SummaryMetric(DICE))
+        wr.ScatterPlot(  # its running maximum is the Pareto front
+            title=f"patient Dice against {title}",
+            x=wr.SummaryMetric(name),
+            y=wr.SummaryMetric(DICE),
+            running_ymax=True,
+        )
         for name, title in COSTS.items()
     ]
     bars = [wr.BarPlot(title=name, metrics=[wr.SummaryMetric(name)]) for name in (DICE, "test/pooled/dice")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -64,11 +64,14 @@ def siblings(base: Path) -> Iterator[Path]:
         yield base.with_name(f"{base.name}-{number}")
 
 
-def next_attempt(base: Path, wanted: dict[str, Any], *, pruned_counts: bool) -> Attempt:
+def next_attempt(
+    base: Path, wanted: dict[str, Any], *, pruned_counts: bool, data: Callable[[], str | None] = lambda: None
+) -> Attempt:
     """What is left to do of the cell that lives at `base` and has the identity `wanted`. Nothing is ever overwritten.
 
     Args:
         pruned_counts: whether a pruned run of it is a result, as it is for the study that pruned it.
+        data: the fingerprint of the data as they are now, None where that is not known; a result on other data is none.
     """
     for path in siblings(base):
         folder = RunFolder(path)
@@ -78,6 +81,9 @@ def next_attempt(base: Path, wanted: dict[str, Any], *, pruned_counts: bool) -> 
             continue
         state = folder.read_json(STATUS)["state"]
         if state == "finished" or (state == "pruned" and pruned_counts):
+            now = data()
+            if now is not None and folder.read_json("provenance.json").get("data_fingerprint") != now:
+                continue
             return Attempt(folder, "nothing")
         if state in ("interrupted", "running") and folder.last.exists():
             return Attempt(folder, "resume")

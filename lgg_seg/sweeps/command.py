@@ -17,6 +17,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.sweeps.naming import FOLDER, sweep_folder
 from lgg_seg.utils.conf import groups
 from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.overrides import make_output_folder
 
 log = logging.getLogger(__name__)
 FAILED = 1
@@ -35,6 +36,7 @@ def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
     from lgg_seg.sweeps.failures import failures
 
     folder = sweep_folder(overrides)
+    make_output_folder(str(folder), FOLDER)
     sys.argv = [left_to_jobs(word) if word in overrides else word for word in sys.argv] + [f"{FOLDER}='{folder}'"]
     configure_logs()
     before = failures(folder)

@@ -7,14 +7,17 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.callbacks import Trial
+from lgg_seg.data.tree.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
 from lgg_seg.modules.monitor import monitor_of
 from lgg_seg.records.folder import RunFolder
@@ -60,16 +63,25 @@ def run_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
 
 def run_cell(config: DictConfig, base: Path, words: Sequence[str], trial: Trial | None = None) -> Outcome:
     """Do what is left to do of the cell at `base`; a trial waits for another process that is at it, others do not."""
-    wanted, pruned_counts = identity(config), trial is not None
-    found = next_attempt(base, wanted, pruned_counts=pruned_counts)
+    data = partial(_data_fingerprint, config)
+    left = partial(next_attempt, base, identity(config), pruned_counts=trial is not None, data=data)
+    found = left()
     if found.todo == "nothing":  # known without a claim, which another process may hold to find out the same
         return _take_over(found.folder, trial)
     with claimed(base, wait=trial is not None) as ours:
         if not ours:
             log.info("%s is being run by another process", base.name)
             return Outcome("elsewhere")
-        found = next_attempt(base, wanted, pruned_counts=pruned_counts)  # what another did before the claim was ours
+        found = left()  # what another did before the claim was ours
         return _take_over(found.folder, trial) if found.todo == "nothing" else _try(found, config, words, trial)
+
+
+def _data_fingerprint(config: DictConfig) -> str | None:
+    try:
+        cache_dir = config.data.cache_dir
+        return build_index(Path(config.data.root), cache_dir=Path(cache_dir) if cache_dir else None).fingerprint
+    except (UserError, OmegaConfBaseException):  # no tree yet, or a faulty one or config: the run itself will say so
+        return None
 
 
 def best_score(folder: RunFolder) -> float | None:

@@ -188,3 +188,16 @@ def run_folder_argument(arguments: Sequence[str]) -> Path | None:
     if not folders[0]:
         raise UserError("resume= needs the folder of a run, for example resume=runs/unet_bn/2026-01-31_12-00-00.")
     return Path(folders[0])
+
+
+def make_output_folder(path: str, key: str) -> None:
+    """Make the folder that Hydra is about to write to, as far as it is known now: Hydra has no sentence for a failure.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    known = Path(path.partition("${")[0] or ".")
+    try:
+        known.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{known} cannot be written ({error.strerror or error}); choose another {key}.") from error

@@ -124,3 +124,11 @@ def test_a_run_that_goes_on_stays_running(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "cell", "interrupted")
     with recorded(folder):
         assert settle(folder.path) == "running"
+
+
+def test_a_result_on_data_that_have_changed_since_is_none(tmp_path: Path) -> None:
+    folder = attempt(tmp_path / "cell", "finished")
+    folder.write_json("provenance.json", {"data_fingerprint": "then"})
+    for now, todo, name in (("then", "nothing", "cell"), (None, "nothing", "cell"), ("now", "run", "cell-2")):
+        found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False, data=lambda now=now: now)
+        assert (found.todo, found.folder.path.name) == (todo, name)

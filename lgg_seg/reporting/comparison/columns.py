@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from lgg_seg.reporting.comparison.entries import Entry
 from lgg_seg.reporting.comparison.tables import Leaderboard, Table, Unmeasured
 
@@ -37,6 +39,14 @@ def _metric(name: str, part: str | None = None) -> Callable[[Entry], float | Non
 
 def _cost(name: str) -> Callable[[Entry], float | None]:
     return lambda entry: entry.cost.get(name)
+
+
+def _validation(entry: Entry) -> float | None:
+    """The best validation Dice of each run's epochs, averaged: what a configuration may be chosen by."""
+    best = [
+        run.history["val/dice"].max() for run in entry.runs if run.history is not None and "val/dice" in run.history
+    ]
+    return float(np.mean(best)) if best else None
 
 
 def three(value: float) -> str:
@@ -81,6 +91,7 @@ COLUMNS = (
     ),
     Column("lesion_f1", "lesion F1", _metric("lesion/f1"), three, 1),
     Column("calibration_ece", "ECE", _metric("calibration/ece"), lambda value: f"{value:.4f}", -1),
+    Column("validation_dice", "validation Dice", _validation, three, 1),
     Column("parameters", "parameters", _cost("parameters"), si),
     Column("flops_per_slice", "FLOPs a slice", _cost("flops_per_slice"), si, -1),
     Column("checkpoint_bytes", "checkpoint, B", _cost("checkpoint_bytes"), si, -1),

@@ -32,10 +32,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Contract:
-    """The rules with the patients: entries of one table share it."""
+    """The rules with the patients and a digest of their slices: entries of one table share it."""
 
     rules: Rules
     patients: frozenset[str]
+    slices: str
 
 
 def rules_of(run: Run) -> Rules:
@@ -77,6 +78,8 @@ def why_apart(contract: Contract, first: Contract) -> str:
         reasons.append("TRUNCATED: only the first test patients were measured" if ours.truncated else "all measured")
     if contract.patients != first.patients and ours.data_fingerprint == theirs.data_fingerprint:
         reasons.append(_other_patients(contract.patients, first.patients))
+    elif contract.slices != first.slices and ours.data_fingerprint == theirs.data_fingerprint:
+        reasons.append("other slices of the same patients")
     return "; ".join(reasons)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,10 +74,14 @@ def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[E
 
 @dataclass(frozen=True)
 class Merged:
-    """Runs of one configuration by seed, one a fold: those seeds that measured `patients`, the most that any did."""
+    """Runs of one configuration by seed, one a fold: those seeds that measured `patients`, the most that any did.
+
+    `slices` is a digest of the slices measured.
+    """
 
     seeds: dict[int, tuple[Run, ...]]
     patients: frozenset[str]
+    slices: str
     notes: tuple[str, ...]
 
 
@@ -88,12 +93,18 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
         if run.fold in by_seed[run.seed]:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][run.fold] = run
+    if any(_overlap(folds.values()) for folds in by_seed.values()):
+        # Measured on another tree, the folds are so many networks for the same patients.
+        notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
+        repetitions = [run for folds in by_seed.values() for run in folds.values()]
+        by_seed = defaultdict(dict, {number: {None: run} for number, run in enumerate(repetitions)})
     covered = {seed: _names(folds.values()) for seed, folds in by_seed.items()}
     everyone = max(covered.values(), key=len)
     for seed in sorted(covered):
         if covered[seed] != everyone:
             missing = len(everyone - covered[seed])
-            notes.append(f"seed {seed} lacks {missing} patients that another seed has, and is left out")
+            who = "1 patient" if missing == 1 else f"{missing} patients"
+            notes.append(f"seed {seed} lacks {who} that another seed has, and is left out")
             del by_seed[seed]
     seeds = {
         seed: tuple(
@@ -101,7 +112,11 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
         )
         for seed in sorted(by_seed)
     }
-    return Merged(seeds, frozenset(everyone), tuple(dict.fromkeys(notes)))
+    first = next(iter(seeds.values()))
+    folds = first[0].config.get("split", {}).get("folds")
+    if first[0].fold is not None and folds is not None and len(first) < int(folds):
+        notes.append(f"{len(first)} of {folds} folds: the cross-validation is not complete")
+    return Merged(seeds, frozenset(everyone), _slices(first), tuple(dict.fromkeys(notes)))
 
 
 def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
@@ -116,7 +131,7 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     return Entry(
         label=configurations.label(setting, runs[0].name),
         settings=setting,
-        contract=Contract(rules, merged.patients),
+        contract=Contract(rules, merged.patients, merged.slices),
         seeds=seeds,
         patients=patients,
         metrics=measured,
@@ -132,6 +147,17 @@ def _patients(run: Run) -> pd.DataFrame:
 
 def _names(runs: Iterable[Run]) -> set[str]:
     return {name for run in runs for name in _patients(run)["patient"]}
+
+
+def _overlap(folds: Iterable[Run]) -> bool:
+    names = [name for run in folds for name in _patients(run)["patient"]]
+    return len(names) > len(set(names))
+
+
+def _slices(folds: Iterable[Run]) -> str:
+    tables = [run.slices[["patient", "slice"]] for run in folds if run.slices is not None]
+    measured = pd.concat(tables).sort_values(["patient", "slice"])
+    return hashlib.sha256(measured.to_csv(index=False).encode()).hexdigest()
 
 
 def _stacked(folds: Sequence[Run]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -17,6 +18,10 @@ from lgg_seg.reporting.comparison.tables import Leaderboard, Table
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
 ABSENT = "-"
+TO_CHOOSE = (
+    "The tables are ranked by test patients, to be read and not to choose by: whoever picks a configuration by its "
+    "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
+)
 NO_RESULT = "no result yet"
 
 T = TypeVar("T")
@@ -28,6 +33,9 @@ def print_leaderboard(board: Leaderboard) -> None:
     for table in board.tables:
         shown = [column for column in COLUMNS if column.key in ON_TERMINAL]
         console.print(fitting(partial(_grid, table), shown, console))
+        for entry in table.entries:
+            for note in entry.notes:
+                console.print(f"note: {entry.label}: {note}", style="yellow", markup=False)
         console.print(table.verdict, highlight=False)
         console.print()
     for one in board.unmeasured:
@@ -108,7 +116,7 @@ def markdown(board: Leaderboard) -> str:
     if board.unmeasured:
         rows = [[one.label, one.run.state, one.run.reason or NO_RESULT] for one in board.unmeasured]
         parts += ["## Without a result", _lines(["run", "state", "reason"], rows)]
-    parts += ["## How differences are tested", METHOD]
+    parts += ["## How differences are tested", METHOD, TO_CHOOSE]
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,10 +134,11 @@ def _grid_lines(table: Table) -> str:
             *(cell(column.key, entry) for column in extra),
             seeds(entry),
             str(entry.folds),
+            "; ".join(("finished", *entry.notes)),
         ]
         for rank, entry in enumerate(table.entries)
     ]
-    return _lines([*head, *(column.title for column in extra), "seeds ± SD", "folds"], rows)
+    return _lines([*head, *(column.title for column in extra), "seeds ± SD", "folds", "status"], rows)
 
 
 def difference(table: Table, entry: Entry) -> str:
@@ -155,9 +164,12 @@ def _strata_lines(table: Table) -> str:
 
 def _lines(head: list[str], rows: list[list[str]]) -> str:
     cells = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in row) + " |" for row in cells
-    )
+    return "\n".join("| " + " | ".join(_plain(text) for text in row) + " |" for row in cells)
+
+
+def _plain(text: str) -> str:
+    """Text in a cell: neither Markdown's bars nor HTML, which Markdown lets through."""
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
 
 
 def _capital(text: str) -> str:

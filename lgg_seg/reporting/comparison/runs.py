@@ -11,9 +11,12 @@ import pandas as pd
 
 from lgg_seg.errors import UserError
 from lgg_seg.records.folder import RunFolder
+from lgg_seg.records.status import being_written
 from lgg_seg.utils.instantiate import to_plain
 
 STATUS, RESULT = "status.json", "metrics.json"
+PATIENT_NUMBERS = ("tp", "fp", "fn", "tn", "dice", "iou", "recall", "precision", "hd95_px", "nsd_2px", "probability")
+SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ def read_run(place: Path, folder: Path) -> Run:
     provenance: dict[str, Any] = {}
     try:
         status = record.read_json(STATUS)
+        if status["state"] == "running" and not being_written(record):
+            status |= {"state": "interrupted", "reason": "its process was killed"}
         node, overrides = record.read_config()
         config = to_plain(node)
         if (folder / "provenance.json").exists():
             provenance = record.read_json("provenance.json")
         measured = _measured(place, folder) if status["state"] == "finished" else {}
-    except (UserError, KeyError, ValueError) as error:
+    except (UserError, KeyError, ValueError, OSError) as error:
         status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
         measured = {}
     return Run(
@@ -120,6 +125,12 @@ def _measured(place: Path, folder: Path) -> dict[str, Any]:
         "slices": _table(place / "per_slice.csv"),
         "history": _table(folder / "history.csv"),
     }
+    for name, columns in (("patients", PATIENT_NUMBERS), ("slices", SLICE_NUMBERS)):
+        table = tables[name]
+        damaged = [column for column in columns if column in table and not pd.api.types.is_numeric_dtype(table[column])]
+        damaged += [column for column in columns if column in table and table[column].isna().any()]
+        if damaged:
+            raise UserError(f"{place}/per_{name.removesuffix('s')}.csv has a {damaged[0]} that is no number.")
     if len(tables["patients"]) != result["patients"] or len(tables["slices"]) != result["slices"]:
         raise UserError(f"{place / 'per_patient.csv'} or per_slice.csv does not belong to the {RESULT} beside it.")
     return {"result": result, **tables}

@@ -49,7 +49,9 @@ class Table:
         if len(self.entries) == 1 or not single:
             return verdict(self.statistics)
         who = "Every configuration" if len(single) == len(self.entries) else ", ".join(entry.label for entry in single)
-        return f"{verdict(self.statistics)} {who} was trained with one seed: how much training itself varies is unknown."
+        return (
+            f"{verdict(self.statistics)} {who} was trained with one seed: how much training itself varies is unknown."
+        )
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def over_data(table: Table) -> Picture | None:
         "",
         f"Mean patient Dice by the number of patients trained on: {'; '.join(words)}.",
         "Mean patient Dice with its 95 % interval by the number of patients trained on, always on the same test "
-        "patients. A line that still rises says that more patients would help more than another network.",
+        "patients.",
     )
 
 

@@ -20,6 +20,7 @@ GROUPS = (
     ("slices", ("tumour_slice_", "detection_", "empty_slice_")),
     ("surface of a patient", ("patient_hd95", "patient_nsd")),
     ("lesions, probabilities", ("lesion_", "calibration_")),
+    ("what chose the epoch", ("validation_",)),
     ("cost", ("parameters", "flops_", "checkpoint_", "train_", "slices_per", "latency_", "peak_")),
 )
 FURTHER = "further"

@@ -19,12 +19,15 @@ from lgg_seg.reporting.classifiers import lines
 from lgg_seg.reporting.classifiers.tables import METHOD as CLASSIFIER_METHOD
 from lgg_seg.reporting.classifiers.tables import ClassifierTable
 from lgg_seg.reporting.comparison.errors import FAILED
-from lgg_seg.reporting.comparison.leaderboard import NO_RESULT
+from lgg_seg.reporting.comparison.leaderboard import NO_RESULT, TO_CHOOSE
 from lgg_seg.reporting.comparison.tables import Leaderboard
 from lgg_seg.reporting.report import facts
 from lgg_seg.reporting.report.look import colours, configuration, drawing, looks
 from lgg_seg.reporting.report.paths import without_paths
 from lgg_seg.reporting.report.sections import section
+
+
+MOST_TABLES = 2  # whose patients the title counts
 
 
 def write_report(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = ()) -> None:
@@ -68,7 +71,7 @@ def render(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable
         days=facts.days(board.runs) if board.runs else "",
         warnings=facts.warnings(board.runs) if board.runs else [],
         commits=sorted({facts.commit(run) for run in board.runs}),
-        method=METHOD,
+        method=f"{METHOD} {TO_CHOOSE}",
         failed_below=FAILED,
         version=lgg_seg.__version__,
         style=Markup(style),
@@ -104,8 +107,9 @@ def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:
         return _counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.contract.rules.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})
-    patients = len({name for table in honest for name in table.patients})
-    return f"{_counted(count, 'configuration')}, {_counted(patients, 'patient')}"
+    patients = " and ".join(str(len(table.patients)) for table in honest[:MOST_TABLES])
+    more = ", …" if len(honest) > MOST_TABLES else ""
+    return f"{_counted(count, 'configuration')}, {patients}{more} patient{'s' * (patients != '1')}"
 
 
 def _counted(count: int, word: str) -> str:

@@ -105,6 +105,48 @@ def test_a_seed_without_all_folds_is_left_out_and_said_so(tmp_path: Path) -> Non
     (entry,) = board(tmp_path).tables[0].entries
     assert (list(entry.seeds), entry.folds) == ([0], 2)
     assert entry.notes == ("seed 1 lacks 3 patients that another seed has, and is left out",)
+    assert entry.notes[0] in markdown(board(tmp_path))
+
+
+def test_a_cross_validation_with_folds_missing_says_so(tmp_path: Path) -> None:
+    everyone = volumes(6)
+    for fold in range(2):
+        part = {name: everyone[name] for name in list(everyone)[fold::3]}
+        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=3", f"split.fold={fold}"], truths=part)
+    (entry,) = board(tmp_path).tables[0].entries
+    assert entry.notes == ("2 of 3 folds: the cross-validation is not complete",)
+
+
+def test_folds_that_measured_the_same_patients_elsewhere_are_averaged(tmp_path: Path) -> None:
+    for fold, dice in ((0, 0.5), (1, 0.9)):
+        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=2", f"split.fold={fold}"], dice=dice)
+    (entry,) = board(tmp_path).tables[0].entries
+    assert entry.metrics["patient/dice"]["mean"] == pytest.approx(0.7, abs=0.01)
+    assert len(entry.seeds) == 2
+    assert "averaged" in entry.notes[0]
+
+
+def test_other_slices_of_the_same_patients_stand_apart(tmp_path: Path) -> None:
+    everyone = volumes(4)
+    renumbered = {name: Volume(tuple(n + 1 for n in one.numbers), one.truth) for name, one in everyone.items()}
+    write_run(tmp_path / "0", ["model=unet"], truths=everyone)
+    write_run(tmp_path / "1", ["model=unet_bn"], truths=renumbered)
+    first, second = board(tmp_path).tables
+    assert len(first.entries) == len(second.entries) == 1
+    assert "other slices of the same patients" in second.reason
+
+
+def test_a_run_whose_process_died_is_not_called_running(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", state="running")
+    (one,) = board(tmp_path).unmeasured
+    assert (one.run.state, one.run.reason) == ("interrupted", "its process was killed")
+
+
+def test_several_configurations_of_one_seed_are_not_praised_beyond_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet"], dice=0.5)
+    assert "one seed" not in board(tmp_path).tables[0].verdict
+    write_run(tmp_path / "1", ["model=unet_bn"], dice=0.9)
+    assert "Every configuration was trained with one seed" in board(tmp_path).tables[0].verdict
 
 
 @pytest.mark.parametrize(
@@ -174,14 +216,19 @@ def test_a_damaged_run_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     for name, file in (("a", "metrics.json"), ("b", "per_patient.csv"), ("c", "config.yaml"), ("d", "status.json")):
         (write_run(tmp_path / name, ["model=unet_bn"]) / file).write_text("{ not what was written")
+    hole = write_run(tmp_path / "f", ["model=unet_bn"]) / "per_patient.csv"
+    cells = hole.read_text().splitlines()[1].split(",")
+    hole.write_text(hole.read_text().replace(",".join(cells), ",".join([*cells[:10], "", *cells[11:]])))
     cut = write_run(tmp_path / "e", ["model=unet_bn"]) / "per_slice.csv"
     cut.write_text("\n".join(cut.read_text().splitlines()[:-3]) + "\n")
     found = board(tmp_path)
     assert labels(found)[0] == ["unet"]
-    assert [one.run.state for one in found.unmeasured] == ["unreadable"] * 5
+    assert [one.run.state for one in found.unmeasured] == ["unreadable"] * 6
     assert all(
         file in str(one.run.reason)
-        for one, file in zip(found.unmeasured, ("metrics", "per_patient", "config", "status", "per_slice"), strict=True)
+        for one, file in zip(
+            found.unmeasured, ("metrics", "per_patient", "config", "status", "per_slice", "per_patient"), strict=True
+        )
     )
 
 
