@@ -26,7 +26,6 @@ from lgg_seg.reporting.report.look import colours, configuration, drawing, looks
 from lgg_seg.reporting.report.paths import without_paths
 from lgg_seg.reporting.report.sections import section
 
-
 MOST_TABLES = 2  # whose patients the title counts
 
 
