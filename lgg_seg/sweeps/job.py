@@ -6,10 +6,9 @@ import gc
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pandas as pd
 import torch
@@ -24,19 +23,12 @@ from lgg_seg.records.folder import RunFolder
 from lgg_seg.sweeps.attempts import Attempt, claimed, next_attempt
 from lgg_seg.sweeps.failures import record_failure
 from lgg_seg.sweeps.identity import identity
+from lgg_seg.sweeps.outcome import Outcome
 from lgg_seg.train import resume, run
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.logs import configure_logs
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a cell ended, and the score of its best epoch where it has any."""
-
-    state: Literal["finished", "pruned", "failed", "elsewhere"]
-    score: float | None = None
 
 
 def run_job(config: DictConfig, hydra_config: DictConfig) -> float | None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import optuna
 from omegaconf import DictConfig
 from optuna.trial import TrialState
 
+from lgg_seg.sweeps.outcome import Outcome
 from lgg_seg.sweeps.study import end, open_study, study_settings
-
-if TYPE_CHECKING:
-    from lgg_seg.sweeps.job import Outcome
 
 log = logging.getLogger(__name__)
 STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
