@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.tree.listing import find_tree
+
+# The same examples in every run: what passes on one machine passes on the next.
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.load_profile("reproducible")
 
 _RESTORE = Path(__file__).resolve().parents[2] / "shared" / "data" / "restore.py"
 _REAL_PATIENTS = 4
