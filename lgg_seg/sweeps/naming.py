@@ -62,7 +62,7 @@ def sweep_folder(words: Sequence[str]) -> Path:
             return Path(named)
     what = [override for override in overrides if not _says_how(override.key_or_group)]
     readable = [o for o in what if o.key_or_group == "sweep" or (o.is_sweep_override() and not o.is_hydra_override())]
-    name = slug("_".join(_label(override) for override in readable)) or "sweep"
+    name = slug("_".join(map(_label, sorted(readable, key=lambda override: override.key_or_group)))) or "sweep"
     return SWEEPS / f"{name}_{digest(sorted((_canonical(override) for override in what), key=str))}"
 
 
@@ -94,6 +94,8 @@ def _text(override: Override) -> str:
 def _label(override: Override) -> str:
     """`unet` for a group's member, `seed-1` for a value, its number short."""
     text = _text(override)
+    if override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
+        text = ",".join(sorted(override.sweep_string_iterator()))
     with suppress(ValueError):
         text = f"{float(text):.4g}"
     leaf = override.key_or_group.rpartition(".")[2]
