@@ -144,7 +144,9 @@ def test_a_volume_too_large_truncated_or_of_another_kind_is_a_fault_that_names_i
     assert caught.value.faults[0].file == "v.nii.gz"
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"\x5c\x01\x00\x00" + b"\xff" * 344, gzip.compress(b"no", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"\x5c\x01\x00\x00" + b"\xff" * 344, gzip.compress(b"no", mtime=0)]
+)
 def test_what_is_no_nifti_is_a_fault(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.nii.gz").write_bytes(content)
     with pytest.raises(ScanError, match=r"v\.nii\.gz (cannot be read|is no|holds|declares|is )"):
