@@ -18,8 +18,7 @@ from lgg_seg.data.tree.listing import list_tree
 from lgg_seg.data.tree.report import print_survey
 from lgg_seg.data.tree.scan import read_all
 from lgg_seg.errors import UserError
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
-from lgg_seg.utils.nearest import did_you_mean
+from lgg_seg.utils.arguments import Argument, run_one_of
 from lgg_seg.utils.terminal import command
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
@@ -67,15 +66,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (verify, down
 @command
 def main(words: list[str]) -> int:
     """Run one command; the exit code is 0, 1 for faults in the data, 2 for what cannot be done as asked."""
-    if not words or wants_help(words):
-        print("usage: python -m lgg_seg.data COMMAND [key=value …]\n")
-        for name, function in _COMMANDS.items():
-            print(f"{name}\n{help_lines(function)}\n")
-        return 0 if words else 2
-    if words[0] not in _COMMANDS:
-        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], _COMMANDS)}")
-    function = _COMMANDS[words[0]]
-    return function(**parse_arguments(words[1:], function))
+    return run_one_of(words, "lgg_seg.data", _COMMANDS)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lgg_seg.data.tree.index import Index, build_index
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import Question, clinical_table, questions
 from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
 from lgg_seg.radiomics.leak import compare_protocols
@@ -32,9 +32,8 @@ from lgg_seg.radiomics.report import (
 )
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import code_state, versions
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, run_one_of
 from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.nearest import did_you_mean
 from lgg_seg.utils.terminal import command
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
@@ -159,17 +158,8 @@ _COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (features, ou
 @command
 def main(words: list[str]) -> int:
     """Run one command; the exit code is 0, or 2 for what cannot be done as asked."""
-    if not words or wants_help(words):
-        print("usage: python -m lgg_seg.radiomics COMMAND [key=value …]\n")
-        for name, function in _COMMANDS.items():
-            print(f"{name}\n{help_lines(function)}\n")
-        return 0 if words else 2
-    if words[0] not in _COMMANDS:
-        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], _COMMANDS)}")
-    function = _COMMANDS[words[0]]
-    given = parse_arguments(words[1:], function)
     configure_logs()
-    return function(**given)
+    return run_one_of(words, "lgg_seg.radiomics", _COMMANDS)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,26 @@ def help_lines(function: Callable[..., Any]) -> str:
         default = "required" if required else f"default {parameter.default}"
         lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
     return "\n".join(lines)
+
+
+def run_one_of(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
+    """Run the command that the first word names with the rest as its arguments; help where it is asked for.
+
+    Returns:
+        its exit code; 2 where no command is named.
+
+    Raises:
+        UserError: there is no such command (the nearest is named), or its arguments are wrong.
+    """
+    if not words or wants_help(words):
+        print(f"usage: python -m {module} COMMAND [key=value …]\n")
+        for name, function in commands.items():
+            print(f"{name}\n{help_lines(function)}\n")
+        return 0 if words else 2
+    if words[0] not in commands:
+        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], commands)}")
+    function = commands[words[0]]
+    return function(**parse_arguments(words[1:], function))
 
 
 def wants_help(words: Sequence[str]) -> bool:

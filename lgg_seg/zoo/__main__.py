@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from lgg_seg.errors import UserError
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, run_one_of
 from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.nearest import did_you_mean
 from lgg_seg.utils.runtime import configure_process
 from lgg_seg.utils.terminal import command
 from lgg_seg.zoo.entry import MODELS, PAGE, names, read_card
@@ -53,15 +51,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "add": add_mode
 @command
 def main(words: list[str]) -> int:
     """Run one command."""
-    if not words or wants_help(words):
-        print("usage: python -m lgg_seg.zoo COMMAND [key=value …]\n")
-        for name, function in _COMMANDS.items():
-            print(f"{name}\n{help_lines(function)}\n")
-        return 0 if words else 2
-    if words[0] not in _COMMANDS:
-        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], _COMMANDS)}")
-    function = _COMMANDS[words[0]]
-    return function(**parse_arguments(words[1:], function))
+    return run_one_of(words, "lgg_seg.zoo", _COMMANDS)
 
 
 if __name__ == "__main__":

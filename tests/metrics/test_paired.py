@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
+from score_tables import score_tables
 
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.metrics.paired import METHOD, Comparison, Difference, differences, holm
@@ -87,21 +88,8 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: list[float]
     assert {k for k, corrected in enumerate(holm(p_values)) if corrected < alpha} == rejected
 
 
-@st.composite
-def _tables(draw: st.DrawFn) -> tuple[Floats, list[int], list[int]]:
-    """Scores on a coarse grid, so that ties abound, with an order of the rows and one of the columns."""
-    patients, configurations = draw(st.integers(1, 12)), draw(st.integers(1, 5))
-    cells = st.integers(0, 7).map(lambda k: k / 7)
-    rows = draw(
-        st.lists(
-            st.lists(cells, min_size=configurations, max_size=configurations), min_size=patients, max_size=patients
-        )
-    )
-    return np.array(rows), draw(st.permutations(range(patients))), draw(st.permutations(range(configurations)))
-
-
 @settings(max_examples=60, deadline=None)
-@given(_tables())
+@given(score_tables(most_patients=12, levels=7))
 def test_order_of_patients_and_configurations_changes_nothing(table: tuple[Floats, list[int], list[int]]) -> None:
     values, rows, columns = table
     names = [f"model {k}" for k in range(values.shape[1])]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import PermutationMethod, wilcoxon
+from score_tables import score_tables
 
 from lgg_seg.metrics import bootstrap
 from lgg_seg.metrics.arrays import Floats
@@ -160,21 +161,8 @@ def test_a_single_patient_and_a_single_configuration_have_ranks_too() -> None:
     assert rank_distribution(np.array([[0.2], [0.4]]), ["a"]).tolist() == [[1]]
 
 
-@st.composite
-def _tables(draw: st.DrawFn) -> tuple[Floats, list[int], list[int]]:
-    """Scores on a coarse grid, so that ties abound, with an order of the rows and one of the columns."""
-    patients, configurations = draw(st.integers(1, 8)), draw(st.integers(1, 5))
-    cells = st.integers(0, 3).map(lambda k: k / 3)
-    rows = draw(
-        st.lists(
-            st.lists(cells, min_size=configurations, max_size=configurations), min_size=patients, max_size=patients
-        )
-    )
-    return np.array(rows), draw(st.permutations(range(patients))), draw(st.permutations(range(configurations)))
-
-
 @settings(max_examples=60, deadline=None)
-@given(_tables())
+@given(score_tables(most_patients=8, levels=3))
 def test_order_of_patients_and_configurations_changes_no_share(table: tuple[Floats, list[int], list[int]]) -> None:
     values, rows, columns = table
     names = [f"model {k}" for k in range(values.shape[1])]

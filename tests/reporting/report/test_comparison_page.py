@@ -6,8 +6,6 @@ import base64
 import json
 import re
 import shutil
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,65 +19,10 @@ from lgg_seg.reporting.comparison.leaderboard import cell, difference, holm_p
 from lgg_seg.reporting.comparison.runs import find_runs
 from lgg_seg.reporting.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.reporting.report import write_report
+from tests.reporting.report.parsed_page import images, parse
 from tests.reporting.run_folders import tree_volumes, volumes, write_run
 
-VOID = {"meta", "img", "link", "br", "input", "hr"}
 EVIL = "<script>alert(1)</script>"
-
-
-@dataclass
-class Page(HTMLParser):
-    """A parsed page: its text, attributes by tag, cells of each row; a tag left open or crossed is an error."""
-
-    text: str = ""
-    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
-    rows: list[dict[str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-        self._open: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append({})
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open, f"</{tag}> closes nothing"
-        last, _ = self._open.pop()
-        assert last == tag, f"<{last}> is closed by </{tag}>"
-
-    def handle_data(self, data: str) -> None:
-        inside = [tag for tag, _ in self._open]
-        if "style" in inside or "script" in inside:
-            return
-        self.text += data
-        for tag, attributes in self._open:
-            column = attributes.get("data-of")
-            if tag == "td" and column:
-                self.rows[-1][column] = self.rows[-1].get(column, "") + data
-            if tag == "th" and attributes.get("class") == "stick name" and attributes.get("scope") == "row":
-                self.rows[-1]["name"] = self.rows[-1].get("name", "") + data
-
-    def close(self) -> None:
-        super().close()
-        assert not self._open, f"left open: {self._open}"
-
-    def attributes(self, tag: str, name: str) -> list[str]:
-        return [found[name] or "" for one, found in self.tags if one == tag and name in found]
-
-    @property
-    def plain(self) -> str:
-        return " ".join(self.text.split())
-
-
-def parse(html: str) -> Page:
-    page = Page()
-    page.feed(html)
-    page.close()
-    return page
 
 
 def report(folder: Path) -> tuple[Leaderboard, str]:
@@ -316,10 +259,6 @@ def test_slices_are_drawn_where_the_data_are_and_contours_on_black_where_not(
     on_black = images(html, "png")
     assert "Contours stand on black" in html
     assert all(len(black) < len(drawn) for black, drawn in zip(on_black, with_slices, strict=True))
-
-
-def images(html: str, kind: str) -> list[str]:
-    return [source for source in parse(html).attributes("img", "src") if source.startswith(f"data:image/{kind}")]
 
 
 def test_the_number_of_training_patients_is_plotted_where_it_was_varied(tmp_path: Path) -> None:
