@@ -65,7 +65,13 @@ class NiftiFiles:
             notes=_notes(image, spacing[np.argsort(turn[:, 0])]),
         )
 
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002
+    def write_mask(
+        self,
+        root: Path,
+        scan: Scan,  # noqa: ARG002  # the slices' writer needs it
+        mask: Bools,
+        output: OutputFolder,
+    ) -> None:
         """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
         file = self.files["FLAIR"]
         image = _open(root, file)

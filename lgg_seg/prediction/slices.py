@@ -52,7 +52,13 @@ class SliceFiles:
             notes=notes,
         )
 
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002
+    def write_mask(
+        self,
+        root: Path,  # noqa: ARG002  # NIfTI's writer needs it
+        scan: Scan,
+        mask: Bools,
+        output: OutputFolder,
+    ) -> None:
         """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
         for file, one in zip(scan.files, mask, strict=True):
             path = Path(file)

@@ -96,7 +96,7 @@ def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
     """
     rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)  # NaN is not JSON
     table = wandb.Table(columns=list(frame.columns), data=list(rows))
-    table.bind_to_run(run, name, run.step)  # type: ignore[no-untyped-call]
+    table.bind_to_run(run, name, run.step)  # type: ignore[no-untyped-call]  # wandb gives it no types
     return table
 
 
