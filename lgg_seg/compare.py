@@ -18,6 +18,8 @@ from lgg_seg.reporting.classifiers.lines import classifier_rows, classifiers_mar
 from lgg_seg.reporting.classifiers.tables import classifier_tables
 from lgg_seg.reporting.comparison.columns import rows
 from lgg_seg.reporting.comparison.leaderboard import markdown, print_leaderboard
+from lgg_seg.reporting.comparison.leak import leak_tables
+from lgg_seg.reporting.comparison.leak_lines import leak_rows, leaks_markdown, print_leaks
 from lgg_seg.reporting.comparison.runs import find_runs
 from lgg_seg.reporting.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.reporting.report import write_report
@@ -31,7 +33,8 @@ MOST_NAMED = 4  # folders in a command that is printed
 def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     """Compare every run in or below the folders and print the result; classifiers stand in tables of their own.
 
-    Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`.
+    Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`, and `leak.csv`
+    where a configuration was measured by patient and with a leak.
 
     Raises:
         UserError: a folder holds no run, or `output` cannot be written.
@@ -41,17 +44,22 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     runs = find_runs(folders)
     board = build_leaderboard(runs)
     classifiers = classifier_tables([run for run in runs if classifies(run)])
+    leaks = leak_tables(board)
     place = RunFolder(output)
     with place.writing("leaderboard.csv") as path:
         lines = [*rows(board), *classifier_rows(classifiers, first=len(board.tables) + 1)]
         pd.DataFrame(lines).convert_dtypes().to_csv(path, index=False)
     with place.writing("leaderboard.md") as path:
-        path.write_text(markdown(board) + classifiers_markdown(classifiers), encoding="utf-8")
+        path.write_text(markdown(board) + leaks_markdown(leaks) + classifiers_markdown(classifiers), encoding="utf-8")
+    if leaks:
+        with place.writing("leak.csv") as path:
+            pd.DataFrame(leak_rows(leaks)).to_csv(path, index=False)
     with place.writing("leaderboard.html") as path:
-        write_report(board, path, classifiers)
+        write_report(board, path, classifiers, leaks)
     with place.writing("wandb_report.json") as path:
         write_spec(board, path)
     print_leaderboard(board)
+    print_leaks(leaks)
     print_classifiers(classifiers)
     print(f"leaderboard.html, .md and .csv are in {place.shown}")
     words = shlex.join(str(folder) for folder in (folders if len(folders) <= MOST_NAMED else [output]))

@@ -18,8 +18,10 @@ from lgg_seg.records.folder import RunFolder
 from lgg_seg.reporting.classifiers import lines
 from lgg_seg.reporting.classifiers.tables import METHOD as CLASSIFIER_METHOD
 from lgg_seg.reporting.classifiers.tables import ClassifierTable
+from lgg_seg.reporting.comparison import leak_lines
 from lgg_seg.reporting.comparison.errors import FAILED
 from lgg_seg.reporting.comparison.leaderboard import NO_RESULT, TO_CHOOSE
+from lgg_seg.reporting.comparison.leak import LeakTable
 from lgg_seg.reporting.comparison.tables import Leaderboard
 from lgg_seg.reporting.report import facts
 from lgg_seg.reporting.report.look import colours, configuration, drawing, looks
@@ -29,10 +31,12 @@ from lgg_seg.reporting.report.sections import section
 MOST_TABLES = 2  # whose patients the title counts
 
 
-def write_report(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = ()) -> None:
+def write_report(
+    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakTable] = ()
+) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
-    Classifiers stand in tables of their own below.
+    What a leak adds and classifiers stand in tables of their own below.
 
     Masks are read from the runs' folders and slices from their data trees; what is not there any more is left out, and
     the page says so.
@@ -41,12 +45,14 @@ def write_report(board: Leaderboard, path: Path, classifiers: Sequence[Classifie
         UserError: the page cannot be written.
     """
     folder = RunFolder(path.parent)
-    text = render(board, path, classifiers)
+    text = render(board, path, classifiers, leaks)
     with folder.writing(path.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def render(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = ()) -> str:
+def render(
+    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakTable] = ()
+) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     palette = colours(board)
     with drawing():
@@ -65,6 +71,9 @@ def render(board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable
         sections=sections,
         classifiers=[_classifiers(table) for table in classifiers],
         classifier_method=CLASSIFIER_METHOD,
+        leaks=[_leak(table) for table in leaks],
+        leak_heading=leak_lines.HEADING,
+        leak_method=leak_lines.METHOD,
         unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
         runs=facts.run_lines(board, path),
         days=facts.days(board.runs) if board.runs else "",
@@ -98,6 +107,11 @@ def _classifiers(table: ClassifierTable) -> dict[str, Any]:
         "head": head,
         "rows": rows,
     }
+
+
+def _leak(table: LeakTable) -> dict[str, Any]:
+    head, *rows = leak_lines.grid(table)
+    return {"title": leak_lines.title(table), "finding": leak_lines.finding(table), "head": head, "rows": rows}
 
 
 def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:

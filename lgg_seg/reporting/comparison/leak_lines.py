@@ -1,0 +1,143 @@
+"""What a leak adds, as a terminal shows it, as rows of `leak.csv`, and as a part of `leaderboard.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from lgg_seg.metrics.classification import Estimate
+from lgg_seg.reporting.comparison.columns import three
+from lgg_seg.reporting.comparison.contract import Contract
+from lgg_seg.reporting.comparison.leak import MEASURES, Arms, LeakTable, Sample
+
+HEADING = "What the leak adds"
+METHOD = (
+    "Each network was trained twice with everything equal but the split: once tested on patients it had never seen, "
+    "once on slices of patients whose other slices it was trained on. Intervals are 95 % percentile intervals of "
+    "10,000 resamples of whole patients, drawn independently in the two tests, which hold different slices: a "
+    "difference is unpaired. Dice is that of all voxels of a test together (pooled), and the mean over its slices with "
+    "tumour."
+)
+SIGNED = "{:+.3f}"
+
+
+def print_leaks(tables: Sequence[LeakTable]) -> None:
+    """Print every table with its finding to stdout."""
+    console = Console()
+    for table in tables:
+        head, *rows = grid(table, list(MEASURES)[:1])
+        shown = Grid(title=f"{HEADING}: {title(table)}", title_justify="left")
+        for name in head:
+            shown.add_column(name, justify="left" if name == head[0] else "right")
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown)
+        console.print(finding(table), highlight=False)
+        console.print()
+
+
+def leaks_markdown(tables: Sequence[LeakTable]) -> str:
+    """The part of `leaderboard.md`; nothing without any."""
+    if not tables:
+        return ""
+    parts = [f"\n# {HEADING}"]
+    for table in tables:
+        head, *rows = grid(table)
+        lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+        parts += [f"## {title(table)}", finding(table), "\n".join(f"| {' | '.join(line)} |" for line in lines)]
+    return "\n\n".join([*parts, METHOD]) + "\n"
+
+
+def leak_rows(tables: Sequence[LeakTable]) -> list[dict[str, Any]]:
+    """Rows of `leak.csv`: a configuration each, then the mean of its table."""
+    return [
+        {
+            "table": number,
+            "configuration": name,
+            "patients_by_patient": len(table.honest.patients),
+            "patients_leaky": len(table.leaky.patients),
+            "steps_by_patient": steps[0] if steps else None,
+            "steps_leaky": steps[1] if steps else None,
+        }
+        | {key: value for measure, arms in measures.items() for key, value in _numbers(measure, arms)}
+        for number, table in enumerate(tables, start=1)
+        for name, steps, measures in _lines(table)
+    ]
+
+
+def _numbers(measure: str, arms: Arms) -> Iterator[tuple[str, float | None]]:
+    stem = measure.lower().replace(" ", "_").replace("-", "_")
+    for arm, sample in (("by_patient", arms.honest), ("leaky", arms.leaky), ("added", arms.added)):
+        low, high = sample.estimate.ci95 or (None, None)
+        yield from ((f"{stem}_{arm}", sample.value), (f"{stem}_{arm}_low", low), (f"{stem}_{arm}_high", high))
+
+
+def title(table: LeakTable) -> str:
+    """Who was measured in the two tests."""
+    return f"{_who(table.honest)}, against {_who(table.leaky)}"
+
+
+def _who(contract: Contract) -> str:
+    return f"{len(contract.patients)} {contract.rules.subset} patients by {contract.rules.protocol}"
+
+
+def finding(table: LeakTable) -> str:
+    """What the table says of pooled Dice, in a sentence."""
+    measure = next(iter(MEASURES))
+    arms = table.mean[measure] if len(table.rows) > 1 else table.rows[0].measures[measure]
+    who = f"{len(table.rows)} networks score on average" if len(table.rows) > 1 else f"{table.rows[0].label} scores"
+    added = arms.added.estimate
+    low, high = added.ci95 or (float("-inf"), float("inf"))
+    weight = (
+        "more than the luck of who was tested"
+        if low > 0
+        else "less, beyond the luck of who was tested"
+        if high < 0
+        else "which the luck of who was tested could explain"
+    )
+    seeds = {len(entry.seeds) for row in table.rows for entry in (row.honest, row.leaky)}
+    single = " One seed each: how much training itself varies is not in the interval." if seeds == {1} else ""
+    return (
+        f"On slices of patients that they were trained on, {who} {three(arms.leaky.value)} {measure}; on new patients "
+        f"{three(arms.honest.value)}. The leak adds {_told(added, SIGNED)}: {weight}.{single}"
+    )
+
+
+def grid(table: LeakTable, measures: Sequence[str] = tuple(MEASURES)) -> list[list[str]]:
+    """The table in words: a head, a row a configuration, and the mean of several."""
+    head = ["configuration", "steps"]
+    for measure in measures:
+        head += [f"{measure} by patient", f"{measure} with the leak", "the leak adds"]
+    rows = [
+        [
+            name,
+            (str(steps[0]) if steps[0] == steps[1] else f"{steps[0]} / {steps[1]}") if steps else "",
+            *(text for measure in measures for text in _cells(of[measure])),
+        ]
+        for name, steps, of in _lines(table)
+    ]
+    return [head, *rows]
+
+
+def _lines(table: LeakTable) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Arms]]]:
+    for row in table.rows:
+        yield row.label, row.steps, row.measures
+    if len(table.rows) > 1:
+        yield f"mean of {len(table.rows)}", None, table.mean
+
+
+def _cells(arms: Arms) -> list[str]:
+    return [_shown(arms.honest), _shown(arms.leaky), _told(arms.added.estimate, SIGNED)]
+
+
+def _shown(sample: Sample) -> str:
+    return _told(sample.estimate, "{:.3f}")
+
+
+def _told(estimate: Estimate, pattern: str) -> str:
+    assert estimate.value is not None  # a sample has one
+    interval = f" ({' to '.join(pattern.format(end) for end in estimate.ci95)})" if estimate.ci95 else ""
+    return pattern.format(estimate.value) + interval
