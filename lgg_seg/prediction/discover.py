@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.nifti import NiftiFiles, ending
@@ -17,6 +18,7 @@ from lgg_seg.prediction.slices import SliceFiles
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})", re.ASCII)
 _SEQUENCE = re.compile(r"(?P<case>.+?)[_.-](?P<sequence>flair|pre|post|t1|t1ce|t1gd|t1c)", re.IGNORECASE)
 _NAMES = {"flair": "FLAIR", "pre": "pre-contrast", "t1": "pre-contrast"}  # the others are post-contrast
+_Files = TypeVar("_Files", SliceFiles, NiftiFiles, SliceFiles | NiftiFiles)
 _KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volume (.nii, .nii.gz)"
 
 
@@ -42,7 +44,7 @@ def find_scans(path: Path) -> Found:
     """
     if path.is_file():
         name, stem = path.name, _stem(path.name)
-        if _is_mask(name):
+        if is_mask(name):
             raise UserError(f"{path} is a mask by its name; name the slice it belongs to.")
         if ending(name):
             return Found(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
@@ -54,13 +56,13 @@ def find_scans(path: Path) -> Found:
     sources: list[SliceFiles | NiftiFiles] = []
     faults: list[Fault] = []
     for folder, names in _folders(path, faults):
-        sources += _slices(folder, [name for name in names if _is_tiff(name)])
+        sources += slice_volumes(folder, [name for name in names if _is_tiff(name)])
         volumes, wrong = _volumes(folder, [name for name in names if ending(name)])
         sources += volumes
         faults += wrong
     if not sources and not faults:
         raise UserError(f"{path} holds no scans; input= is {_KINDS}.")
-    return Found(path, tuple(_told_apart(sources)), tuple(faults))
+    return Found(path, tuple(told_apart(sources)), tuple(faults))
 
 
 def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]:
@@ -81,11 +83,17 @@ def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]
             continue
         seen.add(real)
         relative = place.relative_to(root).as_posix()
-        kept = sorted(name for name in names if not name.startswith(".") and not _is_mask(name))
+        kept = sorted(name for name in names if not name.startswith(".") and not is_mask(name))
         yield "" if relative == "." else f"{relative}/", kept
 
 
-def _slices(folder: str, names: Sequence[str]) -> Iterator[SliceFiles]:
+def slice_volumes(folder: str, names: Sequence[str]) -> Iterator[SliceFiles]:
+    """The volumes that the slices of one folder are, as `find_scans` says.
+
+    Args:
+        folder: its path below the input with a slash at its end; empty for the input itself.
+        names: the slices' file names, without masks.
+    """
     patients: dict[str, list[tuple[int, str]]] = defaultdict(list)
     others = []
     for name in names:
@@ -125,7 +133,7 @@ def _volumes(folder: str, names: Sequence[str]) -> tuple[list[NiftiFiles], list[
     return [NiftiFiles(name, name, files) for name, files in whole], faults
 
 
-def _told_apart(sources: Sequence[SliceFiles | NiftiFiles]) -> Iterator[Source]:
+def told_apart(sources: Sequence[_Files]) -> Iterator[_Files]:
     """Volumes of one name become `name`, `name (2)`, …"""
     count: Counter[str] = Counter()
     for source in sources:
@@ -150,5 +158,6 @@ def _is_tiff(name: str) -> bool:
     return name.lower().endswith((".tif", ".tiff"))
 
 
-def _is_mask(name: str) -> bool:
+def is_mask(name: str) -> bool:
+    """Whether a file is a mask by its name."""
     return _stem(name).lower().endswith("_mask")

@@ -47,10 +47,8 @@ class OutputFolder:
 
     def write_image(self, name: str, pixels: NDArray[np.uint8]) -> None:
         """Write (H, W) or RGB (H, W, 3) in the format that the name's ending says: TIFF or PNG."""
-        ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-        _, encoded = cv2.imencode(Path(name).suffix, ordered, [cv2.IMWRITE_TIFF_COMPRESSION, LZW])
         with self.writing(name) as path:
-            path.write_bytes(encoded.tobytes())
+            path.write_bytes(encode_image(pixels, path.suffix))
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `rows` as CSV; None leaves a cell empty."""
@@ -61,6 +59,13 @@ class OutputFolder:
         """Write `content`; NaN and infinity are not JSON and are refused."""
         with self.writing(name) as path:
             path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def encode_image(pixels: NDArray[np.uint8], ending: str) -> bytes:
+    """The content of a file of (H, W) or RGB (H, W, 3) whose format its `ending` says: `.tif` or `.png`."""
+    ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(ending, ordered, [cv2.IMWRITE_TIFF_COMPRESSION, LZW])
+    return bytes(encoded.tobytes())
 
 
 @contextmanager

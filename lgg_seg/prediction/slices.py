@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,29 +29,7 @@ class SliceFiles:
         Raises:
             ScanError: none can be read.
         """
-        faults: list[Fault] = []
-        read: list[tuple[int, str, NDArray[np.uint8]]] = []
-        for number, file in self.files:
-            try:
-                read.append((number, file, read_scan(root / file)))
-            except ImageError as error:
-                faults.append(Fault(file, error.reason))
-        if not read:
-            raise ScanError(faults)
-        height, width = Counter(image.shape[:2] for _, _, image in read).most_common(1)[0][0]
-        kept = [one for one in read if one[2].shape[:2] == (height, width)]
-        for _, file, image in read:
-            if image.shape[:2] != (height, width):
-                found = f"{image.shape[1]} x {image.shape[0]}"
-                faults.append(Fault(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
-        notes = ("a single slice: normalised by its own statistics, not a volume's",) if len(kept) == 1 else ()
-        return Scan(
-            images=np.stack([image for _, _, image in kept]),
-            files=tuple(file for _, file, _ in kept),
-            numbers=tuple(number for number, _, _ in kept),
-            faults=tuple(faults),
-            notes=notes,
-        )
+        return stack(self.files, lambda file: read_scan(root / file))
 
     def write_mask(
         self,
@@ -65,3 +44,36 @@ class SliceFiles:
             output.write_image(
                 str(path.with_name(f"{path.stem}_mask{path.suffix.lower()}")), one.astype(np.uint8) * 255
             )
+
+
+def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[np.uint8]]) -> Scan:
+    """The volume of slices that `read_slice` gives, uint8 (H, W, 3) each, or refuses with an `ImageError`.
+
+    Slices of another size than most are left out.
+
+    Raises:
+        ScanError: none can be read.
+    """
+    faults: list[Fault] = []
+    read: list[tuple[int, str, NDArray[np.uint8]]] = []
+    for number, file in files:
+        try:
+            read.append((number, file, read_slice(file)))
+        except ImageError as error:
+            faults.append(Fault(file, error.reason))
+    if not read:
+        raise ScanError(faults)
+    height, width = Counter(image.shape[:2] for _, _, image in read).most_common(1)[0][0]
+    kept = [one for one in read if one[2].shape[:2] == (height, width)]
+    for _, file, image in read:
+        if image.shape[:2] != (height, width):
+            found = f"{image.shape[1]} x {image.shape[0]}"
+            faults.append(Fault(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
+    notes = ("a single slice: normalised by its own statistics, not a volume's",) if len(kept) == 1 else ()
+    return Scan(
+        images=np.stack([image for _, _, image in kept]),
+        files=tuple(file for _, file, _ in kept),
+        numbers=tuple(number for number, _, _ in kept),
+        faults=tuple(faults),
+        notes=notes,
+    )
