@@ -9,8 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-WITHOUT_EFFECT = ("logger", "trainer.progress", "trainer.threads", "data.workers", "data.cache_dir")
-"""Keys that say who watches and how fast it goes."""
+from lgg_seg.records.effect import WATCHING
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=False)
     # Through JSON, as a config does that is read back from its file.
     content: dict[str, Any] = json.loads(json.dumps(plain, default=str))
-    for key in WITHOUT_EFFECT:
+    for key in WATCHING:
         *parents, name = key.split(".")
         node: Any = content
         for parent in parents:

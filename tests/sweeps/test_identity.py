@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lgg_seg.records.effect import WATCHING
 from lgg_seg.records.folder import RunFolder
-from lgg_seg.sweeps.identity import WITHOUT_EFFECT, identity
+from lgg_seg.sweeps.identity import identity
 from lgg_seg.utils.overrides import compose_config
 
 PLAIN = ["data.root=tree"]
@@ -34,7 +35,7 @@ def test_what_has_an_effect_makes_another_run(words: list[str]) -> None:
     assert identity(compose_config([*PLAIN, *words])) != identity(compose_config(PLAIN))
 
 
-@pytest.mark.parametrize("key", WITHOUT_EFFECT)
+@pytest.mark.parametrize("key", WATCHING)
 def test_every_key_that_is_left_out_exists(key: str) -> None:
     assert OmegaConf.select(compose_config(), key, default="missing") != "missing"
 

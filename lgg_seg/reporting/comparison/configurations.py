@@ -6,19 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lgg_seg.records.effect import WATCHING
 from lgg_seg.reporting.comparison.runs import Run
 
 WITHOUT_EFFECT = (
+    *WATCHING,
     "name",
-    "logger",
     "data.root",
-    "data.cache_dir",
-    "data.workers",
     "evaluation.resamples",
     "evaluation.batch_size",
     "trainer.accelerator",
-    "trainer.progress",
-    "trainer.threads",
     "callbacks.snapshots",
 )
 """Keys, with all below them, that change neither the weights nor the numbers but in rounding."""
