@@ -1,0 +1,1 @@
+"""The web page: slices or a patient's zip in; slice, probability, contours and features out. For research alone."""

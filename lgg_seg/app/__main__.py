@@ -1,0 +1,96 @@
+"""`python -m lgg_seg.app zoo=NAME|run=RUN`: the page in a browser, served to this computer alone."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from lgg_seg.app.limits import MAX_UPLOAD
+from lgg_seg.app.model import DEFAULT, loaded
+from lgg_seg.errors import UserError, require
+from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.logs import configure_logs
+from lgg_seg.utils.runtime import Accelerator
+from lgg_seg.utils.terminal import command
+
+ADDRESS, NAME = "127.0.0.1", "localhost"
+_SCRIPT = Path(__file__).with_name("script.py")
+_OPTIONS = {
+    "server.address": ADDRESS,
+    # A page elsewhere whose name is made to lead to this computer gets no answer.
+    "server.allowedHosts": (NAME, ADDRESS),
+    "server.maxUploadSize": MAX_UPLOAD // 2**20,  # of these megabytes; the page counts again
+    "server.fileWatcherType": "none",
+    "server.showEmailPrompt": "false",
+    "browser.serverAddress": NAME,
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "logger.level": "warning",
+    "logger.hideWelcomeMessage": "true",
+    # Pictures are read on a dark ground, with one quiet colour for what can be touched.
+    "theme.base": "dark",
+    "theme.backgroundColor": "#0f1113",
+    "theme.secondaryBackgroundColor": "#1a1d21",
+    "theme.textColor": "#e6e8ea",
+    "theme.codeTextColor": "#e6e8ea",
+    "theme.primaryColor": "#8fb4d8",
+}
+
+
+def serve(
+    run: Annotated[Path | None, Argument("the network of this run's folder")] = None,
+    zoo: Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")] = None,
+    device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
+    port: Annotated[int, Argument("where it listens on this computer; 0 for any that is free")] = 8501,
+    headless: Annotated[bool, Argument("open no browser")] = False,
+) -> None:
+    """Serve the page to this computer's browsers until Ctrl-C or SIGTERM.
+
+    Raises:
+        UserError: there is no such network, or it makes no masks; the port is taken.
+    """
+    require(0 <= port <= 65535, "port", port, "between 0 and 65535")
+    given = {"run": run, "zoo": zoo, "device": device}
+    words = [f"{key}={value}" for key, value in given.items() if value is not None]
+    loaded(words)  # what is wrong with it is said here, and the first visitor does not wait for it
+    port = _free(port)
+    options = {**_OPTIONS, "server.port": port, "server.headless": str(headless).lower()}
+    flags = [f"--{key}={one}" for key, value in options.items() for one in (value if type(value) is tuple else [value])]
+    from streamlit.web import cli  # here, so that --help and mistakes need not wait for it
+
+    print(f"the page is at http://{NAME}:{port}, for this computer alone; Ctrl-C ends it", flush=True)
+    cli.main(["run", str(_SCRIPT), *flags, "--", *words], standalone_mode=False)
+
+
+def _free(port: int) -> int:
+    """The port itself, or for 0 one that is free.
+
+    Raises:
+        UserError: another program listens there, or it may not be used.
+    """
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+        try:
+            tried.bind((ADDRESS, port))
+        except OSError as error:
+            raise UserError(f"port={port} cannot be used ({error.strerror}); name another, or port=0.") from error
+        return int(tried.getsockname()[1])
+
+
+@command
+def main(words: list[str]) -> int:
+    """Serve until stopped; exit code 2 for what cannot be done as asked."""
+    if wants_help(words):
+        print(f"usage: python -m lgg_seg.app [zoo=NAME|run=RUN] [key=value …]\n\n{help_lines(serve)}")
+        return 0
+    given = parse_arguments(words, serve)
+    configure_logs()
+    serve(**given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

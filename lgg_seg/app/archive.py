@@ -1,0 +1,93 @@
+"""A zip in memory: its members are read within limits, and none of their names ever reaches a disk."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import PurePosixPath
+
+from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MB, Budget, LimitError
+from lgg_seg.app.names import hidden, unsafe
+from lgg_seg.prediction.scan import Fault
+
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ENTRY = b"PK\x01\x02"  # begins every entry of the directory of a zip
+_CHUNK = 64 * 1024
+# Of bzip2 and LZMA, Python's zipfile unpacks whatever a block of input holds at once: 4 KB may become gigabytes.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError, OverflowError)
+
+
+def is_archive(content: bytes) -> bool:
+    """Whether these bytes begin as a zip does, whatever the file is called."""
+    return content.startswith(_MAGIC)
+
+
+def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Fault]]:
+    """The members of a zip as (path, bytes), and a fault for each that is left out.
+
+    What a half of a volume would do to its normalisation nobody would see, so an archive beyond a limit is refused as
+    a whole.
+
+    Raises:
+        LimitError: too many members, too many bytes, or no archive that can be read.
+    """
+    # Before the directory is parsed, each of whose entries would take a Python object.
+    if content.count(_ENTRY) > MAX_FILES:
+        raise LimitError(f"holds more than {MAX_FILES:,} files; zip one patient's slices alone")
+    try:
+        archive = zipfile.ZipFile(BytesIO(content))
+    except _DAMAGED as error:
+        raise LimitError("is a damaged zip: its directory cannot be read") from error
+    with archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not hidden(entry.filename)]
+        if not entries:
+            raise LimitError("is an empty zip: it holds no files")
+        if all(entry.flag_bits & 1 for entry in entries):
+            raise LimitError("is encrypted; zip the slices without a password")
+        found, faults = [], []
+        for entry in entries:
+            try:
+                found.append((_path(entry), _read(archive, entry, budget)))
+            except _MemberError as error:
+                faults.append(Fault(f"{name}/{entry.filename}", str(error)))
+        return found, faults
+
+
+class _MemberError(Exception):
+    """Why a member is left out, completing "the file …"."""
+
+
+def _path(entry: zipfile.ZipInfo) -> str:
+    path = entry.filename.replace("\\", "/")  # as some programs on Windows write them
+    if reason := unsafe(path):
+        raise _MemberError(reason)
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise _MemberError("is a link, which is not followed")
+    if entry.flag_bits & 1:
+        raise _MemberError("is encrypted; zip it without a password")
+    if entry.compress_type not in _METHODS:
+        raise _MemberError("is compressed in another way than zip's usual one (deflate)")
+    return str(PurePosixPath(path))
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
+    """The member's bytes, counted as they come."""
+    parts, size = [], 0
+    try:
+        with archive.open(entry) as stream:
+            while part := stream.read(_CHUNK):
+                size += len(part)
+                budget.take_bytes(len(part))
+                if size > MAX_FILE:
+                    raise _MemberError(f"unpacks to more than {MAX_FILE // MB} MB, which no slice has")
+                parts.append(part)
+    except _DAMAGED as error:
+        raise _MemberError("is damaged: it cannot be unpacked") from error
+    content = b"".join(parts)
+    if is_archive(content):
+        raise _MemberError("is a zip within a zip, which is not opened")
+    return content

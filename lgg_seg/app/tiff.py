@@ -1,0 +1,46 @@
+"""What a TIFF of unknown origin may be before its pixels are decoded."""
+
+from __future__ import annotations
+
+import struct
+
+from lgg_seg.app.limits import MAX_FILE, MAX_SLICE_PIXELS, MB
+from lgg_seg.data.tree.tiff import read_header
+
+_TILES = {322, 323, 324, 325}  # TIFF 6.0, section 15: TileWidth, TileLength, TileOffsets, TileByteCounts
+_SIDE = int(MAX_SLICE_PIXELS**0.5)
+
+
+def slice_shape(data: bytes) -> tuple[int, int]:
+    """Height and width in pixels of a TIFF file that is safe to decode.
+
+    Raises:
+        ValueError: it is none, or too large, or its directory could make a decoder take more memory than the shape
+            says. The message completes "the file …".
+    """
+    if len(data) > MAX_FILE:
+        raise ValueError(f"is larger than {MAX_FILE // MB} MB, which no slice is")
+    if data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\x00", b"ni1\x00"):
+        raise ValueError("is NIfTI or gzip, which this page does not read; `python -m lgg_seg.predict` reads NIfTI")
+    header = read_header(data)
+    tags = _tags(data)
+    # The decoder may believe the first of two entries where the header above has the last.
+    if len(set(tags)) < len(tags):
+        raise ValueError("is damaged: its directory says one thing twice")
+    # A tile is decoded whole, however small the image is: 97 KB take 380 MB.
+    if _TILES & set(tags):
+        raise ValueError("is stored in tiles, which this page does not read; save it in strips")
+    height, width = header.shape
+    if height * width > MAX_SLICE_PIXELS or header.channels > 4:
+        raise ValueError(
+            f"declares {width} x {height} pixels of {header.channels} channels; the limit is {_SIDE} x {_SIDE}"
+        )
+    return header.shape
+
+
+def _tags(data: bytes) -> list[int]:
+    """The tags of the directory that `read_header` has read to its end."""
+    order = "<" if data.startswith(b"II") else ">"
+    (directory,) = struct.unpack_from(f"{order}I", data, 4)
+    (entries,) = struct.unpack_from(f"{order}H", data, directory)
+    return [struct.unpack_from(f"{order}H", data, directory + 2 + 12 * k)[0] for k in range(entries)]

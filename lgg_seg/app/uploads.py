@@ -1,0 +1,191 @@
+"""Files dropped on the page, as volumes: slices in order with their masks, and a sentence for each file left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from lgg_seg.app.archive import is_archive, unpack
+from lgg_seg.app.limits import MAX_FILES, MAX_UPLOAD, MB, Budget, LimitError
+from lgg_seg.app.names import unsafe
+from lgg_seg.app.tiff import slice_shape
+from lgg_seg.data.tree.images import ImageError, decode_mask, decode_scan
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.discover import is_mask, slice_volumes, told_apart
+from lgg_seg.prediction.job import scan_digest
+from lgg_seg.prediction.scan import Fault, Scan, ScanError
+from lgg_seg.prediction.slices import SliceFiles, stack
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One patient's slices.
+
+    Attributes:
+        name: the patient's, below the folders of the upload.
+        scan: its slices in the order of their numbers.
+        truth: bool (D, H, W), the masks that were given; False where none was.
+        known: bool (D,), whether a slice's mask was given.
+        digest: of the slices' pixels, by which a prediction is known again.
+    """
+
+    name: str
+    scan: Scan
+    truth: Bools
+    known: Bools
+    digest: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The volumes, and every file that could not be used."""
+
+    volumes: tuple[Volume, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
+    """Read what was dropped, given as (name, bytes): TIFF slices, their masks, and zips of them.
+
+    What a file is, its bytes say; its name says whose slice it is, its number, and whether it is a mask
+    (`…_mask.tif`). Whatever is wrong with a file is among the faults, and the others are read all the same.
+    """
+    faults: list[Fault] = []
+    budget = Budget()
+    try:
+        _check_size(dropped)
+        files = _files(dropped, budget, faults)
+        masks = {path: content for path, content in files.items() if is_mask(path)}
+        slices = _usable({path: files[path] for path in files if path not in masks}, budget, faults)
+    except LimitError as error:
+        return Upload((), (Fault("The upload", str(error)),))
+    truths = _paired(masks, [path for path in files if path not in masks], faults)
+    volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices)]
+    return Upload(tuple(volume for volume in volumes if volume is not None), tuple(faults))
+
+
+def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
+    if len(dropped) > MAX_FILES:
+        raise LimitError(f"is more than {MAX_FILES:,} files; drop one patient at a time")
+    if sum(len(content) for _, content in dropped) > MAX_UPLOAD:
+        raise LimitError(f"is larger than {MAX_UPLOAD // MB} MB; drop one patient at a time")
+
+
+def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
+    """Every file by its path, those of archives too. Of two whose names differ in their ending alone, the first."""
+    found: list[tuple[str, bytes]] = []
+    for name, content in dropped:
+        if reason := unsafe(name):
+            faults.append(Fault(name, reason))
+        elif is_archive(content):
+            try:
+                members, wrong = unpack(name, content, budget)
+            except LimitError as error:
+                faults.append(Fault(name, str(error)))
+                continue
+            found += members
+            faults += wrong
+        else:
+            found.append((name, content))
+    files: dict[str, bytes] = {}
+    stems: dict[str, str] = {}
+    for path, content in found:
+        stem = str(PurePosixPath(path).with_suffix(""))
+        if stem in stems:
+            faults.append(Fault(path, f"comes after another of that name ({stems[stem]}), and the first counts"))
+        else:
+            stems[stem] = path
+            files[path] = content
+    return files
+
+
+def _usable(slices: Files, budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
+    """The slices that may be decoded, by what their headers say; their pixels are counted."""
+    kept = {}
+    for path, content in slices.items():
+        try:
+            height, width = slice_shape(content)
+        except ValueError as error:
+            faults.append(Fault(path, str(error)))
+            continue
+        budget.take_pixels(height * width)
+        kept[path] = content
+    return kept
+
+
+def _sources(slices: Files) -> Sequence[SliceFiles]:
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(slices):
+        folder, _, name = path.rpartition("/")
+        folders[f"{folder}/" if folder else ""].append(name)
+    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names)]
+    return list(told_apart(sources))
+
+
+def _paired(masks: Files, slices: Sequence[str], faults: list[Fault]) -> dict[str, str]:
+    """The mask of each slice, by their paths: of its own folder, else of another where one slice alone has that name.
+
+    A mask whose slice could not be used is not reported beside it.
+    """
+    own = {str(PurePosixPath(path).with_suffix("")): path for path in slices}
+    named: dict[str, list[str]] = defaultdict(list)
+    for path in slices:
+        named[PurePosixPath(path).stem].append(path)
+    pairs: dict[str, str] = {}
+    for mask in masks:
+        stem = str(PurePosixPath(mask).with_suffix(""))[: -len("_mask")]
+        alone = named[PurePosixPath(stem).name]
+        of = own.get(stem) or (alone[0] if len(alone) == 1 else None)
+        if of is None:
+            faults.append(Fault(mask, "is a mask without its slice"))
+        elif of in pairs:
+            faults.append(Fault(mask, f"is a second mask of {of}; {pairs[of]} counts"))
+        else:
+            pairs[of] = mask
+    return pairs
+
+
+def _volume(
+    source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Fault]
+) -> Volume | None:
+    numbered: dict[int, str] = {}
+    for number, path in source.files:
+        if number in numbered:
+            faults.append(Fault(path, f"has the slice number {number} of {numbered[number]}, which counts"))
+        else:
+            numbered[number] = path
+    try:
+        scan = stack(sorted(numbered.items()), lambda path: decode_scan(slices[path], path))
+    except ScanError as error:
+        faults += error.faults
+        return None
+    faults += scan.faults
+    truth = np.zeros(scan.images.shape[:3], np.bool_)
+    known = np.zeros(len(truth), np.bool_)
+    for k, path in enumerate(scan.files):
+        if path in truths:
+            known[k] = _read_mask(truth[k], truths[path], masks, faults)
+    return Volume(source.name, scan, truth, known, scan_digest(scan))
+
+
+def _read_mask(truth: Bools, path: str, masks: Files, faults: list[Fault]) -> bool:
+    """Fill `truth` (H, W) with a mask and say whether that could be done."""
+    try:
+        shape = slice_shape(masks[path])
+        if shape != truth.shape:
+            slices = f"{truth.shape[1]} x {truth.shape[0]}"
+            raise ValueError(f"is a mask of {shape[1]} x {shape[0]} pixels, where its slice is {slices}")
+        truth[:] = decode_mask(masks[path], path)
+    except ImageError as error:
+        faults.append(Fault(path, error.reason))
+        return False
+    except ValueError as error:
+        faults.append(Fault(path, str(error)))
+        return False
+    return True
