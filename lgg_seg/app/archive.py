@@ -43,7 +43,7 @@ def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, b
     except _DAMAGED as error:
         raise LimitError("is a damaged zip: its directory cannot be read") from error
     with archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir() and not hidden(entry.filename)]
+        entries = [entry for entry in archive.infolist() if not _passed_over(entry.filename)]
         if not entries:
             raise LimitError("is an empty zip: it holds no files")
         if all(entry.flag_bits & 1 for entry in entries):
@@ -55,6 +55,11 @@ def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, b
             except _MemberError as error:
                 faults.append(Fault(f"{name}/{entry.filename}", str(error)))
         return found, faults
+
+
+def _passed_over(name: str) -> bool:
+    """Folders, and what systems leave in them. (`ZipInfo.is_dir` breaks on a member without a name.)"""
+    return name.endswith("/") or hidden(name)
 
 
 class _MemberError(Exception):
