@@ -59,8 +59,10 @@ def left_to_jobs(word: str) -> str:
     (override,) = OverridesParser.create().parse_overrides([word])
     plain = not (override.is_sweep_override() or override.is_hydra_override() or override.is_delete())
     key, _, value = word.partition("=")
-    # A group's member must be known before; a choice cannot hold null or nothing.
-    return f"{key}=choice({value})" if plain and key not in groups() and override.value() not in (None, "") else word
+    if not plain or key in groups() or override.value() == "":  # a group's member must be known before
+        return word
+    # Hydra takes no null in choice(), but does in a list of values.
+    return f"{key}=null,null" if override.value() is None else f"{key}=choice({value})"
 
 
 @contextmanager

@@ -147,9 +147,9 @@ class GridSweeper(CellSweeper):
 
 
 def varies(override: Override) -> bool:
-    """Whether it has more than one value; a choice of one is a fixed value that Hydra leaves to the jobs."""
+    """Whether it has two different values; a choice of one is a fixed value that Hydra leaves to the jobs."""
     if override.is_discrete_sweep():
-        return len(list(override.sweep_string_iterator())) > 1
+        return len(set(override.sweep_string_iterator())) > 1
     return override.is_sweep_override()
 
 

@@ -40,7 +40,10 @@ def test_what_has_several_values_varies(word: str, expected: bool) -> None:
     assert varies(*parsed(word)) is expected
 
 
-@pytest.mark.parametrize("word", ["a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}", "a=${c}"])
+WORDS = ("a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}", "a=${c}", "a=null")
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) -> None:
     left = left_to_jobs(word)
     assert left != word
@@ -51,7 +54,7 @@ def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) 
 
 @pytest.mark.parametrize(
     "word",
-    ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=null", "a=", "hydra.verbose=true", "hydra/launcher=x"],
+    ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=", "hydra.verbose=true", "hydra/launcher=x"],
 )
 def test_what_cannot_be_left_to_the_jobs_stays(word: str) -> None:
     assert left_to_jobs(word) == word

@@ -1,0 +1,130 @@
+"""Every command of the README is run as it stands there, and made short by words after it.
+
+A command is found by its line: a new one needs no new test unless it names something that `PLACES` does not have.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.records.folder import RunFolder
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+COMMANDS = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+OURS = [command for command in COMMANDS if command.startswith("python -m lgg_seg")]
+
+PATIENTS = 40  # so many that study 001's 20 and 11 leave some to train, and an outcome has enough of each kind
+TIMEOUT = 300  # seconds
+ELSEWHERE = {
+    "make test": "is what runs this test",
+    "make demo": "tests/test_demo.py",
+    "python -m lgg_seg.app": "tests/app, which asks the page that it serves",
+    "python -m lgg_seg.data download": "tests/data/test_download.py: it needs a network",
+}
+SHORT = (
+    "debug=fast", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.progress=false", "data.workers=0",
+    "preprocess.size=32", "data.batch_size=2", "logger=csv", "evaluation.resamples=20",
+)  # fmt: skip
+SHORTER = {
+    # of a sweep, one or two cells; of a network whose weights would be fetched, random ones
+    "sweep=networks": ("model=unet_slim",),
+    "sweep=leak": ("model=unet_slim",),
+    "sweep=study_002": ("model=unet_slim",),
+    "sweep=learning_rate": ("hydra.sweeper.n_trials=2", "model=unet_slim"),
+    "sweep=train_patients": ("model=unet_slim", "data.train_patients=4,8"),
+    "sweep=study_003_classifier": ("model.weights=null", "model.hidden=8"),
+    "experiment=study_004_resnet50": ("model.weights=null", "model.freeze_encoder=false"),
+    "model=unet,unet_bn,unet_slim seed=0,1,2": ("model=unet_slim,unet_bn", "seed=0"),
+    "model=unet,unet_bn seed=1,2,3": ("model=unet_slim", "seed=1,2"),
+    "seed=0,1,2,3 hydra/launcher=joblib": ("seed=0,1", "model=unet_slim"),
+    "outcome target=death01": ("repeats=1", "permutations=1"),
+}
+
+
+def run_module(words: list[str], cwd: Path, environment: dict[str, str], log: Path) -> None:
+    """In a process of its own: `python -m words[0] words[1:]`, everything printed into the log."""
+    os.chdir(cwd)
+    os.environ.update(environment)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.argv = words
+    sys.path.insert(0, str(cwd))
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> Path:
+    """A working directory with what the README's capitals stand for."""
+    folder = tmp_path_factory.mktemp("readme")
+    tree = write_phantom(folder / "data" / "kaggle_3m", patients=PATIENTS, slices=10, size=64)
+    write_phantom(folder / "OTHER_TREE", patients=2, slices=4, size=64, seed=1)
+    shutil.copytree(trained_run, folder / "RUN")
+    shutil.copytree(trained_run, folder / "FOLDER" / "run")
+    shutil.copytree(trained_run, folder / "OTHER_FOLDER" / "run")
+    shutil.copytree(next(path for path in sorted(tree.iterdir()) if path.is_dir()), folder / "SCAN")
+    return folder
+
+
+def made_short(command: str) -> list[str]:
+    """The command's words, with those after it that make it short."""
+    words = shlex.split(command)[2:]
+    extra = [word for told, more in SHORTER.items() if told in command for word in more]
+    trains = words[0] == "lgg_seg" and not {"--help"} & set(words) and not any(w.startswith("resume=") for w in words)
+    return [*words, *(SHORT if trains else ()), *extra]
+
+
+@pytest.mark.parametrize("command", [command for command in OURS if command not in ELSEWHERE])
+def test_a_command_of_the_readme_runs(command: str, place: Path, trained_run: Path, tmp_path: Path) -> None:
+    if "resume=" in command:  # of a run that was stopped before its test
+        place = tmp_path
+        shutil.copytree(trained_run, place / "RUN")
+        (place / "RUN" / "metrics.json").unlink()
+        RunFolder(place / "RUN").set_status("interrupted")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"])
+    environment = {"OMP_NUM_THREADS": "1", "LGG_DATA_ROOT": str(place / "data" / "kaggle_3m")}
+    log = tmp_path / "log"
+    words = made_short(command)
+    code: int | None
+    if "hydra/launcher" in command:  # has workers of its own, which a fork of a fork waits for
+        with log.open("wb") as printed:
+            code = subprocess.call([sys.executable, "-m", *words], cwd=place, env=os.environ | environment,
+                                   stdout=printed, stderr=subprocess.STDOUT, timeout=TIMEOUT)  # fmt: skip
+    else:
+        process = context.Process(target=run_module, args=(words, place, environment, log))
+        process.start()
+        process.join(TIMEOUT)
+        code = process.exitcode
+        process.kill()
+    assert code == 0, log.read_text(encoding="utf-8", errors="replace")[-3000:]
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    code = "import numpy as np\nvolume = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3)).astype('uint8')\n"
+    for block in re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL):
+        code += textwrap.dedent(block)
+    code += "assert probability.shape == (2, 64, 64) and 0 <= probability.min() <= probability.max() <= 1\n"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_not_run_here_is_run_elsewhere() -> None:
+    left = [command for command in COMMANDS if command not in OURS]
+    assert set(left) <= set(ELSEWHERE)
+    for told in SHORTER:
+        assert any(told in command for command in OURS), f"no command says {told} any more"
