@@ -18,8 +18,9 @@ from lgg_seg.reporting.comparison.entries import Entry
 from lgg_seg.reporting.comparison.runs import Run
 from lgg_seg.reporting.comparison.tables import Leaderboard
 
+HEADLINE = "pooled Dice"
 MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
-    "pooled Dice": pooled_dice,
+    HEADLINE: pooled_dice,
     "tumour-slice Dice": tumour_slice_dice,
 }
 """What can be held against itself over other patients: a mean over patients cannot, as a leaky test may hold a single

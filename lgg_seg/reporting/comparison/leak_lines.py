@@ -11,12 +11,12 @@ from rich.table import Table as Grid
 from lgg_seg.metrics.classification import Estimate
 from lgg_seg.reporting.comparison.columns import three
 from lgg_seg.reporting.comparison.contract import Contract
-from lgg_seg.reporting.comparison.leak import MEASURES, Arms, LeakTable, Sample
+from lgg_seg.reporting.comparison.leak import HEADLINE, MEASURES, Arms, LeakTable, Sample
 
 HEADING = "What the leak adds"
 METHOD = (
-    "Each network was trained twice with everything equal but the split: once tested on patients it had never seen, "
-    "once on slices of patients whose other slices it was trained on. Intervals are 95 % percentile intervals of "
+    "Each configuration was trained twice with everything equal but the split: once tested on patients it had never "
+    "seen, once on slices of patients whose other slices it was trained on. Intervals are 95 % percentile intervals of "
     "10,000 resamples of whole patients, drawn independently in the two tests, which hold different slices: a "
     "difference is unpaired. Dice is that of all voxels of a test together (pooled), and the mean over its slices with "
     "tumour."
@@ -28,12 +28,13 @@ def print_leaks(tables: Sequence[LeakTable]) -> None:
     """Print every table with its finding to stdout."""
     console = Console()
     for table in tables:
-        head, *rows = grid(table, list(MEASURES)[:1])
         shown = Grid(title=f"{HEADING}: {title(table)}", title_justify="left")
-        for name in head:
-            shown.add_column(name, justify="left" if name == head[0] else "right")
-        for row in rows:
-            shown.add_row(*row)
+        shown.add_column(HEADLINE, overflow="fold")
+        for name in ("by patient", "with the leak", "the leak adds (95 %)"):
+            shown.add_column(name, justify="right", no_wrap=True)
+        for name, _, measures in _lines(table):
+            arms = measures[HEADLINE]
+            shown.add_row(name, three(arms.honest.value), three(arms.leaky.value), _told(arms.added.estimate, SIGNED))
         console.print(shown)
         console.print(finding(table), highlight=False)
         console.print()
@@ -86,9 +87,9 @@ def _who(contract: Contract) -> str:
 
 def finding(table: LeakTable) -> str:
     """What the table says of pooled Dice, in a sentence."""
-    measure = next(iter(MEASURES))
-    arms = table.mean[measure] if len(table.rows) > 1 else table.rows[0].measures[measure]
-    who = f"{len(table.rows)} networks score on average" if len(table.rows) > 1 else f"{table.rows[0].label} scores"
+    several = len(table.rows) > 1
+    arms = (table.mean if several else table.rows[0].measures)[HEADLINE]
+    who = f"{len(table.rows)} configurations score on average" if several else f"{table.rows[0].label} scores"
     added = arms.added.estimate
     low, high = added.ci95 or (float("-inf"), float("inf"))
     weight = (
@@ -101,8 +102,9 @@ def finding(table: LeakTable) -> str:
     seeds = {len(entry.seeds) for row in table.rows for entry in (row.honest, row.leaky)}
     single = " One seed each: how much training itself varies is not in the interval." if seeds == {1} else ""
     return (
-        f"On slices of patients that they were trained on, {who} {three(arms.leaky.value)} {measure}; on new patients "
-        f"{three(arms.honest.value)}. The leak adds {_told(added, SIGNED)}: {weight}.{single}"
+        f"On other slices of {'their' if several else 'its'} training patients, {who} {three(arms.leaky.value)} "
+        f"{HEADLINE}; on new patients {three(arms.honest.value)}. The leak adds {_told(added, SIGNED)}: {weight}."
+        f"{single}"
     )
 
 

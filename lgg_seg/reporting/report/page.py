@@ -24,6 +24,7 @@ from lgg_seg.reporting.comparison.leaderboard import NO_RESULT, TO_CHOOSE
 from lgg_seg.reporting.comparison.leak import LeakTable
 from lgg_seg.reporting.comparison.tables import Leaderboard
 from lgg_seg.reporting.report import facts
+from lgg_seg.reporting.report.leaks import leak_section
 from lgg_seg.reporting.report.look import colours, configuration, drawing, looks
 from lgg_seg.reporting.report.paths import without_paths
 from lgg_seg.reporting.report.sections import section
@@ -57,6 +58,7 @@ def render(
     palette = colours(board)
     with drawing():
         sections = [section(number, table, looks(table, palette)) for number, table in enumerate(board.tables, start=1)]
+        leak_sections = [leak_section(table) for table in leaks]
     style, script = _part("style.css"), _part("sort.js")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part),
@@ -71,7 +73,7 @@ def render(
         sections=sections,
         classifiers=[_classifiers(table) for table in classifiers],
         classifier_method=CLASSIFIER_METHOD,
-        leaks=[_leak(table) for table in leaks],
+        leaks=leak_sections,
         leak_heading=leak_lines.HEADING,
         leak_method=leak_lines.METHOD,
         unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
@@ -107,11 +109,6 @@ def _classifiers(table: ClassifierTable) -> dict[str, Any]:
         "head": head,
         "rows": rows,
     }
-
-
-def _leak(table: LeakTable) -> dict[str, Any]:
-    head, *rows = leak_lines.grid(table)
-    return {"title": leak_lines.title(table), "finding": leak_lines.finding(table), "head": head, "rows": rows}
 
 
 def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:

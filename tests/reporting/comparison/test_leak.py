@@ -102,6 +102,8 @@ def test_compare_writes_it_everywhere(tmp_path: Path, capsys: pytest.CaptureFixt
         text = (tmp_path / "board" / where).read_text(encoding="utf-8")
         assert finding(table) in text
         assert all(cell in text for row in grid(table) for cell in row)
+    page = (tmp_path / "board" / "leaderboard.html").read_text(encoding="utf-8")
+    assert 'alt="pooled Dice by patient and with the leak. ' in page
     assert "The leak adds +0.2" in " ".join(capsys.readouterr().out.split())
 
 
