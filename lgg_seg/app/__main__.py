@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from lgg_seg.app.limits import MAX_UPLOAD
+from lgg_seg.app.limits import MAX_UPLOAD, MB
 from lgg_seg.app.model import DEFAULT, loaded
 from lgg_seg.errors import UserError, require
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
@@ -21,7 +21,7 @@ _OPTIONS = {
     "server.address": ADDRESS,
     # A page elsewhere whose name is made to lead to this computer gets no answer.
     "server.allowedHosts": (NAME, ADDRESS),
-    "server.maxUploadSize": MAX_UPLOAD // 2**20,  # of these megabytes; the page counts again
+    "server.maxUploadSize": MAX_UPLOAD // MB,
     "server.fileWatcherType": "none",
     "server.showEmailPrompt": "false",
     "browser.serverAddress": NAME,

@@ -19,8 +19,8 @@ _NAMES = {
     "patient/precision": "share of what is found that is true",
     "patient/hd95_px": "95 % Hausdorff distance, pixels",
     "tumour_slice/dice": "Dice of slices with tumour",
-    "detection/recall": "slices with tumour that are marked",
-    "empty_slice/false_positive_rate": "slices without tumour that are marked",
+    "detection/recall": "share of slices with tumour that are marked",
+    "empty_slice/false_positive_rate": "share of slices without tumour that are marked",
 }
 _UNKNOWN = (
     "What this network is good for nobody has written down: it is a run, not a model of the zoo.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lgg_seg.app.findings import Findings, find
+from lgg_seg.app.findings import Findings, find, masks_archive
 from lgg_seg.app.model import Loaded, probability
 from lgg_seg.app.pictures import Picture, Shown, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
@@ -28,14 +28,22 @@ def probability_of(network: Loaded, volume: Volume) -> Probability:
 
 def findings_of(network: Loaded, volume: Volume, threshold: float) -> Findings:
     """`findings.find` at a threshold, known again by all that stands in its tables."""
-    names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.faults)))
-    key = digest(volume.digest.encode(), volume.truth.tobytes(), volume.known.tobytes(), names.encode())
-    return _find(key, network.trained.digest, threshold, network, volume)
+    return _find(_key(volume), network.trained.digest, threshold, network, volume)
+
+
+def masks_of(network: Loaded, volume: Volume, threshold: float) -> bytes:
+    """`findings.masks_archive` at a threshold, known again as `findings_of`."""
+    return _pack(_key(volume), network.trained.digest, threshold, network, volume)
 
 
 def background_of(volume: Volume, shown: Shown) -> Picture:
     """`pictures.background`, known again by the slices' pixels."""
     return _background(volume.digest, shown, volume)
+
+
+def _key(volume: Volume) -> str:
+    names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.faults)))
+    return digest(volume.digest.encode(), volume.truth.tobytes(), volume.known.tobytes(), names.encode())
 
 
 def digest(*parts: bytes) -> str:
@@ -62,6 +70,11 @@ def _find(key: str, weights: str, threshold: float, _network: Loaded, _volume: V
     model = _network.model
     found = probability_of(_network, _volume)
     return find(_volume, found, threshold, model.postprocess, model.has_seen(_volume.digest))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _pack(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> bytes:  # noqa: ARG001
+    return masks_archive(_volume, findings_of(_network, _volume, threshold).mask)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

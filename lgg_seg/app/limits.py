@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MB = 10**6
+MB = 2**20  # as Streamlit counts, so that the page names one number
 
 MAX_UPLOAD = 128 * MB
 """Bytes of all files dropped; a patient of the Kaggle dataset is 23 MB at the most."""
@@ -13,14 +13,17 @@ MAX_UNPACKED = 256 * MB
 """Bytes that all archives together may unpack to."""
 
 MAX_FILE = 16 * MB
-"""Bytes of a slice: what `MAX_SLICE_PIXELS` in three channels take, and its directory."""
+"""Bytes of a slice: what the largest takes in three channels, and its directory."""
 
 MAX_FILES = 2000
 """Files dropped, and members of an archive."""
 
-MAX_SLICE_PIXELS = 2048 * 2048
+MAX_SIDE = 2048
+"""Pixels of a slice's longer side."""
+
 MAX_PIXELS = 2**25
-"""Of all slices together, 512 of 256 x 256: a prediction takes four bytes a pixel, and what is drawn some more."""
+"""Of all slices together, 512 of 256 x 256, each padded to a square, as a network sees it. A prediction takes four bytes
+a pixel, and what is drawn some more."""
 
 MAX_NAME = 255
 """Characters of a path in an archive."""
@@ -56,5 +59,5 @@ class Budget:
         self.pixels -= count
         if self.pixels < 0:
             raise LimitError(
-                f"is beyond the limit of {MAX_PIXELS // MB} million pixels in all; drop one patient at a time"
+                f"is beyond the limit of {MAX_PIXELS // 10**6} million pixels in all; drop one patient at a time"
             )

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import torch
-
 from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
 from lgg_seg.inference import Probability
@@ -68,7 +66,9 @@ def probability(model: Model, volume: Volume) -> Probability:
     """
     try:
         found = model.predict(volume.scan.images)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):  # PyTorch has no error of its own for a CPU
+            raise
         raise UserError("The memory does not suffice for this volume; start the page with device=cpu.") from error
     found.setflags(write=False)
     return found

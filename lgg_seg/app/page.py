@@ -35,8 +35,8 @@ _HELP = f"""Drop the slices of **one patient**: TIFF files, or a zip of their fo
   post-contrast; a single channel is FLAIR.
 - `NAME_1_mask.tif` beside `NAME_1.tif` is taken for its ground truth, drawn beside the prediction, and scored.
 - Give **all** slices of a volume: intensities are normalised by the whole of it.
-- Up to {MAX_UPLOAD // MB} MB, {MAX_FILES:,} files and {MAX_PIXELS // MB} million pixels. What is dropped stays in this
-  computer's memory, and is written nowhere."""
+- Up to {MAX_UPLOAD // MB} MB, {MAX_FILES:,} files and {MAX_PIXELS // 10**6} million pixels. What is dropped stays on
+  this computer."""
 
 
 def show(words: Sequence[str]) -> None:

@@ -7,12 +7,14 @@ import streamlit as st
 
 from lgg_seg.app.chart import areas_chart
 from lgg_seg.app.findings import Findings, largest_slice
-from lgg_seg.app.kept import background_of, findings_of, probability_of
+from lgg_seg.app.kept import background_of, findings_of, masks_of, probability_of
 from lgg_seg.app.legends import heat_legend, numbers_table, outline_legend
 from lgg_seg.app.model import Loaded
+from lgg_seg.app.names import plain
 from lgg_seg.app.pictures import SHOWN, Picture, heated, outlined
 from lgg_seg.app.tables import downloads, features
 from lgg_seg.app.uploads import Volume
+from lgg_seg.errors import UserError
 from lgg_seg.inference import Probability
 
 _PREDICTION, _TRUTH = "prediction", "ground truth"
@@ -23,6 +25,13 @@ _LOWEST, _HIGHEST = 0.01, 0.99
 @st.fragment  # a click in here draws this alone anew, and reads no file again
 def study(network: Loaded, volume: Volume) -> None:
     """Show a volume; the network is run on it once."""
+    try:
+        _study(network, volume)
+    except UserError as error:  # of a rerun of this fragment, which no caller of ours is around
+        st.error(plain(str(error)))
+
+
+def _study(network: Loaded, volume: Volume) -> None:
     probability = probability_of(network, volume)
     left, right = st.columns(_SHARES, gap="medium")
     with left:
@@ -49,7 +58,7 @@ def study(network: Loaded, volume: Volume) -> None:
     if len(findings.mask) > 1:
         st.vega_lite_chart(areas_chart(volume, findings, k), width="stretch", key="areas")
     features(findings)
-    downloads(volume, findings)
+    downloads(volume.name, findings, masks_of(network, volume, threshold))
 
 
 def _slice(volume: Volume, findings: Findings) -> int:

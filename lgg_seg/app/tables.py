@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.findings import Findings, csv, masks_archive
-from lgg_seg.app.uploads import Volume
+from lgg_seg.app.findings import Findings, csv
 
 _OF_SLICES = {
     "slice": ("slice", None),
@@ -71,14 +70,18 @@ def _table(table: pd.DataFrame, names: Mapping[str, tuple[str, str | None]]) -> 
     st.dataframe(numbers, hide_index=True, column_config=config, height=height, placeholder="")
 
 
-def downloads(volume: Volume, findings: Findings) -> None:
-    """Masks and both tables; each is made when it is asked for."""
-    stem = volume.name.replace("/", "_")
+def downloads(name: str, findings: Findings, masks: bytes) -> None:
+    """Masks and both tables of the volume of that name.
+
+    They are handed over as they are, not made when asked for: Streamlit forgets how to make them at every rerun, and a
+    click in that moment would give nothing.
+    """
+    stem = name.replace("/", "_")
     files = (
-        ("Masks (zip of TIFF)", f"{stem}_masks.zip", "application/zip", lambda: masks_archive(volume, findings.mask)),
-        ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", lambda: csv(findings.per_slice)),
-        ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", lambda: csv(findings.per_volume)),
+        ("Masks (zip of TIFF)", f"{stem}_masks.zip", "application/zip", masks),
+        ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", csv(findings.per_slice)),
+        ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", csv(findings.per_volume)),
     )
     with st.container(horizontal=True):
-        for label, name, kind, make in files:
-            st.download_button(label, make, name, kind, on_click="ignore", icon=":material/download:")
+        for label, file, kind, content in files:
+            st.download_button(label, content, file, kind, on_click="ignore", icon=":material/download:")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from lgg_seg.app.limits import MAX_FILE, MAX_SLICE_PIXELS, MB
+from lgg_seg.app.limits import MAX_FILE, MAX_SIDE, MB
 from lgg_seg.data.tree.tiff import read_header
 
 _TILES = {322, 323, 324, 325}  # TIFF 6.0, section 15: TileWidth, TileLength, TileOffsets, TileByteCounts
-_SIDE = int(MAX_SLICE_PIXELS**0.5)
 
 
 def slice_shape(data: bytes) -> tuple[int, int]:
@@ -31,9 +30,9 @@ def slice_shape(data: bytes) -> tuple[int, int]:
     if _TILES & set(tags):
         raise ValueError("is stored in tiles, which this page does not read; save it in strips")
     height, width = header.shape
-    if height * width > MAX_SLICE_PIXELS or header.channels > 4:
+    if max(header.shape) > MAX_SIDE or header.channels > 4:
         raise ValueError(
-            f"declares {width} x {height} pixels of {header.channels} channels; the limit is {_SIDE} x {_SIDE}"
+            f"declares {width} x {height} pixels of {header.channels} channels; the limit is {MAX_SIDE} x {MAX_SIDE}"
         )
     return header.shape
 

@@ -106,15 +106,15 @@ def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fa
 
 
 def _usable(slices: Files, budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
-    """The slices that may be decoded, by what their headers say; their pixels are counted."""
+    """The slices that may be decoded, by what their headers say; the squares that they fit in are counted."""
     kept = {}
     for path, content in slices.items():
         try:
-            height, width = slice_shape(content)
+            side = max(slice_shape(content))
         except ValueError as error:
             faults.append(Fault(path, str(error)))
             continue
-        budget.take_pixels(height * width)
+        budget.take_pixels(side * side)
         kept[path] = content
     return kept
 

@@ -79,6 +79,7 @@ def test_a_single_channel_is_flair() -> None:
         ("a_2.nii.gz", b"\x1f\x8b\x08" + bytes(500), "NIfTI"),
         ("a_2.tif", tiff(image(20, 20)), "is 20 x 20 pixels, where this volume's slices are 12 x 16"),
         ("a_2.tif", tiff(np.zeros((4000, 3000), np.uint8), "tiff_adobe_deflate"), "declares 3000 x 4000 pixels"),
+        ("a_2.tif", tiff(np.zeros((1, 4000), np.uint8)), "declares 4000 x 1 pixels"),
         ("a_2.tif", bytes(17_000_000), "is larger than 16 MB"),
         ("a_01.tif", tiff(image()), "has the slice number 1 of"),
         ("a_1.TIFF", tiff(image()), "comes after another of that name"),
@@ -121,7 +122,14 @@ def test_limits_of_the_whole_upload_are_one_sentence_and_nothing_is_decoded() ->
     side = 2048
     blank = tiff(np.zeros((side, side), np.uint8), "tiff_adobe_deflate")
     too_wide = read_upload([(f"a_{n}.tif", blank) for n in range(MAX_PIXELS // side**2 + 1)])
-    for upload, says in ((too_many, "2,000 files"), (too_large, "128 MB"), (too_wide, "33 million pixels")):
+    strips = [(f"a_{n}.tif", tiff(np.zeros((1, side), np.uint8))) for n in range(MAX_PIXELS // side**2 + 1)]
+    too_long = read_upload(strips)  # few pixels, but a network sees them as squares
+    for upload, says in (
+        (too_long, "33 million pixels"),
+        (too_many, "2,000 files"),
+        (too_large, "128 MB"),
+        (too_wide, "33 million pixels"),
+    ):
         assert not upload.volumes
         (fault,) = upload.faults
         assert says in fault.reason

@@ -1,0 +1,234 @@
+"""The page as Streamlit runs it, with the network of the zoo, on drawn heads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import lgg_seg.app
+from lgg_seg.app.limits import MAX_FILES
+from lgg_seg.app.model import loaded
+from lgg_seg.app.page import NOTICE
+from lgg_seg.records.folder import RunFolder
+from tests.app.dropped import image, mask, patient, tiff, zipped
+
+SCRIPT = Path(lgg_seg.app.__file__).with_name("script.py")
+WORDS = ("zoo=unet_slim", "device=cpu")
+
+
+def opened(*words: str) -> AppTest:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(SCRIPT), *words])
+        return AppTest.from_file(str(SCRIPT), default_timeout=60).run()
+
+
+@pytest.fixture(autouse=True)
+def _arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *WORDS])
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return opened(*WORDS)
+
+
+@pytest.fixture(scope="module")
+def head(heads: Path) -> bytes:
+    return zipped(patient(heads))
+
+
+def drop(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    page.file_uploader[0].set_value([(name, content, "application/octet-stream") for name, content in files])
+    page.run()
+    assert not page.exception
+    return page
+
+
+def written(page: AppTest) -> str:
+    """Everything the page says, without the backslashes that keep names from being Markdown."""
+    kinds = ("markdown", "caption", "html", "error", "warning", "info")
+    return "\n".join(element.value for kind in kinds for element in page.get(kind)).replace("\\", "")
+
+
+def pictures(page: AppTest) -> list[str]:
+    """Their addresses, which are digests of what is drawn."""
+    return [address for element in page.get("image") for address in element.value]
+
+
+@contextmanager
+def forward_passes() -> Iterator[list[int]]:
+    """The batches that the network sees meanwhile."""
+    seen: list[int] = []
+    hook = loaded(WORDS).model.network.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def test_before_anything_is_dropped_the_page_says_what_to_drop_and_that_it_is_no_medical_device(page: AppTest) -> None:
+    assert not page.exception
+    assert NOTICE in written(page)
+    assert "no medical device" in NOTICE
+    assert "_mask.tif" in written(page)
+    assert not pictures(page)
+
+
+def test_the_card_tells_what_was_measured_on_whom_and_where_it_ends(page: AppTest) -> None:
+    assert "18 test patients, 655 slices; it was not trained on them" in written(page)
+    assert "healthy people" in written(page)
+    assert page.table[0].value.loc["Dice of a patient's volume", "mean"] == "0.790"
+
+
+def test_a_patients_zip_gives_pictures_numbers_tables_and_files(page: AppTest, head: bytes) -> None:
+    drop(page, ("head.zip", head))
+    assert len(pictures(page)) == 2
+    assert [button.label for button in page.get("download_button")] == [
+        "Masks (zip of TIFF)", "Slices (CSV)", "Volume (CSV)"
+    ]  # fmt: skip
+    volume, slices = (element.value for element in page.dataframe)
+    assert list(volume["tumour_slices"]) == [int((slices["area_px"] > 0).sum())]
+    assert volume["volume_voxels"][0] == slices["area_px"].sum() > 100, "a network that finds nothing tests nothing"
+    assert volume["dice"][0] > 0.3
+    assert {"centroid_row", "spread_px", "asd", "mf"} <= set(slices)
+    assert "ground truth" in written(page)
+    assert NOTICE in written(page)
+    assert not page.warning
+    assert not page.error
+
+
+def test_the_page_opens_at_the_slice_with_most_and_another_slice_is_another_picture(page: AppTest, head: bytes) -> None:
+    drop(page, ("head.zip", head))
+    slices = page.dataframe[1].value
+    start = int(slices["slice"][slices["area_px"].idxmax()])
+    assert page.select_slider[0].value == start
+    assert f"slice {start}</th>" in written(page)
+    before = pictures(page)
+    other = start - 1 if start > 1 else start + 1
+    page.select_slider[0].set_value(other).run()
+    assert not page.exception
+    assert f"slice {other}</th>" in written(page)
+    assert set(pictures(page)).isdisjoint(before)
+
+
+def test_the_threshold_changes_the_mask_and_runs_no_network(page: AppTest, heads: Path) -> None:
+    files = patient(heads)
+    name, content = next(iter(files.items()))
+    files[name] = tiff(255 - np.asarray(np.frombuffer(content[-96 * 96 * 3 :], np.uint8)).reshape(96, 96, 3))
+    with forward_passes() as seen:  # of a volume that no other test has shown
+        drop(page, ("head.zip", zipped(files)))
+        assert sum(seen) == 8
+        areas = [page.dataframe[0].value["volume_voxels"][0]]
+        for threshold in (0.1, 0.9):
+            page.slider[0].set_value(threshold).run()
+            assert not page.exception
+            areas.append(page.dataframe[0].value["volume_voxels"][0])
+        page.select_slider[0].set_value(2).run()
+        assert sum(seen) == 8
+    assert areas[1] > areas[0] > areas[2]
+
+
+def test_the_sequence_and_the_outlines_can_be_chosen(page: AppTest, head: bytes) -> None:
+    drop(page, ("head.zip", head))
+    outlined, heat = pictures(page)
+    page.button_group[0].set_value([]).run()
+    bare, same = pictures(page)
+    assert bare != outlined
+    assert same == heat
+    page.selectbox[0].set_value("post-contrast").run()
+    assert set(pictures(page)).isdisjoint({bare, heat})
+
+
+def test_loose_slices_without_masks_have_no_ground_truth_and_no_dice(page: AppTest, heads: Path) -> None:
+    slices = {path.split("/")[1]: content for path, content in patient(heads).items() if "_mask" not in path}
+    drop(page, *slices.items())
+    assert page.select_slider[0].options == [str(n) for n in range(1, 9)]
+    assert "ground truth" not in written(page)
+    assert "dice" not in page.dataframe[0].value
+
+
+def test_a_single_slice_is_shown_with_a_warning_that_it_is_normalised_by_itself(page: AppTest, heads: Path) -> None:
+    path, content = next((path, c) for path, c in patient(heads).items() if path.endswith("_4.tif"))
+    drop(page, (path.split("/")[1], content))
+    assert len(pictures(page)) == 2
+    assert not page.select_slider
+    assert "normalised by its own statistics" in page.info[0].value
+
+
+def test_a_volume_with_a_gap_and_a_missing_sequence_says_so(page: AppTest) -> None:
+    grey = [tiff(image(96, 96)[..., 0]) for _ in range(4)]
+    drop(page, *((f"a_{n}.tif", content) for n, content in zip((1, 2, 5, 7), grey, strict=True)))
+    said = page.info[0].value.replace("\\", "")
+    assert "there is no slice 3 to 4, 6" in said
+    assert "No pre-contrast and no post-contrast sequence" in said
+
+
+def test_of_two_patients_one_is_chosen(page: AppTest, heads: Path) -> None:
+    first, second = sorted(path.name for path in heads.iterdir() if path.is_dir())
+    drop(page, ("tree.zip", zipped(patient(heads, first) | patient(heads, second))))
+    chosen = page.selectbox[0]
+    assert chosen.options == [first, second]
+    before = pictures(page)
+    chosen.set_value(second).run()
+    assert not page.exception
+    assert set(pictures(page)).isdisjoint(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("bomb.zip", zipped({f"a_{n}.tif": bytes(16_000_000) for n in range(17)}), "unpacks to more than 256 MB"),
+        ("many.zip", zipped({f"a_{n}.tif": b"" for n in range(MAX_FILES + 1)}), "holds more than 2,000 files"),
+        ("out.zip", zipped({"../../a_1.tif": tiff(image())}), "leads out of its archive"),
+        ("a_1.tif", b"<html>", "is a web page saved under a TIFF's name"),
+        ("a_1.tif", tiff(np.zeros((5000, 5000), np.uint8), "tiff_adobe_deflate"), "declares 5000 x 5000 pixels"),
+        ("a_1_mask.tif", tiff(mask()), "is a mask without its slice"),
+        ("empty.zip", zipped({}), "is an empty zip"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_sentence_and_no_traceback(
+    page: AppTest, name: str, content: bytes, says: str
+) -> None:
+    drop(page, (name, content))
+    (error,) = page.error
+    assert says in error.value.replace("\\", "")
+    assert "Traceback" not in error.value
+    assert not pictures(page)
+    assert NOTICE in written(page)
+
+
+def test_names_are_shown_as_they_are_and_not_as_markdown(page: AppTest, head: bytes) -> None:
+    """A picture's address in a name would have the reader's browser fetch it."""
+    drop(page, ("head.zip", head), ("![x](https:example.com)<b>_1.tif", b"x"), (":red[x]_2.tif", b"x"))
+    said = page.warning[0].value
+    assert "2 files were left out" in said
+    assert r"\!\[x\]\(https\:example\.com\)\<b\>\_1\.tif is not a TIFF" in said
+    assert r"\:red\[x\]" in said
+    assert len(pictures(page)) == 2
+
+
+def test_of_a_run_the_page_says_what_is_known_and_which_volumes_it_was_trained_on(
+    trained_run: Path, phantom_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (f"run={trained_run}", "device=cpu")
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
+    page = opened(*words)
+    assert "Measured on 4 test patients" in written(page)
+    assert "not a model of the zoo" in written(page)
+    split = RunFolder(trained_run).read_json("provenance.json")["split"]
+    for subset, seen in (("train", True), ("val", True), ("test", False)):
+        drop(page, ("head.zip", zipped(patient(phantom_root, next(iter(split[subset]))))))
+        assert any("trained on this very volume" in one.value for one in page.info) == seen, subset
+
+
+def test_a_network_that_is_not_there_is_one_sentence() -> None:
+    page = opened("zoo=nothing")
+    assert not page.exception
+    assert "no model of the zoo" in page.error[0].value.replace("\\", "")
+    assert NOTICE in written(page)
