@@ -13,9 +13,11 @@ from lgg_seg.app.pictures import COLOURS, FAINTEST, PREDICTION, TRUTH
 _ROW = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em"
 
 
-def outline_legend(threshold: float, *, given: bool, here: bool) -> str:
-    """Of the outlines: `given` says whether any slice of the volume has a ground truth, `here` whether this one has."""
-    parts = [_line("solid", PREDICTION), f"<span>prediction, P ≥ {threshold:.2f}</span>"]
+def outline_legend(rule: str, *, given: bool, here: bool) -> str:
+    """Of the outlines. `rule` says from what on a pixel is found, `given` whether any slice of the volume has a ground
+    truth, and `here` whether this one has.
+    """
+    parts = [_line("solid", PREDICTION), f"<span>prediction, {rule}</span>"]
     if given:
         name = "ground truth" if here else "ground truth (none for this slice)"
         parts += [_line("dashed", TRUTH), f"<span>{name}</span>"]

@@ -22,7 +22,7 @@ MAX_SIDE = 2048
 """Pixels of a slice's longer side."""
 
 MAX_PIXELS = 2**25
-"""Of all slices together, 512 of 256 x 256, each padded to a square, as a network sees it. A prediction takes four bytes
+"""Of all slices together (512 of 256 x 256), padded to squares as a network sees them. A prediction takes four bytes
 a pixel, and what is drawn some more."""
 
 MAX_NAME = 255

@@ -16,6 +16,7 @@ from lgg_seg.app.tables import downloads, features
 from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
 from lgg_seg.inference import Probability
+from lgg_seg.prediction.output import encode_image
 
 _PREDICTION, _TRUTH = "prediction", "ground truth"
 _SHARES = (1, 4)  # of the width: what is chosen, and what is seen
@@ -52,7 +53,8 @@ def _study(network: Loaded, volume: Volume) -> None:
     findings = findings_of(network, volume, threshold)
     with right:
         k = _slice(volume, findings)
-        _pictures(volume, probability, findings, k, background_of(volume, shown)[k], outlines, threshold)
+        grey = background_of(volume, shown)[k]
+        _pictures(volume, probability, findings, k, grey, outlines, _rule(threshold, network.model.postprocess))
     with left:
         _numbers(volume, findings, k)
     if len(findings.mask) > 1:
@@ -79,17 +81,28 @@ def _pictures(
     k: int,
     grey: Picture,
     outlines: list[str],
-    threshold: float,
+    rule: str,
 ) -> None:
     found = findings.mask[k] if _PREDICTION in outlines else None
     given = volume.truth[k] if _TRUTH in outlines and volume.known[k] else None
     left, right = st.columns(2)
     place = f"slice {volume.scan.numbers[k]}"
-    left.image(outlined(grey, found, given), output_format="PNG", width="stretch", alt=f"{place} with outlines")
-    left.html(outline_legend(threshold, given=bool(volume.known.any()), here=bool(volume.known[k])))
-    right.image(heated(grey, probability[k]), output_format="PNG", width="stretch", alt=f"{place}, probability")
+    left.image(_png(outlined(grey, found, given)), width="stretch", alt=f"{place} with outlines")
+    left.html(outline_legend(rule, given=bool(volume.known.any()), here=bool(volume.known[k])))
+    right.image(_png(heated(grey, probability[k])), width="stretch", alt=f"{place}, probability")
     right.html(heat_legend(float(probability[k].max())))
     st.caption("Left and right are as in the files, which do not say which side is the patient's left.")
+
+
+def _rule(threshold: float, postprocess: str) -> str:
+    """From what on something is tumour, in a few words."""
+    more = {"none": "", "largest_component": ", largest part alone"}.get(postprocess, f", {postprocess}")
+    return f"P ≥ {threshold:.2f}{more}"
+
+
+def _png(picture: Picture) -> bytes:
+    """Encoded here: at every slice it is waited for, and Streamlit's own way takes several times as long."""
+    return encode_image(picture, ".png")
 
 
 def _numbers(volume: Volume, findings: Findings, k: int) -> None:

@@ -20,8 +20,12 @@ PATIENCE = 60.0  # seconds
 
 
 def program() -> str | None:
-    """The first Chromium that is installed."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    """The first Chromium that is installed and can be started."""
+    for name in PROGRAMS:
+        found = shutil.which(name)
+        if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
+            return found
+    return None
 
 
 class Tab:

@@ -6,11 +6,13 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
 from lgg_seg.app.__main__ import main
+from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MAX_PIXELS, MAX_SIDE, MAX_UNPACKED, MAX_UPLOAD, MB
 from tests.app.server import serving
 
 
@@ -76,3 +78,12 @@ def test_help_names_every_argument(word: str, capsys: pytest.CaptureFixture[str]
     assert main([word]) == 0
     out = capsys.readouterr().out
     assert all(f"{key}=" in out for key in ("run", "zoo", "device", "port", "headless"))
+
+
+def test_the_readme_names_the_limits_that_hold() -> None:
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    for words in (
+        f"{MAX_UPLOAD // MB} MB dropped and {MAX_UNPACKED // MB} MB unpacked, {MAX_FILES:,} files",
+        f"{MAX_FILE // MB} MB and {MAX_SIDE} x {MAX_SIDE} pixels a slice, {MAX_PIXELS // 10**6} million pixels in all",
+    ):
+        assert words in text

@@ -67,7 +67,7 @@ def test_sequences_are_brightened_each_over_the_whole_volume() -> None:
 
 
 def test_the_legend_names_the_ground_truth_only_where_there_is_one() -> None:
-    assert "ground truth" not in outline_legend(0.5, given=False, here=False)
-    assert "none for this slice" in outline_legend(0.5, given=True, here=False)
-    assert "P ≥ 0.30" in outline_legend(0.3, given=True, here=True)
+    assert "ground truth" not in outline_legend("P ≥ 0.50", given=False, here=False)
+    assert "none for this slice" in outline_legend("P ≥ 0.50", given=True, here=False)
+    assert "P ≥ 0.30" in outline_legend("P ≥ 0.30", given=True, here=True)
     assert "highest here: 0.42" in heat_legend(0.42)
