@@ -13,14 +13,13 @@ from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILES, MAX_UPLOAD, MB, Budget, LimitError
 from lgg_seg.app.names import unsafe
 from lgg_seg.app.tiff import slice_shape
-from lgg_seg.data.tree.images import ImageError, decode_mask, decode_scan
+from lgg_seg.app.truth import Files, paired, read_mask
+from lgg_seg.data.tree.images import decode_scan
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import is_mask, slice_volumes, told_apart
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.scan import Fault, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, stack
-
-Files = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
         slices = _usable({path: files[path] for path in files if path not in masks}, budget, faults)
     except LimitError as error:
         return Upload((), (Fault("The upload", str(error)),))
-    truths = _paired(masks, [path for path in files if path not in masks], faults)
+    truths = paired(masks, [path for path in files if path not in masks], faults)
     volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices)]
     return Upload(tuple(volume for volume in volumes if volume is not None), tuple(faults))
 
@@ -128,29 +127,6 @@ def _sources(slices: Files) -> Sequence[SliceFiles]:
     return list(told_apart(sources))
 
 
-def _paired(masks: Files, slices: Sequence[str], faults: list[Fault]) -> dict[str, str]:
-    """The mask of each slice, by their paths: of its own folder, else of another where one slice alone has that name.
-
-    A mask whose slice could not be used is not reported beside it.
-    """
-    own = {str(PurePosixPath(path).with_suffix("")): path for path in slices}
-    named: dict[str, list[str]] = defaultdict(list)
-    for path in slices:
-        named[PurePosixPath(path).stem].append(path)
-    pairs: dict[str, str] = {}
-    for mask in masks:
-        stem = str(PurePosixPath(mask).with_suffix(""))[: -len("_mask")]
-        alone = named[PurePosixPath(stem).name]
-        of = own.get(stem) or (alone[0] if len(alone) == 1 else None)
-        if of is None:
-            faults.append(Fault(mask, "is a mask without its slice"))
-        elif of in pairs:
-            faults.append(Fault(mask, f"is a second mask of {of}; {pairs[of]} counts"))
-        else:
-            pairs[of] = mask
-    return pairs
-
-
 def _volume(
     source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Fault]
 ) -> Volume | None:
@@ -170,22 +146,5 @@ def _volume(
     known = np.zeros(len(truth), np.bool_)
     for k, path in enumerate(scan.files):
         if path in truths:
-            known[k] = _read_mask(truth[k], truths[path], masks, faults)
+            known[k] = read_mask(truth[k], truths[path], masks, faults)
     return Volume(source.name, scan, truth, known, scan_digest(scan))
-
-
-def _read_mask(truth: Bools, path: str, masks: Files, faults: list[Fault]) -> bool:
-    """Fill `truth` (H, W) with a mask and say whether that could be done."""
-    try:
-        shape = slice_shape(masks[path])
-        if shape != truth.shape:
-            slices = f"{truth.shape[1]} x {truth.shape[0]}"
-            raise ValueError(f"is a mask of {shape[1]} x {shape[0]} pixels, where its slice is {slices}")
-        truth[:] = decode_mask(masks[path], path)
-    except ImageError as error:
-        faults.append(Fault(path, error.reason))
-        return False
-    except ValueError as error:
-        faults.append(Fault(path, str(error)))
-        return False
-    return True
