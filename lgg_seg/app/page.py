@@ -103,7 +103,7 @@ def _note(volume: Volume, seen: bool) -> None:
     if missing := volume.scan.missing_sequences:
         notes.append(f"No {' and no '.join(missing)} sequence: FLAIR stands in for it, as it did in training")
     if seen:
-        notes.append("The network was trained on this very volume, or chosen by it: of a new one it would find less")
+        notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:
         st.info("  \n".join(f"{plain(note)}." for note in notes))
 
