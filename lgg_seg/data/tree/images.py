@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,9 +111,11 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
     except ValueError as error:
         raise ImageError(name, str(error)) from error
     height, width = header.shape
-    if height * width > MAX_PIXELS or header.channels > 4:
+    if max(prod(header.shape), prod(header.tile or (0,))) > MAX_PIXELS or header.channels > 4:
         raise ImageError(
-            name, f"declares {height} x {width} pixels of {header.channels} channels; the limit is 4096 x 4096"
+            name,
+            f"declares {height} x {width} pixels of {header.channels} channels"
+            f"{' in larger tiles' if header.tile else ''}; the limit is 4096 x 4096",
         )
     if header.pages > 1:
         raise ImageError(name, "holds several pages, where one file is one slice")

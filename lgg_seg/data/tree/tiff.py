@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # TIFF 6.0, section 8: tags of the baseline image file directory.
 _WIDTH, _HEIGHT, _BITS, _CHANNELS = 256, 257, 258, 277
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323  # section 15
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
 _FORMATS = {1: "B", 3: "H", 4: "I"}  # TIFF's BYTE, SHORT and LONG in `struct`'s letters
 _MAX_ENTRIES = 512  # a slice's directory has about ten; more says that the file is no slice
@@ -14,9 +15,14 @@ _MAX_ENTRIES = 512  # a slice's directory has about ten; more says that the file
 
 @dataclass(frozen=True)
 class Header:
-    """`shape` is (height, width) in pixels; `bits` is per channel; `end` is the byte where the pixel data ends."""
+    """What the first page declares.
+
+    `shape` is (height, width) in pixels; `tile` that of the tiles it is stored in, each of which is decoded whole
+    however small the image is, or None for strips; `bits` is per channel; `end` is the byte where the pixel data ends.
+    """
 
     shape: tuple[int, int]
+    tile: tuple[int, int] | None
     channels: int
     bits: int
     pages: int
@@ -29,8 +35,8 @@ def read_header(data: bytes) -> Header:
     `pages` is 2 where there is more than one page.
 
     Raises:
-        ValueError: if `data` is no TIFF file, or breaks off inside its directory. The message completes
-            "the file …".
+        ValueError: if `data` is no TIFF file, breaks off inside its directory, or says one thing twice there: a
+            decoder might believe the other. The message completes "the file …".
     """
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])
     if order is None:
@@ -40,10 +46,14 @@ def read_header(data: bytes) -> Header:
         (entries,) = struct.unpack_from(order + "H", data, directory)
         if entries > _MAX_ENTRIES:
             raise ValueError(f"is damaged: its directory claims {entries} entries")
-        tags = {}
+        tags: dict[int, tuple[int, ...]] = {}
+        named = set()
         for entry in range(entries):
             at = directory + 2 + 12 * entry
             tag, kind, count = struct.unpack_from(order + "HHI", data, at)
+            if tag in named:
+                raise ValueError("is damaged: its directory says one thing twice")
+            named.add(tag)
             if kind in _FORMATS and count <= len(data):
                 tags[tag] = _values(data, order, at + 8, _FORMATS[kind], count)
         (following,) = struct.unpack_from(order + "I", data, directory + 2 + 12 * entries)
@@ -51,10 +61,18 @@ def read_header(data: bytes) -> Header:
         raise ValueError("is truncated: it breaks off inside its directory") from error
     if not tags.get(_WIDTH) or not tags.get(_HEIGHT):
         raise ValueError("is damaged: it does not say its width and height")
+    if not named.isdisjoint({_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}):
+        sides = tags.get(_TILE_HEIGHT), tags.get(_TILE_WIDTH)
+        if not (sides[0] and sides[1]):
+            raise ValueError("is damaged: it does not say how large its tiles are")
+        tile = sides[0][0], sides[1][0]
+    else:
+        tile = None
     offsets = tags.get(_STRIP_OFFSETS) or tags.get(_TILE_OFFSETS) or ()
     lengths = tags.get(_STRIP_BYTES) or tags.get(_TILE_BYTES) or ()
     return Header(
         shape=(tags[_HEIGHT][0], tags[_WIDTH][0]),
+        tile=tile,
         channels=(tags.get(_CHANNELS) or (1,))[0],
         bits=max(tags.get(_BITS) or (1,)),
         pages=2 if following else 1,
