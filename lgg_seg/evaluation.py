@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import track
 from torch import nn
 
 from lgg_seg.data.datamodule import PatientVolume
@@ -26,6 +24,7 @@ from lgg_seg.metrics.strata import patient_strata
 from lgg_seg.metrics.tables import Row, patient_rows, slice_rows
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.masks import PatientMasks, write_masks
+from lgg_seg.utils.terminal import tracked
 
 Subset = Literal["train", "val", "test", "all"]
 Facts = Mapping[str, Mapping[str, str]]
@@ -100,7 +99,7 @@ def evaluate(
     losses: list[float] = []
     seconds = 0.0
     limit = min(patients, settings.max_patients or patients)
-    for _, volume in zip(track(range(limit), "testing", console=Console(stderr=True)), volumes, strict=False):
+    for _, volume in zip(tracked(range(limit), "testing"), volumes, strict=False):
         started = time.perf_counter()
         logits = segmenter.volume_logits(volume.images, volume.statistics)
         probability = probabilities(logits, volume.geometry.to_native)

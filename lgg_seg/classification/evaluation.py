@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import nn
 
 from lgg_seg.classification.inference import Classifier
@@ -25,6 +23,7 @@ from lgg_seg.metrics.classification import Estimate, estimates, own_measures, pa
 from lgg_seg.metrics.tables import Row
 from lgg_seg.networks.classifier import Target
 from lgg_seg.records.folder import RunFolder
+from lgg_seg.utils.terminal import tracked
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def evaluate(
     losses: list[float] = []
     seconds = 0.0
     limit = min(patients, settings.max_patients or patients)
-    for _, volume in zip(track(range(limit), "testing", console=Console(stderr=True)), volumes, strict=False):
+    for _, volume in zip(tracked(range(limit), "testing"), volumes, strict=False):
         started = time.perf_counter()
         logits = classifier.logits(volume)
         probability = classifier.probabilities(volume, logits)

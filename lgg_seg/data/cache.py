@@ -19,8 +19,6 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from lgg_seg.data.geometry import Geometry
 from lgg_seg.data.npy import NpyWriter
@@ -28,6 +26,7 @@ from lgg_seg.data.preprocess import Preprocess
 from lgg_seg.data.tree.index import Index
 from lgg_seg.data.tree.native import native_image, native_mask
 from lgg_seg.errors import UserError
+from lgg_seg.utils.terminal import tracked
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +137,7 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
             name: stack.enter_context(NpyWriter(folder / f"{name}.npy", rows.get(name, len(index.patients))))
             for name in ARRAYS
         }
-        for patient in track(
-            index.patients, "preparing slices", console=Console(stderr=True), transient=True, disable=not progress
-        ):
+        for patient in tracked(index.patients, "preparing slices", shown=progress):
             volume = preprocess.prepare_volume(np.stack([native_image(s) for s in patient.slices]))
             truth = np.stack([native_mask(s) for s in patient.slices])
             sizes.setdefault(volume.geometry.size, patient.name)

@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from lgg_seg.data.tree.images import digest
 from lgg_seg.errors import UserError
@@ -23,6 +21,7 @@ from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.rows import Answers, Row, slice_rows, volume_row
 from lgg_seg.prediction.scan import Fault, Scan, ScanError, Source
+from lgg_seg.utils.terminal import tracked
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
@@ -54,7 +53,7 @@ def predict_all(
         UserError: the device runs out of memory; the output cannot be written; a network gives what is no number.
     """
     outcome = Outcome(faults=list(found.faults))
-    for source in track(found.sources, "predicting", console=Console(stderr=True)):
+    for source in tracked(found.sources, "predicting"):
         try:
             scan = source.read(found.root)
         except ScanError as error:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import track
 
 from lgg_seg.data.tree.index import Index
 from lgg_seg.data.tree.native import native_mask
@@ -17,6 +15,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
 from lgg_seg.records.masks import read_masks
+from lgg_seg.utils.terminal import tracked
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ def measure(volumes: Iterator[Volume], count: int) -> Features:
     proportion.
     """
     per_slice, per_patient = [], []
-    console = Console(stderr=True)
-    for volume in track(volumes, "measuring shapes", total=count, console=console, transient=True):
+    for volume in tracked(volumes, "measuring shapes", count):
         for number, mask in zip(volume.numbers, volume.mask, strict=True):
             row = {"patient": volume.patient, "slice": number, "slice_px": mask.size}
             per_slice.append(row | asdict(slice_shape(mask)))

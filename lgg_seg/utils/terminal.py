@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import track
 from rich.text import Text
 
 from lgg_seg.errors import UserError
 
 REFUSED = 2
+
+T = TypeVar("T")
 
 
 def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
@@ -38,3 +42,17 @@ def _complain(sentence: str) -> int:
     message = Text.assemble(("error: ", "bold red"), sentence)
     Console(stderr=True, soft_wrap=True, highlight=False).print(message)
     return REFUSED
+
+
+def tracked(items: Iterable[T], what: str, total: int | None = None, *, shown: bool = True) -> Iterable[T]:
+    """The items with a progress bar on stderr as they are taken, where that is a terminal; a log needs none.
+
+    Args:
+        items: what is worked on.
+        what: the bar's words.
+        total: how many there are, where the items have no length.
+        shown: False for no bar at all.
+    """
+    console = Console(stderr=True)
+    silent = not (shown and console.is_terminal)
+    return track(items, what, total=total, console=console, transient=True, disable=silent)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from lgg_seg.data.tree.images import ImageError, digest, read_image, read_mask
 from lgg_seg.data.tree.integrity import Kind
 from lgg_seg.data.tree.listing import Listing, Pair
+from lgg_seg.utils.terminal import tracked
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +65,8 @@ def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: b
 def read_all(listing: Listing, *, progress: bool = True) -> tuple[Reading, ...]:
     """Decode every pair of a tree, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return tuple(
-            track(
-                pool.map(lambda pair: read_pair(listing.root, pair), listing.pairs),
-                description="Reading slices",
-                total=len(listing.pairs),
-                console=Console(stderr=True),
-                transient=True,
-                disable=not progress,
-            )
-        )
+        readings = pool.map(lambda pair: read_pair(listing.root, pair), listing.pairs)
+        return tuple(tracked(readings, "reading slices", len(listing.pairs), shown=progress))
 
 
 def read_pair(root: Path, pair: Pair) -> Reading:
