@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
 import sys
 import warnings
@@ -31,8 +33,10 @@ from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Hardware, configure_process
 from lgg_seg.utils.terminal import command
 
+log = logging.getLogger(__name__)
 Format = Literal["onnx", "torch"]
 FILES: dict[str, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
+ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 TOLERANCE = 1e-3  # of a probability
 AXES = ("batch", "height", "width")
 
@@ -41,7 +45,9 @@ def export(
     format: Annotated[Format, Argument("onnx, or torch for torch.export")],
     run: Annotated[Path | None, Argument("the run's folder")] = None,
     zoo: Annotated[str | None, Argument("a model that ships with the package")] = None,
-    data_root: Annotated[Path | None, Argument("scans to check on; null: the run's own", key="data.root")] = None,
+    data_root: Annotated[
+        Path | None, Argument("scans to check on; null: the run's own, or the dataset's", key="data.root")
+    ] = None,
 ) -> tuple[Path, Parity]:
     """Export a network, check it on a few slices, and describe its preprocessing beside it.
 
@@ -82,6 +88,7 @@ def description(trained: Trained, format: Format, parity: Parity) -> dict[str, A
         "name": trained.name,
         "file": FILES[format],
         "format": format,
+        "target": trained.target,
         "weights_sha256": trained.digest,
         "input": {
             "name": INPUT,
@@ -98,10 +105,12 @@ def description(trained: Trained, format: Format, parity: Parity) -> dict[str, A
 
 
 def _root(run: Path | None, named: Path | None) -> Path | None:
-    """The scans to check on: those named, else the run's own where they are here, else none."""
-    if named is not None or run is None:
+    """The scans to check on: those named, else the run's own or the dataset's where they are here, else none."""
+    if named is not None:
+        if not named.exists():
+            raise UserError(f"data.root={named} is not there; name a folder of scans, or leave it out.")
         return named
-    root = RunFolder(run).read_config()[0].data.root
+    root = ROOT if run is None else RunFolder(run).read_config()[0].data.root
     return find_tree(Path(root)) if root else None
 
 
@@ -158,10 +167,17 @@ def _write_onnx(program: ExportedProgram, path: Path) -> None:
 
 
 def _keep(made: Path, folder: Path) -> None:
-    """Move a finished export to its place, over an older one of the same network."""
+    """Move a finished export to its place; an older one of the same network makes room, and that is told.
+
+    Raises:
+        UserError: what is there is no export, or cannot be written.
+    """
+    if folder.exists() and not (folder / DESCRIPTION).is_file():
+        raise UserError(f"{folder} is there and holds no export ({DESCRIPTION}); move it away.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
+            log.warning("the earlier export in %s is replaced", folder)
             shutil.rmtree(folder)
         shutil.move(made, folder)
     except OSError as error:

@@ -17,7 +17,7 @@ from lgg_seg.records.provenance import code_state, hardware_facts, versions
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
-from lgg_seg.utils.terminal import command
+from lgg_seg.utils.terminal import command, terminable
 
 Backend = Literal["torch", "onnx"]
 
@@ -113,7 +113,8 @@ def main(words: list[str]) -> int:
         return 0
     given = parse_arguments(words, predict)
     configure_logs()
-    outcome = predict(**given)
+    with terminable():
+        outcome = predict(**given)
     with_tumour = sum(row["volume_voxels"] > 0 for row in outcome.volumes)
     print(f"{len(outcome.slices)} slices of {len(outcome.volumes)} volumes, {with_tumour} with tumour")
     if seen := sum(row["seen_in_training"] for row in outcome.volumes):

@@ -18,7 +18,7 @@ from lgg_seg.data.preprocess import Preprocess
 from lgg_seg.errors import UserError
 from lgg_seg.export import export
 from lgg_seg.predict import main as predict
-from lgg_seg.prediction.onnx import OnnxRunner
+from lgg_seg.prediction.onnx import OnnxRunner, onnx_runner
 from lgg_seg.prediction.page import preprocessing_steps
 from lgg_seg.prediction.parity import compare, comparison_slices
 from lgg_seg.prediction.trained import from_run
@@ -155,3 +155,60 @@ def test_an_export_names_one_network(trained_run: Path) -> None:
 )  # fmt: skip
 def test_every_setting_of_the_preprocessing_is_in_its_description(changed: dict) -> None:
     assert preprocessing_steps(Preprocess(**changed)) != preprocessing_steps(Preprocess())
+
+
+def test_an_earlier_export_is_replaced_with_a_word_and_anything_else_is_left(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    with caplog.at_level("WARNING"):
+        folder, _ = export("torch", run=copied)
+    assert f"the earlier export in {folder} is replaced" in caplog.text
+    (folder / "model.json").unlink()
+    before = sorted(folder.iterdir())
+    with pytest.raises(UserError, match="holds no export"):
+        export("torch", run=copied)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_description_that_is_none_asks_for_a_new_export(run: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    (copied / "export" / "onnx" / "model.json").write_text("[]")
+    with pytest.raises(UserError, match=r"make it again with python -m lgg_seg\.export"):
+        onnx_runner(from_run(copied), 1)
+
+
+def test_a_folder_of_scans_that_is_not_there_is_named_by_its_key(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.root=.*nowhere is not there"):
+        export("onnx", run=run, data_root=tmp_path / "nowhere")
+
+
+def test_the_page_of_a_classifier_speaks_of_no_masks(grade_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(grade_run, tmp_path / "run")
+    folder, _ = export("onnx", run=tmp_path / "run")
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert "the mean over his slices" in page
+    assert "half-pixel" not in page
+    assert "post-processing" not in page
+
+
+def test_a_zoo_model_is_checked_on_the_dataset_where_it_is(
+    phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "ROOT", phantom_root)
+    monkeypatch.setenv("LGG_CACHE_DIR", str(tmp_path))
+    folder, parity = export("torch", zoo="unet_slim")
+    assert folder.is_relative_to(tmp_path)
+    assert parity.of == phantom_root.name
+
+
+def test_a_run_that_was_not_finished_says_so(
+    trained_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(trained_run, tmp_path / "run")
+    RunFolder(tmp_path / "run").set_status("interrupted")
+    with caplog.at_level("WARNING"):
+        from_run(tmp_path / "run")
+    assert "run is interrupted: its best epoch so far is used, which was not tested" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,35 +48,45 @@ def predict_all(
     """Predict on every volume of `found`; what cannot be read is listed, and the others are done all the same.
 
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
-    `faults.csv`, and at the end `provenance.json`, which is `settings` and counts.
+    `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. What ends it before leaves the
+    tables of the volumes that were done.
 
     Raises:
         UserError: the device runs out of memory; the output cannot be written; a network gives what is no number.
     """
     outcome = Outcome(faults=list(found.faults))
-    for source in tracked(found.sources, "predicting"):
-        try:
-            scan = source.read(found.root)
-        except ScanError as error:
-            outcome.faults.extend(error.faults)
-            continue
-        outcome.faults.extend(scan.faults)
-        for note in scan.notes:
-            log.warning("%s: %s", source.name, note)
-        probability, mask, answers = _predicted(model, classifier, scan)
-        source.write_mask(found.root, scan, mask, output)
-        _draw(output, source, scan, mask, overlays)
-        seen = model.has_seen(scan_digest(scan))
-        outcome.slices.extend(slice_rows(source.name, scan, mask, probability, answers))
-        outcome.volumes.append(volume_row(source.name, scan, mask, probability, answers, seen))
+    try:
+        for source in tracked(found.sources, "predicting"):
+            try:
+                scan = source.read(found.root)
+            except ScanError as error:
+                outcome.faults.extend(error.faults)
+                continue
+            outcome.faults.extend(scan.faults)
+            for note in scan.notes:
+                log.warning("%s: %s", source.name, note)
+            probability, mask, answers = _predicted(model, classifier, scan)
+            source.write_mask(found.root, scan, mask, output)
+            _draw(output, source, scan, mask, overlays)
+            seen = model.has_seen(scan_digest(scan))
+            outcome.slices.extend(slice_rows(source.name, scan, mask, probability, answers))
+            outcome.volumes.append(volume_row(source.name, scan, mask, probability, answers, seen))
+    except BaseException:
+        with suppress(UserError):  # the first cause is the one to tell
+            _write_tables(output, outcome)
+        raise
+    _write_tables(output, outcome)
+    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.faults)}
+    output.write_json("provenance.json", {**settings, **counts})
+    return outcome
+
+
+def _write_tables(output: OutputFolder, outcome: Outcome) -> None:
     if outcome.volumes:
         output.write_table("per_slice.csv", outcome.slices)
         output.write_table("per_volume.csv", outcome.volumes)
     if outcome.faults:
         output.write_table("faults.csv", [{"file": fault.file, "reason": fault.reason} for fault in outcome.faults])
-    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.faults)}
-    output.write_json("provenance.json", {**settings, **counts})
-    return outcome
 
 
 def scan_digest(scan: Scan) -> str:
@@ -93,10 +104,10 @@ def _predicted(model: Model, classifier: VolumeClassifier | None, scan: Scan) ->
 
 
 def _draw(output: OutputFolder, source: Source, scan: Scan, mask: Bools, overlays: Overlays) -> None:
-    """`overlays/<volume>.png`, a sheet, and `overlays/<volume>/<n>.png` of each slice with tumour, or of all."""
+    """`overlays/<volume>/sheet.png`, and `overlays/<volume>/<n>.png` of each slice with tumour, or of all."""
     if overlays == "none":
         return
-    output.write_image(f"overlays/{source.name}.png", sheet(scan, mask, source.name))
+    output.write_image(f"overlays/{source.name}/sheet.png", sheet(scan, mask, source.name))
     grey = window(scan.flair)
     for number, picture, one in zip(scan.numbers, grey, mask, strict=True):
         if overlays == "all" or one.any():

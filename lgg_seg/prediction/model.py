@@ -20,6 +20,7 @@ from lgg_seg.prediction.trained import Trained, require_segmentation, restore
 from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, choose_hardware
 
 BATCH_SIZE = 16
+_AXES = "(slices, height, width, 3)"
 
 
 class Runner(Protocol):
@@ -144,10 +145,12 @@ def require_volume(volume: NDArray[np.uint8]) -> None:
     Raises:
         UserError: it is not.
     """
+    if not isinstance(volume, np.ndarray):
+        raise UserError(f"The volume is a {type(volume).__name__}; it must be a NumPy array, uint8 {_AXES}.")
     if volume.dtype != np.uint8 or volume.ndim != 4 or volume.shape[3] != 3 or volume.size == 0:
         raise UserError(
-            f"The volume is {volume.dtype} {volume.shape}; it must be uint8 (slices, height, width, 3) with the "
-            "channels pre-contrast, FLAIR, post-contrast."
+            f"The volume is {volume.dtype} {volume.shape}; it must be uint8 {_AXES} with the channels pre-contrast, "
+            "FLAIR, post-contrast."
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -69,9 +69,9 @@ def onnx_runner(trained: Trained, batch_size: int) -> OnnxRunner:
         named = f"run={trained.home}"
     command = f"python -m lgg_seg.export {named} format=onnx"
     try:
-        described = cast(dict[str, Any], json.loads((folder / "onnx" / DESCRIPTION).read_text(encoding="utf-8")))
+        described: Any = json.loads((folder / "onnx" / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{trained.name} has not been exported to ONNX; do so with {command}") from error
-    if described.get("weights_sha256") != trained.digest:
+    if not isinstance(described, dict) or described.get("weights_sha256") != trained.digest:
         raise UserError(f"The ONNX export of {trained.name} was made of other weights; make it again with {command}")
     return OnnxRunner(folder / "onnx" / "model.onnx", batch_size)

@@ -27,6 +27,7 @@ class OutputFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._written: set[str] = set()
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(f"{path} is not empty, and nothing is overwritten; name a new folder with output=.")
         with _reported(self.path):
@@ -34,8 +35,12 @@ class OutputFolder:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """A temporary path beside `name`, renamed to it when the block ends well."""
+        """A temporary path beside `name`, renamed to it when the block ends well; each name but once."""
         target = self.path / name
+        # By the least that file systems tell apart: what one would overwrite is refused on all.
+        if name.casefold() in self._written:
+            raise UserError(f"{target} would be written twice: two files of the input have one name; rename one.")
+        self._written.add(name.casefold())
         partial = target.with_name(f".partial-{target.name}")  # the ending says the format
         with _reported(target):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -32,9 +32,7 @@ def export_page(described: Mapping[str, Any], preprocess: Preprocess) -> str:
         *numbered(
             [
                 "Probability = 1 / (1 + exp(-logit)).",
-                "For masks: resample the probability bilinearly (half-pixel centres, antialiased when shrinking) to "
-                "the square's side, cut the padding off, and put the result where the slice was cropped, 0 elsewhere.",
-                f"Yes from {described['threshold']} on; post-processing: {described['postprocess']}.",
+                *_after(described),
             ]
         ),
         "",
@@ -43,6 +41,18 @@ def export_page(described: Mapping[str, Any], preprocess: Preprocess) -> str:
         "decisions changed.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _after(described: Mapping[str, Any]) -> list[str]:
+    """What becomes of a probability: of a slice, or of each of its pixels."""
+    decided = f"Yes from {described['threshold']} on"
+    if described["target"]:
+        return [f"{decided}; a patient's probability is the mean over his slices."]
+    return [
+        "Resample the probability bilinearly (half-pixel centres, antialiased when shrinking) to the square's side, "
+        "cut the padding off, and put the result where the slice was cropped, 0 elsewhere.",
+        f"{decided}; post-processing: {described['postprocess']}.",
+    ]
 
 
 def preprocessing_steps(preprocess: Preprocess) -> list[str]:

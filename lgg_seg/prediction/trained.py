@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from lgg_seg.records.folder import RunFolder
 from lgg_seg.utils.instantiate import instantiate, to_plain
 from lgg_seg.zoo.entry import entry_folder, names, read_card, read_weights
 
+log = logging.getLogger(__name__)
 NODES = ("model", "preprocess", "evaluation")
 
 
@@ -82,6 +84,8 @@ def from_run(path: Path) -> Trained:
     recipe = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
     target, network, preprocess = _built(recipe)
     load_weights(network, folder.best)
+    if (state := folder.read_json("status.json")["state"]) != "finished":
+        log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
     settings = build.evaluation_settings(config)
     return Trained(
         name=folder.path.name,

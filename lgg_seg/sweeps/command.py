@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -18,6 +17,7 @@ from lgg_seg.sweeps.naming import FOLDER, sweep_folder
 from lgg_seg.utils.conf import groups
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.overrides import make_output_folder
+from lgg_seg.utils.terminal import terminable
 
 log = logging.getLogger(__name__)
 FAILED = 1
@@ -69,20 +69,15 @@ def left_to_jobs(word: str) -> str:
 def _terminable() -> Iterator[None]:
     """SIGTERM and Ctrl-C end the whole sweep, its workers too, and say how to go on."""
 
-    def terminate(signum: int, _frame: Any) -> None:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        yield
+        with terminable():
+            yield
     except (KeyboardInterrupt, SystemExit) as end:
         stopped = 128 + signal.SIGINT if isinstance(end, KeyboardInterrupt) else end.code
         if stopped in (128 + signal.SIGINT, 128 + signal.SIGTERM):
             log.warning("the sweep is interrupted; the same command goes on with what is missing")
             raise SystemExit(stopped) from None
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _conclude(folder: Path) -> None:

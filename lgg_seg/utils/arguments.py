@@ -27,7 +27,7 @@ def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[
     """The keyword arguments of `function` that `key=value` words stand for.
 
     Raises:
-        UserError: an unknown key (the nearest is named), a wrong value, or a missing argument.
+        UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
     """
     hints, described = typing.get_type_hints(function), arguments(function)
     values: dict[str, Any] = {}
@@ -37,7 +37,11 @@ def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[
             raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
         if not equals:
             raise UserError(f"{key} needs a value: {key}=…")
+        if not text:
+            raise UserError(f"{key}= is empty; give a value, or leave it out.")
         name = described[key].name
+        if name in values:
+            raise UserError(f"{key}= is given twice; which is meant?")
         try:
             values[name] = pydantic.TypeAdapter(hints[name]).validate_python(None if text == "null" else text)
         except pydantic.ValidationError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 from rich.console import Console
@@ -14,6 +17,7 @@ from rich.text import Text
 from lgg_seg.errors import UserError
 
 REFUSED = 2
+INTERRUPTED = 130  # as shells have it
 
 T = TypeVar("T")
 
@@ -30,12 +34,29 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
             return function(list(sys.argv[1:] if words is None else words))
         except UserError as error:
             return _complain(str(error))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
         except SystemExit as end:
             if isinstance(end.code, str):
                 return _complain(end.code)
             raise
 
     return wrapped
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside, SIGTERM unwinds the stack as Ctrl-C does, so that what is open is finished; exit code 143."""
+
+    def terminate(signum: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _complain(sentence: str) -> int:

@@ -61,3 +61,24 @@ def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(caps
     assert capsys.readouterr().err == "error: [bracketed] words stay as they are\n"
     with pytest.raises(ZeroDivisionError):
         main(["broken"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run="], "run= is empty; give a value, or leave it out."),
+        (["run=a", "count=1", "count=2"], "count= is given twice; which is meant?"),
+    ],
+)
+def test_nothing_is_guessed_from_an_empty_or_a_second_value(words: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        parse_arguments(words, measure)
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def stopped(_words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    assert stopped([]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

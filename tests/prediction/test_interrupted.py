@@ -1,0 +1,51 @@
+"""What is left where a prediction ends before its time, or two files want one name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.errors import UserError
+from lgg_seg.prediction.output import OutputFolder
+
+ENOUGH = 60  # seconds
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    write_phantom(tmp_path / "tree", patients=30, slices=10, size=128)
+    words = [sys.executable, "-m", "lgg_seg.predict", "zoo=unet_slim", "input=tree", "output=out", "overlays=all"]
+    process = subprocess.Popen(
+        words, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    )
+    end = time.monotonic() + ENOUGH
+    while len(list((tmp_path / "out").glob("*"))) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=ENOUGH)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    volumes = pd.read_csv(tmp_path / "out" / "per_volume.csv")
+    assert 0 < len(volumes) < 30, "it was to be stopped on its way"
+    slices = pd.read_csv(tmp_path / "out" / "per_slice.csv")
+    assert set(slices["volume"]) == set(volumes["volume"])
+    for name in volumes["volume"]:
+        assert len(list((tmp_path / "out" / name).glob("*_mask.tif"))) == 10
+    assert not (tmp_path / "out" / "provenance.json").exists(), "it says that all is done"
+
+
+def test_no_name_is_written_twice_not_even_in_other_letters(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path / "out")
+    output.write_image("A/x_1_mask.tif", np.zeros((4, 4), np.uint8))
+    with pytest.raises(UserError, match="written twice: two files of the input have one name"):
+        output.write_image("a/X_1_mask.tif", np.ones((4, 4), np.uint8))
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["x_1_mask.tif"]
