@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import streamlit as st
 
@@ -96,12 +95,6 @@ def _chosen(volumes: Sequence[Volume]) -> Volume:
 def _note(volume: Volume, seen: bool) -> None:
     """What a reader of the result must know."""
     notes = [note[0].upper() + note[1:] for note in volume.scan.notes]
-    if gaps := [(a + 1, b - 1) for a, b in pairwise(volume.scan.numbers) if b - a > 1]:
-        listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:_FEW])
-        more = ", …" if len(gaps) > _FEW else ""
-        notes.append(f"The volume is not whole: there is no slice {listed}{more}")
-    if missing := volume.scan.missing_sequences:
-        notes.append(f"No {' and no '.join(missing)} sequence: FLAIR stands in for it, as it did in training")
     if seen:
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:

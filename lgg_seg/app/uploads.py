@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -16,8 +15,9 @@ from lgg_seg.app.tiff import slice_shape
 from lgg_seg.app.truth import Files, paired, read_mask
 from lgg_seg.data.tree.images import decode_scan
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import is_mask, slice_volumes, told_apart
+from lgg_seg.prediction.discover import slice_volumes, told_apart
 from lgg_seg.prediction.job import scan_digest
+from lgg_seg.prediction.names import comes_second, is_mask
 from lgg_seg.prediction.scan import Fault, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, stack
 
@@ -65,7 +65,7 @@ def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
     except LimitError as error:
         return Upload((), (Fault("The upload", str(error)),))
     truths = paired(masks, [path for path in files if path not in masks], faults)
-    volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices)]
+    volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices, faults)]
     return Upload(tuple(volume for volume in volumes if volume is not None), tuple(faults))
 
 
@@ -77,7 +77,7 @@ def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
 
 
 def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
-    """Every file by its path, those of archives too. Of two whose names differ in their ending alone, the first."""
+    """Every file by its path, those of archives too. Of two whose names differ in case or ending alone, the first."""
     found: list[tuple[str, bytes]] = []
     for name, content in dropped:
         if reason := unsafe(name):
@@ -93,13 +93,11 @@ def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fa
         else:
             found.append((name, content))
     files: dict[str, bytes] = {}
-    stems: dict[str, str] = {}
+    firsts: dict[str, str] = {}
     for path, content in found:
-        stem = str(PurePosixPath(path).with_suffix(""))
-        if stem in stems:
-            faults.append(Fault(path, f"comes after another of that name ({stems[stem]}), and the first counts"))
+        if reason := comes_second(path, firsts):
+            faults.append(Fault(path, reason))
         else:
-            stems[stem] = path
             files[path] = content
     return files
 
@@ -118,26 +116,20 @@ def _usable(slices: Files, budget: Budget, faults: list[Fault]) -> dict[str, byt
     return kept
 
 
-def _sources(slices: Files) -> Sequence[SliceFiles]:
+def _sources(slices: Files, faults: list[Fault]) -> Sequence[SliceFiles]:
     folders: dict[str, list[str]] = defaultdict(list)
     for path in sorted(slices):
         folder, _, name = path.rpartition("/")
         folders[f"{folder}/" if folder else ""].append(name)
-    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names)]
+    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names, faults)]
     return list(told_apart(sources))
 
 
 def _volume(
     source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Fault]
 ) -> Volume | None:
-    numbered: dict[int, str] = {}
-    for number, path in source.files:
-        if number in numbered:
-            faults.append(Fault(path, f"has the slice number {number} of {numbered[number]}, which counts"))
-        else:
-            numbered[number] = path
     try:
-        scan = stack(sorted(numbered.items()), lambda path: decode_scan(slices[path], path))
+        scan = stack(source.files, lambda path: decode_scan(slices[path], path))
     except ScanError as error:
         faults += error.faults
         return None

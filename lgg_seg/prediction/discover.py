@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.nifti import NiftiFiles, ending
+from lgg_seg.prediction.names import (
+    UNUSED,
+    comes_second,
+    ending,
+    is_mask,
+    is_tiff,
+    mask_like,
+    sequence_of,
+    without_ending,
+)
+from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.scan import Fault, Source
 from lgg_seg.prediction.slices import SliceFiles
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})", re.ASCII)
-_SEQUENCE = re.compile(r"(?P<case>.+?)[_.-](?P<sequence>flair|pre|post|t1|t1ce|t1gd|t1c)", re.IGNORECASE)
-_NAMES = {"flair": "FLAIR", "pre": "pre-contrast", "t1": "pre-contrast"}  # the others are post-contrast
 _Files = TypeVar("_Files", SliceFiles, NiftiFiles, SliceFiles | NiftiFiles)
 _KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volume (.nii, .nii.gz)"
 
@@ -35,38 +43,54 @@ def find_scans(path: Path) -> Found:
     """The volumes of a file or of a folder and all folders below it.
 
     In one folder, TIFF files named `<patient>_<n>.tif` are one volume a patient, in the order of n; all others
-    together are one volume, in the order of their names with numbers counted as numbers. A NIfTI file is a volume by
-    itself, except where sequences are files of their own: `<case>_flair` with `<case>_pre` (or `_t1`) and
-    `<case>_post` (or `_t1ce`, `_t1gd`, `_t1c`). Masks (`…_mask.tif`, `…_mask.nii.gz`) are passed over.
+    together are one volume, in the order of their names with numbers counted as numbers. Of two files whose masks
+    would have one name, and of two slices with one number, the first is taken.
+
+    A NIfTI file is FLAIR and a volume by itself, except where names say sequences (`names.sequence_of`):
+    `<case>_flair` is put together with `<case>_t1` and `<case>_t1ce`, `<case>_t2` is passed over, and a case without
+    FLAIR is left out. Beside those a name without a sequence is another patient's FLAIR, unless it is the case's with
+    something after it (`<case>_fa`): that may be anything of the same patient and is left out.
+
+    Masks (`…_mask.tif`, and beside scans `…_seg`, `…_label`, `…_mask_7`, …) are passed over. Whatever else is left out
+    is among the faults.
 
     Raises:
         UserError: there is nothing to predict on.
     """
     if path.is_file():
-        name, stem = path.name, _stem(path.name)
-        if is_mask(name):
-            raise UserError(f"{path} is a mask by its name; name the slice it belongs to.")
-        if ending(name):
-            return Found(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
-        if _is_tiff(name):
-            return Found(path.parent, (SliceFiles(stem, ((_number(stem), name),)),), ())
-        raise UserError(f"{path} is not read; input= is {_KINDS}.")
+        return _one_file(path)
     if not path.is_dir():
         raise UserError(f"{path} is not there; input= is {_KINDS}.")
     sources: list[SliceFiles | NiftiFiles] = []
     faults: list[Fault] = []
+    firsts: dict[str, str] = {}
     for folder, names in _folders(path, faults):
-        sources += slice_volumes(folder, [name for name in names if _is_tiff(name)])
-        volumes, wrong = _volumes(folder, [name for name in names if ending(name)])
-        sources += volumes
-        faults += wrong
+        scans = _scans(folder, names, firsts, faults)
+        sources += slice_volumes(folder, [name for name in scans if is_tiff(name)], faults)
+        sources += _nifti_volumes(folder, [name for name in scans if ending(name)], faults)
     if not sources and not faults:
         raise UserError(f"{path} holds no scans; input= is {_KINDS}.")
     return Found(path, tuple(told_apart(sources)), tuple(faults))
 
 
+def _one_file(path: Path) -> Found:
+    name, stem = path.name, without_ending(path.name)
+    if mask_like(name):
+        raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
+    if is_tiff(name):
+        return Found(path.parent, (SliceFiles(stem, ((_number(stem), name),)),), ())
+    if not ending(name):
+        raise UserError(f"{path} is not read; input= is {_KINDS}.")
+    case, sequence = sequence_of(name) or ("", "FLAIR")
+    if sequence == "FLAIR":
+        return Found(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
+    kind = "no FLAIR" if sequence == UNUSED else f"a {sequence} scan"
+    remedy = f"FLAIR is needed: name it {_flair(case)}{ending(name)} if it is that, or give its folder"
+    return Found(path.parent, (), (Fault(name, f"is {kind} by its name; {remedy}"),))
+
+
 def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]:
-    """Every folder below `root`, itself included, with its files but the masks; one that links lead to twice, once.
+    """Every folder below `root`, itself included, with its files; one that links lead to twice, once.
 
     A folder that may not be opened is added to `faults`.
     """
@@ -83,66 +107,118 @@ def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]
             continue
         seen.add(real)
         relative = place.relative_to(root).as_posix()
-        kept = sorted(name for name in names if not name.startswith(".") and not is_mask(name))
-        yield "" if relative == "." else f"{relative}/", kept
+        yield "" if relative == "." else f"{relative}/", sorted(name for name in names if not name.startswith("."))
 
 
-def slice_volumes(folder: str, names: Sequence[str]) -> Iterator[SliceFiles]:
+def _scans(folder: str, names: Sequence[str], firsts: dict[str, str], faults: list[Fault]) -> list[str]:
+    """The files of a folder that are scans by their names, each mask's name once."""
+    read = [name for name in names if (is_tiff(name) or ending(name)) and not is_mask(name)]
+    scans = [name for name in read if not mask_like(name)]
+    if read and not scans:
+        # Somebody may call his scans so: nothing of a patient is passed over in silence.
+        others = f", and so are others beside it ({len(read) - 1})" if len(read) > 1 else ""
+        faults.append(Fault(folder + read[0], f"is a mask by its name{others}; rename what is a scan"))
+    kept = []
+    for name in scans:
+        if reason := comes_second(folder + name, firsts):
+            faults.append(Fault(folder + name, reason))
+        else:
+            kept.append(name)
+    return kept
+
+
+def slice_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> list[SliceFiles]:
     """The volumes that the slices of one folder are, as `find_scans` says.
 
     Args:
         folder: its path below the input with a slash at its end; empty for the input itself.
         names: the slices' file names, without masks.
+        faults: gets the slices whose number another of their volume has.
     """
-    patients: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    patients: dict[str, dict[int, str]] = defaultdict(dict)
     others = []
-    for name in names:
-        match = _NUMBERED.fullmatch(_stem(name))
-        if match:
-            patients[match["stem"]].append((int(match["number"]), folder + name))
-        else:
+    for name in sorted(names):
+        match = _NUMBERED.fullmatch(without_ending(name))
+        if match is None:
             others.append(folder + name)
+            continue
+        number, numbered = int(match["number"]), patients[match["stem"]]
+        if number in numbered:
+            reason = f"has the slice number {number} of {numbered[number]}, which counts; rename one of them"
+            faults.append(Fault(folder + name, reason))
+        else:
+            numbered[number] = folder + name
     own = Path(folder).name
-    for patient, files in sorted(patients.items()):
-        yield SliceFiles(folder.rstrip("/") if patient == own else folder + patient, tuple(sorted(files)))
+    volumes = [
+        SliceFiles(folder.rstrip("/") if patient == own else folder + patient, tuple(sorted(numbered.items())))
+        for patient, numbered in sorted(patients.items())
+    ]
     if others:
         ordered = sorted(others, key=_natural)
-        yield SliceFiles(folder.rstrip("/") or "slices", tuple(enumerate(ordered, start=1)))
+        volumes.append(SliceFiles(folder.rstrip("/") or "slices", tuple(enumerate(ordered, start=1))))
+    return volumes
 
 
-def _volumes(folder: str, names: Sequence[str]) -> tuple[list[NiftiFiles], list[Fault]]:
-    matches = {name: _SEQUENCE.fullmatch(_stem(name)) for name in names}
-    # A folder in which sequences have names holds others, too (…_t2, …_seg), which are no FLAIR.
-    if not any(match and match["sequence"].lower() == "flair" for match in matches.values()):
-        return [NiftiFiles(stem := folder + _stem(name), stem, {"FLAIR": folder + name}) for name in names], []
+def _nifti_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> list[NiftiFiles]:
+    """The volumes that the NIfTI files of one folder are, as `find_scans` says."""
     cases: dict[str, dict[str, str]] = defaultdict(dict)
-    faults = []
-    for name, match in matches.items():
-        if match is None:
+    spelt: dict[str, str] = {}
+    alone = []
+    for name in names:
+        if (said := sequence_of(name)) is None:
+            alone.append(name)
             continue
-        sequence = _NAMES.get(match["sequence"].lower(), "post-contrast")
-        of_case = cases[match["case"]]
-        if sequence in of_case:
+        case, sequence = said
+        of_case = cases[case.casefold()]
+        spelt.setdefault(case.casefold(), case)
+        if sequence in of_case and sequence != UNUSED:
             faults.append(Fault(folder + name, f"is a second {sequence} beside {Path(of_case[sequence]).name}"))
         else:
             of_case[sequence] = folder + name
-    for case, files in cases.items():
-        if "FLAIR" not in files:
-            faults += [Fault(file, f"has no FLAIR ({case}_flair) beside it") for file in files.values()]
-    whole = [(folder + case, files) for case, files in sorted(cases.items()) if "FLAIR" in files]
-    return [NiftiFiles(name, name, files) for name, files in whole], faults
+    volumes = []
+    for key, files in sorted(cases.items()):
+        case = spelt[key]
+        if "FLAIR" in files:
+            used = {sequence: file for sequence, file in files.items() if sequence != UNUSED}
+            stem = folder + case if case else without_ending(files["FLAIR"])
+            volumes.append(NiftiFiles(stem if case else folder.rstrip("/") or stem, stem, used))
+        else:
+            faults += [Fault(file, f"has no FLAIR ({_flair(case)}) beside it") for file in files.values()]
+    for name in alone:
+        stem = without_ending(name)
+        if (of := next((case for case in cases if _of_case(stem, case, "FLAIR" in cases[case])), None)) is None:
+            volumes.append(NiftiFiles(folder + stem, folder + stem, {"FLAIR": folder + name}))
+        else:
+            beside = Path(next(iter(cases[of].values()))).name
+            remedy = f"name it {_flair(spelt[of])}{ending(name)} if it is FLAIR, or put it into another folder"
+            faults.append(Fault(folder + name, f"says no sequence in its name beside {beside}; {remedy}"))
+    return volumes
+
+
+def _of_case(stem: str, case: str, with_flair: bool) -> bool:
+    """Whether a file that names no sequence is one of that case's, of whom others do.
+
+    Where names are sequences alone (`case` is empty) the folder is one patient's. A file of the case's own name is
+    what it is without others: FLAIR, unless there is one.
+    """
+    rest = stem.casefold().removeprefix(case) if stem.casefold().startswith(case) else None
+    return rest is not None and (not case or (rest == "" and with_flair) or rest[:1] in ("_", "-", ".", " "))
+
+
+def _flair(case: str) -> str:
+    return f"{case}_flair" if case else "flair"
 
 
 def told_apart(sources: Sequence[_Files]) -> Iterator[_Files]:
-    """Volumes of one name become `name`, `name (2)`, …"""
-    count: Counter[str] = Counter()
+    """Volumes of one name become `name`, `name (2)`, …; case makes no difference, for it makes none on some disks."""
+    taken: set[str] = set()
     for source in sources:
-        count[source.name] += 1
-        yield source if count[source.name] == 1 else replace(source, name=f"{source.name} ({count[source.name]})")
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(name[-len(end) :]) if (end := ending(name)) else Path(name).stem
+        name, count = source.name, 1
+        while name.casefold() in taken:
+            count += 1
+            name = f"{source.name} ({count})"
+        taken.add(name.casefold())
+        yield source if count == 1 else replace(source, name=name)
 
 
 def _number(stem: str) -> int:
@@ -152,12 +228,3 @@ def _number(stem: str) -> int:
 
 def _natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def _is_tiff(name: str) -> bool:
-    return name.lower().endswith((".tif", ".tiff"))
-
-
-def is_mask(name: str) -> bool:
-    """Whether a file is a mask by its name."""
-    return _stem(name).lower().endswith("_mask")

@@ -12,6 +12,11 @@ TOP = 170
 """What the 99.9th percentile of FLAIR is in the dataset's own volumes, in the median: up to 255 nothing is cut off."""
 
 
+def is_flat(volume: NDArray[np.uint8]) -> bool:
+    """Whether nothing can be seen in a volume of any shape, for every voxel is the same."""
+    return bool(volume.min() == volume.max())
+
+
 def to_uint8(volume: NDArray[np.float32]) -> NDArray[np.uint8]:
     """One sequence of one volume, of any shape, scaled linearly to uint8.
 

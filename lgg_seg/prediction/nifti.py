@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
@@ -13,15 +13,19 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation
 from numpy.typing import NDArray
 
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.intensity import to_uint8
+from lgg_seg.prediction.grid import FileGrid
+from lgg_seg.prediction.intensity import is_flat, to_uint8
+from lgg_seg.prediction.names import ending
+from lgg_seg.prediction.notes import common_notes, filled
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import SEQUENCES, Fault, Scan, ScanError
+from lgg_seg.prediction.scan import FLAT, SEQUENCES, Fault, Scan, ScanError
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
-ENDINGS = (".nii.gz", ".nii")
 SQUARE = 1.1  # ratio of a pixel's sides up to which nobody would call it oblong
 # Columns to the patient's left, rows to his back, slices to his crown: how radiologists look, and the dataset is.
 _AS_TRAINED = axcodes2ornt(("L", "P", "S"))
+_SPACE_UNIT = 0b111  # the bits of `xyzt_units` that are of space
+_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micron
 
 
 @dataclass(frozen=True)
@@ -38,31 +42,46 @@ class NiftiFiles:
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
+        A file beside FLAIR in which nothing can be seen is left out, and FLAIR stands in for it.
+
         Raises:
-            ScanError: a file is damaged, too large, or of another shape or place than FLAIR.
+            ScanError: a file is damaged, too large, or of another shape or place than FLAIR; nothing can be seen in
+                FLAIR.
         """
         flair = self.files["FLAIR"]
         image = _open(root, flair)
-        sequences = _sequences(image, flair)
+        turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
+        faults: list[Fault] = []
+        notes: list[str] = []
+        sequences = _sequences(image, flair, notes)
+        if is_flat(sequences["FLAIR"]):
+            raise ScanError([Fault(flair, FLAT)])
         for sequence, file in self.files.items():
             if sequence != "FLAIR":
                 other = _open(root, file)
                 if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
                     raise ScanError([Fault(file, "is on another grid than its FLAIR; resample it to that one")])
-                found = _sequences(other, file)
+                found = _sequences(other, file, notes)
                 if len(found) > 1:
                     raise ScanError([Fault(file, "holds several volumes beside a FLAIR of its own")])
-                sequences[sequence] = found["FLAIR"]
-        turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
+                if is_flat(found["FLAIR"]):
+                    faults.append(Fault(file, FLAT))
+                else:
+                    sequences[sequence] = found["FLAIR"]
         axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}
-        images = np.stack([axial.get(name, axial["FLAIR"]) for name in SEQUENCES], axis=-1)
-        spacing = np.asarray(image.header.get_zooms()[:3], dtype=np.float64)
+        stacked = np.stack([axial.get(name, axial["FLAIR"]) for name in SEQUENCES], axis=-1)
+        images, empty = filled(stacked)
+        grid = FileGrid(tuple(int(2 - axis) for axis in turn[:, 0]), tuple(turn[:, 1] < 0), image.shape[:3])
+        axes_mm = image.affine[:3, :3] * _MM.get(_space_unit(image), 1.0)
+        sides = np.linalg.norm(axes_mm, axis=0)[np.argsort(turn[:, 0])]
         return Scan(
             images=images,
             files=(flair,) * len(images),
-            numbers=tuple(range(1, len(images) + 1)),
-            voxel_mm3=float(spacing.prod()),
-            notes=_notes(image, spacing[np.argsort(turn[:, 0])]),
+            numbers=grid.slice_numbers(),
+            faults=tuple(faults),
+            voxel_mm3=float(abs(np.linalg.det(axes_mm))),
+            notes=(*notes, *empty, *_notes(image, sides), *common_notes(images, ())),
+            grid=grid,
         )
 
     def write_mask(
@@ -86,11 +105,6 @@ class NiftiFiles:
             nib.save(made, path)
 
 
-def ending(file: str) -> str | None:
-    """`.nii` or `.nii.gz`; None for any other file."""
-    return next((one for one in ENDINGS if PurePosixPath(file).name.lower().endswith(one)), None)
-
-
 def _open(root: Path, file: str) -> nib.Nifti1Image:
     """The header alone; nothing is decompressed beyond it."""
     try:
@@ -106,8 +120,8 @@ def _open(root: Path, file: str) -> nib.Nifti1Image:
     return image
 
 
-def _sequences(image: nib.Nifti1Image, file: str) -> dict[str, NDArray[np.uint8]]:
-    """The file's volumes (X, Y, Z) by sequence."""
+def _sequences(image: nib.Nifti1Image, file: str, notes: list[str]) -> dict[str, NDArray[np.uint8]]:
+    """The file's volumes (X, Y, Z) by sequence; `notes` gets what is to be said of their voxels."""
     shape = image.shape
     count = shape[-1] if len(shape) in (4, 5) else 1
     if len(shape) not in (3, 4, 5) or (len(shape) == 5 and shape[3] != 1) or count not in (1, 3) or 0 in shape:
@@ -124,6 +138,8 @@ def _sequences(image: nib.Nifti1Image, file: str) -> dict[str, NDArray[np.uint8]
         voxels = np.asarray(image.dataobj).reshape(*shape[:3], count)
     except Exception as error:  # a truncated or damaged stream can raise anything
         raise _unreadable(file, error) from error
+    if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
+        notes.append(f"{missing} of the {voxels.size} voxels of {file} are no numbers, and nothing was seen there")
     volumes = [_as_stored(voxels[..., k]) for k in range(count)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
 
@@ -135,17 +151,26 @@ def _as_stored(volume: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
     affine = image.affine
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ScanError([Fault(file, "has an affine that says not where its voxels are")])
-    return cast(NDArray[np.float64], io_orientation(affine))
+    if affine is not None and np.isfinite(affine).all():
+        sides = np.linalg.norm(affine[:3, :3], axis=0)
+        # Of a box with those sides: in metres a voxel of any use is hardly more than nothing.
+        if sides.all() and abs(np.linalg.det(affine[:3, :3] / sides)) > 1e-6:
+            return cast(NDArray[np.float64], io_orientation(affine))
+    raise ScanError([Fault(file, "has an affine that says not where its voxels are")])
 
 
-def _notes(image: nib.Nifti1Image, spacing: NDArray[np.float64]) -> tuple[str, ...]:
-    """`spacing` (3,) in mm of columns, rows and slices."""
+def _space_unit(image: nib.Nifti1Image) -> int:
+    return int(image.header["xyzt_units"]) & _SPACE_UNIT
+
+
+def _notes(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> tuple[str, ...]:
+    """`sides_mm` (3,) of a voxel: from column to column, row to row and slice to slice."""
     notes = []
     if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
         notes.append("the file does not say how the patient lay; its third axis was taken for the body's")
-    sides = spacing[:2]
+    if _space_unit(image) not in _MM:
+        notes.append("the file does not say the unit of its voxels' sides; millimetres were taken")
+    sides = sides_mm[:2]
     if sides.max() > SQUARE * sides.min():
         notes.append(
             f"axial pixels of {sides[0]:.2g} x {sides[1]:.2g} mm: the networks know square ones; resample the volume"

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from lgg_seg.data.preprocess import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.grid import FileGrid
 from lgg_seg.prediction.output import OutputFolder
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
+FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
+"""The fault of a file in which nothing can be seen, so that no tumour in it says nothing of the patient."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,12 @@ class Scan:
         images: uint8 (D, H, W, 3), slices in order, channels pre-contrast, FLAIR, post-contrast; FLAIR stands in for
             what was not acquired, as it does in the dataset that the networks were trained on.
         files: of each slice, the file it came from, below the input.
-        numbers: of each slice, the number that a reader knows it by.
+        numbers: of each slice, the number that a reader knows it by: of a file for each slice the one in its name, of
+            NIfTI the index along the file's own axis, from 0.
         faults: files of this volume that were left out.
         voxel_mm3: what a voxel measures; None where the files do not say.
         notes: what a reader of the result should know of this volume.
+        grid: where slices, rows and columns lie in the file, where one file holds them all.
     """
 
     images: NDArray[np.uint8]
@@ -46,6 +51,7 @@ class Scan:
     faults: tuple[Fault, ...] = ()
     voxel_mm3: float | None = None
     notes: tuple[str, ...] = ()
+    grid: FileGrid | None = None
 
     @property
     def flair(self) -> NDArray[np.uint8]:
@@ -55,8 +61,13 @@ class Scan:
     @property
     def missing_sequences(self) -> tuple[str, ...]:
         """The sequences that are a copy of FLAIR."""
-        copies = [np.array_equal(self.images[..., c], self.images[..., FLAIR]) for c in range(3)]
-        return tuple(name for c, name in enumerate(SEQUENCES) if copies[c] and c != FLAIR)
+        return missing_sequences(self.images)
+
+
+def missing_sequences(images: NDArray[np.uint8]) -> tuple[str, ...]:
+    """The sequences of a volume (D, H, W, 3) that are a copy of FLAIR."""
+    copies = [np.array_equal(images[..., c], images[..., FLAIR]) for c in range(3)]
+    return tuple(name for c, name in enumerate(SEQUENCES) if copies[c] and c != FLAIR)
 
 
 class ScanError(UserError):

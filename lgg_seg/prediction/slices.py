@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lgg_seg.data.preprocess import FLAIR
 from lgg_seg.data.tree.images import ImageError, read_scan
 from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.intensity import is_flat
+from lgg_seg.prediction.notes import common_notes, filled
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import Fault, Scan, ScanError
+from lgg_seg.prediction.scan import FLAT, Fault, Scan, ScanError
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class SliceFiles:
         """Read what can be read. Slices of another size than most are left out.
 
         Raises:
-            ScanError: none can be read.
+            ScanError: none can be read, or nothing can be seen in any.
         """
         return stack(self.files, lambda file: read_scan(root / file))
 
@@ -49,10 +52,11 @@ class SliceFiles:
 def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[np.uint8]]) -> Scan:
     """The volume of slices that `read_slice` gives, uint8 (H, W, 3) each, or refuses with an `ImageError`.
 
-    Slices of another size than most are left out.
+    Slices of another size than most are left out. A black slice among others is one, for the first and the last of a
+    head often are.
 
     Raises:
-        ScanError: none can be read.
+        ScanError: none can be read, or nothing can be seen in any.
     """
     faults: list[Fault] = []
     read: list[tuple[int, str, NDArray[np.uint8]]] = []
@@ -69,11 +73,15 @@ def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[
         if image.shape[:2] != (height, width):
             found = f"{image.shape[1]} x {image.shape[0]}"
             faults.append(Fault(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
-    notes = ("a single slice: normalised by its own statistics, not a volume's",) if len(kept) == 1 else ()
+    stacked = np.stack([image for _, _, image in kept])
+    if is_flat(stacked[..., FLAIR]):
+        raise ScanError([*faults, *(Fault(file, FLAT) for _, file, _ in kept)])
+    images, notes = filled(stacked)
+    numbers = tuple(number for number, _, _ in kept)
     return Scan(
-        images=np.stack([image for _, _, image in kept]),
+        images=images,
         files=tuple(file for _, file, _ in kept),
-        numbers=tuple(number for number, _, _ in kept),
+        numbers=numbers,
         faults=tuple(faults),
-        notes=notes,
+        notes=(*notes, *common_notes(images, numbers)),
     )

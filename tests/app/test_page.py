@@ -166,7 +166,7 @@ def test_a_volume_with_a_gap_and_a_missing_sequence_says_so(page: AppTest) -> No
     drop(page, *((f"a_{n}.tif", content) for n, content in zip((1, 2, 5, 7), grey, strict=True)))
     said = page.info[0].value.replace("\\", "")
     assert "there is no slice 3 to 4, 6" in said
-    assert "No pre-contrast and no post-contrast sequence" in said
+    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences: expect a worse mask" in said
 
 
 def test_of_two_patients_one_is_chosen(page: AppTest, heads: Path) -> None:

@@ -83,6 +83,8 @@ def test_a_single_channel_is_flair() -> None:
         ("a_2.tif", bytes(17_000_000), "is larger than 16 MB"),
         ("a_01.tif", tiff(image()), "has the slice number 1 of"),
         ("a_1.TIFF", tiff(image()), "comes after another of that name"),
+        ("A_1.tif", tiff(image()), "comes after another of that name"),
+        ("b_1.tif", tiff(np.full((16, 12), 9, np.uint8)), "holds no intensities: every voxel is the same"),
         ("a_1_mask.tif", tiff(mask(8, 8)), "is a mask of 8 x 8 pixels, where its slice is 12 x 16"),
         ("a_1_mask.tif", tiff(mask(tumour=7)), "holds the values 0, 7"),
         ("a_1_mask.tif", tiff(image()), "3 channels, where a mask has 1"),
@@ -108,7 +110,7 @@ def test_a_directory_that_makes_the_decoder_take_more_than_the_image_is_refused_
     size = [(256, 64), (257, 64)]
     tiles = raw_tiff([*size, (322, 1024), (323, 1024)], 324, bytes(1024 * 1024))
     twice = raw_tiff([(256, 16000), (256, 64), (257, 16000), (257, 64), (278, 64)], 273, bytes(64 * 64))
-    plain = raw_tiff([*size, (278, 64)], 273, bytes(64 * 64))
+    plain = raw_tiff([*size, (278, 64)], 273, bytes(range(64)) * 64)
     assert decode_scan(tiles, "tiles.tif").shape == (64, 64, 3), "it has to be an image that would be read"
     upload = read_upload([("tiles.tif", tiles), ("twice.tif", twice), ("plain.tif", plain)])
     assert only(upload).scan.files == ("plain.tif",)

@@ -51,6 +51,38 @@ def test_two_volumes_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert volumes(tmp_path) == {"a": ["a/a_1.tif"], "a (2)": ["a/loose.tif"]}
 
 
+def test_names_that_are_one_on_some_disks_are_told_apart_too(tmp_path: Path) -> None:
+    touch(tmp_path, "p_1.tif", "P_2.tif", "P (2)_1.tif")
+    assert volumes(tmp_path) == {"P": ["P_2.tif"], "P (2)": ["P (2)_1.tif"], "p (3)": ["p_1.tif"]}
+
+
+@pytest.mark.parametrize(
+    ("names", "second"),
+    [
+        (("A_1.TIF", "A_1.tif"), "comes after another of that name (A_1.TIF)"),
+        (("A_1.tif", "A_1.tiff"), "comes after another of that name (A_1.tif)"),
+        (("A_1.tif", "a_1.tif"), "comes after another of that name (A_1.tif)"),
+        (("P/A_1.tif", "p/A_1.tif"), "comes after another of that name (P/A_1.tif)"),
+        (("head.TIF", "head.tif"), "comes after another of that name (head.TIF)"),
+        (("k.NII", "k.nii"), "comes after another of that name (k.NII)"),
+        (("A_01.tif", "A_1.tif"), "has the slice number 1 of A_01.tif"),
+    ],
+)
+def test_of_two_files_whose_masks_would_be_one_the_second_is_a_fault(
+    tmp_path: Path, names: tuple[str, str], second: str
+) -> None:
+    found = find_scans(touch(tmp_path, *names))
+    assert len(found.sources) == 1
+    (fault,) = found.faults
+    assert fault.file == names[1]
+    assert second in fault.reason
+
+
+def test_a_packed_nifti_and_a_plain_one_have_masks_of_their_own_and_are_both_done(tmp_path: Path) -> None:
+    touch(tmp_path, "k.nii", "k.nii.gz")
+    assert sorted(niftis(tmp_path).values(), key=str) == [{"FLAIR": "k.nii"}, {"FLAIR": "k.nii.gz"}]
+
+
 def test_every_folder_of_a_tree_is_looked_into_once_whatever_links_lead_there(tmp_path: Path) -> None:
     touch(tmp_path, "site/p/p_1.tif", ".hidden/x_1.tif")
     (tmp_path / "site" / "p" / "round").symlink_to(tmp_path)
@@ -73,6 +105,80 @@ def test_sequences_in_files_of_their_own_are_put_together_and_others_passed_over
     }
 
 
+def test_sequences_are_understood_by_the_names_that_brats_and_others_give_them(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"B-001/B-001-{s}.nii.gz" for s in ("t1n", "t1c", "t2w", "t2f", "seg")))
+    touch(tmp_path, *(f"plain/{s}.nii" for s in ("flair", "T1", "t1gd", "t2", "seg")))
+    touch(tmp_path, *(f"bids/sub-1_{s}.nii" for s in ("T2_FLAIR", "T1w", "T2w")))
+    assert niftis(tmp_path) == {
+        "B-001/B-001": {
+            "FLAIR": "B-001/B-001-t2f.nii.gz",
+            "pre-contrast": "B-001/B-001-t1n.nii.gz",
+            "post-contrast": "B-001/B-001-t1c.nii.gz",
+        },
+        "bids/sub-1": {"FLAIR": "bids/sub-1_T2_FLAIR.nii", "pre-contrast": "bids/sub-1_T1w.nii"},
+        "plain": {"FLAIR": "plain/flair.nii", "pre-contrast": "plain/T1.nii", "post-contrast": "plain/t1gd.nii"},
+    }
+    assert find_scans(tmp_path).faults == ()
+
+
+def test_a_patient_whose_flair_is_not_there_is_left_out_and_said_to_be(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"B/B-{s}.nii.gz" for s in ("t1n", "t1c", "t2w", "seg")), "good.nii")
+    found = find_scans(tmp_path)
+    assert [source.name for source in found.sources] == ["good"]
+    assert {fault.file: fault.reason for fault in found.faults} == {
+        f"B/B-{s}.nii.gz": "has no FLAIR (B_flair) beside it" for s in ("t1n", "t1c", "t2w")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x_t1ce.nii.gz", "is a post-contrast scan by its name; FLAIR is needed: name it x_flair.nii.gz"),
+        ("x-t1n.nii", "is a pre-contrast scan by its name; FLAIR is needed: name it x_flair.nii"),
+        ("t2.nii", "is no FLAIR by its name; FLAIR is needed: name it flair.nii"),
+    ],
+)
+def test_a_single_file_of_another_sequence_is_not_taken_for_flair(tmp_path: Path, name: str, says: str) -> None:
+    found = find_scans(touch(tmp_path, name) / name)
+    assert found.sources == ()
+    (fault,) = found.faults
+    assert fault.file == name
+    assert says in fault.reason
+    assert "give its folder" in fault.reason
+
+
+def test_beside_named_sequences_a_file_that_names_none_is_another_patients_flair(tmp_path: Path) -> None:
+    touch(tmp_path, "a_flair.nii.gz", "patient2.nii.gz", "b.nii", "b_t1.nii")
+    found = find_scans(tmp_path)
+    assert [source.name for source in found.sources] == ["a", "b", "patient2"]
+    assert [fault.file for fault in found.faults] == ["b_t1.nii"]
+
+
+def test_what_may_be_anything_of_a_patient_whose_flair_is_there_is_left_out_and_said_to_be(tmp_path: Path) -> None:
+    touch(tmp_path, "a_flair.nii", "a_fa.nii", "a.nii", "p/flair.nii", "p/md.nii")
+    found = find_scans(tmp_path)
+    assert [source.name for source in found.sources] == ["a", "p"]
+    assert [fault.file for fault in found.faults] == ["a.nii", "a_fa.nii", "p/md.nii"]
+    assert "name it a_flair.nii if it is FLAIR" in found.faults[0].reason
+
+
+def test_masks_by_the_names_of_others_are_no_scans(tmp_path: Path) -> None:
+    touch(tmp_path, "a_1.tif", "a_mask_1.tif", "seg.tif", "a_1_SEG.tif", "a-label.tif", "mask2.tif", "fatigue_1.tif")
+    touch(tmp_path, "v.nii", "v_seg.nii", "v_labels.nii.gz", "segment.nii")
+    found = find_scans(tmp_path)
+    assert found.faults == ()
+    assert [source.name for source in found.sources] == ["a", "fatigue", "segment", "v"]
+
+
+def test_a_folder_of_masks_by_the_names_of_others_is_passed_over_with_a_word(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a_1.tif", "y/for_seg_1.tif", "y/for_seg_2.tif", "z/a_1_mask.tif")
+    found = find_scans(tmp_path)
+    assert [source.name for source in found.sources] == ["x/a"]
+    (fault,) = found.faults
+    assert fault.file == "y/for_seg_1.tif"
+    assert fault.reason == "is a mask by its name, and so are others beside it (1); rename what is a scan"
+
+
 def test_nifti_files_that_name_no_sequence_are_volumes_of_their_own(tmp_path: Path) -> None:
     touch(tmp_path, "x.nii", "y.nii.gz", "y_mask.nii.gz")
     assert niftis(tmp_path) == {"x": {"FLAIR": "x.nii"}, "y": {"FLAIR": "y.nii.gz"}}
@@ -87,9 +193,12 @@ def test_a_sequence_without_its_flair_and_a_second_flair_are_faults(tmp_path: Pa
     }
 
 
-@pytest.mark.parametrize(("name", "says"), [("x_1_mask.tif", "is a mask"), ("x.dcm", "not read"), ("no", "not there")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("x_1_mask.tif", "is a mask"), ("x_seg.nii", "is a mask"), ("x.dcm", "not read"), ("no", "not there")],
+)
 def test_what_is_no_scan_is_refused_with_what_would_be_one(tmp_path: Path, name: str, says: str) -> None:
-    touch(tmp_path, "x_1_mask.tif", "x.dcm")
+    touch(tmp_path, "x_1_mask.tif", "x_seg.nii", "x.dcm")
     with pytest.raises(UserError, match=says):
         find_scans(tmp_path / name)
 

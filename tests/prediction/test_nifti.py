@@ -13,6 +13,7 @@ from nibabel.affines import apply_affine
 
 from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.rows import slice_rows, volume_row
 from lgg_seg.prediction.scan import ScanError
 
 RNG = np.random.default_rng(0)
@@ -22,6 +23,11 @@ LPS = np.array([[-2.0, 0, 0, 30], [0, -2.0, 0, 40], [0, 0, 5.0, -20], [0, 0, 0, 
 ORIENTATIONS = [
     np.column_stack([order, flips]) for order in permutations(range(3)) for flips in product((1, -1), repeat=3)
 ]
+
+
+def notes(root: Path) -> str:
+    """What is noted of `v.nii`."""
+    return "; ".join(files(flair="v.nii").read(root).notes)
 
 
 def stored(orientation: np.ndarray, head: np.ndarray = HEAD) -> nib.Nifti1Image:
@@ -109,11 +115,88 @@ def test_other_numbers_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
 def test_what_a_reader_should_know_of_a_volume_is_noted(tmp_path: Path) -> None:
     oblong = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([-2.0, -4, 5, 1]))
     nib.save(oblong, tmp_path / "v.nii")
-    assert "2 x 4 mm" in files(flair="v.nii").read(tmp_path).notes[0]
+    assert "2 x 4 mm" in notes(tmp_path)
     oblong.set_sform(None, code=0)
     oblong.set_qform(None, code=0)
     nib.save(oblong, tmp_path / "v.nii")
-    assert "how the patient lay" in files(flair="v.nii").read(tmp_path).notes[0]
+    assert "how the patient lay" in notes(tmp_path)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("meter", 1000), ("micron", 0.001)])
+def test_a_voxels_size_is_what_the_affine_and_its_unit_say_whatever_pixdim_says(
+    tmp_path: Path, unit: str, factor: float
+) -> None:
+    image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([1 / factor, 1 / factor, 1 / factor, 1]) @ LPS)
+    image.header.set_xyzt_units(unit)
+    content = bytearray(image.to_bytes())
+    content[80:92] = np.array([1, 7, 1], np.float32).tobytes()  # pixdim[1:4], which disagrees
+    (tmp_path / "v.nii").write_bytes(content)
+    assert files(flair="v.nii").read(tmp_path).voxel_mm3 == pytest.approx(20)
+    assert not notes(tmp_path)
+
+
+def test_the_unit_that_a_file_does_not_say_is_taken_for_millimetres_and_that_is_noted(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), LPS)
+    image.header["xyzt_units"] = 0
+    nib.save(image, tmp_path / "v.nii")
+    assert files(flair="v.nii").read(tmp_path).voxel_mm3 == pytest.approx(20)
+    assert "does not say the unit" in notes(tmp_path)
+
+
+@pytest.mark.parametrize("value", [np.nan, 0, 7])
+def test_a_volume_in_which_nothing_can_be_seen_is_a_fault(tmp_path: Path, value: float) -> None:
+    nib.save(nib.Nifti1Image(np.full((6, 7, 5), value, np.float32), LPS), tmp_path / "v.nii")
+    with pytest.raises(ScanError, match=r"v\.nii holds no intensities: every voxel is the same"):
+        files(flair="v.nii").read(tmp_path)
+
+
+def test_voxels_that_are_no_numbers_are_counted_in_a_note(tmp_path: Path) -> None:
+    holed = HEAD.transpose(2, 1, 0, 3).astype(np.float32)
+    holed[:3, 0, 0, 1] = np.nan
+    nib.save(nib.Nifti1Image(holed, LPS), tmp_path / "v.nii")
+    assert "3 of the 630 voxels of v.nii are no numbers" in notes(tmp_path)
+
+
+def test_a_black_file_beside_flair_is_a_fault_a_black_channel_a_note_and_flair_stands_in_for_both(
+    tmp_path: Path,
+) -> None:
+    black = HEAD.copy()
+    black[..., 0] = 0
+    for channel, name in enumerate(("pre", "flair", "post")):
+        nib.save(nib.Nifti1Image(black[..., channel].transpose(2, 1, 0), LPS), tmp_path / f"{name}.nii")
+    nib.save(nib.Nifti1Image(black.transpose(2, 1, 0, 3), LPS), tmp_path / "v.nii")
+    apart = files(pre="pre.nii", flair="flair.nii", post="post.nii").read(tmp_path)
+    together = files(flair="v.nii").read(tmp_path)
+    for scan in (apart, together):
+        assert np.array_equal(scan.images, HEAD[..., [1, 1, 2]])
+        assert "FLAIR stands in for the missing pre-contrast sequence:" in scan.notes[-1]
+    assert [fault.file for fault in apart.faults] == ["pre.nii"]
+    assert "the pre-contrast sequence holds no intensities" in "; ".join(together.notes)
+
+
+def test_a_single_slice_and_flair_alone_are_noted(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(HEAD[:1, ..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
+    assert "a single slice: normalised by its own statistics" in notes(tmp_path)
+    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in notes(tmp_path)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
+def test_slice_numbers_and_centroids_in_the_tables_are_the_files_own_voxel_indices(
+    tmp_path: Path, orientation: np.ndarray
+) -> None:
+    nib.save(stored(orientation), tmp_path / "v.nii")
+    source = files(flair="v.nii")
+    scan = source.read(tmp_path)
+    mask = np.zeros(HEAD.shape[:3], bool)
+    mask[3, 2:4, 4] = True
+    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
+    where = np.argwhere(np.asarray(nib.load(tmp_path / "out" / "v_mask.nii").dataobj)).mean(axis=0)
+    slices = slice_rows("v", scan, mask, mask.astype(np.float32), {})
+    for row in (slices[3], volume_row("v", scan, mask, mask.astype(np.float32), {}, False)):
+        assert [row["centroid_i"], row["centroid_j"], row["centroid_k"]] == pytest.approx(where)
+    assert slices[3]["slice"] == where["ijk".index(slices[3]["slice_axis"])]
+    assert sorted(row["slice"] for row in slices) == [0, 1, 2, 3, 4]
+    assert slices[0]["centroid_i"] is None
 
 
 def declaring(path: Path, shape: tuple[int, ...]) -> None:

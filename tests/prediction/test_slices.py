@@ -83,3 +83,38 @@ def test_a_file_that_declares_more_pixels_than_a_slice_has_is_not_decoded(tmp_pa
     assert (tmp_path / "a_1.tif").stat().st_size < 200_000
     with pytest.raises(ScanError, match="the limit is 4096 x 4096"):
         SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
+
+
+def test_a_volume_in_which_nothing_can_be_seen_is_a_fault_and_a_black_slice_among_others_is_none(
+    tmp_path: Path,
+) -> None:
+    for n in (1, 2):
+        write(tmp_path / f"a_{n}.tif", np.zeros((8, 6, 3), np.uint8))
+    write(tmp_path / "a_3.tif", pixels())
+    black = ((1, "a_1.tif"), (2, "a_2.tif"))
+    with pytest.raises(ScanError, match=r"a_1\.tif holds no intensities: every voxel is the same.*a_2\.tif holds no"):
+        SliceFiles("a", black).read(tmp_path)
+    scan = SliceFiles("a", (*black, (3, "a_3.tif"))).read(tmp_path)
+    assert (scan.numbers, scan.faults, scan.notes) == ((1, 2, 3), (), ())
+
+
+def test_flair_stands_in_for_a_channel_that_is_black_throughout_and_that_is_noted(tmp_path: Path) -> None:
+    image = pixels()
+    image[..., 2] = 0
+    write(tmp_path / "a_1.tif", image)
+    scan = SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
+    assert np.array_equal(scan.images[0], image[..., [0, 1, 1]])
+    assert scan.notes[0] == "the post-contrast sequence holds no intensities: every voxel is the same"
+
+
+def test_gaps_in_the_numbers_and_missing_sequences_are_noted_and_a_whole_volume_has_no_note(tmp_path: Path) -> None:
+    for n in range(3, 18):
+        write(tmp_path / f"a_{n}.tif", pixels())
+        write(tmp_path / f"b_{n}.tif", pixels(channels=None))
+    assert SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18))).read(tmp_path).notes == ()
+    gaps, stands_in = SliceFiles("b", tuple((n, f"b_{n}.tif") for n in (3, 5, 9, 12, 13))).read(tmp_path).notes
+    assert gaps == "the volume is not whole: there is no slice 4, 6 to 8, 10 to 11"
+    assert "missing pre-contrast and post-contrast sequences: expect a worse mask" in stands_in
+    assert "the network's card" in stands_in
+    many = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18, 2))).read(tmp_path).notes
+    assert many == ("the volume is not whole: there is no slice 4, 6, 8, 10, 12, …",)
