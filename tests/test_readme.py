@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+COMMANDS += re.findall(r"`(python -m lgg_seg[^`]*)`", README)
 OURS = [command for command in COMMANDS if command.startswith("python -m lgg_seg")]
 
 PATIENTS = 40  # so many that study 001's 20 and 11 leave some to train, and an outcome has enough of each kind
@@ -33,6 +34,7 @@ ELSEWHERE = {
     "make test": "is what runs this test",
     "make demo": "tests/test_demo.py",
     "python -m lgg_seg.app": "tests/app, which asks the page that it serves",
+    "python -m lgg_seg.compare FOLDER wandb=ENTITY/PROJECT": "tests/reporting/test_wandb_report.py, up to the sending",
     "python -m lgg_seg.data download": "tests/data/test_download.py: it needs a network",
 }
 SHORT = (
@@ -88,7 +90,7 @@ def made_short(command: str) -> list[str]:
     return [*words, *(SHORT if trains else ()), *extra]
 
 
-@pytest.mark.parametrize("command", [command for command in OURS if command not in ELSEWHERE])
+@pytest.mark.parametrize("command", [command for command in OURS if not command.startswith(tuple(ELSEWHERE))])
 def test_a_command_of_the_readme_runs(command: str, place: Path, trained_run: Path, tmp_path: Path) -> None:
     if "resume=" in command:  # of a run that was stopped before its test
         place = tmp_path

@@ -77,7 +77,7 @@ def test_every_slice_and_every_volume_has_a_row_that_agrees_with_its_mask(predic
 def test_there_is_a_sheet_a_volume_and_a_picture_of_each_slice_with_tumour(predicted: Path) -> None:
     slices = pd.read_csv(predicted / "per_slice.csv")
     expected = {f"{row.volume}/{row.slice}.png" for row in slices.itertuples() if row.area_px}
-    expected |= {f"{volume}.png" for volume in slices["volume"]}
+    expected |= {f"{volume}/sheet.png" for volume in slices["volume"]}
     found = predicted / "overlays"
     assert {path.relative_to(found).as_posix() for path in found.rglob("*.png")} == expected
     assert not list(predicted.rglob(".partial*"))
