@@ -111,7 +111,7 @@ def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]
 
 
 def _scans(folder: str, names: Sequence[str], firsts: dict[str, str], faults: list[Fault]) -> list[str]:
-    """The files of a folder that are scans by their names, each mask's name once."""
+    """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
     read = [name for name in names if (is_tiff(name) or ending(name)) and not is_mask(name)]
     scans = [name for name in read if not mask_like(name)]
     if read and not scans:
