@@ -149,10 +149,21 @@ def test_recorded_outcomes_were_made_from_committed_code(path: Path) -> None:
     assert all(row["p_permutation"] is not None for row in facts["results"])
 
 
+@pytest.mark.parametrize("question", ["death01", "grade", "RNASeqCluster_2"])
+def test_the_page_of_the_outcomes_quotes_the_recorded_numbers(question: str) -> None:
+    folder = RECORDS / "study_004" / "outcome"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    for row in json.loads((folder / question / "outcome.json").read_text())["results"]:
+        low, high = row["ci95"]
+        told = [row["question"], row["predictors"], f"{row['positives']} of {row['patients']}"]
+        told += [f"{row['auc']:.2f} ({low:.2f} to {high:.2f})", f"{row['p_permutation']:.2f}"]
+        assert f"| {' | '.join(told)} |" in page
+
+
 def test_there_is_a_recorded_result_and_none_is_an_image_of_a_patient() -> None:
     assert RESULTS
     images = {path.name for path in RECORDS.rglob("*") if path.suffix in (".png", ".tif", ".jpg")}
-    assert images <= {"learning_curves.png", "roc_pr.png", "roc.png", "roc_leak.png"}
+    assert images <= {"learning_curves.png", "roc_pr.png", "roc.png", "roc_leak.png", "leak.png"}
 
 
 def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
