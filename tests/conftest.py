@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.tree.listing import find_tree
+from tests.workplace import Workplace
 
 # The same examples in every run: what passes on one machine passes on the next.
 settings.register_profile("reproducible", derandomize=True, deadline=None)
@@ -52,6 +53,14 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, str(_RESTORE), str(folder), "--patients", str(_REAL_PATIENTS), "--parts", "0"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "kaggle_3m"
+
+
+@pytest.fixture(scope="module")
+def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A working directory away from the checkout, and the environment that points to the phantom tree."""
+    folder = tmp_path_factory.mktemp("workplace")
+    names = {"LGG_DATA_ROOT": phantom_root, "LGG_CACHE_DIR": folder / "cache", "OMP_NUM_THREADS": 1}
+    return folder, os.environ | {name: str(value) for name, value in names.items()}
 
 
 @pytest.fixture(scope="session")

@@ -16,34 +16,10 @@ import pandas as pd
 import pytest
 import torch
 
-RUN_FILES = {
-    "config.yaml", "overrides.yaml", "provenance.json", "status.json", "run.log", "history.csv", "metrics.json",
-    "per_patient.csv", "per_slice.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
-    "figures/learning_curves.png", "figures/roc_pr.png", "figures/validation_slices.png",
-    "figures/best_and_worst_patients.png",
-}  # fmt: skip
+from tests.workplace import RUN_FILES, Workplace, lgg, metrics
+
+OF_SEGMENTATION = {f"figures/{name}.png" for name in ("roc_pr", "validation_slices", "best_and_worst_patients")}
 TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false")
-
-
-@pytest.fixture(scope="module")
-def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A working directory away from the checkout, and the environment that points to the phantom tree."""
-    folder = tmp_path_factory.mktemp("workplace")
-    environment = os.environ | {
-        "LGG_DATA_ROOT": str(phantom_root),
-        "LGG_CACHE_DIR": str(folder / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
-    return folder, environment
-
-
-Workplace = tuple[Path, dict[str, str]]
-
-
-def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
-    folder, environment = workplace
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def train(workplace: Workplace, name: str, *words: str) -> Path:
@@ -58,12 +34,8 @@ def run(workplace: Workplace) -> Path:
     return train(workplace, "unbroken", "trainer.max_epochs=4", "callbacks.snapshots.every_epochs=2")
 
 
-def metrics(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text())
-
-
 def test_a_run_fills_its_folder(run: Path) -> None:
-    assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES
+    assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES | OF_SEGMENTATION
     assert not list(run.rglob("*.partial*"))
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
     assert list((run / "tensorboard").glob("events*"))
@@ -205,7 +177,7 @@ def test_the_average_of_the_weights_is_what_is_validated_kept_and_measured(workp
 
 def test_debug_fast_writes_every_file(workplace: Workplace) -> None:
     folder = train(workplace, "fast", "debug=fast", "evaluation.threshold=validation")
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} >= RUN_FILES
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} >= RUN_FILES | OF_SEGMENTATION
     content = metrics(folder)
     assert content["truncated"] is True
     assert content["threshold"]["from"] == "validation"
