@@ -59,7 +59,9 @@ def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
 
 def _settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     asked = [_asked(run) for run in runs]
-    keys = list(dict.fromkeys(key for words in asked for key in words))
+    # Members of groups, as the network, come before single values.
+    named_first = sorted((key for words in asked for key in words), key=lambda key: "." in key)
+    keys = list(dict.fromkeys(named_first))
     flat = [flatten(run.config) for run in runs]
     rows = [
         {key: _value(key, words, run, values) for key in keys}

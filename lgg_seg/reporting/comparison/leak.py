@@ -120,10 +120,9 @@ def _but_for_the_split(entry: Entry) -> tuple[str, Rules]:
 
 
 def _rows(pairs: Sequence[tuple[Entry, Entry]]) -> Iterator[Leak]:
-    kept = [[key for key in honest.settings if key.partition(".")[0] != "split"] for honest, _ in pairs]
-    settings = [  # the members of groups, as the network, before single values
-        {key: honest.settings[key] for key in sorted(keys, key=lambda key: "." in key)}
-        for keys, (honest, _) in zip(kept, pairs, strict=True)
+    settings = [
+        {key: value for key, value in honest.settings.items() if key.partition(".")[0] != "split"}
+        for honest, _ in pairs
     ]
     names = configurations.labels(settings, [honest.runs[0].name for honest, _ in pairs])
     for name, (honest, leaky) in zip(names, pairs, strict=True):
