@@ -82,10 +82,13 @@ def labels(rows: Sequence[Mapping[str, str]], fallbacks: Sequence[str]) -> list[
 
 
 def label(setting: Mapping[str, str], fallback: str) -> str:
-    """A configuration's name: a group's member alone, any other key's last part, where it is the only one, =value."""
+    """A configuration's name: a group's member alone, any other key's last part, where it is the only one, =value.
+
+    The member `none` tells nothing without its group.
+    """
     ends = [key.rpartition(".")[2] for key in setting]
     words = [
-        value if "." not in key else f"{end if ends.count(end) == 1 else key}={value}"
+        value if "." not in key and value != "none" else f"{end if ends.count(end) == 1 else key}={value}"
         for end, (key, value) in zip(ends, setting.items(), strict=True)
         if value != ABSENT
     ]

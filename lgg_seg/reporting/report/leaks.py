@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lgg_seg.reporting.comparison import leak_lines
 from lgg_seg.reporting.comparison.leak import HEADLINE, LeakTable, Sample
@@ -68,6 +69,7 @@ def leak_plot(table: LeakTable) -> Figure:
     for axes in (both, added):
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     names = {"by patient": (HONEST, "o"), "with the leak": (LEAKY, "D")}
     handles = [both.plot([], [], marker, color=colour, label=name)[0] for name, (colour, marker) in names.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False)
