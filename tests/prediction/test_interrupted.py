@@ -20,8 +20,7 @@ from lgg_seg.prediction.output import OutputFolder
 ENOUGH = 60  # seconds
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path) -> None:
     write_phantom(tmp_path / "tree", patients=30, slices=10, size=128)
     words = [sys.executable, "-m", "lgg_seg.predict", "zoo=unet_slim", "input=tree", "output=out", "overlays=all"]
     process = subprocess.Popen(
@@ -30,9 +29,9 @@ def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path, sent:
     end = time.monotonic() + ENOUGH
     while len(list((tmp_path / "out").glob("*"))) < 4 and time.monotonic() < end:
         time.sleep(0.01)
-    process.send_signal(sent)
+    process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=ENOUGH)
-    assert process.returncode == code, said
+    assert process.returncode == 128 + signal.SIGTERM, said
     assert "Traceback" not in said
     volumes = pd.read_csv(tmp_path / "out" / "per_volume.csv")
     assert 0 < len(volumes) < 30, "it was to be stopped on its way"

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.split import Protocol
+from lgg_seg.data.split import LEAKY, Protocol
 from lgg_seg.data.tree.images import read_mask
 from lgg_seg.data.tree.listing import list_tree
 from lgg_seg.evaluation import Evaluation, EvaluationSettings, result, write_evaluation
@@ -160,7 +160,8 @@ def _provenance(
         "split": {
             "protocol": protocol,
             "hash": "5" * 64,
-            "train": {f"TCGA_TR_{number:04d}": f"{number:016x}" for number in range(train_patients)},
+            "train": {f"TCGA_TR_{number:04d}": f"{number:016x}" for number in range(train_patients)}
+            | (dict.fromkeys(truths, "known") if protocol == LEAKY else {}),
             "val": {"TCGA_VA_0001": "v" * 16},
             "test": {name: f"{crc32(name.encode()):016x}" for name in truths},
         },

@@ -104,12 +104,18 @@ def leak_tables(board: Leaderboard) -> list[LeakTable]:
 def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
     for honest in entries:
         for leaky in entries:
-            if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest) == _but_for_the_split(leaky):
+            if not _leaky(honest) and _knows(leaky) and _but_for_the_split(honest) == _but_for_the_split(leaky):
                 yield honest, leaky
 
 
 def _leaky(entry: Entry) -> bool:
     return entry.contract.rules.leaky
+
+
+def _knows(entry: Entry) -> bool:
+    """Whether it leaks, and its training really held slices of those tested; a cut in a list of files may not."""
+    trained = {name for run in entry.runs for name in run.provenance.get("split", {}).get("train", {})}
+    return _leaky(entry) and not trained.isdisjoint(entry.contract.patients)
 
 
 def _but_for_the_split(entry: Entry) -> tuple[str, Rules]:

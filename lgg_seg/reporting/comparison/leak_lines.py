@@ -18,8 +18,8 @@ METHOD = (
     "Each configuration was trained twice with everything equal but the split: once tested on patients it had never "
     "seen, once on slices of patients whose other slices it was trained on. Intervals are 95 % percentile intervals of "
     "10,000 resamples of whole patients, drawn independently in the two tests, which hold different slices: a "
-    "difference is unpaired. Dice is that of all voxels of a test together (pooled), and the mean over its slices with "
-    "tumour."
+    "difference is unpaired, and it holds the difficulty of their patients, too. Dice is that of all voxels of a test "
+    "together (pooled), and the mean over its slices with tumour."
 )
 SIGNED = "{:+.3f}"
 

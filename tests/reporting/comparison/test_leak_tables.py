@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,15 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
 def test_what_differs_by_more_than_the_split_is_not_held_against_each_other(tmp_path: Path, other: str) -> None:
     write_run(tmp_path / "a", ["model=unet_slim", "split=patient"])
     write_run(tmp_path / "b", ["model=unet_slim", "split=slice_random", other], protocol=LEAKY)
+    assert tables(tmp_path) == []
+
+
+def test_a_cut_in_a_list_that_leaves_the_tested_patients_new_adds_nothing(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", ["split=patient"])
+    cut = write_run(tmp_path / "b", ["split=slice_unshuffled"], protocol=LEAKY)
+    facts = json.loads((cut / "provenance.json").read_text())
+    facts["split"]["train"] = {"TCGA_TR_0000": "known"}
+    (cut / "provenance.json").write_text(json.dumps(facts))
     assert tables(tmp_path) == []
 
 
