@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,4 @@ def test_there_is_a_recorded_result_and_none_is_an_image_of_a_patient() -> None:
 def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
     for path in (path for path in RECORDS.rglob("*") if path.suffix in (".json", ".yaml", ".csv", ".md")):
         text = path.read_text(encoding="utf-8")
-        assert "/tmp/" not in text, path
-        assert "/home/" not in text, path
-        assert "/root/" not in text, path
+        assert not re.search(r"/(tmp|home|root|Users)/", text), path

@@ -56,27 +56,27 @@ def digest(*parts: bytes) -> str:
 
 # Streamlit takes arguments without an underscore for the key, and nothing else reads them.
 @st.cache_resource(max_entries=2, show_spinner="Reading the slices")
-def _read(key: str, _dropped: Sequence[tuple[str, bytes]]) -> Upload:  # noqa: ARG001
+def _read(key: str, _dropped: Sequence[tuple[str, bytes]]) -> Upload:  # noqa: ARG001  # the cache's key
     return read_upload(_dropped)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Segmenting the volume")
-def _predict(volume: str, weights: str, _network: Loaded, _volume: Volume) -> Probability:  # noqa: ARG001
+def _predict(volume: str, weights: str, _network: Loaded, _volume: Volume) -> Probability:  # noqa: ARG001  # the cache's key
     return probability(_network.model, _volume)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring")
-def _find(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> Findings:  # noqa: ARG001
+def _find(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> Findings:  # noqa: ARG001  # the cache's key
     model = _network.model
     found = probability_of(_network, _volume)
     return find(_volume, found, threshold, model.postprocess, model.has_seen(_volume.digest))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _pack(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> bytes:  # noqa: ARG001
+def _pack(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> bytes:  # noqa: ARG001  # the cache's key
     return masks_archive(_volume, findings_of(_network, _volume, threshold).mask)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _background(volume: str, shown: Shown, _volume: Volume) -> Picture:  # noqa: ARG001
+def _background(volume: str, shown: Shown, _volume: Volume) -> Picture:  # noqa: ARG001  # the cache's key
     return background(_volume.scan.images, shown)

@@ -108,16 +108,16 @@ def finding(table: LeakTable) -> str:
     )
 
 
-def grid(table: LeakTable, measures: Sequence[str] = tuple(MEASURES)) -> list[list[str]]:
+def grid(table: LeakTable) -> list[list[str]]:
     """The table in words: a head, a row a configuration, and the mean of several."""
     head = ["configuration", "steps"]
-    for measure in measures:
+    for measure in MEASURES:
         head += [f"{measure} by patient", f"{measure} with the leak", "the leak adds"]
     rows = [
         [
             name,
             (str(steps[0]) if steps[0] == steps[1] else f"{steps[0]} / {steps[1]}") if steps else "",
-            *(text for measure in measures for text in _cells(of[measure])),
+            *(text for measure in MEASURES for text in _cells(of[measure])),
         ]
         for name, steps, of in _lines(table)
     ]
