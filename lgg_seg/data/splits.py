@@ -7,12 +7,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lgg_seg.data.split import LEAKY, Split, seeded_order
 from lgg_seg.data.tree.index import Index, Patient
 from lgg_seg.errors import UserError, require
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,9 @@ class KFoldSplit:
     seed: int = 0
 
     def __call__(self, index: Index) -> Split:
-        total = len(index.patients)
-        if not 2 <= self.folds <= total:
-            raise UserError(f"split.folds={self.folds}: choose 2 to {total}, the number of patients in {index.root}")
-        if not 0 <= self.fold < self.folds:
-            raise UserError(f"split.fold={self.fold}: folds are numbered 0 to {self.folds - 1}")
         dealt = [p for group in _institutions(index.patients, self.seed) for p in group]
-        test = dealt[self.fold :: self.folds]
-        rest = [p for k, p in enumerate(dealt) if k % self.folds != self.fold]
-        val, train = _draw(rest, _count(self.val, total, "split.val"), self.seed)
+        test, rest = _fold(dealt, self.folds, self.fold, f"patients in {index.root}")
+        val, train = _draw(rest, _count(self.val, len(dealt), "split.val"), self.seed)
         return _by_patient(index, train, val, test)
 
 
@@ -110,13 +107,32 @@ class SliceRandomSplit:
     seed: int = 0
 
     def __call__(self, index: Index) -> Split:
-        total = len(index.slices)
-        names = {f"{s.patient}/{s.number}": i for i, s in enumerate(index.slices)}
-        order = [names[name] for name in seeded_order(names, self.seed)]
+        order, total = _shuffled_slices(index, self.seed), len(index.slices)
         test = _count(self.test, total, "split.test")
         val = _count(self.val, total, "split.val")
         _leave_training(total - test - val, "slices")
         return Split.of(index, order[test + val :], order[test : test + val], order[:test], LEAKY)
+
+
+@dataclass(frozen=True)
+class SliceKFoldSplit:
+    """One fold of a cross-validation over slices, whoever they belong to: it leaks.
+
+    The test folds partition the slices, as those of `KFoldSplit` do by patient, so the two cross-validations measure
+    the same slices: what differs between them is the leak alone.
+    """
+
+    folds: int = 5
+    fold: int = 0
+    val: float | int = 0.1
+    seed: int = 0
+
+    def __call__(self, index: Index) -> Split:
+        order = _shuffled_slices(index, self.seed)
+        test, rest = _fold(order, self.folds, self.fold, f"slices in {index.root}")
+        val = _count(self.val, len(order), "split.val")
+        _leave_training(len(rest) - val, "slices")
+        return Split.of(index, rest[val:], rest[:val], test, LEAKY)
 
 
 @dataclass(frozen=True)
@@ -173,6 +189,20 @@ class AllPatients:
 
     def __call__(self, index: Index) -> Split:
         return Split.of(index, (), (), range(len(index.slices)), "patient")
+
+
+def _fold(dealt: Sequence[T], folds: int, fold: int, what: str) -> tuple[list[T], list[T]]:
+    """Every `folds`-th from the `fold`-th on, and the others."""
+    if not 2 <= folds <= len(dealt):
+        raise UserError(f"split.folds={folds}: choose 2 to {len(dealt)}, the number of {what}")
+    if not 0 <= fold < folds:
+        raise UserError(f"split.fold={fold}: folds are numbered 0 to {folds - 1}")
+    return list(dealt[fold::folds]), [one for k, one in enumerate(dealt) if k % folds != fold]
+
+
+def _shuffled_slices(index: Index, seed: int) -> list[int]:
+    names = {f"{s.patient}/{s.number}": i for i, s in enumerate(index.slices)}
+    return [names[name] for name in seeded_order(names, seed)]
 
 
 def _count(share: float, total: int, key: str) -> int:

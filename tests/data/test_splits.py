@@ -14,6 +14,7 @@ from lgg_seg.data.splits import (
     BudaSplit,
     KFoldSplit,
     PatientSplit,
+    SliceKFoldSplit,
     SliceRandomSplit,
     SliceWithinPatientSplit,
     UnshuffledSliceSplit,
@@ -72,6 +73,19 @@ def test_the_test_folds_partition_the_patients(counts, seed, data):
     tested = [name for split in splits for name in split.patients(index, "test")]
     assert sorted(tested) == [p.name for p in index.patients]
     sizes = [len(split.patients(index, "test")) for split in splits]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(institutions, seeds, st.data())
+def test_the_leaky_test_folds_partition_the_slices(counts, seed, data):
+    index = tree(counts)
+    folds = data.draw(st.integers(2, len(index.slices) // 2))
+    splits = [SliceKFoldSplit(folds, fold, seed=seed)(index) for fold in range(folds)]
+    for split in splits:
+        assert split.protocol == LEAKY
+        assert_partition(index, split)
+    assert sorted(i for split in splits for i in split.test) == list(range(len(index.slices)))
+    sizes = [len(split.test) for split in splits]
     assert max(sizes) - min(sizes) <= 1
 
 
@@ -151,6 +165,9 @@ def test_sizes_can_be_asked_for_as_counts():
         PatientSplit(test=-0.1),
         KFoldSplit(folds=1),
         KFoldSplit(fold=5),
+        SliceKFoldSplit(folds=1),
+        SliceKFoldSplit(fold=5),
+        SliceKFoldSplit(folds=2, val=0.6),
         SliceWithinPatientSplit(val=1.0),
         SliceWithinPatientSplit(test=-0.1),
         UnshuffledSliceSplit(test=3),
