@@ -8,12 +8,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from lgg_seg.metrics.pooled import PatientSums, pooled_dice, redrawn
 from lgg_seg.reporting.comparison.leak import leak_tables
 from lgg_seg.reporting.comparison.leak_lines import leaks_markdown
 from lgg_seg.reporting.comparison.runs import find_runs
@@ -115,28 +113,6 @@ def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs() -> None:
     tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
     _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
     assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
-
-
-def sums_of(folder: Path, patients: set[str]) -> PatientSums:
-    """What the slices of these patients add up to."""
-    slices = pd.read_csv(folder / "per_slice.csv")
-    table = slices[slices["patient"].isin(patients)].groupby("patient")[["tp", "fp", "fn"]].sum().sort_index()
-    nothing = np.zeros(len(table), np.int64)
-    tp, fp, fn = (table[name].to_numpy() for name in ("tp", "fp", "fn"))
-    return PatientSums(tp, fp, fn, nothing.astype(float), nothing)
-
-
-@pytest.mark.parametrize("honest", sorted((RECORDS / "leak").glob("*_patient")), ids=name)
-def test_the_page_of_the_leak_quotes_the_difference_on_the_same_patients(honest: Path) -> None:
-    leaky = honest.with_name(honest.name.replace("_patient", "_slice_random"))
-    shared = set.intersection(*(set(pd.read_csv(one / "per_patient.csv")["patient"]) for one in (honest, leaky)))
-    drawn, once = redrawn(len(shared), seed=0), np.ones((1, len(shared)), np.int64)
-    new, known = (sums_of(one, shared) for one in (honest, leaky))
-    low, high = np.quantile(pooled_dice(known, drawn) - pooled_dice(new, drawn), [0.025, 0.975])
-    ours, theirs = (pooled_dice(sums, once)[0] for sums in (new, known))
-    told = f"{theirs - ours:+.3f} ({low:+.3f} to {high:+.3f})"
-    row = [honest.name.removesuffix("_patient"), str(len(shared)), three(ours), three(theirs), told]
-    assert f"| {' | '.join(row)} |" in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", [folder for folder in RESULTS if folder not in CLASSIFIED], ids=name)

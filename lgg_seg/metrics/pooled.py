@@ -1,4 +1,4 @@
-"""Dice of two tests on different patients, whose difference has no pairs: whole patients are drawn anew in each."""
+"""Dice of many slices together, and how it varies when whole patients are drawn anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lgg_seg.metrics.overlap import dice
 
 @dataclass(frozen=True)
 class PatientSums:
-    """What a test's slices add up to, an element a patient (P,).
+    """What slices add up to, an element a patient (P,).
 
     `slice_dice` is the sum of the Dice of his slices with tumour, `tumour_slices` their number.
     """

@@ -71,7 +71,7 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
         label=configurations.label(setting, runs[0].name),
         settings=setting,
         target=target,
-        contract=Contract(rules, merged.patients, merged.slices),
+        contract=Contract(rules, merged.slices),
         seeds=merged.seeds,
         estimates=slices | {name: patients[name] for name in ("patient/accuracy", "patient/auroc")},
         auroc=auroc,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lgg_seg.data.split import LEAKY
@@ -32,11 +33,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Contract:
-    """The rules with the patients and a digest of their slices: entries of one table share it."""
+    """The rules with the slices measured, each as its patient's name and its number: entries of one table share it."""
 
     rules: Rules
-    patients: frozenset[str]
-    slices: str
+    slices: frozenset[tuple[str, int]]
+
+    @cached_property
+    def patients(self) -> frozenset[str]:
+        """Who was measured."""
+        return frozenset(name for name, _ in self.slices)
 
 
 def rules_of(run: Run) -> Rules:

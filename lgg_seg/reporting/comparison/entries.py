@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 from lgg_seg.metrics.bootstrap import summarise
 from lgg_seg.reporting.comparison import configurations
 from lgg_seg.reporting.comparison.contract import Contract, Rules, rules_of
-from lgg_seg.reporting.comparison.numbers import Metrics, averaged, measures, single_run_costs
+from lgg_seg.reporting.comparison.numbers import Metrics, averaged, measures, single_run_costs, whole_patients
 from lgg_seg.reporting.comparison.runs import Run
 
 
@@ -48,10 +47,7 @@ class Entry:
     @property
     def seed_dice(self) -> dict[int, float]:
         """Mean patient Dice by seed."""
-        return {
-            seed: float(np.mean(np.concatenate([_patients(run)["dice"].to_numpy() for run in runs])))
-            for seed, runs in self.seeds.items()
-        }
+        return {seed: float(whole_patients(folds)["dice"].mean()) for seed, folds in self.seeds.items()}
 
     @property
     def seed_spread(self) -> float | None:
@@ -74,14 +70,10 @@ def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[E
 
 @dataclass(frozen=True)
 class Merged:
-    """Runs of one configuration by seed, one a fold: those seeds that measured `patients`, the most that any did.
-
-    `slices` is a digest of the slices measured.
-    """
+    """Runs of one configuration by seed, one a fold: those seeds that measured `slices`, the most that any did."""
 
     seeds: dict[int, tuple[Run, ...]]
-    patients: frozenset[str]
-    slices: str
+    slices: frozenset[tuple[str, int]]
     notes: tuple[str, ...]
 
 
@@ -93,18 +85,17 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
         if run.fold in by_seed[run.seed]:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][run.fold] = run
-    if any(_overlap(folds.values()) for folds in by_seed.values()):
+    if any(len(_measured(folds)) < sum(len(_slices(run)) for run in folds) for folds in map(_runs, by_seed.values())):
         # Measured on another tree, the folds are so many networks for the same patients.
         notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
         repetitions = [run for folds in by_seed.values() for run in folds.values()]
         by_seed = defaultdict(dict, {number: {None: run} for number, run in enumerate(repetitions)})
-    covered = {seed: _names(folds.values()) for seed, folds in by_seed.items()}
-    everyone = max(covered.values(), key=len)
+    covered = {seed: _measured(_runs(folds)) for seed, folds in by_seed.items()}
+    everything = max(covered.values(), key=len)
     for seed in sorted(covered):
-        if covered[seed] != everyone:
-            missing = len(everyone - covered[seed])
-            who = "1 patient" if missing == 1 else f"{missing} patients"
-            notes.append(f"seed {seed} lacks {who} that another seed has, and is left out")
+        if covered[seed] != everything:
+            lacking = _lacking(everything - covered[seed], {name for name, _ in covered[seed]})
+            notes.append(f"seed {seed} lacks {lacking} that another seed has, and is left out")
             del by_seed[seed]
     seeds = {
         seed: tuple(
@@ -116,13 +107,13 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
     folds = first[0].config.get("split", {}).get("folds")
     if first[0].fold is not None and folds is not None and len(first) < int(folds):
         notes.append(f"{len(first)} of {folds} folds: the cross-validation is not complete")
-    return Merged(seeds, frozenset(everyone), _slices(first), tuple(dict.fromkeys(notes)))
+    return Merged(seeds, everything, tuple(dict.fromkeys(notes)))
 
 
 def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     merged = merge_seeds(runs)
     seeds = merged.seeds
-    patients = _averaged_patients([_stacked(folds) for folds in seeds.values()])
+    patients = _averaged_patients([whole_patients(folds).sort_index() for folds in seeds.values()])
     measured = averaged([measures(folds) for folds in seeds.values()])
     measured |= {
         f"patient/{name}": summarise(patients[name].to_numpy()).as_dict()
@@ -131,7 +122,7 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     return Entry(
         label=configurations.label(setting, runs[0].name),
         settings=setting,
-        contract=Contract(rules, merged.patients, merged.slices),
+        contract=Contract(rules, merged.slices),
         seeds=seeds,
         patients=patients,
         metrics=measured,
@@ -140,28 +131,24 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     )
 
 
-def _patients(run: Run) -> pd.DataFrame:
-    assert run.patients is not None  # only measured runs are merged
-    return run.patients
+def _runs(folds: Mapping[int | None, Run]) -> list[Run]:
+    return list(folds.values())
 
 
-def _names(runs: Iterable[Run]) -> set[str]:
-    return {name for run in runs for name in _patients(run)["patient"]}
+def _slices(run: Run) -> pd.DataFrame:
+    assert run.slices is not None  # only measured runs are merged
+    return run.slices
 
 
-def _overlap(folds: Iterable[Run]) -> bool:
-    names = [name for run in folds for name in _patients(run)["patient"]]
-    return len(names) > len(set(names))
+def _measured(folds: Iterable[Run]) -> frozenset[tuple[str, int]]:
+    return frozenset(key for run in folds for key in zip(_slices(run)["patient"], _slices(run)["slice"], strict=True))
 
 
-def _slices(folds: Iterable[Run]) -> str:
-    tables = [run.slices[["patient", "slice"]] for run in folds if run.slices is not None]
-    measured = pd.concat(tables).sort_values(["patient", "slice"])
-    return hashlib.sha256(measured.to_csv(index=False).encode()).hexdigest()
-
-
-def _stacked(folds: Sequence[Run]) -> pd.DataFrame:
-    return pd.concat([_patients(run) for run in folds]).set_index("patient").sort_index()
+def _lacking(slices: Iterable[tuple[str, int]], measured: Set[str]) -> str:
+    names, number = {name for name, _ in slices} - measured, len(list(slices))
+    if names:
+        return "1 patient" if len(names) == 1 else f"{len(names)} patients"
+    return "1 slice" if number == 1 else f"{number} slices"
 
 
 def _averaged_patients(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.classification import Estimate
 from lgg_seg.metrics.pooled import PatientSums, pooled_dice, redrawn, tumour_slice_dice
 from lgg_seg.reporting.comparison import configurations
-from lgg_seg.reporting.comparison.contract import Contract, Rules
+from lgg_seg.reporting.comparison.contract import Rules
 from lgg_seg.reporting.comparison.entries import Entry
 from lgg_seg.reporting.comparison.runs import Run
 from lgg_seg.reporting.comparison.tables import Leaderboard
@@ -23,11 +23,10 @@ MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
     HEADLINE: pooled_dice,
     "tumour-slice Dice": tumour_slice_dice,
 }
-"""What can be held against itself over other patients: a mean over patients cannot, as a leaky test may hold a single
+"""What means the same whichever slices are counted: a mean over patients does not, as a leaky test may hold a single
 empty slice of a patient."""
 
-HONEST_DRAWS, LEAKY_DRAWS = 0, 1
-"""Seeds of the resampling: alike for every network of a test, so that they may be averaged, other in the other test."""
+Slices = frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,15 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakTable:
-    """The configurations that were measured in the same two tests."""
+    """The configurations of which the same slices were tested both ways; every number is over those alone."""
 
-    honest: Contract
-    leaky: Contract
+    slices: Slices
     rows: tuple[Leak, ...]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        """Whose slices they are."""
+        return frozenset(name for name, _ in self.slices)
 
     @property
     def mean(self) -> dict[str, Arms]:
@@ -92,30 +95,26 @@ class LeakTable:
 
 
 def leak_tables(board: Leaderboard) -> list[LeakTable]:
-    """Every configuration of the leaderboard that was measured both ways, the largest table first."""
-    pairs: dict[tuple[Contract, Contract], list[tuple[Entry, Entry]]] = defaultdict(list)
+    """Every configuration of the leaderboard of which any slice was measured both ways, the largest table first."""
+    found: dict[Slices, list[tuple[Entry, Entry]]] = defaultdict(list)
     entries = [entry for table in board.tables for entry in table.entries]
-    for honest, leaky in _pairs(entries):
-        pairs[honest.contract, leaky.contract].append((honest, leaky))
-    tables = [LeakTable(*contracts, tuple(_rows(found))) for contracts, found in pairs.items()]
-    return sorted(tables, key=lambda table: -len(table.rows))
-
-
-def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
     for honest in entries:
         for leaky in entries:
-            if not _leaky(honest) and _knows(leaky) and _but_for_the_split(honest) == _but_for_the_split(leaky):
-                yield honest, leaky
+            if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest) == _but_for_the_split(leaky):
+                found[_tested_both_ways(honest, leaky)].append((honest, leaky))
+    tables = [LeakTable(slices, tuple(_rows(pairs, slices))) for slices, pairs in found.items() if slices]
+    return sorted(tables, key=lambda table: (-len(table.rows), -len(table.slices)))
 
 
 def _leaky(entry: Entry) -> bool:
     return entry.contract.rules.leaky
 
 
-def _knows(entry: Entry) -> bool:
-    """Whether it leaks, and its training really held slices of those tested; a cut in a list of files may not."""
-    trained = {name for run in entry.runs for name in run.provenance.get("split", {}).get("train", {})}
-    return _leaky(entry) and not trained.isdisjoint(entry.contract.patients)
+def _tested_both_ways(honest: Entry, leaky: Entry) -> Slices:
+    """Of patients whose other slices the leaky training really held: a cut in a list of files may leave some new."""
+    trained = {name for run in leaky.runs for name in run.provenance.get("split", {}).get("train", {})}
+    shared = honest.contract.slices & leaky.contract.slices
+    return frozenset((patient, number) for patient, number in shared if patient in trained)
 
 
 def _but_for_the_split(entry: Entry) -> tuple[str, Rules]:
@@ -125,22 +124,25 @@ def _but_for_the_split(entry: Entry) -> tuple[str, Rules]:
     return configurations.identity(config), replace(entry.contract.rules, protocol="")
 
 
-def _rows(pairs: Sequence[tuple[Entry, Entry]]) -> Iterator[Leak]:
+def _rows(pairs: Sequence[tuple[Entry, Entry]], slices: Slices) -> Iterator[Leak]:
     settings = [
         {key: value for key, value in honest.settings.items() if key.partition(".")[0] != "split"}
         for honest, _ in pairs
     ]
     names = configurations.labels(settings, [honest.runs[0].name for honest, _ in pairs])
     for name, (honest, leaky) in zip(names, pairs, strict=True):
-        arms = zip(_samples(honest, HONEST_DRAWS), _samples(leaky, LEAKY_DRAWS), strict=True)
+        arms = zip(_samples(honest, slices), _samples(leaky, slices), strict=True)
         yield Leak(name, honest, leaky, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
 
 
-def _samples(entry: Entry, draws: int) -> list[Sample]:
-    """Each measure, averaged over the seeds in every resample."""
-    seeds = [patient_sums(runs) for runs in entry.seeds.values()]
+def _samples(entry: Entry, slices: Slices) -> list[Sample]:
+    """Each measure, averaged over the seeds in every resample.
+
+    The resamples are of the same patients for every entry, so differences are paired and means can be taken.
+    """
+    seeds = [patient_sums(folds, slices) for folds in entry.seeds.values()]
     patients = seeds[0].tp.size
-    once, weights = np.ones((1, patients), np.int64), redrawn(patients, draws)
+    once, weights = np.ones((1, patients), np.int64), redrawn(patients, seed=0)
     return [
         _mean([Sample(float(measure(sums, once)[0]), measure(sums, weights)) for sums in seeds])
         for measure in MEASURES.values()
@@ -153,13 +155,14 @@ def _mean(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def patient_sums(folds: Sequence[Run]) -> PatientSums:
-    """What the slices of a seed's folds add up to, patients in the order of their names."""
-    slices = pd.concat([run.slices for run in folds if run.slices is not None])
-    tumour = slices["truth_pixels"] > 0
-    slices = slices.assign(slice_dice=slices["dice"].where(tumour, 0.0), tumour_slices=tumour.astype(int))
+def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
+    """What these slices add up to in a seed's folds, patients in the order of their names."""
+    rows = pd.concat([run.slices for run in folds if run.slices is not None]).set_index(["patient", "slice"])
+    rows = rows.loc[sorted(slices)]
+    tumour = rows["truth_pixels"] > 0
+    rows = rows.assign(slice_dice=rows["dice"].where(tumour, 0.0), tumour_slices=tumour.astype(int))
     names = [part.name for part in fields(PatientSums)]
-    sums = slices.groupby("patient")[names].sum()
+    sums = rows.groupby("patient")[names].sum()
     return PatientSums(**{name: sums[name].to_numpy() for name in names})
 
 

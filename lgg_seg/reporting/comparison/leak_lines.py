@@ -10,16 +10,15 @@ from rich.table import Table as Grid
 
 from lgg_seg.metrics.classification import Estimate
 from lgg_seg.reporting.comparison.columns import three
-from lgg_seg.reporting.comparison.contract import Contract
 from lgg_seg.reporting.comparison.leak import HEADLINE, MEASURES, Arms, LeakTable, Sample
 
 HEADING = "What the leak adds"
 METHOD = (
-    "Each configuration was trained twice with everything equal but the split: once tested on patients it had never "
-    "seen, once on slices of patients whose other slices it was trained on. Intervals are 95 % percentile intervals of "
-    "10,000 resamples of whole patients, drawn independently in the two tests, which hold different slices: a "
-    "difference is unpaired, and it holds the difficulty of their patients, too. Dice is that of all voxels of a test "
-    "together (pooled), and the mean over its slices with tumour."
+    "Each configuration was trained with everything equal but the split: by patient, so that those tested were new to "
+    "it, and by slice, so that it was trained on other slices of theirs. Only slices tested both ways are counted: the "
+    "same patients, the same slices. Intervals are 95 % percentile intervals of 10,000 resamples of whole patients, "
+    "the same ones on either side; seeds are averaged. Dice is that of all voxels together (pooled), and the mean over "
+    "the slices with tumour."
 )
 SIGNED = "{:+.3f}"
 
@@ -58,8 +57,8 @@ def leak_rows(tables: Sequence[LeakTable]) -> list[dict[str, Any]]:
         {
             "table": number,
             "configuration": name,
-            "patients_by_patient": len(table.honest.patients),
-            "patients_leaky": len(table.leaky.patients),
+            "patients": len(table.patients),
+            "slices": len(table.slices),
             "steps_by_patient": steps[0] if steps else None,
             "steps_leaky": steps[1] if steps else None,
         }
@@ -77,12 +76,13 @@ def _numbers(measure: str, arms: Arms) -> Iterator[tuple[str, float | None]]:
 
 
 def title(table: LeakTable) -> str:
-    """Who was measured in the two tests."""
-    return f"{_who(table.honest)}, against {_who(table.leaky)}"
+    """What was tested both ways."""
+    patients, slices = len(table.patients), len(table.slices)
+    return f"the same {_number(slices, 'slice')} of {_number(patients, 'patient')}, new to the network and known to it"
 
 
-def _who(contract: Contract) -> str:
-    return f"{len(contract.patients)} {contract.rules.subset} patients by {contract.rules.protocol}"
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def finding(table: LeakTable) -> str:
@@ -102,9 +102,9 @@ def finding(table: LeakTable) -> str:
     seeds = {len(entry.seeds) for row in table.rows for entry in (row.honest, row.leaky)}
     single = " One seed each: how much training itself varies is not in the interval." if seeds == {1} else ""
     return (
-        f"On other slices of {'their' if several else 'its'} training patients, {who} {three(arms.leaky.value)} "
-        f"{HEADLINE}; on new patients {three(arms.honest.value)}. The leak adds {_told(added, SIGNED)}: {weight}."
-        f"{single}"
+        f"{who} {three(arms.honest.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
+        f"{three(arms.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
+        f"{_told(added, SIGNED)}: {weight}.{single}"
     )
 
 

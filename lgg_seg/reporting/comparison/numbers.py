@@ -17,14 +17,16 @@ from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, spec
 from lgg_seg.reporting.comparison.runs import Run
 
 Metrics = dict[str, Any]
+COUNTS = ("tp", "fp", "fn", "tn")
+ADDED = (*COUNTS, "slices", "voxels")
 
 
 def measures(folds: Sequence[Run]) -> Metrics:
-    """The single numbers of `metrics.json` over the patients of all folds together, whom no two folds share."""
-    patients = pd.concat([run.patients for run in folds if run.patients is not None])
+    """The single numbers of `metrics.json` over the slices of all folds together, of which no two folds share any."""
+    patients = whole_patients(folds)
     slices = pd.concat([run.slices for run in folds if run.slices is not None])
     results = [run.result for run in folds if run.result is not None]
-    total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(("tp", "fp", "fn", "tn"))}
+    total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
     pooled = Counts(total["tp"], total["fp"], total["fn"], total["tn"])
     lesions = Counts(total["lesion_tp"], total["lesion_fp"], total["lesion_fn"], 0)
     tumour, predicted = slices["truth_pixels"].to_numpy() > 0, slices["predicted_pixels"].to_numpy() > 0
@@ -44,6 +46,25 @@ def measures(folds: Sequence[Run]) -> Metrics:
         "loss": float(np.average([result["metrics"]["loss"] for result in results], weights=weights)),
         "patients/missed": int(((patients["truth_voxels"] > 0) & (patients["tp"] == 0)).sum()),
     }
+
+
+def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
+    """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name).
+
+    Where a leak dealt his slices to several folds, what was counted is added up and the overlaps are those of the
+    sums; distances, measured among the slices of a fold, are averaged, and words are those of the first fold.
+    """
+    rows = pd.concat([run.patients for run in folds if run.patients is not None])
+    if rows["patient"].is_unique:
+        return rows.set_index("patient")
+    patients = rows.groupby("patient")
+    whole = patients.first()
+    numeric = list(rows.select_dtypes("number").columns)
+    whole[numeric] = patients[numeric].mean()
+    added = [name for name in numeric if name.endswith(ADDED)]
+    whole[added] = patients[added].sum()
+    counts = Counts(*(whole[name].to_numpy() for name in COUNTS))
+    return whole.assign(**{overlap.__name__: overlap(counts) for overlap in (dice, iou, recall, precision)})
 
 
 def averaged(seeds: Sequence[Metrics]) -> Metrics:

@@ -38,8 +38,8 @@ def leak_section(table: LeakTable) -> LeakSection:
         "",
         f"{HEADLINE} by patient and with the leak. "
         + "; ".join(f"{row[0]}: {row[2]}, with the leak {row[3]}, {row[4]} added" for row in rows),
-        "Left: pooled Dice in either test, with 95 % intervals over patients. Right: what the leak adds. A line that "
-        "crosses zero may be the luck of who was tested.",
+        "Left: pooled Dice of the same slices, with 95 % intervals over patients. Right: what the leak adds. A line "
+        "that crosses zero may be the luck of who was tested.",
     )
     return LeakSection(leak_lines.title(table), leak_lines.finding(table), head, rows, picture)
 
