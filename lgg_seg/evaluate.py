@@ -20,7 +20,7 @@ from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import volume_digest
 from lgg_seg.reporting.table import print_result
 from lgg_seg.tasks import task_of
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.terminal import command
@@ -106,12 +106,9 @@ def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
 
 
 @command
-def main(words: list[str]) -> int:
+@arguments_of(measure, "lgg_seg.evaluate run=RUN [key=value …]")
+def main(given: dict[str, Any]) -> int:
     """Measure and print."""
-    if wants_help(words):
-        print(f"usage: python -m lgg_seg.evaluate run=RUN [key=value …]\n\n{help_lines(measure)}")
-        return 0
-    given = parse_arguments(words, measure)
     configure_logs()
     place, content = measure(**given)
     print_result(content, f"{given['run'].name}, {content['split']}")

@@ -28,7 +28,7 @@ from lgg_seg.prediction.parity import SLICES, Parity, compare, comparison_slices
 from lgg_seg.prediction.trained import Trained, from_run, from_zoo
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import versions
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Hardware, configure_process
 from lgg_seg.utils.terminal import command
@@ -185,12 +185,9 @@ def _keep(made: Path, folder: Path) -> None:
 
 
 @command
-def main(words: list[str]) -> int:
+@arguments_of(export, "lgg_seg.export run=RUN|zoo=NAME format=onnx|torch")
+def main(given: dict[str, Any]) -> int:
     """Export and print."""
-    if wants_help(words):
-        print(f"usage: python -m lgg_seg.export run=RUN|zoo=NAME format=onnx|torch\n\n{help_lines(export)}")
-        return 0
-    given = parse_arguments(words, export)
     configure_logs()
     configure_process()
     folder, parity = export(**given)

@@ -14,7 +14,7 @@ from lgg_seg.prediction.onnx import onnx_runner
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.trained import Trained, from_run, from_zoo
 from lgg_seg.records.provenance import code_state, hardware_facts, versions
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
 from lgg_seg.utils.terminal import command, terminable
@@ -104,14 +104,9 @@ def _origin(trained: Trained) -> dict[str, Any]:
 
 
 @command
-def main(words: list[str]) -> int:
+@arguments_of(predict, "lgg_seg.predict run=RUN|zoo=NAME input=… output=… [key=value …]")
+def main(given: dict[str, Any]) -> int:
     """Predict and print; the exit code is 1 where files of the input could not be used, 2 for what cannot be done."""
-    if wants_help(words):
-        print(
-            f"usage: python -m lgg_seg.predict run=RUN|zoo=NAME input=… output=… [key=value …]\n\n{help_lines(predict)}"
-        )
-        return 0
-    given = parse_arguments(words, predict)
     configure_logs()
     with terminable():
         outcome = predict(**given)

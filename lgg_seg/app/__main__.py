@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from lgg_seg.app.limits import MAX_UPLOAD, MB
 from lgg_seg.app.model import DEFAULT, loaded
 from lgg_seg.errors import UserError, require
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.runtime import Accelerator
 from lgg_seg.utils.terminal import command
@@ -81,12 +81,9 @@ def _free(port: int) -> int:
 
 
 @command
-def main(words: list[str]) -> int:
+@arguments_of(serve, "lgg_seg.app [zoo=NAME|run=RUN] [key=value …]")
+def main(given: dict[str, Any]) -> int:
     """Serve until stopped; exit code 2 for what cannot be done as asked."""
-    if wants_help(words):
-        print(f"usage: python -m lgg_seg.app [zoo=NAME|run=RUN] [key=value …]\n\n{help_lines(serve)}")
-        return 0
-    given = parse_arguments(words, serve)
     configure_logs()
     serve(**given)
     return 0

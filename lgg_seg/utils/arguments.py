@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -67,6 +68,27 @@ def help_lines(function: Callable[..., Any]) -> str:
         default = "required" if required else f"default {parameter.default}"
         lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
     return "\n".join(lines)
+
+
+def arguments_of(
+    function: Callable[..., Any], usage: str
+) -> Callable[[Callable[[dict[str, Any]], int]], Callable[[list[str]], int]]:
+    """Decorate what takes the arguments of `function` and gives an exit code, so that it takes a command's words.
+
+    Asked for help it prints `usage` and the arguments instead.
+    """
+
+    def decorate(main: Callable[[dict[str, Any]], int]) -> Callable[[list[str]], int]:
+        @functools.wraps(main)
+        def wrapped(words: list[str]) -> int:
+            if wants_help(words):
+                print(f"usage: python -m {usage}\n\n{help_lines(function)}")
+                return 0
+            return main(parse_arguments(words, function))
+
+        return wrapped
+
+    return decorate
 
 
 def run_one_of(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from rich.text import Text
 from lgg_seg.errors import UserError
 
 REFUSED = 2
-INTERRUPTED = 130  # as shells have it
+INTERRUPTED, NOBODY_READS = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
 
 T = TypeVar("T")
 
@@ -31,7 +32,13 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
     @functools.wraps(function)
     def wrapped(words: Sequence[str] | None = None) -> int:
         try:
-            return function(list(sys.argv[1:] if words is None else words))
+            code = function(list(sys.argv[1:] if words is None else words))
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            if _read():
+                raise
+            return NOBODY_READS
         except UserError as error:
             return _complain(str(error))
         except KeyboardInterrupt:
@@ -57,6 +64,17 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _read() -> bool:
+    """Whether anybody still reads our output; in `… | head` nobody may."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # What is left to be written at the interpreter's end would raise once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _complain(sentence: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,3 +85,25 @@ def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture
 
     assert stopped([]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_reader_that_has_gone_ends_a_command_without_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = (
+        "import sys\n"
+        "from lgg_seg.utils.terminal import command\n"
+        "sys.exit(command(lambda _: print('no one reads this') or 0)([]))"
+    )
+    with os.fdopen(writer, "wb") as output:
+        ended = subprocess.run([sys.executable, "-c", script], stdout=output, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_another_broken_pipe_is_not_taken_for_it() -> None:
+    @command
+    def broken(_words: list[str]) -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        broken([])
