@@ -27,7 +27,7 @@ def print_leaks(tables: Sequence[LeakTable]) -> None:
     """Print every table with its finding to stdout."""
     console = Console()
     for table in tables:
-        shown = Grid(title=f"{HEADING}: {title(table)}", title_justify="left")
+        shown = Grid(title=f"{HEADING}. {title(table)}", title_justify="left")
         shown.add_column(HEADLINE, overflow="fold")
         for name in ("by patient", "with the leak", "the leak adds (95 %)"):
             shown.add_column(name, justify="right", no_wrap=True)
@@ -78,7 +78,7 @@ def _numbers(measure: str, arms: Arms) -> Iterator[tuple[str, float | None]]:
 def title(table: LeakTable) -> str:
     """What was tested both ways."""
     patients, slices = len(table.patients), len(table.slices)
-    return f"the same {_number(slices, 'slice')} of {_number(patients, 'patient')}, new to the network and known to it"
+    return f"The same {_number(slices, 'slice')} of {_number(patients, 'patient')}, tested by patient and with the leak"
 
 
 def _number(count: int, noun: str) -> str:

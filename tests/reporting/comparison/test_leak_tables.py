@@ -69,7 +69,7 @@ def test_a_configuration_stands_beside_itself_on_the_same_slices_and_the_mean_be
     assert mean.added.value == pytest.approx(sum(values) / 2)
     assert (len(table.patients), len(table.slices)) == (6, 18)
     assert leak_rows([table])[0]["slices"] == 18
-    assert title(table).startswith("the same 18 slices of 6 patients")
+    assert title(table).startswith("The same 18 slices of 6 patients")
 
 
 def test_differences_are_paired_so_networks_alike_in_every_patient_differ_by_nothing(tmp_path: Path) -> None:
