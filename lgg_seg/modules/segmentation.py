@@ -62,14 +62,18 @@ class SegmentationModule(TrainingModule):
         """Dice and IoU."""
         return "val/dice", "val/iou"
 
-    def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+    def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of one batch, and the logits (B, 1, S, S) that Dice is counted of."""
         target = batch["mask"].float()
         outputs = self(batch["image"], batch["statistics"])
         scales = outputs if isinstance(outputs, tuple) else (outputs,)
-        loss = torch.stack([self.loss(logits, target) for logits in scales]).mean()
-        self.train_dice.update(scales[-1].detach()[:, 0] >= 0, batch["mask"][:, 0].bool(), batch["patient"])
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True)
+        return torch.stack([self.loss(logits, target) for logits in scales]).mean(), scales[-1]
+
+    def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        loss, logits = self.training_loss(batch)
+        self.train_dice.update(logits.detach()[:, 0] >= 0, batch["mask"][:, 0].bool(), batch["patient"])
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
 
     def on_train_epoch_end(self) -> None:

@@ -41,7 +41,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         folder.set_status("pruned", str(error))
         raise
     except BaseException as error:
-        if _out_of_memory(error):
+        if out_of_memory(error):
             folder.set_status("failed", "out of memory")
             raise UserError(
                 "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate to make up for "
@@ -71,6 +71,7 @@ def _lock(folder: RunFolder) -> FileLock:
     return FileLock(folder.path / ".lock", blocking=False)
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error says."""
     # On a CPU torch has no class of its own for it.
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

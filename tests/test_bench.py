@@ -1,0 +1,129 @@
+"""`python -m lgg_seg.bench`: what it times is what a run does, and it times several things fairly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lgg_seg import bench
+from lgg_seg.speed import fetching, noise, prediction, quickest, training
+from lgg_seg.utils.overrides import compose_config
+from lgg_seg.utils.runtime import Hardware
+
+CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
+TINY = ["model=unet_slim", "size=32", "batch_size=2", "seconds=0.01", "threads=1", "device=cpu"]
+
+
+class Bench:
+    """A clock, and steps that take the seconds they are told to."""
+
+    def __init__(self) -> None:
+        self.now, self.order = 0.0, ""
+
+    def step(self, name: str, *seconds: float) -> None:
+        self.order += name
+        self.now += seconds[min(self.order.count(name), len(seconds)) - 1]
+
+
+def test_steps_take_turns_and_the_quickest_run_of_each_counts() -> None:
+    on = Bench()
+    steps = [lambda: on.step("a", 9, 9, 3, 2, 4), lambda: on.step("b", 0.1, 0.1, 7, 5, 6)]
+    assert quickest(steps, 0.0, lambda: on.now) == [2, 5]  # not the first two of either
+    assert on.order == "aabb" + 3 * "ab"
+
+
+def test_steps_are_repeated_for_as_long_as_was_asked_for() -> None:
+    on = Bench()
+    quickest([lambda: on.step("a", 0.0)], 0.05, lambda: on.now)
+    assert len(on.order) > 100
+
+
+def test_a_timed_training_step_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(torch.optim.AdamW, "step", _noting(torch.optim.AdamW.step, made))
+    words = ["model=unetpp", "preprocess.size=32"]  # which has losses at several depths
+    step = training(compose_config(words), CPU, batch_size=2)
+    before = None
+    for _ in range(2):
+        step()
+        weights = [p.detach().clone() for group in made[-1].param_groups for p in group["params"]]
+        if before is not None:
+            moved = [not torch.equal(old, new) for old, new in zip(before, weights, strict=True)]
+            assert sum(moved) > 0.9 * len(moved)
+        before = weights
+    assert len(made) == 2
+
+
+def _noting(method, made):  # type: ignore[no-untyped-def]  # a method of torch's
+    def noted(self, *arguments):  # type: ignore[no-untyped-def]  # likewise
+        made.append(self)
+        return method(self, *arguments)
+
+    return noted
+
+
+def test_a_timed_prediction_gives_logits_of_every_slice() -> None:
+    logits = prediction(compose_config(["model=unet_slim", "preprocess.size=32"]), CPU, batch_size=3)()
+    assert isinstance(logits, torch.Tensor)
+    assert (logits.shape, logits.device.type) == ((3, 1, 32, 32), "cpu")
+
+
+def test_fetching_goes_on_after_the_last_batch(tmp_path: Path) -> None:
+    words = ["data=phantom", "data.tree.patients=2", "data.tree.slices=4", "preprocess.size=16", "data.batch_size=4"]
+    step = fetching(compose_config([*words, "split.val=0", "split.test=0", "augment=none"]), tmp_path)
+    for _ in range(5):
+        step()
+
+
+def test_noise_is_a_batch_that_a_module_takes() -> None:
+    batch = noise(16, 2)
+    assert batch["image"].dtype == torch.uint8
+    assert batch["statistics"].shape == (2, 3, 4)
+    assert set(batch["mask"].unique().tolist()) <= {0, 1}
+
+
+def test_rates_are_printed_and_recorded_with_where_they_come_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "speed.json"
+    assert bench.main([*TINY, "augment=none,strong", "precision=bf16-mixed", f"output={output}"]) == 0
+    found = json.loads(output.read_text())
+    [network] = found["networks"]
+    assert network["model"] == "unet_slim"
+    assert all(rate > 0 for kind in ("train", "predict") for rate in network[kind].values())
+    assert set(found["fetched_by_one_process"]) == {"none", "strong"}
+    assert (found["size"], found["batch_size"], found["precision"]) == (32, 2, "bf16-mixed")
+    assert found["hardware"]["threads"] == 1
+    assert found["versions"]["torch"]
+    assert f"{network['train']['ours']:.3g}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=unet_slimm"], "did you mean unet_slim?"),
+        (["augment=strnog"], "did you mean strong?"),
+        (["model=classifier_resnet50"], "only networks that segment"),
+        (["size=0"], "size is 0; it must be 1 or more"),
+        (["seconds=0"], "it must be above 0"),
+        (["device=gpu"], "is not on this machine"),
+        (["output=speed.txt"], ".json"),
+        (["output=there.json"], "nothing is overwritten"),
+    ],
+)
+def test_what_cannot_be_timed_is_said_in_a_sentence(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if words == ["device=gpu"] and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    monkeypatch.chdir(tmp_path)
+    Path("there.json").write_text("{}")
+    kept = [word for word in TINY if word.partition("=")[0] not in {one.partition("=")[0] for one in words}]
+    assert bench.main([*kept, *words]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert error.startswith("error: ")
+    assert told in error
+    assert Path("there.json").read_text() == "{}"
