@@ -49,6 +49,7 @@ SHORTER = {
     "sweep=learning_rate": ("hydra.sweeper.n_trials=2", "model=unet_slim"),
     "sweep=train_patients": ("model=unet_slim", "data.train_patients=4,8"),
     "sweep=study_003_classifier": ("model.weights=null", "model.hidden=8"),
+    "experiment=study_003_grade": ("model.weights=null", "model.hidden=8"),
     "experiment=study_004_resnet50": ("model.weights=null", "model.freeze_encoder=false"),
     "model=unet,unet_bn,unet_slim seed=0,1,2": ("model=unet_slim,unet_bn", "seed=0"),
     "model=unet,unet_bn seed=1,2,3": ("model=unet_slim", "seed=1,2"),

@@ -155,14 +155,14 @@ def result(
 
 
 def _of_patients(evaluation: ClassifierEvaluation, resamples: int) -> dict[str, Estimate]:
-    """`patient/accuracy` and `patient/auroc`: of the patients' grades, or for `tumour`, which every patient has, the
-    means over patients of what holds within each."""
+    """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
+    patient has, the means over patients of the accuracy and the ROC area within each."""
     grades = evaluation.grades
     if grades is None:
         found = patient_means(evaluation.slices, evaluation.threshold, resamples)
     else:
         found = estimates(grades, evaluation.threshold, resamples)
-    return {f"patient/{name}": found[name] for name in ("accuracy", "auroc")}
+    return {f"patient/{name}": found[name] for name in ("accuracy", "f1", "auroc") if name in found}
 
 
 def patient_rows(evaluation: ClassifierEvaluation, facts: Facts) -> list[Row]:

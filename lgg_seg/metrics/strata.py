@@ -44,7 +44,9 @@ def _by(rows: Sequence[Mapping[str, Any]], group_of: Any) -> Groups:
     return dict(sorted(groups.items()))
 
 
-def _parts(row: Mapping[str, Any]) -> str:
+def _parts(row: Mapping[str, Any]) -> str | None:
+    if not _given(row.get("lesion_tp")):
+        return None
     parts = int(row["lesion_tp"]) + int(row["lesion_fn"])
     return str(parts) if parts < 2 else "2 or more"
 

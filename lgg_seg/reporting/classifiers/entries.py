@@ -20,6 +20,8 @@ from lgg_seg.reporting.comparison.numbers import single_run_costs
 from lgg_seg.reporting.comparison.runs import Run
 
 HEADLINE = "slice/auroc"
+OF_PATIENTS = ("accuracy", "f1", "auroc")
+UNKNOWN = Estimate(None, None)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
         target=target,
         contract=Contract(rules, merged.slices),
         seeds=merged.seeds,
-        estimates=slices | {name: patients[name] for name in ("patient/accuracy", "patient/auroc")},
+        estimates=slices | {f"patient/{name}": patients.get(f"patient/{name}", UNKNOWN) for name in OF_PATIENTS},
         auroc=auroc,
         seed_spread=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
         cost=single_run_costs([run for folds in seeds for run in folds]),

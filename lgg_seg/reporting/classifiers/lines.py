@@ -28,6 +28,7 @@ COLUMNS = (
     "slice/brier",
     "patient/auroc",
     "patient/accuracy",
+    "patient/f1",
 )
 COSTS = ("parameters", "flops_per_slice", "train_seconds", "slices_per_second", "latency_ms")
 ABSENT = "-"

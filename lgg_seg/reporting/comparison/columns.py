@@ -31,7 +31,7 @@ class Column:
 def _metric(name: str, part: str | None = None) -> Callable[[Entry], float | None]:
     def value(entry: Entry) -> float | None:
         found = entry.metrics[name]
-        number: float | None = found if part is None else found[part]
+        number: float | None = found if part is None or found is None else found[part]
         return number
 
     return value

@@ -22,7 +22,7 @@ class Entry:
 
     `seeds` maps each seed to its runs, one a fold, which together measured every patient of `contract`. `patients` has
     a row a patient (index: the patient's name), every number averaged over the seeds. `metrics` are as in
-    `metrics.json`. `notes` say what was left out.
+    `metrics.json`, None where folds of slices leave them unknown. `notes` say what was left out.
     """
 
     label: str
@@ -116,7 +116,7 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     patients = _averaged_patients([whole_patients(folds).sort_index() for folds in seeds.values()])
     measured = averaged([measures(folds) for folds in seeds.values()])
     measured |= {
-        f"patient/{name}": summarise(patients[name].to_numpy()).as_dict()
+        f"patient/{name}": summarise(patients[name].to_numpy()).as_dict() if name in patients else None
         for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
     }
     return Entry(

@@ -26,6 +26,9 @@ MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
 """What means the same whichever slices are counted: a mean over patients does not, as a leaky test may hold a single
 empty slice of a patient."""
 
+KIND = ("split", "split._target_", "split.fold")
+"""What two configurations may differ in and be equal but for the split."""
+
 Slices = frozenset[tuple[str, int]]
 
 
@@ -62,11 +65,15 @@ class Arms:
 
 @dataclass(frozen=True)
 class Leak:
-    """One configuration under two splits with everything else equal; `measures` by the names of `MEASURES`."""
+    """One configuration under two splits with everything else equal; `measures` by the names of `MEASURES`.
+
+    Only the seeds that it was trained with both ways count.
+    """
 
     label: str
     honest: Entry
     leaky: Entry
+    seeds: tuple[int, ...]
     measures: dict[str, Arms]
 
     @property
@@ -100,7 +107,7 @@ def leak_tables(board: Leaderboard) -> list[LeakTable]:
     entries = [entry for table in board.tables for entry in table.entries]
     for honest in entries:
         for leaky in entries:
-            if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest) == _but_for_the_split(leaky):
+            if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky):
                 found[_tested_both_ways(honest, leaky)].append((honest, leaky))
     tables = [LeakTable(slices, tuple(_rows(pairs, slices))) for slices, pairs in found.items() if slices]
     return sorted(tables, key=lambda table: (-len(table.rows), -len(table.slices)))
@@ -117,30 +124,33 @@ def _tested_both_ways(honest: Entry, leaky: Entry) -> Slices:
     return frozenset((patient, number) for patient, number in shared if patient in trained)
 
 
-def _but_for_the_split(entry: Entry) -> tuple[str, Rules]:
-    run = entry.runs[0]
-    config = {key: value for key, value in run.config.items() if key != "split"}
+def _but_for_the_split(honest: Entry, leaky: Entry) -> bool:
+    """Whether they are equal but for the kind of split: its shares, folds and seed are equal, too."""
+    return _without_the_kind(honest) == _without_the_kind(leaky) and not honest.seeds.keys().isdisjoint(leaky.seeds)
+
+
+def _without_the_kind(entry: Entry) -> tuple[str, Rules]:
+    config = entry.runs[0].config
+    split = {key: value for key, value in config["split"].items() if f"split.{key}" not in KIND}
     # Patients that were trained on and measured again leak too, but by no split.
-    return configurations.identity(config), replace(entry.contract.rules, protocol="")
+    return configurations.identity(config | {"split": split}), replace(entry.contract.rules, protocol="")
 
 
 def _rows(pairs: Sequence[tuple[Entry, Entry]], slices: Slices) -> Iterator[Leak]:
-    settings = [
-        {key: value for key, value in honest.settings.items() if key.partition(".")[0] != "split"}
-        for honest, _ in pairs
-    ]
+    settings = [{key: value for key, value in honest.settings.items() if key not in KIND} for honest, _ in pairs]
     names = configurations.labels(settings, [honest.runs[0].name for honest, _ in pairs])
     for name, (honest, leaky) in zip(names, pairs, strict=True):
-        arms = zip(_samples(honest, slices), _samples(leaky, slices), strict=True)
-        yield Leak(name, honest, leaky, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
+        seeds = tuple(seed for seed in honest.seeds if seed in leaky.seeds)
+        arms = zip(_samples(honest, seeds, slices), _samples(leaky, seeds, slices), strict=True)
+        yield Leak(name, honest, leaky, seeds, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
 
 
-def _samples(entry: Entry, slices: Slices) -> list[Sample]:
+def _samples(entry: Entry, asked: Sequence[int], slices: Slices) -> list[Sample]:
     """Each measure, averaged over the seeds in every resample.
 
     The resamples are of the same patients for every entry, so differences are paired and means can be taken.
     """
-    seeds = [patient_sums(folds, slices) for folds in entry.seeds.values()]
+    seeds = [patient_sums(entry.seeds[seed], slices) for seed in asked]
     patients = seeds[0].tp.size
     once, weights = np.ones((1, patients), np.int64), redrawn(patients, seed=0)
     return [

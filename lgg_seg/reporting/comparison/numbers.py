@@ -19,6 +19,7 @@ from lgg_seg.reporting.comparison.runs import Run
 Metrics = dict[str, Any]
 COUNTS = ("tp", "fp", "fn", "tn")
 ADDED = (*COUNTS, "slices", "voxels")
+OF_VOLUMES = ("hd95_px", "nsd_2px", "lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
 
 
 def measures(folds: Sequence[Run]) -> Metrics:
@@ -28,7 +29,6 @@ def measures(folds: Sequence[Run]) -> Metrics:
     results = [run.result for run in folds if run.result is not None]
     total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
     pooled = Counts(total["tp"], total["fp"], total["fn"], total["tn"])
-    lesions = Counts(total["lesion_tp"], total["lesion_fp"], total["lesion_fn"], 0)
     tumour, predicted = slices["truth_pixels"].to_numpy() > 0, slices["predicted_pixels"].to_numpy() > 0
     scored = slices["dice"].to_numpy()
     found = detection(slices["max_probability"].to_numpy(), predicted, tumour)
@@ -41,7 +41,7 @@ def measures(folds: Sequence[Run]) -> Metrics:
         "detection/recall": found.recall,
         "detection/specificity": found.specificity,
         "detection/auroc": found.auroc,
-        "lesion/f1": float(dice(lesions)),
+        "lesion/f1": _lesion_f1(total),
         "calibration/ece": _calibration(results),
         "loss": float(np.average([result["metrics"]["loss"] for result in results], weights=weights)),
         "patients/missed": int(((patients["truth_voxels"] > 0) & (patients["tp"] == 0)).sum()),
@@ -52,19 +52,24 @@ def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
     """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name).
 
     Where a leak dealt his slices to several folds, what was counted is added up and the overlaps are those of the
-    sums; distances, measured among the slices of a fold, are averaged, and words are those of the first fold.
+    sums. Distances, lesions and boundaries are not there then: a fold's slices have none of a volume's.
     """
     rows = pd.concat([run.patients for run in folds if run.patients is not None])
     if rows["patient"].is_unique:
         return rows.set_index("patient")
-    patients = rows.groupby("patient")
+    patients = rows.drop(columns=list(OF_VOLUMES)).groupby("patient")
     whole = patients.first()
-    numeric = list(rows.select_dtypes("number").columns)
-    whole[numeric] = patients[numeric].mean()
-    added = [name for name in numeric if name.endswith(ADDED)]
+    added = [name for name in whole.columns if name.endswith(ADDED)]
     whole[added] = patients[added].sum()
+    whole["prediction_empty"] = whole["predicted_voxels"] == 0
     counts = Counts(*(whole[name].to_numpy() for name in COUNTS))
     return whole.assign(**{overlap.__name__: overlap(counts) for overlap in (dice, iou, recall, precision)})
+
+
+def _lesion_f1(total: dict[str, int]) -> float | None:
+    if "lesion_tp" not in total:
+        return None
+    return float(dice(Counts(total["lesion_tp"], total["lesion_fp"], total["lesion_fn"], 0)))
 
 
 def averaged(seeds: Sequence[Metrics]) -> Metrics:

@@ -9,6 +9,7 @@ import pytest
 
 from lgg_seg.compare import compare_folders
 from lgg_seg.data.split import LEAKY
+from lgg_seg.metrics.strata import patient_strata
 from lgg_seg.reporting.comparison.leak import LeakTable, leak_tables
 from lgg_seg.reporting.comparison.leak_lines import finding, grid, leak_rows, leaks_markdown, title
 from lgg_seg.reporting.comparison.runs import find_runs
@@ -105,6 +106,12 @@ def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> 
     assert leaky.seed_dice == pytest.approx({0: dice.mean()})
     assert leaky.metrics["slice/dice"] == pytest.approx(recorded["dice"].mean())
     assert set(leaky.patients["slices"]) == {4}
+    assert leaky.metrics["lesion/f1"] is leaky.metrics["patient/hd95_px"] is None  # of volumes, which no fold holds
+    assert "tumour_parts" not in patient_strata(leaky.patients.reset_index().to_dict("records"))
+    compare_folders([tmp_path], tmp_path / "board")
+    rows = pd.read_csv(tmp_path / "board" / "leaderboard.csv").set_index("protocol")
+    assert rows["patient_hd95_px"].isna()[LEAKY]
+    assert rows.loc["patient", "patient_hd95_px"] > 0
 
 
 def test_a_fold_that_a_seed_lacks_leaves_slices_of_everyone_unmeasured(tmp_path: Path) -> None:
@@ -125,16 +132,37 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
     assert "One seed" not in finding(table)
 
 
-@pytest.mark.parametrize("other", ["optimizer.lr=0.01", "model=unet_bn", "evaluation.threshold=0.3"])
+@pytest.mark.parametrize(
+    "other",
+    ["optimizer.lr=0.01", "model=unet_bn", "evaluation.threshold=0.3", "split.test=0.2", "split.seed=1", "seed=1"],
+)
 def test_what_differs_by_more_than_the_split_is_not_held_against_each_other(tmp_path: Path, other: str) -> None:
     write_run(tmp_path / "a", ["model=unet_slim", "split=patient"])
     write_run(tmp_path / "b", ["model=unet_slim", "split=slice_random", other], protocol=LEAKY)
     assert tables(tmp_path) == []
+    write_run(tmp_path / "c", ["model=unet_slim", "split=slice_random"], protocol=LEAKY)
+    assert len(tables(tmp_path)) == 1
+
+
+def test_seeds_that_were_trained_one_way_alone_do_not_count(tmp_path: Path) -> None:
+    both(tmp_path, ["model=unet_slim"], 0.6, 0.6, seed=0)
+    write_run(tmp_path / "more", ["model=unet_slim", "seed=1", "split=patient"], dice=0.9, truths=NEW)
+    [table] = tables(tmp_path)
+    [row] = table.rows
+    assert (row.seeds, row.measures["pooled Dice"].added.value) == ((0,), 0.0)
+    assert "One seed" in finding(table)
+
+
+def test_splits_drawn_anew_are_told_apart(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        both(tmp_path / str(seed), ["model=unet_slim", f"split.seed={seed}"], 0.6, 0.9)
+    [table] = tables(tmp_path)
+    assert {row.label for row in table.rows} == {"seed=0", "seed=1"}
 
 
 def test_a_cut_in_a_list_that_leaves_the_tested_patients_new_adds_nothing(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ["split=patient"])
-    cut = write_run(tmp_path / "b", ["split=slice_unshuffled"], protocol=LEAKY)
+    cut = write_run(tmp_path / "b", ["split=slice_random"], protocol=LEAKY)
     facts = json.loads((cut / "provenance.json").read_text())
     facts["split"]["train"] = {"TCGA_TR_0000": "known"}
     (cut / "provenance.json").write_text(json.dumps(facts))
