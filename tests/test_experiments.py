@@ -8,10 +8,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from lgg_seg.metrics.bootstrap import summarise
 from lgg_seg.reporting.comparison.leak import leak_tables
 from lgg_seg.reporting.comparison.leak_lines import leaks_markdown
 from lgg_seg.reporting.comparison.runs import find_runs
@@ -141,6 +143,35 @@ def test_a_recorded_run_was_made_from_committed_code_by_the_command_it_names(fol
     assert facts["code"]["commit"]
     assert facts["code"]["dirty"] is False
     assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
+
+
+@pytest.mark.parametrize("proposal", ["crop", "recall", "skull"])
+def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> None:
+    folder = RECORDS / "study_001"
+    ours, plain = (
+        pd.read_csv(folder / one / "per_patient.csv").set_index("patient") for one in (proposal, "by_patient")
+    )
+    cells = [f"`{proposal}`"]
+    for measure in ("dice", "recall", "precision"):
+        added = summarise((ours[measure] - plain[measure]).to_numpy())
+        assert added.ci95 is not None
+        cells.append(f"{added.mean:+.3f} ({added.ci95[0]:+.3f} to {added.ci95[1]:+.3f})")
+    assert f"| {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_study_000_quotes_the_mini_batches_by_the_studys_own_rule() -> None:
+    folder = RECORDS / "study_000"
+    slices = pd.read_csv(folder / "by_patient" / "per_slice.csv")
+    batches = slices.groupby(np.arange(len(slices)) // 16)[["tp", "fp", "fn"]].sum()
+    empty = batches["tp"] + batches["fn"] == 0
+    told = (
+        (2 * batches.tp / (2 * batches.tp + batches.fp + batches.fn)).where(~empty, 0.0).mean(),
+        (batches.tp / (batches.tp + batches.fp + batches.fn)).where(~empty, 0.0).mean(),
+        (batches.tp / (batches.tp + batches.fn)).where(~empty, 0.0).mean(),
+    )
+    page = " ".join((folder / "README.md").read_text(encoding="utf-8").split())
+    assert f"By its rule `by_patient` is {' / '.join(map(three, told))}" in page
+    assert f"({empty.sum()} of the {len(batches)} batches, {(empty & (batches.fp == 0)).sum()} of them" in page
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.rglob("outcome.json")), ids=lambda path: path.parent.name)
