@@ -15,10 +15,11 @@ from rich.table import Table
 
 from lgg_seg import build
 from lgg_seg.errors import UserError, require
+from lgg_seg.records.cost import network_cost
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import code_state, hardware_facts, versions
 from lgg_seg.records.status import out_of_memory
-from lgg_seg.speed import Step, clock, fetching, prediction, quickest, training
+from lgg_seg.speed import CHANNELS, Step, clock, fetching, prediction, quickest, training
 from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.conf import groups
 from lgg_seg.utils.nearest import did_you_mean
@@ -37,11 +38,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class NetworkSpeed:
-    """One network's rates."""
+    """One network's rates; `cost` is what `metrics.json` has of a network, its latency that of a single slice."""
 
     model: str
     train: Rates
     predict: Rates
+    cost: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,10 @@ def _network(model: str, size: int, batch_size: int, seconds: float, hardware: H
         steps = [kind(plain, reference, batch_size), kind(ours, hardware, batch_size)]
         return Rates(*(batch_size / took for took in quickest(steps, seconds, clock(hardware))))
 
-    return NetworkSpeed(model, rates(training), rates(prediction))
+    network = build.network(ours, CHANNELS, pretrained=False)
+    network = network.to(hardware.device).to(memory_format=hardware.memory_format)
+    cost = network_cost(network, CHANNELS, (size, size), hardware)
+    return NetworkSpeed(model, rates(training), rates(prediction), cost)
 
 
 def _fetched(
@@ -165,10 +170,11 @@ def print_benchmark(found: Benchmark) -> None:
     for doing in ("training", "predicting"):
         for column in (f"plain {doing}", doing, "times"):
             table.add_column(column, justify="right")
+    table.add_column("ms a single slice", justify="right")
     for one in found.networks:
         cells = (f"{number:.3g}" for rates in (one.train, one.predict)
                  for number in (rates.plain, rates.ours, rates.ours / rates.plain))  # fmt: skip
-        table.add_row(one.model, *cells)
+        table.add_row(one.model, *cells, f"{one.cost['latency_ms']:.3g}")
     console = Console()
     console.print(table)
     for name, rate in found.fetched.items():

@@ -94,6 +94,8 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
     [network] = found["networks"]
     assert network["model"] == "unet_slim"
     assert all(rate > 0 for kind in ("train", "predict") for rate in network[kind].values())
+    assert network["cost"]["parameters"] == 1_942_577
+    assert network["cost"]["latency_ms"] > 0
     assert set(found["fetched_by_one_process"]) == {"none", "strong"}
     assert (found["size"], found["batch_size"], found["precision"]) == (32, 2, "bf16-mixed")
     assert found["hardware"]["threads"] == 1
