@@ -102,7 +102,7 @@ class LeakTable:
 
 
 def leak_tables(board: Leaderboard) -> list[LeakTable]:
-    """Every configuration of the leaderboard of which any slice was measured both ways, the largest table first."""
+    """Every configuration of the leaderboard of which any slice was measured both ways, that of most slices first."""
     found: dict[Slices, list[tuple[Entry, Entry]]] = defaultdict(list)
     entries = [entry for table in board.tables for entry in table.entries]
     for honest in entries:
@@ -110,7 +110,7 @@ def leak_tables(board: Leaderboard) -> list[LeakTable]:
             if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky):
                 found[_tested_both_ways(honest, leaky)].append((honest, leaky))
     tables = [LeakTable(slices, tuple(_rows(pairs, slices))) for slices, pairs in found.items() if slices]
-    return sorted(tables, key=lambda table: (-len(table.rows), -len(table.slices)))
+    return sorted(tables, key=lambda table: (-len(table.slices), -len(table.rows)))
 
 
 def _leaky(entry: Entry) -> bool:
