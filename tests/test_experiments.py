@@ -100,6 +100,23 @@ def test_its_page_quotes_the_recorded_numbers(folder: Path) -> None:
     assert f"| {' | '.join(row(folder))} |" in text.read_text(encoding="utf-8")
 
 
+SPEEDS = sorted((RECORDS / "bench").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", SPEEDS, ids=lambda path: path.stem)
+def test_the_readme_quotes_the_recorded_speeds(path: Path) -> None:
+    found = json.loads(path.read_text())
+    assert found["code"]["dirty"] is False
+    assert found["size"] == 256
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for one in found["networks"]:
+        train, predict = one["train"], one["predict"]
+        row = [f"`{one['model']}`, {found['batch_size']}", f"{train['plain']:.3g}"]
+        row += [f"{train['ours']:.3g} (x {train['ours'] / train['plain']:.1f})", f"{predict['plain']:.3g}"]
+        row += [f"{predict['ours']:.3g} (x {predict['ours'] / predict['plain']:.1f})"]
+        assert f"| {' | '.join(row)} |" in text
+
+
 PAGES = sorted(RECORDS.rglob("README.md"))
 LINES = [line.partition("  #")[0] for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
 TRAININGS = sorted({line.strip() for line in LINES if line.startswith("python -m lgg_seg ")})
@@ -115,6 +132,26 @@ def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs() -> None:
     tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
     _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
     assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
+    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
+    new, known = (
+        pd.concat(
+            pd.read_csv(path) for path in sorted((RECORDS / "leak").glob(f"unet_slim_40_{split}_?/per_slice.csv"))
+        )
+        .groupby("patient")[["tp", "fp", "fn"]]
+        .sum()
+        for split in ("kfold", "slice_kfold")
+    )
+    pooled = [2 * t.tp.sum() / (2 * t.tp + t.fp + t.fn).sum() for t in (new, known)]
+    each = [2 * t.tp / (2 * t.tp + t.fp + t.fn) for t in (new, known)]
+    assert f"a pooled Dice of {pooled[1]:.3f}, and the very same slices with {pooled[0]:.3f}" in page
+    assert f"**{pooled[1] - pooled[0]:.3f} (0.055 to 0.135) of the {pooled[1]:.3f} is the leak**" in page
+    assert f"over patients it is {each[1].mean():.3f} and {each[0].mean():.3f}: {(each[1] > each[0]).sum()} of" in page
+    assert (
+        f"of the {(each[0] < 0.5).sum()} with a Dice below 0.5 {'one' if (each[1] < 0.5).sum() == 1 else ''} is" in page
+    )
 
 
 @pytest.mark.parametrize("folder", [folder for folder in RESULTS if folder not in CLASSIFIED], ids=name)

@@ -54,6 +54,7 @@ SHORTER = {
     "model=unet,unet_bn,unet_slim seed=0,1,2": ("model=unet_slim,unet_bn", "seed=0"),
     "model=unet,unet_bn seed=1,2,3": ("model=unet_slim", "seed=1,2"),
     "seed=0,1,2,3 hydra/launcher=joblib": ("seed=0,1", "model=unet_slim"),
+    "lgg_seg.bench": ("model=unet_slim", "size=32", "batch_size=1", "seconds=0.01", "threads=1"),
     "outcome target=death01": ("repeats=1", "permutations=1"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -103,13 +103,18 @@ class LeakTable:
 
 def leak_tables(board: Leaderboard) -> list[LeakTable]:
     """Every configuration of the leaderboard of which any slice was measured both ways, that of most slices first."""
-    found: dict[Slices, list[tuple[Entry, Entry]]] = defaultdict(list)
     entries = [entry for table in board.tables for entry in table.entries]
-    for honest in entries:
-        for leaky in entries:
-            if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky):
-                found[_tested_both_ways(honest, leaky)].append((honest, leaky))
-    tables = [LeakTable(slices, tuple(_rows(pairs, slices))) for slices, pairs in found.items() if slices]
+    pairs = [
+        (honest, leaky)
+        for honest in entries
+        for leaky in entries
+        if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky)
+    ]
+    rows: dict[Slices, list[Leak]] = defaultdict(list)
+    for name, (honest, leaky) in zip(_names([honest for honest, _ in pairs]), pairs, strict=True):
+        if slices := _tested_both_ways(honest, leaky):
+            rows[slices].append(_leak(name, honest, leaky, slices))
+    tables = [LeakTable(slices, tuple(found)) for slices, found in rows.items()]
     return sorted(tables, key=lambda table: (-len(table.slices), -len(table.rows)))
 
 
@@ -136,13 +141,15 @@ def _without_the_kind(entry: Entry) -> tuple[str, Rules]:
     return configurations.identity(config | {"split": split}), replace(entry.contract.rules, protocol="")
 
 
-def _rows(pairs: Sequence[tuple[Entry, Entry]], slices: Slices) -> Iterator[Leak]:
-    settings = [{key: value for key, value in honest.settings.items() if key not in KIND} for honest, _ in pairs]
-    names = configurations.labels(settings, [honest.runs[0].name for honest, _ in pairs])
-    for name, (honest, leaky) in zip(names, pairs, strict=True):
-        seeds = tuple(seed for seed in honest.seeds if seed in leaky.seeds)
-        arms = zip(_samples(honest, seeds, slices), _samples(leaky, seeds, slices), strict=True)
-        yield Leak(name, honest, leaky, seeds, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
+def _names(honest: Sequence[Entry]) -> list[str]:
+    settings = [{key: value for key, value in entry.settings.items() if key not in KIND} for entry in honest]
+    return configurations.labels(settings, [entry.runs[0].name for entry in honest])
+
+
+def _leak(name: str, honest: Entry, leaky: Entry, slices: Slices) -> Leak:
+    seeds = tuple(seed for seed in honest.seeds if seed in leaky.seeds)
+    arms = zip(_samples(honest, seeds, slices), _samples(leaky, seeds, slices), strict=True)
+    return Leak(name, honest, leaky, seeds, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
 
 
 def _samples(entry: Entry, asked: Sequence[int], slices: Slices) -> list[Sample]:
