@@ -154,6 +154,17 @@ def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None
     )
 
 
+def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
+    folds = [folder / "per_patient.csv" for folder in sorted((RECORDS / "leak").glob("unet_slim_40_kfold_?"))]
+    dice = [pd.read_csv(path)["dice"] for path in folds]
+    everyone = summarise(pd.concat(dice).to_numpy())
+    assert (len(folds), everyone.ci95 is not None) == (5, True)
+    told = (
+        f"{interval({'mean': everyone.mean, 'ci95': everyone.ci95}, 'mean')}, and of {dice[0].mean():.3f} on this fold"
+    )
+    assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
 @pytest.mark.parametrize("folder", [folder for folder in RESULTS if folder not in CLASSIFIED], ids=name)
 def test_the_recorded_numbers_follow_from_the_recorded_counts(folder: Path) -> None:
     metrics = content(folder)["metrics"]
