@@ -166,19 +166,23 @@ def print_benchmark(found: Benchmark) -> None:
         caption=f"plain: float32, channels first. Ours: {found.hardware.precision}, channels last, fused optimizer.",
         caption_justify="left",
     )
-    table.add_column("network")
-    for doing in ("training", "predicting"):
-        for column in (f"plain {doing}", doing, "times"):
-            table.add_column(column, justify="right")
-    table.add_column("ms a single slice", justify="right")
+    table.add_column("network", overflow="fold")
+    for column in ("training: plain, ours", "predicting: plain, ours", "ms for one slice"):
+        table.add_column(column, justify="right")
     for one in found.networks:
-        cells = (f"{number:.3g}" for rates in (one.train, one.predict)
-                 for number in (rates.plain, rates.ours, rates.ours / rates.plain))  # fmt: skip
-        table.add_row(one.model, *cells, f"{one.cost['latency_ms']:.3g}")
+        table.add_row(one.model, _told(one.train), _told(one.predict), _figures(one.cost["latency_ms"]))
     console = Console()
     console.print(table)
     for name, rate in found.fetched.items():
         console.print(f"one process fetches {rate:,.0f} a second with augment={name}", highlight=False)
+
+
+def _told(rates: Rates) -> str:
+    return f"{_figures(rates.plain)}, {_figures(rates.ours)} (x {rates.ours / rates.plain:.1f})"
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @command

@@ -75,8 +75,8 @@ def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         optimizer.step()
         optimizer.zero_grad()
-        if hardware.device.type == "cuda":
-            torch.cuda.synchronize(hardware.device)
+        if hardware.device.type != "cpu":
+            torch.accelerator.synchronize(hardware.device)
 
     return step
 
@@ -107,7 +107,7 @@ def fetching(config: DictConfig, root: Path) -> Step:
 
 
 def noise(size: int, batch_size: int) -> Batch:
-    """A batch as `TrainingModule` takes it, of pixels that compress to nothing and patterns that nobody can learn."""
+    """What a training step reads of a batch (see `TrainingModule`), of noise."""
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size, CHANNELS, size, size)
     return {

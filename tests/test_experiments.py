@@ -117,6 +117,20 @@ def test_the_readme_quotes_the_recorded_speeds(path: Path) -> None:
         assert f"| {' | '.join(row)} |" in text
 
 
+def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
+    folder = RECORDS / "study_002"
+    found = json.loads((folder / "speed.json").read_text())
+    assert (found["code"]["dirty"], found["size"], found["batch_size"]) == (False, 256, 1)
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert len(found["networks"]) == 4
+    for one in found["networks"]:
+        cost, predict = one["cost"], one["predict"]
+        row = [f"`{one['model']}`", f"{cost['parameters'] / 1e6:.2f} M", f"{4 * cost['parameters'] / 1e6:.0f} MB"]
+        row += [f"{cost['flops_per_slice'] / 1e9:.0f} G", f"{1000 / predict['plain']:.0f}"]
+        row += [f"{1000 / predict['ours']:.0f}"]
+        assert f"| {' | '.join(row)} |" in page
+
+
 PAGES = sorted(RECORDS.rglob("README.md"))
 LINES = [line.partition("  #")[0] for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
 TRAININGS = sorted({line.strip() for line in LINES if line.startswith("python -m lgg_seg ")})
@@ -193,18 +207,24 @@ def test_a_recorded_run_was_made_from_committed_code_by_the_command_it_names(fol
     assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
 
 
+def added(folder: Path, run: str, to: str, measure: str) -> str:
+    """What a run has more than another of a measure, on average over the same patients."""
+    ours, plain = (pd.read_csv(folder / one / "per_patient.csv").set_index("patient")[measure] for one in (run, to))
+    mean = summarise((ours - plain).to_numpy())
+    assert mean.ci95 is not None
+    return f"{mean.mean:+.3f} ({mean.ci95[0]:+.3f} to {mean.ci95[1]:+.3f})"
+
+
 @pytest.mark.parametrize("proposal", ["crop", "recall", "skull"])
 def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> None:
     folder = RECORDS / "study_001"
-    ours, plain = (
-        pd.read_csv(folder / one / "per_patient.csv").set_index("patient") for one in (proposal, "by_patient")
-    )
-    cells = [f"`{proposal}`"]
-    for measure in ("dice", "recall", "precision"):
-        added = summarise((ours[measure] - plain[measure]).to_numpy())
-        assert added.ci95 is not None
-        cells.append(f"{added.mean:+.3f} ({added.ci95[0]:+.3f} to {added.ci95[1]:+.3f})")
-    assert f"| {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
+    cells = [added(folder, proposal, "by_patient", measure) for measure in ("dice", "recall", "precision")]
+    assert f"| `{proposal}` | {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_study_002_quotes_what_the_decaying_rate_adds() -> None:
+    page = (RECORDS / "study_002" / "README.md").read_text(encoding="utf-8")
+    assert f"Dice by {added(RECORDS / 'study_002', 'slim_decay', 'slim', 'dice')} after ten epochs" in page
 
 
 def test_the_page_of_study_000_quotes_the_mini_batches_by_the_studys_own_rule() -> None:
