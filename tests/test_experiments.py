@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from lgg_seg.metrics.bootstrap import summarise
+from lgg_seg.reporting.classifiers.tables import classifier_tables
 from lgg_seg.reporting.comparison.leak import leak_tables
 from lgg_seg.reporting.comparison.leak_lines import leaks_markdown
 from lgg_seg.reporting.comparison.runs import find_runs
@@ -270,3 +271,14 @@ def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
     for path in (path for path in RECORDS.rglob("*") if path.suffix in (".json", ".yaml", ".csv", ".md")):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"/(tmp|home|root|Users)/", text), path
+
+
+def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
+    folder = RECORDS / "study_003" / "grade"
+    [table] = classifier_tables(find_runs([folder]))
+    [entry] = table.entries
+    assert (entry.notes, len(next(iter(entry.seeds.values())))) == ((), 5)
+    measures = ("patient/accuracy", "patient/f1", "patient/auroc", "slice/auroc")
+    cells = [interval(entry.estimates[measure].as_dict(), "value") for measure in measures]
+    row = [f"{len(table.contract.patients)} / 5 folds", *cells]
+    assert f"| {' | '.join(row)} |" in (folder / "README.md").read_text(encoding="utf-8")
