@@ -282,3 +282,13 @@ def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
     cells = [interval(entry.estimates[measure].as_dict(), "value") for measure in measures]
     row = [f"{len(table.contract.patients)} / 5 folds", *cells]
     assert f"| {' | '.join(row)} |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
+    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
+    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+    [(table, row)] = [(table, row) for table in tables for row in table.rows if row.honest.runs[0].name == "study_000"]
+    arms = row.measures["pooled Dice"]
+    low, high = arms.added.estimate.ci95 or (0, 0)
+    assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
+    assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.honest.value:.3f}" in page
