@@ -15,6 +15,7 @@ from rich.table import Table
 
 from lgg_seg import build
 from lgg_seg.errors import UserError, require
+from lgg_seg.prediction.model import hardware as hardware_of
 from lgg_seg.records.cost import network_cost
 from lgg_seg.records.folder import RunFolder
 from lgg_seg.records.provenance import code_state, hardware_facts, versions
@@ -24,7 +25,7 @@ from lgg_seg.utils.arguments import Argument, arguments_of
 from lgg_seg.utils.conf import groups
 from lgg_seg.utils.nearest import did_you_mean
 from lgg_seg.utils.overrides import compose_config
-from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
 from lgg_seg.utils.terminal import command, tracked
 
 
@@ -79,13 +80,12 @@ def bench(
     """
     for name, value in (("size", size), ("batch_size", batch_size), ("threads", threads)):
         require(value is None or value >= 1, name, value, "1 or more")
-    require(0 < seconds < float("inf"), "seconds", seconds, "above 0")
+    require(0 < seconds < float("inf"), "seconds", seconds, "a finite number above 0")
     models, augments = (_members(group, asked) for group, asked in (("model", model), ("augment", augment)))
-    require(output is None or output.suffix == ".json", "output", output, "a .json file")
-    if output is not None and output.exists():
-        raise UserError(f"{output} exists, and nothing is overwritten; give another output=.")
+    if output is not None:
+        _require_writable(output)
     configure_process(threads)
-    hardware = choose_hardware(device, precision, channels_last=True)
+    hardware = hardware_of(device, precision)
     try:
         found = Benchmark(
             size,
@@ -103,6 +103,18 @@ def bench(
     if output is not None:
         RunFolder(output.parent).write_json(output.name, _record(found))
     return found
+
+
+def _require_writable(output: Path) -> None:
+    require(output.suffix == ".json", "output", output, "a .json file")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.open("x").close()
+        output.unlink()
+    except FileExistsError as error:
+        raise UserError(f"{output} exists, and nothing is overwritten; give another output=.") from error
+    except OSError as error:
+        raise UserError(f"{output} cannot be written ({error.strerror or error}); give another output=.") from error
 
 
 def _members(group: str, asked: str) -> list[str]:

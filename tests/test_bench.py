@@ -112,9 +112,10 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
         (["model=classifier_resnet50"], "only networks that segment"),
         (["size=0"], "size is 0; it must be 1 or more"),
         (["seconds=0"], "it must be above 0"),
-        (["device=gpu"], "is not on this machine"),
+        (["device=gpu"], "device=gpu is not on this machine"),
         (["output=speed.txt"], ".json"),
         (["output=there.json"], "nothing is overwritten"),
+        (["output=there.json/speed.json"], "there.json/speed.json"),
     ],
 )
 def test_what_cannot_be_timed_is_said_in_a_sentence(

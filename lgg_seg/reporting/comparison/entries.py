@@ -85,12 +85,12 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
         if run.fold in by_seed[run.seed]:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][run.fold] = run
-    if any(len(_measured(folds)) < sum(len(_slices(run)) for run in folds) for folds in map(_runs, by_seed.values())):
+    if any(len(measured(folds)) < sum(len(_slices(run)) for run in folds) for folds in map(_runs, by_seed.values())):
         # Measured on another tree, the folds are so many networks for the same patients.
         notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
         repetitions = [run for folds in by_seed.values() for run in folds.values()]
         by_seed = defaultdict(dict, {number: {None: run} for number, run in enumerate(repetitions)})
-    covered = {seed: _measured(_runs(folds)) for seed, folds in by_seed.items()}
+    covered = {seed: measured(_runs(folds)) for seed, folds in by_seed.items()}
     everything = max(covered.values(), key=len)
     for seed in sorted(covered):
         if covered[seed] != everything:
@@ -114,8 +114,8 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     merged = merge_seeds(runs)
     seeds = merged.seeds
     patients = _averaged_patients([whole_patients(folds).sort_index() for folds in seeds.values()])
-    measured = averaged([measures(folds) for folds in seeds.values()])
-    measured |= {
+    metrics = averaged([measures(folds) for folds in seeds.values()])
+    metrics |= {
         f"patient/{name}": summarise(patients[name].to_numpy()).as_dict() if name in patients else None
         for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
     }
@@ -125,7 +125,7 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
         contract=Contract(rules, merged.slices),
         seeds=seeds,
         patients=patients,
-        metrics=measured,
+        metrics=metrics,
         cost=single_run_costs([run for folds in seeds.values() for run in folds]),
         notes=merged.notes,
     )
@@ -140,7 +140,8 @@ def _slices(run: Run) -> pd.DataFrame:
     return run.slices
 
 
-def _measured(folds: Iterable[Run]) -> frozenset[tuple[str, int]]:
+def measured(folds: Iterable[Run]) -> frozenset[tuple[str, int]]:
+    """The slices that the runs measured, each as its patient's name and its number."""
     return frozenset(key for run in folds for key in zip(_slices(run)["patient"], _slices(run)["slice"], strict=True))
 
 

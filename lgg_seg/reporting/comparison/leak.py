@@ -14,7 +14,7 @@ from lgg_seg.metrics.classification import Estimate
 from lgg_seg.metrics.pooled import PatientSums, pooled_dice, redrawn, tumour_slice_dice
 from lgg_seg.reporting.comparison import configurations
 from lgg_seg.reporting.comparison.contract import Rules
-from lgg_seg.reporting.comparison.entries import Entry
+from lgg_seg.reporting.comparison.entries import Entry, measured
 from lgg_seg.reporting.comparison.runs import Run
 from lgg_seg.reporting.comparison.tables import Leaderboard
 
@@ -124,9 +124,11 @@ def _leaky(entry: Entry) -> bool:
 
 def _tested_both_ways(honest: Entry, leaky: Entry) -> Slices:
     """Of patients whose other slices the leaky training really held: a cut in a list of files may leave some new."""
-    trained = {name for run in leaky.runs for name in run.provenance.get("split", {}).get("train", {})}
-    shared = honest.contract.slices & leaky.contract.slices
-    return frozenset((patient, number) for patient, number in shared if patient in trained)
+    known: set[tuple[str, int]] = set()
+    for run in leaky.runs:
+        trained = run.provenance.get("split", {}).get("train", {})
+        known |= {key for key in measured([run]) if key[0] in trained}
+    return honest.contract.slices & leaky.contract.slices & known
 
 
 def _but_for_the_split(honest: Entry, leaky: Entry) -> bool:
