@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from lgg_seg.errors import UserError
+from lgg_seg.records.legacy import upgraded, upgraded_overrides
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
 
@@ -92,7 +93,7 @@ class RunFolder:
             OmegaConf.save(OmegaConf.create(list(overrides)), path)
 
     def read_config(self) -> tuple[DictConfig, list[str]]:
-        """The resolved config of this run, and what was asked for on the command line.
+        """The resolved config of this run, and what was asked for on the command line, both under today's names.
 
         Raises:
             UserError: a file is missing or damaged.
@@ -106,7 +107,7 @@ class RunFolder:
                 raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
             except (OSError, YAMLError, UnicodeDecodeError) as error:
                 raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
-        return cast(DictConfig, parts[0]), cast(list[str], OmegaConf.to_container(parts[1]))
+        return upgraded(parts[0]), upgraded_overrides(cast(list[str], OmegaConf.to_container(parts[1])))
 
     def set_status(self, state: State, reason: str | None = None) -> None:
         """Record where the run stands; the first call also records when it started."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from omegaconf import OmegaConf
 from safetensors.torch import load
 from torch import Tensor
 
 from lgg_seg.errors import UserError
+from lgg_seg.records.legacy import upgraded
 from lgg_seg.utils.nearest import did_you_mean
 
 MODELS = Path(__file__).parent / "models"
@@ -40,7 +42,7 @@ def entry_folder(source: str | Path) -> Path:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What an entry says of itself.
+    """What an entry says of itself, its config under today's names.
 
     Raises:
         UserError: the card is damaged.
@@ -52,7 +54,8 @@ def read_card(folder: Path) -> dict[str, Any]:
             raise ValueError(f"it lacks {', '.join(missing)}")
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); install the package anew.") from error
-    return dict(card)
+    recorded = upgraded({node: card[node] for node in ("model", "preprocess")})
+    return {**card, **cast(dict[str, Any], OmegaConf.to_container(recorded))}
 
 
 def read_weights(folder: Path, card: dict[str, Any]) -> dict[str, Tensor]:
