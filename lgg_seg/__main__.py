@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import cast
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+import lgg_seg
 from lgg_seg.errors import UserError
 from lgg_seg.utils.check import check_config
 from lgg_seg.utils.conf import CONFIG_NAME, conf_dir
@@ -47,35 +49,25 @@ def main(words: list[str]) -> int:
 
         resume(folder)
         return 0
-    flags = [word for word in words if word.startswith("-")]
-    overrides = _overrides(words)
-    sweep = bool({"-m", "--multirun"} & set(flags)) or "hydra.mode=MULTIRUN" in overrides
-    if not {"--help", "-h", "--hydra-help", "--info", "-i", "--version", "--shell-completion", "-sc"} & set(flags):
-        check_overrides(overrides, sweep=sweep)
-        only_shown = bool({"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags})
+    parser = get_args_parser()
+    if "--version" in words:
+        print(f"lgg_seg {lgg_seg.__version__}")
+        return 0
+    flags = parser.parse_args(words)
+    sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
+    shown = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
+    if not (flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun):
+        # What is only shown needs no look at the code behind it, whose import takes seconds.
+        check_overrides(flags.overrides, sweep=bool(sweep or shown))
+    if not shown:
         if sweep:
-            if only_shown:
-                raise UserError("--cfg shows the config of one run; leave -m and all but one value of each key out.")
             from lgg_seg.sweeps.command import run_sweep
 
-            return run_sweep(overrides, job)
-        if not only_shown:
-            named = [word.partition("=")[2] for word in overrides if word.startswith("hydra.run.dir=")]
-            make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
+            return run_sweep(flags.overrides, job)
+        named = [word.partition("=")[2] for word in flags.overrides if word.startswith("hydra.run.dir=")]
+        make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
     job()  # Hydra reads the process's own words
     return 0
-
-
-def _overrides(words: list[str]) -> list[str]:
-    """The words that are neither flags nor the values of flags."""
-    with_value = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"}
-    kept: list[str] = []
-    previous = ""
-    for word in words:
-        if not word.startswith("-") and previous not in with_value:
-            kept.append(word)
-        previous = word
-    return kept
 
 
 if __name__ == "__main__":

@@ -297,3 +297,8 @@ def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
     low, high = arms.added.estimate.ci95 or (0, 0)
     assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
     assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.honest.value:.3f}" in page
+
+
+def test_a_pair_of_runs_of_one_experiment_is_named_alike() -> None:
+    (table,) = build_leaderboard(find_runs([RECORDS / "quick_cpu"])).tables
+    assert [entry.label for entry in table.entries] == ["unet_slim", "unet_bn"]

@@ -22,7 +22,7 @@ from lgg_seg.utils.arguments import Argument, run_one_of
 from lgg_seg.utils.terminal import command
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
-Root = Annotated[Path, Argument("the tree's folder")]
+Root = Annotated[Path, Argument("the tree's folder", key="data.root")]
 
 
 def verify(root: Root = _DEFAULT_ROOT) -> int:
@@ -52,10 +52,12 @@ def phantom(
 
 
 def digests(root: Root = _DEFAULT_ROOT) -> int:
-    """Print the digests of a sound tree's pixels, to be kept as its digests.txt: `… digests root=TREE > FILE`."""
+    """Print the digests of a sound tree's pixels, to be kept as its digests.txt: `… digests data.root=TREE > FILE`."""
     readings = read_all(list_tree(root))
     if any(reading.problems for reading in readings):
-        raise UserError(f"{root} has files that cannot be used: `python -m lgg_seg.data verify root={root}` lists them")
+        raise UserError(
+            f"{root} has files that cannot be used: `python -m lgg_seg.data verify data.root={root}` lists them"
+        )
     sys.stdout.write(format_digests(readings))
     return 0
 

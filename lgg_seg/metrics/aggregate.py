@@ -22,7 +22,7 @@ Metrics = dict[str, float | int | dict[str, float | list[float] | None] | None]
 
 
 def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: int = 0) -> Metrics:
-    """The metrics of DESIGN section 5, all but the loss, whatever the order of the patients.
+    """The metrics of `metrics.json`, all but the loss, whatever the order of the patients.
 
     - `patient/*`: mean, median, standard deviation and bootstrap interval over patients.
     - `pooled/*`: of the counts of all voxels of all patients together.

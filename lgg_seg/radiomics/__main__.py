@@ -37,7 +37,7 @@ from lgg_seg.utils.logs import configure_logs
 from lgg_seg.utils.terminal import command
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
-Root = Annotated[Path, Argument("the data tree's folder")]
+Root = Annotated[Path, Argument("the data tree's folder", key="data.root")]
 Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
 Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
 

@@ -1,4 +1,4 @@
-"""A run's folder (DESIGN: config, history, metrics, tables, checkpoints, figures), written file by file, atomically."""
+"""A run's folder (config, history, metrics, tables, checkpoints, figures), written file by file, atomically."""
 
 from __future__ import annotations
 

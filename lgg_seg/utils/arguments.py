@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from lgg_seg.utils.nearest import did_you_mean
 
 @dataclass(frozen=True)
 class Argument:
-    """Stands in a parameter's `Annotated`; `key` is what users write where it is not the parameter's name."""
+    """Stands in a parameter's `Annotated`; `key` is what help names it, where that is not the parameter's name.
+
+    The parameter's name is understood, too.
+    """
 
     help: str
     key: str | None = None
@@ -31,9 +35,11 @@ def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[
         UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
     """
     hints, described = typing.get_type_hints(function), arguments(function)
+    keys = {parameter.name: key for key, parameter in described.items()}
     values: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
+        key = keys.get(key, key)
         if key not in described:
             raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
         if not equals:
@@ -65,7 +71,7 @@ def help_lines(function: Callable[..., Any]) -> str:
     lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
     for key, parameter in arguments(function).items():
         required = parameter.default is inspect.Parameter.empty
-        default = "required" if required else f"default {parameter.default}"
+        default = "required" if required else f"default {_as_typed(parameter.default)}"
         lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
     return "\n".join(lines)
 
@@ -114,6 +120,11 @@ def run_one_of(words: Sequence[str], module: str, commands: Mapping[str, Callabl
 def wants_help(words: Sequence[str]) -> bool:
     """Whether the words ask for help."""
     return bool({"-h", "--help", "help"} & set(words))
+
+
+def _as_typed(value: object) -> str:
+    """A default as users write it: `null`, `true`, `false`."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _argument(function: Callable[..., Any], name: str) -> Argument:

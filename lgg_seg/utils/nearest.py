@@ -13,12 +13,14 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     'did you mean r2unet?'
     """
     known = sorted(set(choices))
+    group, _, leaf = word.rpartition(".")
     # People mistype the last part of a dotted key, or leave its group out altogether.
-    same_leaf = [name for name in known if name.rpartition(".")[2] == word.rpartition(".")[2]]
-    close = same_leaf[:1] or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if not close:
-        leaves = {name.rpartition(".")[2]: name for name in known}
-        close = [leaves[leaf] for leaf in difflib.get_close_matches(word.rpartition(".")[2], leaves, n=1, cutoff=0.6)]
+    leaves = [name.rpartition(".")[2] for name in known]
+    near = difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.6)
+    same_leaf = [name for name, end in zip(known, leaves, strict=True) if end in near]
+    begun = [name for name in known if name.startswith(word)]
+    close = difflib.get_close_matches(word, same_leaf, n=1, cutoff=0.0) or begun[:1]
     if close:
         return f"did you mean {close[0]}?"
-    return f"choose from {', '.join(known)}." if 0 < len(known) <= 30 else "see --help for the choices."
+    listed = [name for name in known if group and name.rpartition(".")[0] == group] or known
+    return f"choose from {', '.join(listed)}." if 0 < len(listed) <= 30 else "see --help for the choices."

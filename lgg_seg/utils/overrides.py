@@ -141,6 +141,8 @@ def _check_members(override: Override, members: Sequence[str]) -> None:
     for value in values:
         if value == "null" and override.key_or_group in OPTIONAL:  # Hydra breaks off at it
             raise UserError(f"{override.input_line}: leave it out; none is chosen unless it is named.")
+        if value == "null" and "none" in members:
+            raise UserError(f"{override.input_line}: no such choice; none is spelt {override.key_or_group}=none.")
         if value not in members:
             raise UserError(f"{override.key_or_group}={value}: no such choice; {did_you_mean(value, members)}")
 

@@ -26,7 +26,7 @@ def list_models() -> int:
 def add_model(
     run: Annotated[Path, Argument("the folder of a finished, tested run")],
     name: Annotated[str, Argument("what people will load it by")],
-    models: Annotated[Path, Argument("the folder of the zoo's models")] = MODELS,
+    models: Annotated[Path | None, Argument("the folder to add it to; null: the package's own")] = None,
     data_root: Annotated[Path | None, Argument("scans to compare on; null: the run's own", key="data.root")] = None,
 ) -> int:
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
@@ -34,7 +34,7 @@ def add_model(
 
     configure_logs()
     configure_process()
-    added = add(run, name, models, data_root)
+    added = add(run, name, models or MODELS, data_root)
     parity = added.parity
     print(
         f"{added.weights_bytes / 1e6:.1f} MB; in half precision {parity.disagreeing} of {parity.positive} positive "

@@ -146,7 +146,7 @@ def test_long_lists_are_cut_and_tell_how_to_see_all(tree: Path) -> None:
     for folder in _patients(tree):
         for number in (1, 2, 3):
             _slice(folder, number).write_bytes(b"")
-    with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify root=") as caught:
+    with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify data\.root=") as caught:
         build_index(tree, progress=False)
     assert len(str(caught.value).splitlines()) < 30
     assert sum(f.severity == "error" for f in caught.value.faults) == 36

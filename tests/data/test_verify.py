@@ -72,7 +72,7 @@ def test_phantom_is_written_and_its_digests_are_those_it_ships(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "tree"
-    assert main(["phantom", f"root={root}", "patients=2", "slices=4", "size=32", "seed=5"]) == 0
+    assert main(["phantom", f"data.root={root}", "patients=2", "slices=4", "size=32", "seed=5"]) == 0
     capsys.readouterr()
     assert main(["digests", f"root={root}"]) == 0
     assert capsys.readouterr().out == (root / "digests.txt").read_text()

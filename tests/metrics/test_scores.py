@@ -19,7 +19,7 @@ from lgg_seg.metrics.scores import PatientScore, score_patient
 from lgg_seg.metrics.tables import patient_rows, slice_rows
 
 SUMMARIES = {f"patient/{name}" for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")}
-DESIGN = SUMMARIES | {
+EXPECTED = SUMMARIES | {
     *(f"pooled/{name}" for name in ("dice", "iou", "recall", "precision", "accuracy", "specificity")),
     *("minibatch/iou", "minibatch/dice", "minibatch/recall", "slice/iou"),
     *("slice/dice", "tumour_slice/dice", "empty_slice/false_positive_rate", "lesion/f1", "calibration/ece"),
@@ -110,7 +110,7 @@ def test_aggregate_worked_by_hand() -> None:
 
 def test_aggregate_has_exactly_the_designs_names() -> None:
     metrics = aggregate(random_scores(0), resamples=100)
-    assert set(metrics) == DESIGN
+    assert set(metrics) == EXPECTED
     assert all(set(metrics[name]) == {"mean", "median", "std", "ci95"} for name in SUMMARIES)
 
 
@@ -150,7 +150,7 @@ def test_perfect_prediction_is_perfect_everywhere() -> None:
     probability = truth.astype(np.float32)
     metrics: dict[str, Any] = dict(aggregate([score_patient("P", range(1, 6), probability, truth, truth)]))
     zero = {"patient/hd95_px", "empty_slice/false_positive_rate", "calibration/ece"}
-    for name in DESIGN - {"patients/empty_truth", "patients/empty_prediction", "patients/missed"}:
+    for name in EXPECTED - {"patients/empty_truth", "patients/empty_prediction", "patients/missed"}:
         value = metrics[name]["mean"] if name in SUMMARIES else metrics[name]
         assert value == (0 if name in zero else 1), name
 

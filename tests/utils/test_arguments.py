@@ -14,6 +14,8 @@ import pytest
 from lgg_seg.errors import UserError
 from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments
 from lgg_seg.utils.terminal import command
+from lgg_seg.zoo.__main__ import main
+from lgg_seg.zoo.entry import MODELS
 
 
 def measure(
@@ -28,6 +30,7 @@ def measure(
 
 def test_words_fill_the_parameters_with_their_types() -> None:
     given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
+    assert given == parse_arguments(["run=a/b", "data_root=c", "count=7"], measure)
     assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
 
 
@@ -50,7 +53,7 @@ def test_help_names_every_argument_and_its_default() -> None:
     text = help_lines(measure)
     assert "Measure a run." in text
     assert re.search(r"run=\s+the run \(required\)", text)
-    assert re.search(r"data.root=\s+the tree \(default None\)", text)
+    assert re.search(r"data.root=\s+the tree \(default null\)", text)
 
 
 def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,3 +110,8 @@ def test_another_broken_pipe_is_not_taken_for_it() -> None:
 
     with pytest.raises(BrokenPipeError):
         broken([])
+
+
+def test_help_of_the_zoo_names_no_folder_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert str(MODELS) not in capsys.readouterr().out

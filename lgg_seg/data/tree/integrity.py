@@ -93,5 +93,5 @@ def _summary(root: Path, errors: Sequence[Fault]) -> str:
         lines += [f"  {fault}" for fault in several]
         shown += len(several)
     if shown < len(errors):
-        lines.append(f"and {len(errors) - shown} more: `python -m lgg_seg.data verify root={root}` lists all")
+        lines.append(f"and {len(errors) - shown} more: `python -m lgg_seg.data verify data.root={root}` lists all")
     return "\n".join(lines)

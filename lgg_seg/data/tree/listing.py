@@ -15,8 +15,8 @@ from lgg_seg.errors import UserError
 
 THREE_WAYS = (
     "either download https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation by hand and unpack it to "
-    "data/kaggle_3m, or name a tree that is there (data.root=FOLDER or $LGG_DATA_ROOT; in `python -m lgg_seg.data`, "
-    "root=FOLDER), or use the built-in phantom (data=phantom)"
+    "data/kaggle_3m, or name a tree that is there (data.root=FOLDER or $LGG_DATA_ROOT), "
+    "or use the built-in phantom (data=phantom)"
 )
 _NAME = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})(?P<mask>_mask)?", re.ASCII)
 # Kaggle's zip unpacks to kaggle_3m/ and, a second time, to lgg-mri-segmentation/kaggle_3m/.

@@ -70,7 +70,7 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
     else:
         patients = _within_patients(seeds)
     return ClassifierEntry(
-        label=configurations.label(setting, runs[0].name),
+        label=configurations.label(setting, runs[0].label),
         settings=setting,
         target=target,
         contract=Contract(rules, merged.slices),

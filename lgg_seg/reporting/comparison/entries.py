@@ -120,7 +120,7 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
         for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
     }
     return Entry(
-        label=configurations.label(setting, runs[0].name),
+        label=configurations.label(setting, runs[0].label),
         settings=setting,
         contract=Contract(rules, merged.slices),
         seeds=seeds,

@@ -145,7 +145,7 @@ def _without_the_kind(entry: Entry) -> tuple[str, Rules]:
 
 def _names(honest: Sequence[Entry]) -> list[str]:
     settings = [{key: value for key, value in entry.settings.items() if key not in KIND} for entry in honest]
-    return configurations.labels(settings, [entry.runs[0].name for entry in honest])
+    return configurations.labels(settings, [entry.runs[0].label for entry in honest])
 
 
 def _leak(name: str, honest: Entry, leaky: Entry, slices: Slices) -> Leak:

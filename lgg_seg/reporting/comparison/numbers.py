@@ -57,7 +57,7 @@ def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
     rows = pd.concat([run.patients for run in folds if run.patients is not None])
     if rows["patient"].is_unique:
         return rows.set_index("patient")
-    patients = rows.drop(columns=list(OF_VOLUMES)).groupby("patient")
+    patients = rows.drop(columns=list(OF_VOLUMES), errors="ignore").groupby("patient")
     whole = patients.first()
     added = [name for name in whole.columns if name.endswith(ADDED)]
     whole[added] = patients[added].sum()

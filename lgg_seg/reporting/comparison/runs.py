@@ -53,6 +53,12 @@ class Run:
         return None if fold is None else int(fold)
 
     @property
+    def label(self) -> str:
+        """Its name without the experiment's, as its neighbours are called by their networks alone."""
+        experiment = next((word[11:] for word in self.overrides if word.startswith("experiment=")), "")
+        return self.name.removeprefix(f"{experiment}_")
+
+    @property
     def name(self) -> str:
         """What the run was called."""
         return str(self.config.get("name", self.folder.name))

@@ -109,7 +109,7 @@ def _unmeasured(runs: Sequence[Run], settings: Mapping[str, dict[str, str]]) -> 
         if run.result is None and (not run.config or _cell(run) not in done):
             setting = settings.get(configurations.identity(run.config), {}) if run.config else {}
             repeated = {"seed": str(run.seed)} | ({} if run.fold is None else {"fold": str(run.fold)})
-            parts = [configurations.label(setting, run.name), *(f"{key}={value}" for key, value in repeated.items())]
+            parts = [configurations.label(setting, run.label), *(f"{key}={value}" for key, value in repeated.items())]
             yield Unmeasured(", ".join(parts) if run.config else run.folder.name, setting, run)
 
 
