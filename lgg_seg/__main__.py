@@ -59,6 +59,8 @@ def main(words: list[str]) -> int:
     if not (flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun):
         # What is only shown needs no look at the code behind it, whose import takes seconds.
         check_overrides(flags.overrides, sweep=bool(sweep or shown))
+    if shown and flags.multirun:
+        raise UserError("What is shown is of one run; leave -m out, and all but one value of each key.")
     if not shown:
         if sweep:
             from lgg_seg.sweeps.command import run_sweep

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import lgg_seg
 from lgg_seg.errors import UserError
 from lgg_seg.utils.overrides import check_overrides, run_folder_argument
 
@@ -119,3 +124,23 @@ def test_resume_stands_alone() -> None:
         run_folder_argument(["resume=runs/a", "seed=2"])
     with pytest.raises(UserError, match="needs the folder"):
         run_folder_argument(["resume="])
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (["--cfg", "hydra", "-p", "hydra.sweeper"], "GridSweeper"),
+        (["--cfg", "job", "loss=dice"], "lgg_seg.losses.Dice"),
+        (["--info", "defaults"], "Defaults List"),
+        (["--version"], f"lgg_seg {lgg_seg.__version__}"),
+        (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
+    ],
+)
+def test_hydras_own_flags_show_and_train_nothing(flags: list[str], shown: str, tmp_path: Path) -> None:
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
+    words = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+    assert not (tmp_path / "runs").exists()
