@@ -1,0 +1,41 @@
+"""`evaluate` and `predict` give a run and a zoo model that were recorded before names changed their numbers of then."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lgg_seg.evaluate import measure
+from lgg_seg.predict import predict
+
+HERE = Path(__file__).parent
+OLD_RUN = HERE / "old_run"
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(OLD_RUN, tmp_path / "old_run"))  # evaluate writes into it
+
+
+def test_evaluate_gives_every_patients_recorded_counts_and_dice(old_run: Path, phantom_root: Path) -> None:
+    place, _ = measure(old_run, data_root=phantom_root)
+    new, old = pd.read_csv(place / "per_patient.csv"), pd.read_csv(OLD_RUN / "per_patient.csv")
+    assert list(new.patient) == list(old.patient)
+    assert list(new.truth_voxels) == list(old.truth_voxels)
+    np.testing.assert_allclose(new.dice, old.dice, rtol=0, atol=1e-3)  # another CPU rounds otherwise
+
+
+@pytest.mark.parametrize("source", ["run", "zoo"])
+def test_predict_gives_every_slices_recorded_area(
+    source: str, old_run: Path, phantom_root: Path, tmp_path: Path
+) -> None:
+    model = {"run": str(old_run)} if source == "run" else {"zoo": "unet_slim"}
+    predict(phantom_root, tmp_path / "out", **model, overlays="none", device="cpu", precision="32-true")
+    new, old = pd.read_csv(tmp_path / "out" / "per_slice.csv"), pd.read_csv(HERE / f"areas_{source}.csv")
+    assert new[["volume", "slice"]].equals(old[["volume", "slice"]])
+    assert old.area_px.sum() > 0
+    np.testing.assert_allclose(new.area_px, old.area_px, rtol=0.01, atol=2)  # another CPU rounds otherwise
