@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lgg_seg.prediction.model import Model
-    from lgg_seg.utils.runtime import Accelerator, Precision
+    from lgg_seg.hardware import Accelerator, Precision
+    from lgg_seg.inference.model import Model
 
 # Both must stand before torch and albumentations are first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning OpenMP threads collapse beside another busy process
@@ -39,6 +39,6 @@ def load(source: str | Path, device: Accelerator = "auto", precision: Precision 
     Raises:
         UserError: there is no such model, or it is damaged, or the device is not there.
     """
-    from lgg_seg.prediction.model import load_model  # torch and all the rest, which `import lgg_seg` does without
+    from lgg_seg.inference.model import load_model  # torch and all the rest, which `import lgg_seg` does without
 
     return load_model(source, device, precision)

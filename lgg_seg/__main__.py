@@ -13,11 +13,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import lgg_seg
+from lgg_seg.cli.console import command
+from lgg_seg.config.groups import CONFIG_NAME, conf_dir
+from lgg_seg.config.overrides import check_overrides, make_output_folder, run_folder_argument
+from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.conf import CONFIG_NAME, conf_dir
-from lgg_seg.utils.overrides import check_overrides, make_output_folder, run_folder_argument
-from lgg_seg.utils.terminal import command
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)

@@ -13,20 +13,20 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from lgg_seg import build
+from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.console import command, tracked
+from lgg_seg.config.groups import groups
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, require
-from lgg_seg.prediction.model import hardware as hardware_of
-from lgg_seg.records.cost import network_cost
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.provenance import code_state, hardware_facts, versions
-from lgg_seg.records.status import out_of_memory
+from lgg_seg.hardware import Accelerator, Hardware, Precision, configure_process
+from lgg_seg.inference.model import hardware as hardware_of
+from lgg_seg.runs.cost import network_cost
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.provenance import code_state, hardware_facts, versions
+from lgg_seg.runs.status import out_of_memory
 from lgg_seg.speed import CHANNELS, Step, clock, fetching, prediction, quickest, training
-from lgg_seg.utils.arguments import Argument, arguments_of
-from lgg_seg.utils.conf import groups
-from lgg_seg.utils.nearest import did_you_mean
-from lgg_seg.utils.overrides import compose_config
-from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
-from lgg_seg.utils.terminal import command, tracked
+from lgg_seg.training import build
 
 
 @dataclass(frozen=True)

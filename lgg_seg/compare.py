@@ -11,21 +11,21 @@ from typing import Annotated
 
 import pandas as pd
 
+from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.comparison.classifier_results import classifies
+from lgg_seg.comparison.classifier_tables import classifier_tables
+from lgg_seg.comparison.leakage import leak_tables
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.reporting.classifiers.entries import classifies
-from lgg_seg.reporting.classifiers.lines import classifier_rows, classifiers_markdown, print_classifiers
-from lgg_seg.reporting.classifiers.tables import classifier_tables
-from lgg_seg.reporting.comparison.columns import rows
-from lgg_seg.reporting.comparison.leaderboard import markdown, print_leaderboard
-from lgg_seg.reporting.comparison.leak import leak_tables
-from lgg_seg.reporting.comparison.leak_lines import leak_rows, leaks_markdown, print_leaks
-from lgg_seg.reporting.comparison.runs import find_runs
-from lgg_seg.reporting.comparison.tables import Leaderboard, build_leaderboard
-from lgg_seg.reporting.report import write_report
-from lgg_seg.utils.arguments import Argument, help_lines, parse_arguments, wants_help
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.terminal import command
+from lgg_seg.reporting.classifiers import classifier_rows, classifiers_markdown, print_classifiers
+from lgg_seg.reporting.columns import rows
+from lgg_seg.reporting.html import write_report
+from lgg_seg.reporting.leaderboard import markdown, print_leaderboard
+from lgg_seg.reporting.leakage import leak_rows, leaks_markdown, print_leaks
+from lgg_seg.runs.folder import RunFolder
 
 MOST_NAMED = 4  # folders in a command that is printed
 
@@ -39,7 +39,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     Raises:
         UserError: a folder holds no run, or `output` cannot be written.
     """
-    from lgg_seg.reporting.wandb_report import write_spec  # seconds of imports, after the first mistakes are found
+    from lgg_seg.reporting.wandb.report import write_spec  # seconds of imports, after the first mistakes are found
 
     runs = find_runs(folders)
     board = build_leaderboard(runs)
@@ -93,7 +93,7 @@ def main(words: list[str]) -> int:
     configure_logs()
     board = compare_folders(folders, output)
     if wandb is not None:
-        from lgg_seg.reporting.wandb_report import publish
+        from lgg_seg.reporting.wandb.report import publish
 
         print(f"published: {publish(board, wandb)}")
     return 0

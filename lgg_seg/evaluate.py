@@ -9,21 +9,21 @@ from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
 
-from lgg_seg import build
+from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.split import LEAKY
-from lgg_seg.data.splits import AllPatients
-from lgg_seg.data.tree.index import Index
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.splits.rules import AllPatients
+from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import EvaluationSettings
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.provenance import volume_digest
-from lgg_seg.reporting.table import print_result
+from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.reporting.run_table import print_result
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.provenance import volume_digest
 from lgg_seg.tasks import task_of
-from lgg_seg.utils.arguments import Argument, arguments_of
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.terminal import command
+from lgg_seg.training import build
 
 
 def measure(

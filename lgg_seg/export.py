@@ -17,21 +17,21 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from lgg_seg.data.preprocess import normalise
-from lgg_seg.data.tree.listing import find_tree
+from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
+from lgg_seg.deploy.usage import export_page
 from lgg_seg.errors import UserError
-from lgg_seg.inference import Segmenter
-from lgg_seg.prediction.model import Runner
-from lgg_seg.prediction.onnx import DESCRIPTION, INPUT, OUTPUT, OnnxRunner, export_folder
-from lgg_seg.prediction.page import export_page
-from lgg_seg.prediction.parity import SLICES, Parity, compare, comparison_slices
-from lgg_seg.prediction.trained import Trained, from_run, from_zoo
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.provenance import versions
-from lgg_seg.utils.arguments import Argument, arguments_of
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.runtime import Hardware, configure_process
-from lgg_seg.utils.terminal import command
+from lgg_seg.hardware import Hardware, configure_process
+from lgg_seg.inference.model import Runner
+from lgg_seg.inference.onnx import DESCRIPTION, INPUT, OUTPUT, OnnxRunner, export_folder
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.trained import Trained, from_run, from_zoo
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.provenance import versions
 
 log = logging.getLogger(__name__)
 Format = Literal["onnx", "torch"]

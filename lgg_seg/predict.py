@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.console import command, terminable
+from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
+from lgg_seg.hardware import Accelerator, Hardware, Precision, configure_process
+from lgg_seg.inference.model import BATCH_SIZE, Model, Runner, VolumeClassifier, hardware, torch_runner
+from lgg_seg.inference.onnx import onnx_runner
+from lgg_seg.inference.trained import Trained, from_run, from_zoo
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import Outcome, Overlays, predict_all
-from lgg_seg.prediction.model import BATCH_SIZE, Model, Runner, VolumeClassifier, hardware, torch_runner
-from lgg_seg.prediction.onnx import onnx_runner
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.trained import Trained, from_run, from_zoo
-from lgg_seg.records.provenance import code_state, hardware_facts, versions
-from lgg_seg.utils.arguments import Argument, arguments_of
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.runtime import Accelerator, Hardware, Precision, configure_process
-from lgg_seg.utils.terminal import command, terminable
+from lgg_seg.runs.provenance import code_state, hardware_facts, versions
 
 Backend = Literal["torch", "onnx"]
 

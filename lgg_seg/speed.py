@@ -9,13 +9,12 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from lgg_seg import build
-from lgg_seg.data.preprocess import normalise
-from lgg_seg.inference import Segmenter
-from lgg_seg.modules import SegmentationModule
-from lgg_seg.modules.base import Batch
-from lgg_seg.utils.instantiate import instantiate
-from lgg_seg.utils.runtime import Hardware
+from lgg_seg.config.instantiate import instantiate
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.hardware import Hardware
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.training import SegmentationModule, build
+from lgg_seg.training.base import Batch
 
 Step = Callable[[], object]
 

@@ -13,16 +13,19 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 from torch import nn
 
-from lgg_seg import build, evaluation
-from lgg_seg.classification import evaluation as classification
-from lgg_seg.classification.inference import Classifier
 from lgg_seg.data.datamodule import DataModule, PatientVolume
-from lgg_seg.evaluation import Evaluation, EvaluationSettings, Facts, Subset
-from lgg_seg.inference import Segmenter
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.reporting import classification as classification_pictures
-from lgg_seg.reporting import pictures, wandb_classification, wandb_media
-from lgg_seg.utils.runtime import Hardware
+from lgg_seg.evaluation import classification
+from lgg_seg.evaluation import segmentation as evaluation
+from lgg_seg.evaluation.segmentation import Evaluation, EvaluationSettings, Facts, Subset
+from lgg_seg.hardware import Hardware
+from lgg_seg.inference.classifier import Classifier
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.reporting import run_classification as classification_pictures
+from lgg_seg.reporting import run_figures as pictures
+from lgg_seg.reporting.wandb import classification as wandb_classification
+from lgg_seg.reporting.wandb import media as wandb_media
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.training import build
 
 Content = dict[str, Any]
 """What stands in `metrics.json`."""

@@ -13,21 +13,21 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
-from lgg_seg import build
-from lgg_seg.callbacks import History, Progress, Pruning, Snapshots, Trial, checkpoints
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
-from lgg_seg.records.checkpoint import read_checkpoint
-from lgg_seg.records.cost import network_cost
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.provenance import provenance
-from lgg_seg.records.status import recorded
-from lgg_seg.reporting.table import print_result
-from lgg_seg.reporting.wandb_logger import describe_run, runs_ended
+from lgg_seg.hardware import Hardware, peak_memory_bytes
+from lgg_seg.reporting.run_table import print_result
+from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
+from lgg_seg.runs.checkpoint import read_checkpoint
+from lgg_seg.runs.cost import network_cost
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.provenance import provenance
+from lgg_seg.runs.status import recorded
 from lgg_seg.tasks import task_of
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.runtime import Hardware, peak_memory_bytes
+from lgg_seg.training import build
+from lgg_seg.training.callbacks import History, Progress, Pruning, Snapshots, Trial, checkpoints
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lgg_seg.data.kaggle.listing import find_tree
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.tree.listing import find_tree
 from tests.workplace import Workplace
 
 # The same examples in every run: what passes on one machine passes on the next.

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lgg_seg import bench
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.hardware import Hardware
 from lgg_seg.speed import fetching, noise, prediction, quickest, training
-from lgg_seg.utils.overrides import compose_config
-from lgg_seg.utils.runtime import Hardware
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 TINY = ["model=unet_slim", "size=32", "batch_size=2", "seconds=0.01", "threads=1", "device=cpu"]

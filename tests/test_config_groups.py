@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import lgg_seg
+from lgg_seg.config.groups import conf_dir, groups
+from lgg_seg.config.instantiate import instantiate, resolve_target, target_nodes, to_plain
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.validation import SETTINGS, check_config
 from lgg_seg.errors import UserError
-from lgg_seg.utils.check import SETTINGS, check_config
-from lgg_seg.utils.conf import conf_dir, groups
-from lgg_seg.utils.instantiate import instantiate, resolve_target, target_nodes, to_plain
-from lgg_seg.utils.overrides import compose_config
 
 MEMBERS = [(group, member) for group, members in groups().items() for member in members]
 BUILT_BY_CODE = {"experiment", "debug", "sweep"}  # recipes over the other groups, no objects of their own

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from lgg_seg.metrics.bootstrap import summarise
-from lgg_seg.reporting.classifiers.tables import classifier_tables
-from lgg_seg.reporting.comparison.leak import leak_tables
-from lgg_seg.reporting.comparison.leak_lines import leaks_markdown
-from lgg_seg.reporting.comparison.runs import find_runs
-from lgg_seg.reporting.comparison.tables import build_leaderboard
-from lgg_seg.utils.overrides import check_overrides
+from lgg_seg.comparison.classifier_tables import classifier_tables
+from lgg_seg.comparison.leakage import leak_tables
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import build_leaderboard
+from lgg_seg.config.overrides import check_overrides
+from lgg_seg.reporting.leakage import leaks_markdown
+from lgg_seg.statistics.bootstrap import summarise
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "experiments"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

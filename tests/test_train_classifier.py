@@ -14,10 +14,10 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from lgg_seg import build
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.overrides import compose_config
+from lgg_seg.training import build
 from tests.workplace import RUN_FILES, Workplace, lgg, metrics
 
 CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")

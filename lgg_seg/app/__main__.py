@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from lgg_seg.app.limits import MAX_UPLOAD, MB
 from lgg_seg.app.model import DEFAULT, loaded
+from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
-from lgg_seg.utils.arguments import Argument, arguments_of
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.runtime import Accelerator
-from lgg_seg.utils.terminal import command
+from lgg_seg.hardware import Accelerator
 
 ADDRESS, NAME = "127.0.0.1", "localhost"
 _SCRIPT = Path(__file__).with_name("script.py")

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from lgg_seg.app.names import plain
-from lgg_seg.data.split import LEAKY
-from lgg_seg.prediction.trained import Trained
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.zoo.entry import CARD, read_card
+from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.inference.trained import Trained
+from lgg_seg.inference.zoo import CARD, read_card
+from lgg_seg.runs.folder import RunFolder
 
 _NAMES = {
     "patient/dice": "Dice of a patient's volume",

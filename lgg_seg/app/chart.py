@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lgg_seg.app.findings import Findings
+from lgg_seg.app.measurements import Findings
 from lgg_seg.app.pictures import PREDICTION, TRUTH
 from lgg_seg.app.uploads import Volume
 

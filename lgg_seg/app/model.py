@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 from lgg_seg.app.uploads import Volume
+from lgg_seg.cli.arguments import Argument, parse_arguments
 from lgg_seg.errors import UserError
-from lgg_seg.inference import Probability
-from lgg_seg.prediction.model import Model, hardware, torch_runner
-from lgg_seg.prediction.trained import Trained, from_run, from_zoo
-from lgg_seg.utils.arguments import Argument, parse_arguments
-from lgg_seg.utils.runtime import Accelerator, configure_process
+from lgg_seg.hardware import Accelerator, configure_process
+from lgg_seg.inference.model import Model, hardware, torch_runner
+from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.trained import Trained, from_run, from_zoo
 
 DEFAULT = "unet_slim"
 

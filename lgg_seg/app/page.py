@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from lgg_seg.app.caching import upload_of
 from lgg_seg.app.card import facts, headline, limits_list, metrics_table
-from lgg_seg.app.kept import upload_of
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD, MB
 from lgg_seg.app.model import Loaded, loaded
 from lgg_seg.app.names import plain
-from lgg_seg.app.study import study
 from lgg_seg.app.uploads import Upload, Volume
+from lgg_seg.app.viewer import study
 from lgg_seg.errors import UserError
 
 NOTICE = (

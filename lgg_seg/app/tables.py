@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.findings import Findings, csv
+from lgg_seg.app.measurements import Findings, csv
 
 _OF_SLICES = {
     "slice": ("slice", None),

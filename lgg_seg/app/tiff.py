@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lgg_seg.app.limits import MAX_FILE, MAX_SIDE, MB
-from lgg_seg.data.tree.tiff import read_header
+from lgg_seg.data.kaggle.tiff import read_header
 
 
 def slice_shape(data: bytes) -> tuple[int, int]:

@@ -10,14 +10,14 @@ import numpy as np
 
 from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILES, MAX_UPLOAD, MB, Budget, LimitError
+from lgg_seg.app.masks import Files, paired, read_mask
 from lgg_seg.app.names import unsafe
 from lgg_seg.app.tiff import slice_shape
-from lgg_seg.app.truth import Files, paired, read_mask
-from lgg_seg.data.tree.images import decode_scan
+from lgg_seg.data.kaggle.images import decode_scan
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import slice_volumes, told_apart
+from lgg_seg.prediction.filenames import comes_second, is_mask
 from lgg_seg.prediction.job import scan_digest
-from lgg_seg.prediction.names import comes_second, is_mask
 from lgg_seg.prediction.scan import Fault, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, stack
 

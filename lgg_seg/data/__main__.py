@@ -10,16 +10,16 @@ from typing import Annotated
 
 from rich.console import Console
 
+from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.console import command
+from lgg_seg.data.kaggle.checksums import format_digests
+from lgg_seg.data.kaggle.download import download as fetch
+from lgg_seg.data.kaggle.index import survey
+from lgg_seg.data.kaggle.listing import list_tree
+from lgg_seg.data.kaggle.scan import read_all
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.tree.digests import format_digests
-from lgg_seg.data.tree.download import download as fetch
-from lgg_seg.data.tree.index import survey
-from lgg_seg.data.tree.listing import list_tree
-from lgg_seg.data.tree.report import print_survey
-from lgg_seg.data.tree.scan import read_all
 from lgg_seg.errors import UserError
-from lgg_seg.utils.arguments import Argument, run_one_of
-from lgg_seg.utils.terminal import command
+from lgg_seg.reporting.integrity import print_survey
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 Root = Annotated[Path, Argument("the tree's folder", key="data.root")]

@@ -20,13 +20,13 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from lgg_seg.data.geometry import Geometry
+from lgg_seg.cli.console import tracked
+from lgg_seg.data.grid import Geometry
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.npy import NpyWriter
-from lgg_seg.data.preprocess import Preprocess
-from lgg_seg.data.tree.index import Index
-from lgg_seg.data.tree.native import native_image, native_mask
+from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
-from lgg_seg.utils.terminal import tracked
 
 log = logging.getLogger(__name__)
 

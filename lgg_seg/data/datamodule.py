@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from lgg_seg.data.augment import Augmentation
+from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.dataset import Item, SliceDataset
-from lgg_seg.data.geometry import Geometry
-from lgg_seg.data.preprocess import FLAIR, Preprocess
-from lgg_seg.data.samplers import Draw, EpochSampler, SliceOrder
-from lgg_seg.data.split import Split, Subset
-from lgg_seg.data.tree.index import Index, build_index, default_cache_dir
-from lgg_seg.data.tree.native import native_image, native_mask
+from lgg_seg.data.grid import Geometry
+from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
+from lgg_seg.data.kaggle.io import native_image, native_mask
+from lgg_seg.data.preprocessing import FLAIR, Preprocess
+from lgg_seg.data.sampling import Draw, EpochSampler, SliceOrder
+from lgg_seg.data.splits.split import Split, Subset
 from lgg_seg.errors import UserError
 
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from lgg_seg.data.augment import Augmentation
+from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache
-from lgg_seg.data.preprocess import FLAIR
-from lgg_seg.data.samplers import Draw
-from lgg_seg.data.tree.index import Index
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.preprocessing import FLAIR
+from lgg_seg.data.sampling import Draw
 
 
 class Item(TypedDict):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.names import (
+from lgg_seg.prediction.filenames import (
     UNUSED,
     comes_second,
     ending,

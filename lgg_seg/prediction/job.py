@@ -12,17 +12,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from lgg_seg.data.tree.images import digest
+from lgg_seg.cli.console import tracked
+from lgg_seg.data.kaggle.images import digest
 from lgg_seg.errors import UserError
-from lgg_seg.inference import Probability
+from lgg_seg.inference.model import Model, VolumeClassifier
+from lgg_seg.inference.segmenter import Probability
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import Found
-from lgg_seg.prediction.model import Model, VolumeClassifier
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
-from lgg_seg.prediction.rows import Answers, Row, slice_rows, volume_row
 from lgg_seg.prediction.scan import Fault, Scan, ScanError, Source
-from lgg_seg.utils.terminal import tracked
+from lgg_seg.prediction.tables import Answers, Row, slice_rows, volume_row
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]

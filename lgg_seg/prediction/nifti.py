@@ -13,12 +13,12 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation
 from numpy.typing import NDArray
 
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.grid import FileGrid
+from lgg_seg.prediction.file_grid import FileGrid
+from lgg_seg.prediction.filenames import ending
 from lgg_seg.prediction.intensity import is_flat, to_uint8
-from lgg_seg.prediction.names import ending
-from lgg_seg.prediction.notes import common_notes, filled
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import FLAT, SEQUENCES, Fault, Scan, ScanError
+from lgg_seg.prediction.warnings import common_notes, filled
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
 SQUARE = 1.1  # ratio of a pixel's sides up to which nobody would call it oblong

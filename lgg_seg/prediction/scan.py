@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.preprocess import FLAIR
+from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.grid import FileGrid
+from lgg_seg.prediction.file_grid import FileGrid
 from lgg_seg.prediction.output import OutputFolder
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")

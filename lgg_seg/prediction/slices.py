@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.preprocess import FLAIR
-from lgg_seg.data.tree.images import ImageError, read_scan
+from lgg_seg.data.kaggle.images import ImageError, read_scan
+from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.intensity import is_flat
-from lgg_seg.prediction.notes import common_notes, filled
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import FLAT, Fault, Scan, ScanError
+from lgg_seg.prediction.warnings import common_notes, filled
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,16 @@ import sklearn
 from rich.console import Console
 from rich.progress import Progress
 
-from lgg_seg.data.tree.index import Index, build_index
+from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import Question, clinical_table, questions
 from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
-from lgg_seg.radiomics.leak import compare_protocols
+from lgg_seg.radiomics.leakage import compare_protocols
 from lgg_seg.radiomics.outcome import Result, answer, corrected, predictor_sets, shape_predictors, single_features
-from lgg_seg.radiomics.report import (
+from lgg_seg.reporting.outcomes import (
     curves_by_question,
     flat,
     leak_table,
@@ -30,11 +33,8 @@ from lgg_seg.radiomics.report import (
     roc_figure,
     single_table,
 )
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.records.provenance import code_state, versions
-from lgg_seg.utils.arguments import Argument, run_one_of
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.terminal import command
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.provenance import code_state, versions
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 Root = Annotated[Path, Argument("the data tree's folder", key="data.root")]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lgg_seg.data.tree.index import Index
+from lgg_seg.config.suggestions import did_you_mean
+from lgg_seg.data.kaggle.index import Index
 from lgg_seg.errors import UserError
-from lgg_seg.utils.nearest import did_you_mean
 
 DEATH = "death01"
 GRADE = "neoplasm_histologic_grade"

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lgg_seg.data.tree.index import Index
-from lgg_seg.data.tree.native import native_mask
+from lgg_seg.cli.console import tracked
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
-from lgg_seg.records.masks import read_masks
-from lgg_seg.utils.terminal import tracked
+from lgg_seg.runs.masks import read_masks
 
 
 @dataclass(frozen=True)

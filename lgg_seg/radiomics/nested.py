@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
-from lgg_seg.radiomics.auc import auc
+from lgg_seg.statistics.auroc import auc
 
 OUTER, INNER = 5, 3
 NEIGHBOURS = 5

@@ -11,10 +11,10 @@ import pandas as pd
 from scipy.stats import mannwhitneyu
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.metrics.paired import holm
-from lgg_seg.radiomics.auc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
 from lgg_seg.radiomics.clinical import AGE, MOLECULAR, Question, clinical_predictors, encode, molecular_predictors
 from lgg_seg.radiomics.nested import out_of_fold, shuffled_aucs
+from lgg_seg.statistics.auroc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
+from lgg_seg.statistics.paired import holm
 
 FEW_EVENTS = 30
 """Below this many patients of the rarer outcome, a table says how wide an interval must be expected."""

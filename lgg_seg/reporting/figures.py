@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lgg_seg.modules.monitor import Monitor, monitor_of
+from lgg_seg.runs.monitor import Monitor, monitor_of
 
 TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
 Grey = npt.NDArray[np.uint8]

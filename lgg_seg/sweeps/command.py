@@ -12,12 +12,12 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lgg_seg.cli.console import terminable
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.groups import groups
+from lgg_seg.config.overrides import make_output_folder
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps.naming import FOLDER, sweep_folder
-from lgg_seg.utils.conf import groups
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.overrides import make_output_folder
-from lgg_seg.utils.terminal import terminable
 
 log = logging.getLogger(__name__)
 FAILED = 1
@@ -83,7 +83,7 @@ def _terminable() -> Iterator[None]:
 def _conclude(folder: Path) -> None:
     """Write and print the leaderboard over the last attempt at every cell."""
     from lgg_seg.compare import compare_folders
-    from lgg_seg.sweeps.attempts import latest_attempts, settle
+    from lgg_seg.sweeps.retries import latest_attempts, settle
 
     cells = latest_attempts(folder)
     states = Counter(settle(cell) for cell in cells)

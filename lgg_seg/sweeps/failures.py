@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.errors import UserError
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.sweeps.attempts import STATUS, latest_attempts
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.sweeps.retries import STATUS, latest_attempts
 
 log = logging.getLogger(__name__)
 

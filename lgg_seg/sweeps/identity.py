@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lgg_seg.records.effect import WATCHING
+from lgg_seg.runs.identity import WATCHING
 
 
 def identity(config: DictConfig) -> dict[str, Any]:

@@ -15,18 +15,18 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lgg_seg.callbacks import Trial
-from lgg_seg.data.tree.index import build_index
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.validation import check_config
+from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
-from lgg_seg.modules.monitor import monitor_of
-from lgg_seg.records.folder import RunFolder
-from lgg_seg.sweeps.attempts import Attempt, claimed, next_attempt
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import monitor_of
 from lgg_seg.sweeps.failures import record_failure
 from lgg_seg.sweeps.identity import identity
 from lgg_seg.sweeps.outcome import Outcome
+from lgg_seg.sweeps.retries import Attempt, claimed, next_attempt
 from lgg_seg.train import resume, run
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.logs import configure_logs
+from lgg_seg.training.callbacks import Trial
 
 log = logging.getLogger(__name__)
 

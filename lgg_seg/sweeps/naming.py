@@ -13,8 +13,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
+from lgg_seg.config.groups import groups
 from lgg_seg.errors import UserError
-from lgg_seg.utils.conf import groups
 
 SWEEPS = Path("runs/sweeps")
 FOLDER = "hydra.sweep.dir"

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from lgg_seg.errors import UserError
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps import study as studies
 from lgg_seg.sweeps.space import search_space, typed, words_of
 from lgg_seg.sweeps.study import StudySettings, end, open_study, sampler, study_settings, tally

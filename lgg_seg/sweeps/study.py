@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
-from lgg_seg.utils.instantiate import to_plain
 
 OWNER, ALIVE, REQUEUED = "owner", "alive", "requeued"  # attributes of a trial
 SILENT = 600  # seconds after which a sweep on another machine counts as dead; it gives a sign every minute

@@ -24,10 +24,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from lgg_seg.config.groups import groups
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps.identity import identity
 from lgg_seg.sweeps.naming import cell_name
-from lgg_seg.utils.conf import groups
 
 log = logging.getLogger(__name__)
 SUBDIR = "hydra.sweep.subdir"
@@ -117,9 +117,9 @@ class CellSweeper(Sweeper):
             HydraConfig.instance().cfg = before
 
     def _record(self, words: Sequence[str], varying: Collection[str], error: Exception) -> None:
-        from lgg_seg.records.folder import RunFolder
-        from lgg_seg.sweeps.attempts import STATUS, siblings
+        from lgg_seg.runs.folder import RunFolder
         from lgg_seg.sweeps.failures import record_failure
+        from lgg_seg.sweeps.retries import STATUS, siblings
 
         own = [word for word in words if not word.startswith(("hydra.", "sweep="))]
         base = self.folder / cell_name(own, varying, "cell", own)

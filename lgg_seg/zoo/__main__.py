@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from lgg_seg.utils.arguments import Argument, run_one_of
-from lgg_seg.utils.logs import configure_logs
-from lgg_seg.utils.runtime import configure_process
-from lgg_seg.utils.terminal import command
-from lgg_seg.zoo.entry import MODELS, PAGE, names, read_card
+from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.hardware import configure_process
+from lgg_seg.inference.zoo import MODELS, PAGE, names, read_card
 
 
 def list_models() -> int:
@@ -30,7 +30,7 @@ def add_model(
     data_root: Annotated[Path | None, Argument("scans to compare on; null: the run's own", key="data.root")] = None,
 ) -> int:
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
-    from lgg_seg.zoo.add import add  # torch and all the rest, which a list does without
+    from lgg_seg.deploy.publish import add  # torch and all the rest, which a list does without
 
     configure_logs()
     configure_process()

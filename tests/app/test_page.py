@@ -15,7 +15,7 @@ import lgg_seg.app
 from lgg_seg.app.limits import MAX_FILES
 from lgg_seg.app.model import loaded
 from lgg_seg.app.page import NOTICE
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.runs.folder import RunFolder
 from tests.app.dropped import image, mask, patient, tiff, zipped
 
 SCRIPT = Path(lgg_seg.app.__file__).with_name("script.py")

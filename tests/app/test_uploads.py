@@ -7,7 +7,7 @@ import pytest
 
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD
 from lgg_seg.app.uploads import Upload, Volume, read_upload
-from lgg_seg.data.tree.images import decode_scan
+from lgg_seg.data.kaggle.images import decode_scan
 from tests.app.dropped import image, mask, raw_tiff, tiff, zipped
 
 

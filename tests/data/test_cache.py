@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from lgg_seg.data.cache import Cache, open_cache
+from lgg_seg.data.kaggle.index import Index, build_index
+from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.preprocess import Preprocess
-from lgg_seg.data.tree.index import Index, build_index
-from lgg_seg.data.tree.native import native_image, native_mask
+from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
 
 NATIVE = Preprocess(size=32)

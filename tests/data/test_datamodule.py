@@ -11,14 +11,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lgg_seg.data.augment import Augmentation
+from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.kaggle.download import ensure_tree
+from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.preprocess import Preprocess
-from lgg_seg.data.samplers import Uniform
-from lgg_seg.data.splits import AllPatients, PatientSplit
-from lgg_seg.data.tree.download import ensure_tree
-from lgg_seg.data.tree.native import native_mask
+from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.data.sampling import Uniform
+from lgg_seg.data.splits.rules import AllPatients, PatientSplit
 from lgg_seg.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"

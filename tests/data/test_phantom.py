@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lgg_seg.data.kaggle.images import read_image, read_mask
+from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.tree.images import read_image, read_mask
-from lgg_seg.data.tree.index import build_index
 from lgg_seg.errors import UserError
 
 

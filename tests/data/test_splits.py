@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.split import LEAKY, SUBSETS, Split
-from lgg_seg.data.splits import (
+from lgg_seg.data.kaggle.index import Index, Patient, Slice
+from lgg_seg.data.splits.rules import (
     AllPatients,
     BudaSplit,
     KFoldSplit,
@@ -19,7 +19,7 @@ from lgg_seg.data.splits import (
     SliceWithinPatientSplit,
     UnshuffledSliceSplit,
 )
-from lgg_seg.data.tree.index import Index, Patient, Slice
+from lgg_seg.data.splits.split import LEAKY, SUBSETS, Split
 from lgg_seg.errors import UserError
 
 

@@ -13,15 +13,15 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from lgg_seg.config.groups import conf_dir
+from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.validation import check_config
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.split import LEAKY
-from lgg_seg.modules.monitor import OF_SEGMENTATION
+from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.runs.monitor import OF_SEGMENTATION
 from lgg_seg.sweeps.sweeper import grid
 from lgg_seg.train import run
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.conf import conf_dir
-from lgg_seg.utils.instantiate import instantiate, to_plain
-from lgg_seg.utils.overrides import compose_config
 
 PATIENTS, SLICES, SIZE = 12, 12, 32
 
@@ -30,13 +30,13 @@ STUDY_000 = {
     "model._target_": UNET, "model.filters": 32, "model.batch_norm": True, "loss._target_": "lgg_seg.losses.BCE",
     "optimizer._target_": ADAM, "optimizer.lr": 1e-4, "optimizer.weight_decay": 1e-5, "data.batch_size": 16,
     "trainer.max_epochs": 40, "trainer.gradient_clip": 0.01, "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.SliceWithinPatientSplit", "split.val": 0.1, "split.test": 0.1,
+    "split._target_": "lgg_seg.data.splits.rules.SliceWithinPatientSplit", "split.val": 0.1, "split.test": 0.1,
     "preprocess.size": 256, "preprocess.normalisation": "unit",
 }  # fmt: skip
 STUDY_001 = {
     "model._target_": UNET, "model.filters": 64, "model.batch_norm": True, "trainer.max_epochs": 94,
     "trainer.monitor": "val/iou", "trainer.deterministic": True, "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.PatientSplit", "split.val": 20, "split.test": 11,
+    "split._target_": "lgg_seg.data.splits.rules.PatientSplit", "split.val": 20, "split.test": 11,
     "loss._target_": "lgg_seg.losses.BCE", "optimizer._target_": ADAM, "optimizer.lr": 1e-3, "data.batch_size": 32,
     "augment.transforms": [], "preprocess.crop": "none", "preprocess.skull": "keep",
 }  # fmt: skip
@@ -44,9 +44,9 @@ STUDY_002 = {
     "model._target_": UNET, "model.filters": 64, "model.batch_norm": False, "loss._target_": "lgg_seg.losses.Dice",
     "loss.smooth": 0.5, "loss.batch": True, "optimizer._target_": ADAM, "optimizer.lr": 1e-3, "data.batch_size": 16,
     "trainer.max_epochs": 100, "trainer.monitor": "val/loss", "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.UnshuffledSliceSplit", "preprocess.channels": "grey",
+    "split._target_": "lgg_seg.data.splits.rules.UnshuffledSliceSplit", "preprocess.channels": "grey",
     "augment.transforms": [{"_target_": "albumentations.HorizontalFlip", "p": 0.5}],
-    "scheduler._target_": "lgg_seg.modules.schedulers.none",
+    "scheduler._target_": "lgg_seg.training.schedulers.none",
 }  # fmt: skip
 STUDY_003 = {
     "model._target_": UNET, "loss._target_": "lgg_seg.losses.BCEDice", "loss.bce_weight": 1.0, "loss.dice_weight": 1.0,
@@ -64,7 +64,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "study_001_skull": STUDY_001 | {"preprocess.skull": "remove", "preprocess.normalisation": "unit"},
     "study_001_recall": STUDY_001 | {"loss._target_": "lgg_seg.losses.WeightedBCE", "loss.positive_weight": 10.0},
     "study_002": STUDY_002,
-    "study_002_decay": STUDY_002 | {"scheduler._target_": "lgg_seg.modules.schedulers.exponential"},
+    "study_002_decay": STUDY_002 | {"scheduler._target_": "lgg_seg.training.schedulers.exponential"},
     "study_003": STUDY_003,
     "study_003_before": STUDY_003
     | {"loss._target_": "lgg_seg.losses.BCE", "loss.bce_weight": None, "loss.dice_weight": None},

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.classification import binary_calibration_error
-from volumes import blobs, probabilities
 
 from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_error
+from tests.metrics.volumes import blobs, probabilities
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sk
-from volumes import blobs, probabilities
 
 from lgg_seg.metrics.counts import confusion
 from lgg_seg.metrics.curves import (
@@ -18,6 +17,7 @@ from lgg_seg.metrics.curves import (
     roc_curve,
 )
 from lgg_seg.metrics.overlap import dice
+from tests.metrics.volumes import blobs, probabilities
 
 
 @pytest.mark.parametrize("seed", range(3))

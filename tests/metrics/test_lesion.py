@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from volumes import blobs, drawn
 
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.counts import Counts
 from lgg_seg.metrics.lesion import lesion_counts
 from lgg_seg.metrics.overlap import dice
+from tests.metrics.volumes import blobs, drawn
 
 #    what it is, prediction, truth, (found, false, missed), F1
 TABLE = [

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.metrics import compute_dice, compute_iou
 from sklearn import metrics as sk
-from volumes import blobs, drawn
 
 from lgg_seg.metrics.counts import Counts, confusion
 from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, specificity
+from tests.metrics.volumes import blobs, drawn
 
 MEASURES = (dice, iou, recall, precision, accuracy, specificity)
 numbers = st.integers(min_value=0, max_value=10**9)

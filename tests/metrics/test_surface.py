@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.ndimage import binary_erosion, distance_transform_edt
-from volumes import blobs, drawn
 
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.surface import surface_distances
+from tests.metrics.volumes import blobs, drawn
 
 pairs = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([0.003, 0.05, 0.3]))
 

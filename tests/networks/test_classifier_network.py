@@ -9,11 +9,11 @@ import torch
 import torchvision
 from torch import Tensor
 
+from lgg_seg.config.groups import groups
+from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
 from lgg_seg.networks import ResNet50Classifier
-from lgg_seg.utils.conf import groups
-from lgg_seg.utils.instantiate import instantiate, to_plain
-from lgg_seg.utils.overrides import compose_config
 
 CLASSIFIERS = [name for name in groups()["model"] if name.startswith("classifier_")]
 HEAD = 2048 * 512 + 2 * 512 + 512 + 1

@@ -13,8 +13,8 @@ from nibabel.affines import apply_affine
 
 from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.rows import slice_rows, volume_row
 from lgg_seg.prediction.scan import ScanError
+from lgg_seg.prediction.tables import slice_rows, volume_row
 
 RNG = np.random.default_rng(0)
 # Slices to the crown, rows to the back, columns to the left; sides all different, so that no two axes are confused.

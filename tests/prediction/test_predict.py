@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lgg_seg.data.tree.images import read_image, read_mask
+from lgg_seg.data.kaggle.images import read_image, read_mask
 from lgg_seg.predict import main
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.runs.folder import RunFolder
 
 EXACT = ("device=cpu", "precision=32-true")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.tree.index import build_index
 from lgg_seg.errors import UserError
 from lgg_seg.radiomics.clinical import (
     AGE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lgg_seg.radiomics.auc import auc
 from lgg_seg.radiomics.nested import CANDIDATES, OUTER, out_of_fold, shuffled_aucs
+from lgg_seg.statistics.auroc import auc
 
 
 def patients(seed: int, signal: float, count: int = 60, columns: int = 8) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.tree.index import build_index
 from lgg_seg.radiomics.__main__ import main
 from lgg_seg.radiomics.features import measure, predicted_volumes, tree_volumes
 from lgg_seg.radiomics.shape import volume_shape
-from lgg_seg.records.masks import PatientMasks, write_masks
+from lgg_seg.runs.masks import PatientMasks, write_masks
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lgg_seg.classification.evaluation import ClassifierEvaluation, PatientAnswers, result
-from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers, result
+from lgg_seg.evaluation.segmentation import EvaluationSettings
 from lgg_seg.networks.classifier import Target
-from lgg_seg.reporting.classification import classification_table, roc_figure
-from lgg_seg.reporting.table import caption, print_result
+from lgg_seg.reporting.run_classification import classification_table, roc_figure
+from lgg_seg.reporting.run_table import caption, print_result
 
 
 def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:

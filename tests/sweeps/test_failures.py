@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps.failures import failures, record_failure
 from lgg_seg.sweeps.job import run_cell
-from lgg_seg.utils.overrides import compose_config
 
 
 def test_the_reason_the_words_and_the_config_are_put_down_and_the_reason_said(

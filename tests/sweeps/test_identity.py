@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lgg_seg.records.effect import WATCHING
-from lgg_seg.records.folder import RunFolder
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.identity import WATCHING
 from lgg_seg.sweeps.identity import identity
-from lgg_seg.utils.overrides import compose_config
 
 PLAIN = ["data.root=tree"]
 

@@ -13,12 +13,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
+from lgg_seg.config.overrides import check_overrides, compose_config
+from lgg_seg.config.validation import check_config
 from lgg_seg.sweeps.space import search_space, words_of
 from lgg_seg.sweeps.study import study_settings
 from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
-from lgg_seg.utils.check import check_config
-from lgg_seg.utils.conf import CONFIG_NAME, conf_dir, groups
-from lgg_seg.utils.overrides import check_overrides, compose_config
 
 SWEEPS = [name for name in groups()["sweep"] if name != "none"]
 # Of these the number of cells follows from what they say they are.

@@ -14,11 +14,11 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from lgg_seg.data.kaggle.checksums import FILE as DIGESTS
+from lgg_seg.data.kaggle.checksums import format_digests
+from lgg_seg.data.kaggle.listing import Pair, without_date
+from lgg_seg.data.kaggle.scan import read_pair
 from lgg_seg.data.phantom.anatomy import Volume, draw
-from lgg_seg.data.tree.digests import FILE as DIGESTS
-from lgg_seg.data.tree.digests import format_digests
-from lgg_seg.data.tree.listing import Pair, without_date
-from lgg_seg.data.tree.scan import read_pair
 from lgg_seg.errors import UserError
 
 MARKER = "phantom.json"

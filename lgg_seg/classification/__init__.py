@@ -1,1 +1,0 @@
-"""Classification as a task beside segmentation: what is asked of a slice, and how the answers are measured."""

@@ -1,0 +1,133 @@
+"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with what they are."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+
+from lgg_seg.config.suggestions import did_you_mean
+from lgg_seg.config.validation import describe
+from lgg_seg.errors import UserError
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Stands in a parameter's `Annotated`; `key` is what help names it, where that is not the parameter's name.
+
+    The parameter's name is understood, too.
+    """
+
+    help: str
+    key: str | None = None
+
+
+def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
+    """The keyword arguments of `function` that `key=value` words stand for.
+
+    Raises:
+        UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
+    """
+    hints, described = typing.get_type_hints(function), arguments(function)
+    keys = {parameter.name: key for key, parameter in described.items()}
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        key = keys.get(key, key)
+        if key not in described:
+            raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
+        if not equals:
+            raise UserError(f"{key} needs a value: {key}=…")
+        if not text:
+            raise UserError(f"{key}= is empty; give a value, or leave it out.")
+        name = described[key].name
+        if name in values:
+            raise UserError(f"{key}= is given twice; which is meant?")
+        try:
+            values[name] = pydantic.TypeAdapter(hints[name]).validate_python(None if text == "null" else text)
+        except pydantic.ValidationError as error:
+            choices = [str(choice) for choice in typing.get_args(hints[name]) if isinstance(choice, str)]
+            remedy = did_you_mean(text, choices) if choices else f"it must be {describe(hints[name])}."
+            raise UserError(f"{key} is {text!r}; {remedy}") from error
+    for key, parameter in described.items():
+        if parameter.default is inspect.Parameter.empty and parameter.name not in values:
+            raise UserError(f"{key}= is missing: {_argument(function, parameter.name).help}. See --help.")
+    return values
+
+
+def arguments(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of `function` by the keys that users write."""
+    return {_argument(function, p.name).key or p.name: p for p in inspect.signature(function).parameters.values()}
+
+
+def help_lines(function: Callable[..., Any]) -> str:
+    """What `function` does, and a line for each of its arguments."""
+    lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
+    for key, parameter in arguments(function).items():
+        required = parameter.default is inspect.Parameter.empty
+        default = "required" if required else f"default {_as_typed(parameter.default)}"
+        lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
+    return "\n".join(lines)
+
+
+def arguments_of(
+    function: Callable[..., Any], usage: str
+) -> Callable[[Callable[[dict[str, Any]], int]], Callable[[list[str]], int]]:
+    """Decorate what takes the arguments of `function` and gives an exit code, so that it takes a command's words.
+
+    Asked for help it prints `usage` and the arguments instead.
+    """
+
+    def decorate(main: Callable[[dict[str, Any]], int]) -> Callable[[list[str]], int]:
+        @functools.wraps(main)
+        def wrapped(words: list[str]) -> int:
+            if wants_help(words):
+                print(f"usage: python -m {usage}\n\n{help_lines(function)}")
+                return 0
+            return main(parse_arguments(words, function))
+
+        return wrapped
+
+    return decorate
+
+
+def run_one_of(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
+    """Run the command that the first word names with the rest as its arguments; help where it is asked for.
+
+    Returns:
+        its exit code; 2 where no command is named.
+
+    Raises:
+        UserError: there is no such command (the nearest is named), or its arguments are wrong.
+    """
+    if not words or wants_help(words):
+        print(f"usage: python -m {module} COMMAND [key=value …]\n")
+        for name, function in commands.items():
+            print(f"{name}\n{help_lines(function)}\n")
+        return 0 if words else 2
+    if words[0] not in commands:
+        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], commands)}")
+    function = commands[words[0]]
+    return function(**parse_arguments(words[1:], function))
+
+
+def wants_help(words: Sequence[str]) -> bool:
+    """Whether the words ask for help."""
+    return bool({"-h", "--help", "help"} & set(words))
+
+
+def _as_typed(value: object) -> str:
+    """A default as users write it: `null`, `true`, `false`."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _argument(function: Callable[..., Any], name: str) -> Argument:
+    hint = typing.get_type_hints(function, include_extras=True)[name]
+    found = [extra for extra in typing.get_args(hint) if isinstance(extra, Argument)]
+    return found[0] if found else Argument("")

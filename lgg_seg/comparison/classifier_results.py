@@ -1,0 +1,125 @@
+"""Runs of one classifier as one line of a table: folds merged into out-of-fold patients, seeds averaged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lgg_seg.comparison import configurations
+from lgg_seg.comparison.comparability import Contract, Rules, rules_of
+from lgg_seg.comparison.merging import single_run_costs
+from lgg_seg.comparison.results import merge_seeds
+from lgg_seg.comparison.runs import Run
+from lgg_seg.metrics.arrays import Floats, Floats32
+from lgg_seg.metrics.binary import Answers, Threshold
+from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
+from lgg_seg.statistics.classification import Estimate, estimate, resampled, sample
+
+HEADLINE = "slice/auroc"
+OF_PATIENTS = ("accuracy", "f1", "auroc")
+UNKNOWN = Estimate(None, None)
+
+
+@dataclass(frozen=True)
+class ClassifierEntry:
+    """One configuration of a classifier.
+
+    `estimates` are named as in `metrics.json`, each the mean over seeds. `auroc` is the slices' ROC area in each
+    resample of the patients, (RESAMPLES,), the same resamples for all entries of one contract. The rest is as in
+    `comparison.entries.Entry`.
+    """
+
+    label: str
+    settings: dict[str, str]
+    target: str
+    contract: Contract
+    seeds: dict[int, tuple[Run, ...]]
+    estimates: dict[str, Estimate] = field(repr=False)
+    auroc: Floats = field(repr=False, compare=False)
+    seed_spread: float | None
+    cost: dict[str, float | None] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def classifies(run: Run) -> bool:
+    """Whether a run has a classifier's result."""
+    return (run.result or {}).get("task") == "classification"
+
+
+def merge(runs: Sequence[Run]) -> list[ClassifierEntry]:
+    """Measured runs of classifiers as entries, in the order of their first run."""
+    settings = configurations.settings(runs)
+    groups: dict[tuple[str, str, Rules], list[Run]] = defaultdict(list)
+    for run in runs:
+        target = str((run.result or {})["target"])
+        groups[configurations.identity(run.config), target, rules_of(run)].append(run)
+    return [_entry(group, target, rules, settings[name]) for (name, target, rules), group in groups.items()]
+
+
+def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, str]) -> ClassifierEntry:
+    merged = merge_seeds(runs)
+    seeds = list(merged.seeds.values())
+    slices, auroc = _estimates("slice", [_answers(folds, lambda run: run.slices) for folds in seeds])
+    areas = [sample(*_answers(folds, lambda run: run.slices))["auroc"] for folds in seeds]
+    if target == "grade":
+        patients, _ = _estimates("patient", [_answers(folds, lambda run: run.patients) for folds in seeds])
+    else:
+        patients = _within_patients(seeds)
+    return ClassifierEntry(
+        label=configurations.label(setting, runs[0].label),
+        settings=setting,
+        target=target,
+        contract=Contract(rules, merged.slices),
+        seeds=merged.seeds,
+        estimates=slices | {f"patient/{name}": patients.get(f"patient/{name}", UNKNOWN) for name in OF_PATIENTS},
+        auroc=auroc,
+        seed_spread=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
+        cost=single_run_costs([run for folds in seeds for run in folds]),
+        notes=merged.notes,
+    )
+
+
+def _answers(folds: Iterable[Run], table: Callable[[Run], pd.DataFrame | None]) -> tuple[Answers, Floats32]:
+    """A table's answers, the patients in the order of their names, with the threshold that each was held against."""
+    parts = []
+    for run in folds:
+        frame = table(run)
+        assert frame is not None, "only measured runs are merged"
+        parts.append(frame.assign(threshold=(run.result or {})["threshold"]["value"]))
+    rows = pd.concat(parts).sort_values("patient", kind="stable")
+    codes, _ = pd.factorize(rows["patient"], sort=True)
+    answers = Answers(
+        rows["probability"].to_numpy(dtype=np.float32), rows["label"].to_numpy() == 1, codes.astype(np.int64)
+    )
+    return answers, rows["threshold"].to_numpy(dtype=np.float32)
+
+
+def _estimates(prefix: str, seeds: Sequence[tuple[Answers, Threshold]]) -> tuple[dict[str, Estimate], Floats]:
+    """Of each measure the mean over the seeds, with the interval of that mean; and the ROC area's resamples."""
+    values = [sample(answers, threshold) for answers, threshold in seeds]
+    drawn = [resampled(answers, threshold, RESAMPLES, seed=0) for answers, threshold in seeds]
+    several = seeds[0][0].patients > 1
+    means = {name: np.mean([one[name] for one in drawn], axis=0) for name in values[0]}
+    found = {
+        f"{prefix}/{name}": estimate(
+            float(np.mean([one[name] for one in values])), means[name] if several else np.array([])
+        )
+        for name in values[0]
+    }
+    return found, means["auroc"]
+
+
+def _within_patients(seeds: Sequence[Sequence[Run]]) -> dict[str, Estimate]:
+    """Means over patients of what each has within his slices, averaged over the seeds first."""
+    tables = [run.patients for folds in seeds for run in folds if run.patients is not None]
+    own = pd.concat(tables).groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
+    found = {}
+    for name in ("accuracy", "auroc"):
+        known = own[f"slice_{name}"].dropna().to_numpy(dtype=np.float64)
+        summary = summarise(known) if known.size else None
+        found[f"patient/{name}"] = Estimate(summary.mean, summary.ci95) if summary else Estimate(None, None)
+    return found

@@ -1,0 +1,149 @@
+"""Runs as a comparison reads them: from their folders alone, whatever became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lgg_seg.config.instantiate import to_plain
+from lgg_seg.errors import UserError
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.status import being_written
+
+STATUS, RESULT = "status.json", "metrics.json"
+PATIENT_NUMBERS = ("tp", "fp", "fn", "tn", "dice", "iou", "recall", "precision", "hd95_px", "nsd_2px", "probability")
+SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, or one of its later evaluations.
+
+    `place` holds `metrics.json` and the tables, `folder` the run itself; they are the same but for an evaluation.
+    `patients` and `slices` are `per_patient.csv` and `per_slice.csv`, `history` is `history.csv`; all None without a
+    result. `reason` says why there is none.
+    """
+
+    place: Path
+    folder: Path
+    state: str
+    reason: str | None
+    updated: str
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+    provenance: dict[str, Any]
+    result: dict[str, Any] | None = None
+    patients: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    slices: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    history: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def seed(self) -> int:
+        """Of initialisation, order and augmentation."""
+        return int(self.config.get("seed", 0))
+
+    @property
+    def fold(self) -> int | None:
+        """The fold of a cross-validation, None for any other split."""
+        fold = self.config.get("split", {}).get("fold")
+        return None if fold is None else int(fold)
+
+    @property
+    def label(self) -> str:
+        """Its name without the experiment's, as its neighbours are called by their networks alone."""
+        experiment = next((word[11:] for word in self.overrides if word.startswith("experiment=")), "")
+        return self.name.removeprefix(f"{experiment}_")
+
+    @property
+    def name(self) -> str:
+        """What the run was called."""
+        return str(self.config.get("name", self.folder.name))
+
+
+def find_runs(folders: Iterable[Path]) -> list[Run]:
+    """Every run in or below the folders, each once; a folder of `evaluations/` is that evaluation of its run.
+
+    Raises:
+        UserError: a folder does not exist or holds no run.
+    """
+    places: dict[Path, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder; give the folders of runs or sweeps, for example runs/sweeps.")
+        root = folder.resolve()
+        found = {status.parent: status.parent for status in root.rglob(STATUS)} or _evaluations(root)
+        if not found:
+            raise UserError(f"{folder} holds no run: there is no {STATUS} in or below it.")
+        places |= found
+    return [read_run(place, places[place]) for place in sorted(places)]
+
+
+def _evaluations(root: Path) -> dict[Path, Path]:
+    """Evaluations in or below `root`, with the run they belong to."""
+    found = {}
+    for result in root.rglob(RESULT):
+        run = next((parent for parent in result.parents if (parent / STATUS).exists()), None)
+        if run is not None:
+            found[result.parent] = run
+    return found
+
+
+def read_run(place: Path, folder: Path) -> Run:
+    """Read a run; where a file is missing or damaged, that becomes its reason for having no result."""
+    record = RunFolder(folder)
+    status: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    overrides: list[str] = []
+    provenance: dict[str, Any] = {}
+    try:
+        status = record.read_json(STATUS)
+        if status["state"] == "running" and not being_written(record):
+            status |= {"state": "interrupted", "reason": "its process was killed"}
+        node, overrides = record.read_config()
+        config = to_plain(node)
+        if (folder / "provenance.json").exists():
+            provenance = record.read_json("provenance.json")
+        measured = _measured(place, folder) if status["state"] == "finished" else {}
+    except (UserError, KeyError, ValueError, OSError) as error:
+        status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
+        measured = {}
+    return Run(
+        place=place,
+        folder=folder,
+        state=status["state"],
+        reason=status.get("reason"),
+        updated=str(status.get("updated", "")),
+        config=config,
+        overrides=tuple(overrides),
+        provenance=provenance,
+        **measured,
+    )
+
+
+def _measured(place: Path, folder: Path) -> dict[str, Any]:
+    result = RunFolder(place).read_json(RESULT)
+    tables = {
+        "patients": _table(place / "per_patient.csv"),
+        "slices": _table(place / "per_slice.csv"),
+        "history": _table(folder / "history.csv"),
+    }
+    for name, columns in (("patients", PATIENT_NUMBERS), ("slices", SLICE_NUMBERS)):
+        table = tables[name]
+        damaged = [column for column in columns if column in table and not pd.api.types.is_numeric_dtype(table[column])]
+        damaged += [column for column in columns if column in table and table[column].isna().any()]
+        if damaged:
+            raise UserError(f"{place}/per_{name.removesuffix('s')}.csv has a {damaged[0]} that is no number.")
+    if len(tables["patients"]) != result["patients"] or len(tables["slices"]) != result["slices"]:
+        raise UserError(f"{place / 'per_patient.csv'} or per_slice.csv does not belong to the {RESULT} beside it.")
+    return {"result": result, **tables}
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"patient": str, "institution": str})
+    except (OSError, ValueError) as error:  # pandas' parsing errors are ValueErrors
+        raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error

@@ -1,0 +1,1 @@
+"""The config groups: composed, checked against the code that reads them, made into objects."""

@@ -1,0 +1,103 @@
+"""Objects from config nodes, for targets on an allow-list only.
+
+Hydra's own `instantiate` reaches any importable object (`os.system`, `torch.load`), and a config may come with a
+run folder from elsewhere. Here a target must *live* in one of a few modules: the resolved object's own `__module__`
+counts, so an alias re-exported by an allowed package opens no door.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import hydra
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from lgg_seg.errors import UserError
+
+ALLOWED = (
+    "lgg_seg.training.callbacks",
+    "lgg_seg.data",
+    "lgg_seg.evaluation.segmentation",
+    "lgg_seg.losses",
+    "lgg_seg.training",
+    "lgg_seg.networks",
+    "lgg_seg.reporting",
+    "lgg_seg.training.trainer",
+    "torch.optim",
+    "albumentations.augmentations",
+    "albumentations.core.composition",
+    "pytorch_lightning.callbacks",
+    "pytorch_lightning.loggers",
+)
+PACKAGES = frozenset(prefix.partition(".")[0] for prefix in ALLOWED)
+TARGET = "_target_"
+MODIFIERS = frozenset({TARGET, "_partial_"})
+
+
+def resolve_target(path: object, key: str) -> Any:
+    """The class or function that a `_target_` names.
+
+    Raises:
+        UserError: it cannot be imported, is neither class nor function, or lives outside the allow-list.
+    """
+    if not isinstance(path, str) or "." not in path:
+        raise UserError(f"{key}._target_ is {path!r}; it must be a dotted name such as lgg_seg.networks.UNet.")
+    if path.partition(".")[0] not in PACKAGES:
+        raise UserError(f"{key}._target_ names {path}, which is outside the packages a config may use.")
+    module_name, _, name = path.rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{key}._target_ names {path}, which does not exist ({error}).") from error
+    if not (inspect.isclass(target) or inspect.isfunction(target)) or not _allowed(target.__module__):
+        raise UserError(f"{key}._target_ names {path}, which is not a class or function that a config may use.")
+    return target
+
+
+def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any) -> Any:
+    """Build what `node` describes; `arguments` are passed on beside its keys.
+
+    Raises:
+        UserError: a target below `node` is not on the allow-list.
+    """
+    plain = to_plain(node)
+    for path, child in target_nodes(plain, key):
+        resolve_target(child[TARGET], path)
+        unknown = {name for name in child if name.startswith("_") and name.endswith("_")} - MODIFIERS
+        if unknown:
+            raise UserError(f"{path} has {', '.join(sorted(unknown))}, which a config here may not use.")
+    # Given to Hydra, an argument that is a data class would become a config and then a dictionary.
+    partial = {"_partial_": True} if arguments else {}
+    try:
+        built = hydra.utils.instantiate(plain | partial, _convert_="all")
+        return built(**arguments) if arguments else built
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{key} cannot be built: {' '.join(str(cause or error).split())}") from error
+
+
+def to_plain(node: Any) -> Any:
+    """Plain containers, interpolations resolved."""
+    return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
+
+
+def target_nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every mapping below `node` (plain containers) with a `_target_`, and its dotted key, outermost first."""
+    if isinstance(node, dict):
+        if TARGET in node:
+            yield key, node
+        for name, child in node.items():
+            yield from target_nodes(child, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for position, child in enumerate(node):
+            yield from target_nodes(child, f"{key}[{position}]")
+
+
+def _allowed(path: str) -> bool:
+    return any(path == prefix or path.startswith(prefix + ".") for prefix in ALLOWED)

@@ -1,0 +1,120 @@
+"""A composed config held against the code that reads it: every key a parameter, every value of its type.
+
+The signatures of the targets are the schema, so a new network or loss needs no second description of itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from typing import Annotated, Any, Literal, Union
+
+import pydantic
+from omegaconf import DictConfig
+from omegaconf.errors import InterpolationResolutionError
+
+from lgg_seg.config.instantiate import MODIFIERS, TARGET, resolve_target, target_nodes, to_plain
+from lgg_seg.config.suggestions import did_you_mean
+from lgg_seg.errors import UserError
+
+SETTINGS: dict[str, Any] = {
+    "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32)],
+    "name": Annotated[str, pydantic.Field(min_length=1)],
+}
+"""The keys that stand at the top of a config beside the groups, with their types."""
+
+OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer")
+"""The groups without whose object there is no run; `callbacks` and `logger` may be empty."""
+
+
+def check_config(config: DictConfig | dict[str, Any]) -> None:
+    """Refuse what nothing would read, and values of the wrong type.
+
+    Raises:
+        UserError: an unknown key (the nearest right one is named), a value of another type than the parameter's
+            annotation, a missing required value, or a target outside the allow-list.
+    """
+    try:
+        plain = to_plain(config)
+    except InterpolationResolutionError as error:
+        raise UserError(f"The config cannot be resolved: {error}") from error
+    for name, annotation in SETTINGS.items():
+        if name not in plain:
+            raise UserError(f"The config lacks {name}.")
+        _check_value(name, plain[name], annotation)
+    for name, value in plain.items():
+        if name not in SETTINGS and not isinstance(value, dict) and value is not None:
+            raise UserError(f"The config key {name} is read by nothing; {did_you_mean(name, SETTINGS)}")
+    for group in OBJECTS:
+        if TARGET not in (plain.get(group) or {}):
+            raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
+    for key, node in target_nodes(plain, ""):
+        _check_node(key, node)
+
+
+def parameters(target: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of a target that a config can give, annotations evaluated where the target's module allows."""
+    try:
+        signature = inspect.signature(target, eval_str=True)
+    except NameError:  # a library that imports its annotations for type checkers only
+        signature = inspect.signature(target)
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: p for name, p in signature.parameters.items() if p.kind not in variable}
+
+
+def _check_node(key: str, node: dict[str, Any]) -> None:
+    known = parameters(resolve_target(node[TARGET], key))
+    for name, value in node.items():
+        if name in MODIFIERS:
+            continue
+        if name not in known:
+            raise UserError(f"{key}.{name} is not a parameter of {node[TARGET]}; {did_you_mean(name, known)}")
+        if not _has_target(value):
+            _check_value(f"{key}.{name}", value, known[name].annotation)
+
+
+def _has_target(value: Any) -> bool:
+    return next(target_nodes(value, ""), None) is not None
+
+
+def _check_value(key: str, value: Any, annotation: Any) -> None:
+    if value == "???":
+        raise UserError(f"{key} has no value yet; give one with {key}=…")
+    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return
+    try:
+        adapter = pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
+    except pydantic.PydanticUserError:  # the annotation has a configuration of its own
+        adapter = pydantic.TypeAdapter(annotation)
+    try:
+        # Strict, but by JSON's notion of types: a list may fill a tuple, a whole number a float, a string a path.
+        adapter.validate_json(json.dumps(value), strict=True)
+    except pydantic.ValidationError as error:
+        choices = _choices(annotation)
+        remedy = did_you_mean(str(value), choices) if choices else f"it must be {describe(annotation)}."
+        raise UserError(f"{key} is {value!r}; {remedy}") from error
+
+
+def _choices(annotation: Any) -> list[str]:
+    if typing.get_origin(annotation) is Literal:
+        return [str(choice) for choice in typing.get_args(annotation)]
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return [choice for part in typing.get_args(annotation) for choice in _choices(part)]
+    return []
+
+
+def describe(annotation: Any) -> str:
+    """An annotation in words a user reads: `int | None` is "a whole number or null"."""
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if annotation in words:
+        return words[annotation]
+    if typing.get_origin(annotation) is Annotated:
+        kind, *bounds = typing.get_args(annotation)
+        return f"{describe(kind)} ({', '.join(str(bound.metadata) for bound in bounds)})"
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        parts = typing.get_args(annotation)
+        # Beside plain types, a library's own (a tensor for a rate) cannot be given on a command line.
+        return " or ".join(words[part] for part in parts if part in words) or " or ".join(map(describe, parts))
+    return str(annotation).replace("typing.", "").replace("collections.abc.", "")

@@ -1,0 +1,68 @@
+"""Augmentation whose draw for a slice depends on nothing but the run's seed, the epoch and the slice."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # at import it would ask the network for a newer version
+
+import albumentations as A
+
+from lgg_seg.data.preprocessing import FLAIR
+
+cv2.setNumThreads(0)  # a slice is too little work to share out, and the network needs the cores
+
+
+class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
+    """FLAIR in place of one of the other sequences, or of both: what the dataset does where one was not acquired.
+
+    To be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
+    About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image
+    of one channel stays as it is.
+    """
+
+    CHOICES = ((0,), (2,), (0, 2))
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p=p)
+
+    def get_params(self) -> dict[str, tuple[int, ...]]:
+        """Which channels give way to FLAIR."""
+        return {"channels": self.py_random.choice(self.CHOICES)}
+
+    def apply(self, img: NDArray[np.uint8], channels: tuple[int, ...], **_params: object) -> NDArray[np.uint8]:
+        """(H, W, C) uint8 in and out."""
+        if img.shape[-1] == 1:
+            return img
+        substituted = img.copy()
+        substituted[..., channels] = img[..., FLAIR : FLAIR + 1]
+        return substituted
+
+
+class Augmentation:
+    """Albumentations transforms, seeded anew for every item: (H, W, C) and (H, W) uint8 in and out.
+
+    The transforms of an item share one generator. `Compose.set_random_seed` gives each its own with the same seed
+    instead: two flips with probability 0.5 then happen both or not at all, and four of the eight orientations never.
+
+    Args:
+        transforms: applied in this order; masks are resampled to the nearest pixel.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
+        self._compose = A.Compose(list(transforms), mask_interpolation=cv2.INTER_NEAREST)
+
+    def __call__(
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: Sequence[int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Transform an image and its mask alike; the same seed (seed, epoch, index, repeat) gives the same again."""
+        generator = np.random.default_rng(seed)
+        self._compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))
+        augmented = self._compose(image=image, mask=mask)
+        return augmented["image"], augmented["mask"]

@@ -1,0 +1,94 @@
+"""The Kaggle dataset `mateuszbuda/lgg-mri-segmentation`, fetched with kagglehub."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.request
+from pathlib import Path
+
+from filelock import FileLock
+
+from lgg_seg.data.kaggle.listing import THREE_WAYS, find_tree
+from lgg_seg.errors import UserError
+
+# Naming the version lets kagglehub find it in its own cache without asking the network.
+HANDLE = "mateuszbuda/lgg-mri-segmentation/versions/2"
+_HOST = ("api.kaggle.com", 443)
+_TIMEOUT_S = 8.0  # kagglehub itself waits without limit for a connection that a firewall swallows
+
+
+def ensure_tree(root: Path) -> Path:
+    """The tree at `root`; downloaded to there first if there is nothing yet.
+
+    Raises:
+        UserError: if `root` holds something else, or the download fails.
+    """
+    return find_tree(root) or download(root)
+
+
+def download(target: Path) -> Path:
+    """Fetch the dataset (thousands of slices, near a gigabyte) and link `target` to its tree; return the tree.
+
+    The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
+    them too; `target` becomes a symbolic link to there. kagglehub shows the progress. A tree that is already at
+    `target` is left as it is.
+
+    Raises:
+        UserError: if `target` holds something else, or the dataset cannot be fetched; it names the ways out.
+    """
+    if (tree := find_tree(target)) is not None:
+        return tree
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} exists and holds no folder of <patient>_<n>.tif slices: {THREE_WAYS}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            return find_tree(target) or _link(target, _fetch())
+    except OSError as error:
+        raise UserError(f"the dataset cannot be put at {target} ({error.strerror}); choose another root") from error
+
+
+def _fetch() -> Path:
+    if not _cached().is_dir():
+        _check_network()
+    # Importing kagglehub takes half a second that only a download should cost.
+    import kagglehub
+
+    try:
+        folder = Path(kagglehub.dataset_download(HANDLE))
+    except Exception as error:  # kagglehub passes on what requests, zipfile and its own client raise
+        raise _failed(f"{type(error).__name__}: {error}") from error
+    tree = find_tree(folder)
+    if tree is None:
+        raise UserError(f"what Kaggle sent to {folder} holds no patients' folders; remove it and download again")
+    return tree
+
+
+def _cached() -> Path:
+    cache = os.environ.get("KAGGLEHUB_CACHE")
+    return (Path(cache) if cache else Path.home() / ".cache" / "kagglehub") / "datasets" / HANDLE
+
+
+def _check_network() -> None:
+    """Fail within seconds where Kaggle cannot be reached. Behind a proxy only kagglehub itself can tell."""
+    if "https" in urllib.request.getproxies():
+        return
+    try:
+        socket.create_connection(_HOST, timeout=_TIMEOUT_S).close()
+    except OSError as error:
+        raise _failed(f"{_HOST[0]} cannot be reached: {error.strerror or error}") from error
+
+
+def _failed(reason: str) -> UserError:
+    brief = " ".join(reason.split())[:200]
+    return UserError(f"the Kaggle dataset cannot be downloaded ({brief}): {THREE_WAYS}")
+
+
+def _link(target: Path, tree: Path) -> Path:
+    if target.is_symlink():
+        target.unlink()  # it points to nothing, or a tree would have been found
+    elif target.exists():
+        target.rmdir()
+    target.symlink_to(tree.resolve(), target_is_directory=True)
+    return target

@@ -1,0 +1,140 @@
+"""From a volume as stored to what a network sees: skull, channels, crop, grid, sharpening, statistics to normalise by.
+
+Pixels stay uint8 up to the device; `normalise` does the arithmetic there, on the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lgg_seg.data.grid import Geometry
+from lgg_seg.data.skull_strip import brain_mask
+from lgg_seg.errors import UserError
+
+FLAIR = 1  # channels are pre-contrast, FLAIR, post-contrast
+
+
+@dataclass(frozen=True)
+class PreparedVolume:
+    """A volume on the network's grid.
+
+    `images` (D, S, S, C) uint8; `statistics` (C, 4) float32: low, high, mean, std of each channel. Masks follow by
+    `geometry.masks_to_network`.
+    """
+
+    images: NDArray[np.uint8]
+    statistics: NDArray[np.float32]
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a volume is prepared; the fields are the cache's key.
+
+    Args:
+        size: side of the network's grid in pixels; None keeps the native pixels, padded to a square.
+        crop: `brain` cuts every slice of a volume to the bounding box of voxels above 10 % of the volume's maximum.
+            After mateuszbuda/brain-segmentation-pytorch, except that no slice is dropped and nothing is zeroed.
+        skull: `remove` blackens what is not brain, before anything else; see `brain.brain_mask`. Of 88 patients' tumour
+            voxels it cuts away 0.08 %, 2.8 % in the worst patient, none in 78; of bright fat it leaves a sixth.
+        channels: all three, or FLAIR alone. `grey` is the luminance (ITU-R 601) that a picture in RGB with these
+            channels would have, three times, as networks for pictures want it.
+        normalisation: `unit` divides by 255. `volume` clips to the 10th and 99th percentile over the volume and its
+            channels, then takes z-scores per channel, all on the network's grid, as mateuszbuda does.
+        sharpen: amount of an unsharp mask of radius 1 pixel on the network's grid; 0 leaves the image as it is.
+    """
+
+    size: int | None = 256
+    crop: Literal["none", "brain"] = "none"
+    skull: Literal["keep", "remove"] = "keep"
+    channels: Literal["all", "flair", "grey"] = "all"
+    normalisation: Literal["unit", "volume"] = "volume"
+    sharpen: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise UserError(f"preprocess.size={self.size}: give a number of pixels, or null for the native size")
+        if self.sharpen < 0:
+            raise UserError(f"preprocess.sharpen={self.sharpen}: give 0 or more")
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels the network sees."""
+        return 1 if self.channels == "flair" else 3
+
+    def prepare_volume(self, images: NDArray[np.uint8]) -> PreparedVolume:
+        """Bring one patient's slices, (D, H, W, 3) uint8, to the network's grid."""
+        if self.skull == "remove":
+            images = images * brain_mask(images)[..., None]
+        box = _brain_box(images) if self.crop == "brain" else (0, 0, images.shape[1], images.shape[2])
+        geometry = Geometry((images.shape[1], images.shape[2]), box, self.size or max(box[2:]))
+        prepared = geometry.to_network(self._selected(images))
+        if self.sharpen > 0:
+            prepared = _sharpen(prepared, self.sharpen)
+        statistics = _volume_statistics if self.normalisation == "volume" else _unit_statistics
+        return PreparedVolume(prepared, statistics(prepared), geometry)
+
+    def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.channels == "all":
+            return images
+        if self.channels == "flair":
+            return images[..., FLAIR : FLAIR + 1]
+        grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
+        return np.asarray(np.repeat(grey[..., None], 3, axis=-1), np.uint8)
+
+
+def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
+    """(image clipped to [low, high] - mean) / std, in float32 on the images' device.
+
+    Args:
+        images: (B, C, S, S) uint8.
+        statistics: (B, C, 4) float32 with low, high, mean, std.
+    """
+    low, high, mean, std = statistics[..., None, None].unbind(dim=-3)
+    return images.float().clamp(low, high).sub_(mean).div_(std)
+
+
+def _brain_box(images: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    brightest = images.max(axis=(0, 3))
+    inside = brightest > 0.1 * brightest.max()
+    if not inside.any():
+        return 0, 0, images.shape[1], images.shape[2]
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
+
+
+def _sharpen(images: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
+    def unsharp(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        blurred = cv2.GaussianBlur(image, (0, 0), sigmaX=1.0)
+        return np.asarray(cv2.addWeighted(image, 1 + amount, blurred, -amount, 0), dtype=np.uint8)
+
+    return np.stack([unsharp(image).reshape(image.shape) for image in images])
+
+
+def _unit_statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.tile(np.array([0, 255, 0, 255], np.float32), (images.shape[-1], 1))
+
+
+def _volume_statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Exact, from 256 counts a channel instead of the pixels."""
+    counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])])
+    low, high = (_percentile(counts.sum(axis=0), q) for q in (10, 99))
+    values = np.arange(256).clip(low, high)
+    voxels = counts[0].sum()
+    mean = counts @ values / voxels
+    deviation = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / voxels)
+    std = np.where(deviation > 0, deviation, 1.0)  # a constant channel becomes 0
+    return np.stack([np.full_like(mean, low), np.full_like(mean, high), mean, std], axis=1).astype(np.float32)
+
+
+def _percentile(counts: NDArray[np.int64], q: float) -> float:
+    """NumPy's default percentile (linear between order statistics) of the values that the counts stand for."""
+    place = q / 100 * (counts.sum() - 1)
+    below, above = np.searchsorted(counts.cumsum(), [np.floor(place), np.ceil(place)], side="right")
+    return float(below + (above - below) * (place % 1))

@@ -1,0 +1,131 @@
+"""Which slices an epoch sees, in what order: a function of the run's seed and the epoch alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch.distributed
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.errors import UserError
+
+
+class Draw(NamedTuple):
+    """A slice, by its id in the index, drawn in an epoch for the `repeat`-th time, from 0.
+
+    It carries all that seeds the slice's augmentation, so that workers need share nothing.
+    """
+
+    epoch: int
+    slice: int
+    repeat: int
+
+
+class SliceOrder(ABC):
+    """A rule for the order of slices; a member of the config group `sampler`."""
+
+    @abstractmethod
+    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:
+        """The ids of an epoch's slices in order, as many as there are in `slices`."""
+
+
+@dataclass(frozen=True)
+class Uniform(SliceOrder):
+    """Every slice once."""
+
+    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:  # noqa: ARG002  # the interface's
+        return generator.permutation(np.asarray(slices, np.int64))
+
+
+@dataclass(frozen=True)
+class TumourWeighted(SliceOrder):
+    """A patient at random, then one of its slices in proportion to its tumour's area; with replacement.
+
+    After mateuszbuda/brain-segmentation-pytorch: every slice's weight is its tumour's area in pixels plus `floor`
+    times the mean area over the patient's slices. A patient without tumour has equal weights.
+    """
+
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.floor < 0:
+            raise UserError(f"sampler.floor={self.floor}: give 0 or more")
+
+    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:
+        volumes: defaultdict[str, list[int]] = defaultdict(list)
+        for i in slices:
+            volumes[index.slices[i].patient].append(i)
+        ids = list(volumes.values())
+        weights = [self.probabilities(np.array([index.slices[i].tumour_pixels for i in volume])) for volume in ids]
+        patients = generator.integers(len(ids), size=len(slices))
+        return np.array([generator.choice(ids[p], p=weights[p]) for p in patients], np.int64)
+
+    def probabilities(self, areas: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The chance of each of a patient's slices, from their tumours' areas (D,) in pixels."""
+        if not areas.any():
+            return np.full(len(areas), 1 / len(areas))
+        weights = areas + self.floor * areas.mean()
+        return np.asarray(weights / weights.sum(), np.float64)
+
+
+class EpochSampler(Sampler[Draw]):
+    """Draws of an epoch for one rank of a distributed run, equally many for every rank.
+
+    The order is f(seed, epoch), whatever was drawn before. Lightning calls `set_epoch`.
+
+    Args:
+        slices: ids of the slices to draw from.
+        rank: this process's place among `world`; both are read from `torch.distributed` where they are not given.
+    """
+
+    def __init__(
+        self,
+        order: SliceOrder,
+        slices: Sequence[int],
+        index: Index,
+        seed: int,
+        *,
+        rank: int | None = None,
+        world: int | None = None,
+    ) -> None:
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = rank if rank is not None else (torch.distributed.get_rank() if distributed else 0)
+        self.world = world if world is not None else (torch.distributed.get_world_size() if distributed else 1)
+        self._order, self._slices, self._index, self._seed = order, tuple(slices), index, seed
+        self._epoch = 0
+        self._resumed = (0, 0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw epoch `epoch` when iterated next."""
+        self._epoch = epoch
+
+    def resume(self, epoch: int, drawn: int) -> None:
+        """Go on in the middle of an epoch, after this rank's first `drawn` draws; other epochs are whole."""
+        self._epoch = epoch
+        self._resumed = (epoch, drawn)
+
+    def __len__(self) -> int:
+        return -(-len(self._slices) // self.world)
+
+    def __iter__(self) -> Iterator[Draw]:
+        epoch = self._epoch
+        resumed, drawn = self._resumed
+        mine = self.draws(epoch)[self.rank :: self.world]
+        return iter(mine[drawn:] if epoch == resumed else mine)
+
+    def draws(self, epoch: int) -> list[Draw]:
+        """The draws of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""
+        order = self._order(self._slices, self._index, np.random.default_rng((self._seed, epoch))).tolist()
+        seen: Counter[int] = Counter()
+        draws = []
+        for i in order + order[: len(self) * self.world - len(order)]:
+            draws.append(Draw(epoch, i, seen[i]))
+            seen[i] += 1
+        return draws

@@ -1,0 +1,1 @@
+"""A trained network for other programs and people: export, parity, model card, a zoo entry."""

@@ -1,0 +1,1 @@
+"""A trained network with its weights and preprocessing: volumes in, probabilities out."""

@@ -1,0 +1,178 @@
+"""A trained network as one thing to call: a volume as it was scanned in, probabilities on its own grid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lgg_seg.data.grid import Geometry
+from lgg_seg.data.preprocessing import Preprocess, normalise
+from lgg_seg.errors import UserError
+from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware
+from lgg_seg.inference.segmenter import POSTPROCESSES, Probability, Segmenter, binarise, probabilities
+from lgg_seg.inference.trained import Trained, require_segmentation, restore
+from lgg_seg.metrics.arrays import Bools, Floats32
+
+BATCH_SIZE = 16
+_AXES = "(slices, height, width, 3)"
+
+
+class Runner(Protocol):
+    """Runs a network on a prepared volume, batch by batch, in whatever it is that runs it."""
+
+    def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
+        """Logits, float32 (D, 1, …), of uint8 (D, C, S, S) with the volume's statistics (C, 4)."""
+        ...
+
+
+class Model:
+    """One or more trained networks that segment, and the preprocessing of each; of several, probabilities average.
+
+    Args:
+        members: the networks with what is to run each of them.
+        threshold: probability from which on a pixel is tumour; by default as tested, of several the mean.
+        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`; by default as tested, and `none` where members
+            differ.
+        mirror: average with the prediction for the volume mirrored left to right, which is a head too. (Upside down it
+            is none: no network was trained on that.)
+    """
+
+    def __init__(
+        self,
+        members: Sequence[tuple[Trained, Runner]],
+        threshold: float | None = None,
+        postprocess: str | None = None,
+        mirror: bool = False,
+    ) -> None:
+        self.members = [(require_segmentation(trained), runner) for trained, runner in members]
+        tested = [trained.threshold for trained, _ in self.members]
+        self.threshold = float(np.mean(tested)) if threshold is None else threshold
+        rules = {trained.postprocess for trained, _ in self.members}
+        self.postprocess = postprocess or (rules.pop() if len(rules) == 1 else "none")
+        if self.postprocess not in POSTPROCESSES:
+            raise UserError(f"postprocess is {self.postprocess!r}; choose from {', '.join(POSTPROCESSES)}.")
+        self.mirror = mirror
+
+    @property
+    def name(self) -> str:
+        """The members' names."""
+        return " + ".join(trained.name for trained, _ in self.members)
+
+    @property
+    def network(self) -> nn.Module:
+        """The first member's network: normalised images `(B, C, H, W)`, any H and W, to logits `(B, 1, H, W)`."""
+        return self.members[0][0].network
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The first member's preprocessing."""
+        return self.members[0][0].preprocess
+
+    def predict(self, volume: NDArray[np.uint8]) -> Probability:
+        """P(tumour) of every pixel: float32 (D, H, W).
+
+        Args:
+            volume: uint8 (D, H, W, 3), the slices of one patient in order, channels pre-contrast, FLAIR,
+                post-contrast; FLAIR itself in place of a sequence that was not acquired. Intensities are normalised
+                by the statistics of this volume, so give all its slices at once.
+
+        Raises:
+            UserError: the array is of another type or shape; the network gives what is no number.
+        """
+        require_volume(volume)
+        total = np.zeros(volume.shape[:3], np.float32)
+        for trained, runner in self.members:
+            total += _probability(trained, runner, volume, self.mirror)
+        return total / np.float32(len(self.members))
+
+    def mask(self, probability: Probability) -> Bools:
+        """The tumour, bool (D, H, W), of what `predict` gave."""
+        return binarise(probability, self.threshold, self.postprocess)
+
+    def has_seen(self, digest: str) -> bool:
+        """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
+        return any(digest in trained.seen for trained, _ in self.members)
+
+
+class VolumeClassifier:
+    """A trained slice classifier: a volume in, the probability of yes for each of its slices out."""
+
+    def __init__(self, trained: Trained, runner: Runner) -> None:
+        if trained.target is None:
+            raise UserError(f"{trained.name} is no classifier; give one as classifier=, or it as run=.")
+        self.trained, self.target, self._runner = trained, trained.target, runner
+
+    def predict(self, volume: NDArray[np.uint8]) -> Floats32:
+        """P(yes) of each slice, float32 (D,); the patient's is their mean. Arguments and errors as `Model.predict`."""
+        require_volume(volume)
+        images, statistics, _ = _prepared(self.trained, volume)
+        logits = self._runner.volume_logits(images, statistics)
+        return _numbers(self.trained, torch.sigmoid(logits)[:, 0].cpu().numpy().astype(np.float32, copy=False))
+
+
+def load_model(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
+    """See `lgg_seg.load`."""
+    trained = restore(source)
+    return Model([(trained, torch_runner(trained, hardware(device, precision)))])
+
+
+def torch_runner(trained: Trained, hardware: Hardware, batch_size: int = BATCH_SIZE) -> Runner:
+    """PyTorch itself, which moves the network to the device."""
+    return Segmenter(trained.network, normalise, hardware, batch_size)
+
+
+def hardware(device: Accelerator, precision: Precision) -> Hardware:
+    """Where and in which precision networks run; `auto` takes the best device, and bf16 where it has that.
+
+    Raises:
+        UserError: the device is not there.
+    """
+    there = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        raise UserError(f"device={device} is not on this machine; use device=auto or device=cpu.")
+    return choose_hardware(device, precision, channels_last=True)
+
+
+def require_volume(volume: NDArray[np.uint8]) -> None:
+    """Refuse what is not uint8 (D, H, W, 3) with a pixel in it.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not isinstance(volume, np.ndarray):
+        raise UserError(f"The volume is a {type(volume).__name__}; it must be a NumPy array, uint8 {_AXES}.")
+    if volume.dtype != np.uint8 or volume.ndim != 4 or volume.shape[3] != 3 or volume.size == 0:
+        raise UserError(
+            f"The volume is {volume.dtype} {volume.shape}; it must be uint8 {_AXES} with the channels pre-contrast, "
+            "FLAIR, post-contrast."
+        )
+
+
+def _probability(trained: Trained, runner: Runner, volume: NDArray[np.uint8], mirror: bool) -> Probability:
+    images, statistics, geometry = _prepared(trained, volume)
+    found = probabilities(runner.volume_logits(images, statistics), geometry.to_native)
+    if mirror:
+        flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
+        found = (found + probabilities(flipped, geometry.to_native)) / np.float32(2)
+    return _numbers(trained, found)
+
+
+def _prepared(trained: Trained, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Geometry]:
+    prepared = trained.preprocess.prepare_volume(volume)
+    images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
+    return images, torch.from_numpy(prepared.statistics), prepared.geometry
+
+
+def _numbers(trained: Trained, probability: Floats32) -> Floats32:
+    if not np.isfinite(probability).all():
+        raise UserError(
+            f"{trained.name}: some probabilities are not numbers; its weights have diverged or are damaged: take "
+            "another run."
+        )
+    return probability

@@ -1,0 +1,175 @@
+"""A network with all that is needed to use it, out of a run's folder or of the zoo."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.inference.zoo import entry_folder, names, read_card, read_weights
+from lgg_seg.networks import without_pretrained
+from lgg_seg.networks.classifier import Target
+from lgg_seg.runs.checkpoint import load_weights
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.training import build
+
+log = logging.getLogger(__name__)
+NODES = ("model", "preprocess", "evaluation")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network in float32 on the CPU, and how it is used.
+
+    Attributes:
+        name: the run folder's or the zoo entry's.
+        target: what a classifier answers; None for a network that segments.
+        threshold: probability from which on a pixel is tumour, as it was tested.
+        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`, as it was tested.
+        digest: SHA-256 of the file with the weights.
+        seen: digests (`records.provenance.volume_digest`) of the volumes that it was trained on or that chose its
+            checkpoint.
+        recipe: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
+        home: the folder it came from.
+    """
+
+    name: str
+    network: nn.Module
+    preprocess: Preprocess
+    target: Target | None
+    threshold: float
+    postprocess: str
+    digest: str
+    seen: frozenset[str]
+    recipe: Mapping[str, Any]
+    home: Path
+
+
+def restore(source: str | Path) -> Trained:
+    """What `source` names: a model of the zoo, or the folder of a run or of a zoo entry.
+
+    Raises:
+        UserError: it is none of them, or cannot be restored.
+    """
+    path = Path(source)
+    if (path / "config.yaml").exists():
+        return from_run(path)
+    if path.is_dir() and not (path / "card.json").exists() and str(source) not in names():
+        raise UserError(f"{source} is neither a run's folder (no config.yaml) nor a zoo entry (no card.json).")
+    return from_zoo(source)
+
+
+def from_run(path: Path) -> Trained:
+    """A run's network with the weights of its best epoch.
+
+    Raises:
+        UserError: the folder is no run; its checkpoint is missing or damaged; it was to choose its threshold on
+            validation patients and has not.
+    """
+    folder = RunFolder(path)
+    config, _ = folder.read_config()
+    if missing := [node for node in NODES if node not in config]:
+        raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")
+    recipe = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
+    target, network, preprocess = _built(recipe)
+    load_weights(network, folder.best)
+    if (state := folder.read_json("status.json")["state"]) != "finished":
+        log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
+    settings = build.evaluation_settings(config)
+    return Trained(
+        name=folder.path.name,
+        network=network.eval(),
+        preprocess=preprocess,
+        target=target,
+        threshold=_threshold(folder, settings),
+        postprocess=settings.postprocess,
+        digest=file_digest(folder.best),
+        seen=frozenset(seen_volumes(folder.read_json("provenance.json")["split"]).values()),
+        recipe=recipe,
+        home=folder.path,
+    )
+
+
+def from_zoo(source: str | Path) -> Trained:
+    """A model of the zoo by its name, or by the folder of its entry.
+
+    Raises:
+        UserError: there is none; its files are damaged.
+    """
+    folder = entry_folder(source)
+    card = read_card(folder)
+    weights = read_weights(folder, card)
+    target, network, preprocess = _built(card)
+    try:
+        network.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+        )
+    except RuntimeError as error:
+        raise UserError(f"The weights in {folder} belong to another network than its card describes.") from error
+    return Trained(
+        name=folder.name,
+        network=network.eval(),
+        preprocess=preprocess,
+        target=target,
+        threshold=float(card["threshold"]["value"]),
+        postprocess=card["postprocess"],
+        digest=card["weights"]["sha256"],
+        seen=frozenset(seen_volumes(card["training"]["split"]).values()),
+        recipe={"model": card["model"], "preprocess": card["preprocess"]},
+        home=folder,
+    )
+
+
+def require_segmentation(trained: Trained) -> Trained:
+    """Refuse a classifier where masks are wanted.
+
+    Raises:
+        UserError: it is one.
+    """
+    if trained.target is not None:
+        raise UserError(f"{trained.name} is a classifier, which makes no masks; give it as classifier= instead.")
+    return trained
+
+
+def seen_volumes(split: Mapping[str, Any]) -> dict[str, str]:
+    """The digests by name of a split's patients that trained a network or chose its checkpoint.
+
+    Under a leaky protocol slices of every test patient were trained on.
+    """
+    subsets = ("train", "val", "test") if split["protocol"] == LEAKY else ("train", "val")
+    return {name: digest for subset in subsets for name, digest in split[subset].items()}
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _built(recipe: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preprocess]:
+    """An untrained network and its preprocessing; nothing is fetched for it."""
+    config = OmegaConf.create({"model": recipe["model"]})
+    preprocess = cast(Preprocess, instantiate(recipe["preprocess"], "preprocess"))
+    return build.target(config), build.network(config, preprocess.channel_count, pretrained=False), preprocess
+
+
+def _threshold(folder: RunFolder, settings: EvaluationSettings) -> float:
+    if (folder.path / "metrics.json").exists():
+        return float(folder.read_json("metrics.json")["threshold"]["value"])
+    if settings.threshold != "fixed":
+        raise UserError(
+            f"{folder.path} was not tested, so its threshold is not chosen; python -m lgg_seg resume={folder.path} "
+            "does it."
+        )
+    return settings.fixed_threshold

@@ -1,0 +1,74 @@
+"""Reading a zoo entry: `card.json` (the card, with the config to build the network from) and its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from safetensors.torch import load
+from torch import Tensor
+
+from lgg_seg.config.legacy import upgraded
+from lgg_seg.config.suggestions import did_you_mean
+from lgg_seg.errors import UserError
+
+MODELS = Path(__file__).parent / "models"
+CARD, WEIGHTS, PAGE = "card.json", "weights.safetensors", "README.md"
+NEEDED = ("model", "preprocess", "threshold", "postprocess", "weights", "training")
+
+
+def names() -> list[str]:
+    """The models that ship with this package."""
+    return sorted(card.parent.name for card in MODELS.glob(f"*/{CARD}"))
+
+
+def entry_folder(source: str | Path) -> Path:
+    """The folder of a model that ships with the package, by its name; or `source` itself where that is an entry.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if (MODELS / source / CARD).is_file():
+        return MODELS / source
+    path = Path(source)
+    if (path / CARD).is_file():
+        return path.absolute()
+    known = names()
+    remedy = did_you_mean(str(source), known) if known else "this installation ships none; name a run with run=RUN."
+    raise UserError(f"{source} is no model of the zoo; {remedy}")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What an entry says of itself, its config under today's names.
+
+    Raises:
+        UserError: the card is damaged.
+    """
+    path = folder / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if missing := [key for key in NEEDED if key not in card]:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); install the package anew.") from error
+    recorded = upgraded({node: card[node] for node in ("model", "preprocess")})
+    return {**card, **cast(dict[str, Any], OmegaConf.to_container(recorded))}
+
+
+def read_weights(folder: Path, card: dict[str, Any]) -> dict[str, Tensor]:
+    """An entry's tensors by name, once the file is the one that its card was written for.
+
+    Raises:
+        UserError: it is not.
+    """
+    path = folder / WEIGHTS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); install the package anew.") from error
+    if hashlib.sha256(content).hexdigest() != card["weights"]["sha256"]:
+        raise UserError(f"{path} is damaged: it is not the file that its card was written for; install it anew.")
+    return load(content)

@@ -1,1 +1,0 @@
-"""Classifiers in tables of their own: no number of theirs can be ranked with a segmentation's."""

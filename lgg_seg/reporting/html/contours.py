@@ -1,0 +1,148 @@
+"""A patient as the best configurations see him: the slice with the most tumour, with their contours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from lgg_seg.comparison.results import Entry
+from lgg_seg.comparison.runs import Run
+from lgg_seg.comparison.tables import Table
+from lgg_seg.data.kaggle.images import read_image, read_mask
+from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.preprocessing import FLAIR
+from lgg_seg.errors import UserError
+from lgg_seg.reporting.figures import Panel, draw
+from lgg_seg.reporting.html.style import Look, wrapped
+from lgg_seg.runs.masks import read_masks
+
+MOST_ENTRIES = 3
+MARGIN, NEAR = 6, 12
+"""Pixels around the head, and around the contours."""
+
+LEAST = 96
+"""Pixels of a side that are shown at the least: a tumour without its surroundings tells nothing."""
+
+VISIBLE = 12
+"""Grey values above this are head, not air."""
+
+Grey = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A patient's slice: the truth on the whole head, then a panel an entry, cut to the `frame` (x, y, side) of it.
+
+    `background` is False where FLAIR was not found.
+    """
+
+    patient: str
+    number: int
+    panels: tuple[Panel, ...]
+    frame: tuple[int, int, int]
+    background: bool
+
+
+def first_run(entry: Entry, patient: str) -> Run:
+    """The run of the entry's first seed that measured the patient."""
+    runs = next(iter(entry.seeds.values()))
+    return next(run for run in runs if run.patients is not None and patient in set(run.patients["patient"]))
+
+
+def with_masks(table: Table) -> list[int]:
+    """Places of the best entries all of whose runs hold masks."""
+    return [
+        k for k, entry in enumerate(table.entries) if all((run.place / "masks.npz").is_file() for run in entry.runs)
+    ][:MOST_ENTRIES]
+
+
+def drawn(table: Table, looks: Sequence[Look], places: Sequence[int], patient: str) -> Drawn:
+    """One patient's panels.
+
+    Raises:
+        UserError: masks are damaged, or those of two runs are not of the same slices.
+    """
+    runs = [first_run(table.entries[k], patient) for k in places]
+    masks = [read_masks(run.place / "masks.npz", patient) for run in runs]
+    truth = masks[0].truth
+    if any(not np.array_equal(one.truth, truth) for one in masks):
+        raise UserError(f"The masks of {patient} in {runs[0].place} and another run differ; measure both again.")
+    areas = truth.sum(axis=(1, 2))
+    row = int((areas if areas.any() else masks[0].prediction.sum(axis=(1, 2))).argmax())
+    number = int(masks[0].numbers[row])
+    flair = _flair(runs[0], patient, number, truth[row])
+    predictions = [one.prediction[row] for one in masks]
+    grey = np.zeros(truth.shape[1:], np.uint8) if flair is None else flair
+    outlines = np.logical_or.reduce([truth[row], *predictions])
+    near = _square(outlines, NEAR, LEAST)
+    seen = grey > VISIBLE
+    seen[near] = True
+    head = _square(seen, MARGIN)
+    nothing = np.zeros_like(truth[row])
+    panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], nothing[head])]
+    panels += [
+        Panel(
+            f"{looks[k].number}  {wrapped(looks[k].name, 22, 1)}\nDice {_dice(run, patient):.3f}",
+            grey[near],
+            truth[row][near],
+            prediction[near],
+        )
+        for k, run, prediction in zip(places, runs, predictions, strict=True)
+    ]
+    frame = (near[1].start - head[1].start, near[0].start - head[0].start, near[0].stop - near[0].start)
+    return Drawn(patient, number, tuple(panels), frame, flair is not None)
+
+
+def strip(shown: Drawn) -> Figure:
+    """The panels in a row."""
+    tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.035, wspace=0, hspace=0)
+    figure = Figure(figsize=(1.55 * len(shown.panels), 2.02), layout=tight)
+    row = figure.subplots(1, len(shown.panels), squeeze=False)[0]
+    for axes, panel in zip(row, shown.panels, strict=True):
+        draw(axes, panel)
+        axes.set_axis_off()
+        axes.set_title(panel.title, fontsize=7.5, fontweight="normal", loc="left", pad=3, linespacing=1.15)
+        axes.set_title("", loc="center")
+    x, y, side = shown.frame
+    row[0].add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.7, alpha=0.8))
+    return figure
+
+
+def _dice(run: Run, patient: str) -> float:
+    assert run.patients is not None  # `first_run` found the patient in it
+    return float(run.patients.set_index("patient")["dice"][patient])
+
+
+def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
+    """The slice from the run's data tree; None where it is gone, or holds another slice than the one measured."""
+    root = run.config.get("data", {}).get("root")
+    try:
+        tree = find_tree(Path(root)) if root else None
+        if tree is None:
+            return None
+        slice_ = tree / patient / f"{patient}_{number}.tif"
+        mask = read_mask(slice_.with_name(f"{slice_.stem}_mask.tif")).astype(bool)
+        image = read_image(slice_)
+    except (UserError, OSError):  # damaged, or a folder that may not be looked into
+        return None
+    same = image.shape[:2] == truth.shape and np.array_equal(mask, truth)
+    return np.ascontiguousarray(image[..., FLAIR]) if same else None
+
+
+def _square(kept: Bools, margin: int, least: int = 0) -> tuple[slice, slice]:
+    """The square around all that is kept, of at least that side, within the slice; all of it where nothing is kept."""
+    if not kept.any():
+        kept = np.ones_like(kept)
+    spans = [np.flatnonzero(kept.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(max(*(int(last - first) + 1 + 2 * margin for first, last in spans), least), *kept.shape)
+    starts = [int(first + last + 1 - side) // 2 for first, last in spans]
+    rows, columns = (min(max(0, start), length - side) for start, length in zip(starts, kept.shape, strict=True))
+    return slice(rows, rows + side), slice(columns, columns + side)

@@ -1,0 +1,164 @@
+"""The leaderboard's table as the page shows it: cells in groups, the best of each column marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgg_seg.comparison.results import Entry
+from lgg_seg.comparison.tables import Table
+from lgg_seg.reporting.columns import COLUMNS, Column, three
+from lgg_seg.reporting.html.style import Look
+from lgg_seg.reporting.leaderboard import ABSENT, cell, difference, holm_p
+
+HEADLINE = "patient_dice"
+BESIDE = ("patient_dice_median",)
+"""Stands beside the headline, before the comparison with the best."""
+
+GROUPS = (
+    ("all voxels pooled", ("pooled_",)),
+    ("slices", ("tumour_slice_", "detection_", "empty_slice_")),
+    ("surface of a patient", ("patient_hd95", "patient_nsd")),
+    ("lesions, probabilities", ("lesion_", "calibration_")),
+    ("what chose the epoch", ("validation_",)),
+    ("cost", ("parameters", "flops_", "checkpoint_", "train_", "slices_per", "latency_", "peak_")),
+)
+FURTHER = "further"
+STANDINGS = {
+    "worse": ("clearly worse", "worse"),
+    "inseparable": ("cannot be told apart", "tie"),
+    "contradictory": ("ranks and mean disagree", "mixed"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number in words; `value` is what it sorts by, `best` whether no other of its column is better."""
+
+    text: str
+    value: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where mean and 95 % interval lie on the axis that a column's bars share, in per cent of its width."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """An entry."""
+
+    look: Look
+    dice: Cell
+    interval_text: str
+    interval: Interval | None
+    beside: tuple[Cell, ...]
+    difference: Cell
+    difference_interval: str
+    p: Cell
+    first: Cell
+    standing: tuple[str, str] | None
+    cells: tuple[Cell, ...]
+    seeds: Cell
+    folds: Cell
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`beside` are the columns beside the headline; `groups` are (title, columns) over `cells`, in their order."""
+
+    beside: tuple[Column, ...]
+    groups: tuple[tuple[str, tuple[Column, ...]], ...]
+    rows: tuple[GridRow, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """Of the cells."""
+        return [column for _, columns in self.groups for column in columns]
+
+
+def grid(table: Table, looks: Sequence[Look]) -> Grid:
+    """The table's cells. The headline stands by itself, before the comparison with the best."""
+    groups = _groups()
+    best = {column.key: _best(column, table.entries) for column in COLUMNS}
+    axis = _axis(table.entries)
+    beside = tuple(column for column in COLUMNS if column.key in BESIDE)
+    columns = [column for _, members in groups for column in members]
+    rows = (_row(table, rank, look, beside, columns, best, axis) for rank, look in enumerate(looks))
+    return Grid(beside, groups, tuple(rows))
+
+
+def _groups() -> tuple[tuple[str, tuple[Column, ...]], ...]:
+    members: dict[str, list[Column]] = {title: [] for title in (*dict(GROUPS), FURTHER)}
+    for column in COLUMNS:
+        if column.key not in (HEADLINE, *BESIDE):
+            title = next((title for title, starts in GROUPS if column.key.startswith(starts)), FURTHER)
+            members[title].append(column)
+    return tuple((title, tuple(columns)) for title, columns in members.items() if columns)
+
+
+def _headline() -> Column:
+    return next(column for column in COLUMNS if column.key == HEADLINE)
+
+
+def _best(column: Column, entries: Sequence[Entry]) -> float | None:
+    """The best value; None where nothing is better or worse: one entry, all alike, or a number without a better."""
+    values = [value for value in map(column.value, entries) if value is not None]
+    if not column.better or len(set(values)) < 2:
+        return None
+    return max(values, key=lambda value: column.better * value)
+
+
+def _axis(entries: Sequence[Entry]) -> tuple[float, float]:
+    ends = [end for entry in entries for end in entry.metrics["patient/dice"]["ci95"] or ()]
+    return (min(ends), max(ends)) if ends else (0.0, 1.0)
+
+
+def _row(
+    table: Table,
+    rank: int,
+    look: Look,
+    beside: Sequence[Column],
+    columns: Sequence[Column],
+    best: dict[str, float | None],
+    axis: tuple[float, float],
+) -> GridRow:
+    entry = table.entries[rank]
+    dice = entry.metrics["patient/dice"]
+    found = next((d for d in table.statistics.differences if d.name == entry.label), None)
+    mean, _, interval = difference(table, entry).partition(" ")
+    first = float(table.ranks[rank, 0])
+
+    spread = f" ± {entry.seed_spread:.3f}" if entry.seed_spread is not None else ""
+
+    def number(column: Column) -> Cell:
+        value = column.value(entry)
+        return Cell(cell(column.key, entry), value, value is not None and value == best[column.key])
+
+    return GridRow(
+        look=look,
+        dice=number(_headline()),
+        interval_text=f"{three(dice['ci95'][0])} to {three(dice['ci95'][1])}" if dice["ci95"] else "",
+        interval=Interval(*(_place(end, axis) for end in (dice["mean"], *dice["ci95"]))) if dice["ci95"] else None,
+        beside=tuple(number(column) for column in beside),
+        difference=Cell(mean, found.mean if found else 0.0),
+        difference_interval=interval.strip("()"),
+        p=Cell(holm_p(table, entry), found.p_holm if found else None),
+        first=Cell(f"{first:.0%}" if len(table.entries) > 1 else ABSENT, first),
+        standing=STANDINGS[found.standing] if found else None,
+        cells=tuple(number(column) for column in columns),
+        seeds=Cell(f"{len(entry.seeds)}{spread}", len(entry.seeds)),
+        folds=Cell(str(entry.folds), entry.folds),
+        notes=entry.notes,
+    )
+
+
+def _place(value: float, axis: tuple[float, float]) -> float:
+    low, high = axis
+    return 50.0 if high == low else round(100 * (value - low) / (high - low), 2)

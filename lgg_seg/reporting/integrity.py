@@ -1,0 +1,69 @@
+"""A survey of a tree, as text on a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lgg_seg.data.kaggle.index import Survey
+from lgg_seg.data.kaggle.integrity import REMEDY, Fault, Kind
+
+_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def print_survey(survey: Survey, console: Console) -> None:
+    """Print what the tree holds and every fault; notes of one kind are told one line a patient."""
+    console.print(_summary(survey))
+    groups: defaultdict[tuple[str, Kind], list[Fault]] = defaultdict(list)
+    for fault in survey.faults:
+        groups[fault.severity, fault.kind].append(fault)
+    for (severity, kind), faults in groups.items():
+        console.print(Text(f"\n{severity}: {kind} ({len(faults)}): {_remedy(faults)}", style=_STYLE[severity]))
+        for line in _notes(faults) if severity == "note" else map(str, faults):
+            console.print(Text(f"  {line}"))
+    count = Counter(fault.severity for fault in survey.faults)
+    console.print(Text(f"\n{count['error']} errors, {count['warning']} warnings, {count['note']} notes"))
+
+
+def _summary(survey: Survey) -> Table:
+    index = survey.index
+    institutions = Counter(p.institution for p in index.patients)
+    shapes = Counter(s.shape for s in index.slices)
+    table = Table(title=str(index.root), show_header=False)
+    rows = {
+        "patients": str(len(index.patients)),
+        "slices": f"{len(index.slices)}, {sum(s.tumour_pixels > 0 for s in index.slices)} with tumour",
+        "size": ", ".join(f"{h} x {w} pixels ({n})" for (h, w), n in shapes.most_common()),
+        "institutions": ", ".join(f"{name} {n}" for name, n in institutions.most_common()),
+        "FLAIR in place of": "\n".join(
+            f"{' and '.join(p.substituted)}: {p.name}" for p in index.patients if p.substituted
+        )
+        or "nothing",
+        "without clinical row": ", ".join(p.name for p in index.patients if not p.clinical) or "nobody",
+        "known digests": f"of {survey.covered} of {len(index.patients)} patients, compared pixel by pixel",
+        "fingerprint": index.fingerprint,
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def _remedy(faults: Sequence[Fault]) -> str:
+    """A kind's remedy is written for its severest fault; a lesser one of the kind is only worth a look."""
+    if faults[0].kind == "blank" and faults[0].severity != "error":
+        return "usual at the ends of a volume"
+    return REMEDY[faults[0].kind]
+
+
+def _notes(faults: Sequence[Fault]) -> list[str]:
+    by_patient: defaultdict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        by_patient[fault.patient].append(fault)
+    return [
+        str(of_patient[0]) + (f" (and {len(of_patient) - 1} more of this patient)" if len(of_patient) > 1 else "")
+        for of_patient in by_patient.values()
+    ]

@@ -1,0 +1,176 @@
+"""The leaderboard as a terminal shows it, as CSV for programs, and as Markdown for a paper's supplement."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
+from lgg_seg.comparison.results import Entry
+from lgg_seg.comparison.tables import Leaderboard, Table
+from lgg_seg.reporting.columns import COLUMNS, Column, three
+from lgg_seg.statistics.paired import METHOD
+
+ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
+ABSENT = "-"
+TO_CHOOSE = (
+    "The tables are ranked by test patients, to be read and not to choose by: whoever picks a configuration by its "
+    "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
+)
+NO_RESULT = "no result yet"
+
+T = TypeVar("T")
+
+
+def print_leaderboard(board: Leaderboard) -> None:
+    """Print every table with its verdict, then the runs without a result, to stdout."""
+    console = Console()
+    for table in board.tables:
+        shown = [column for column in COLUMNS if column.key in ON_TERMINAL]
+        console.print(fitting(partial(_grid, table), shown, console))
+        for entry in table.entries:
+            for note in entry.notes:
+                console.print(f"note: {entry.label}: {note}", style="yellow", markup=False)
+        console.print(table.verdict, highlight=False)
+        console.print()
+    for one in board.unmeasured:
+        console.print(f"{one.run.state}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
+
+
+def fitting(build: Callable[[list[T]], Grid], columns: Sequence[T], console: Console) -> Grid:
+    """The grid with as many of the columns as the terminal is wide; `leaderboard.csv` has all."""
+    unbounded = console.options.update(width=1000)
+    for count in range(len(columns), 0, -1):
+        grid = build(list(columns[:count]))
+        if console.measure(grid, options=unbounded).maximum <= console.width:
+            return grid
+    return build([])
+
+
+def _grid(table: Table, shown: list[Column]) -> Grid:
+    grid = Grid(title=title(table), caption=table.reason or None, title_justify="left", caption_justify="left")
+    names = ("", "configuration", "patient Dice (95 %)", "Holm p", "first", "seeds ± SD")
+    for name in (*names, *(column.title for column in shown)):
+        wraps = name == "configuration"
+        grid.add_column(name, justify="left" if wraps else "right", no_wrap=not wraps, overflow="fold")
+    for rank, entry in enumerate(table.entries):
+        told = (headline(entry), holm_p(table, entry), f"{table.ranks[rank, 0]:.0%}", seeds(entry))
+        grid.add_row(
+            str(rank + 1),
+            entry.label,
+            *told,
+            *(cell(column.key, entry) for column in shown),
+            style="bold" if rank == 0 else None,
+        )
+    return grid
+
+
+def title(table: Table) -> str:
+    """Who was measured, and how."""
+    rules = table.contract.rules
+    parts = [
+        f"{len(table.contract.patients)} {rules.subset} patients",
+        f"protocol {rules.protocol}",
+        f"threshold {rules.threshold}",
+        f"post-processing {rules.postprocess}",
+    ]
+    return ", ".join(parts + (["TRUNCATED"] if rules.truncated else []))
+
+
+def headline(entry: Entry) -> str:
+    """Mean patient Dice with its interval."""
+    dice = entry.metrics["patient/dice"]
+    interval = f" ({dice['ci95'][0]:.3f} to {dice['ci95'][1]:.3f})" if dice["ci95"] else ""
+    return f"{dice['mean']:.3f}{interval}"
+
+
+def seeds(entry: Entry) -> str:
+    """How many seeds, and the standard deviation of their mean patient Dice where there are several."""
+    return str(len(entry.seeds)) + (f" ± {entry.seed_spread:.3f}" if entry.seed_spread is not None else "")
+
+
+def holm_p(table: Table, entry: Entry) -> str:
+    """The corrected p of the difference to the best; a dash for the best."""
+    p = next((d.p_holm for d in table.statistics.differences if d.name == entry.label), None)
+    return ABSENT if p is None else "< 0.001" if p < 0.001 else three(p)
+
+
+def cell(key: str, entry: Entry) -> str:
+    """One number of an entry in words."""
+    column = next(column for column in COLUMNS if column.key == key)
+    value = column.value(entry)
+    return ABSENT if value is None else column.text(value)
+
+
+def markdown(board: Leaderboard) -> str:
+    """`leaderboard.md`."""
+    parts = ["# Leaderboard"]
+    for table in board.tables:
+        parts += [f"## {_capital(title(table))}", *([f"**Apart: {table.reason}.**"] if table.reason else [])]
+        parts += [table.verdict, _grid_lines(table), *_failures(table), _strata_lines(table)]
+    if board.unmeasured:
+        rows = [[one.label, one.run.state, one.run.reason or NO_RESULT] for one in board.unmeasured]
+        parts += ["## Without a result", _lines(["run", "state", "reason"], rows)]
+    parts += ["## How differences are tested", METHOD, TO_CHOOSE]
+    return "\n\n".join(parts) + "\n"
+
+
+def _grid_lines(table: Table) -> str:
+    head = ["", "configuration", "patient Dice (95 %)", "difference to best (95 %)", "Holm p", "ranked first"]
+    extra = [column for column in COLUMNS if column.key != "patient_dice"]
+    rows = [
+        [
+            str(rank + 1),
+            entry.label,
+            headline(entry),
+            difference(table, entry),
+            holm_p(table, entry),
+            f"{table.ranks[rank, 0]:.0%}",
+            *(cell(column.key, entry) for column in extra),
+            seeds(entry),
+            str(entry.folds),
+            "; ".join(("finished", *entry.notes)),
+        ]
+        for rank, entry in enumerate(table.entries)
+    ]
+    return _lines([*head, *(column.title for column in extra), "seeds ± SD", "folds", "status"], rows)
+
+
+def difference(table: Table, entry: Entry) -> str:
+    """Mean difference of patient Dice to the best with its interval; a dash for the best."""
+    found = next((d for d in table.statistics.differences if d.name == entry.label), None)
+    if found is None:
+        return ABSENT
+    return f"{found.mean:.3f}" + (f" ({found.ci95[0]:.3f} to {found.ci95[1]:.3f})" if found.ci95 else "")
+
+
+def _failures(table: Table) -> list[str]:
+    failed = failed_by_all(table)
+    return [f"Every configuration fails (Dice below {FAILED}) on {', '.join(failed)}."] if failed else []
+
+
+def _strata_lines(table: Table) -> str:
+    rows = [
+        [one.stratum.replace("_", " "), one.group, str(len(one.patients)), *map(three, one.dice)]
+        for one in strata(table)
+    ]
+    return _lines(["mean patient Dice by", "group", "patients", *(entry.label for entry in table.entries)], rows)
+
+
+def _lines(head: list[str], rows: list[list[str]]) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_plain(text) for text in row) + " |" for row in cells)
+
+
+def _plain(text: str) -> str:
+    """Text in a cell: neither Markdown's bars nor HTML, which Markdown lets through."""
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,1 @@
+"""Weights & Biases: the logger of a run, its result, the report of a comparison."""

@@ -1,0 +1,117 @@
+"""The result of a run for Weights & Biases: numbers, tables, curves, slices whose masks can be switched on and off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.evaluation.segmentation import Evaluation
+from lgg_seg.metrics.arrays import Floats, Ints
+from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
+from lgg_seg.metrics.overlap import dice
+from lgg_seg.metrics.patient import PatientScore
+from lgg_seg.reporting.run_figures import MOST_PATIENTS
+from lgg_seg.runs.folder import RunFolder
+
+LABELS = {1: "tumour"}
+FACTS = ("split", "patients", "slices", "protocol", "truncated", "threshold", "postprocess", "metric_version")
+
+
+def publish_result(
+    logger: WandbLogger, folder: RunFolder, content: dict[str, Any], evaluation: Evaluation, data: DataModule
+) -> None:
+    """Put the result of the test into the run's summary, tables, charts and media; `content` is `metrics.json`'s.
+
+    The names are those of `metrics.json` with its part before them: `test/patient/dice.mean`, `test/pooled/dice`,
+    `cost/parameters`.
+    """
+    run = logger.experiment
+    parts = {"test": content["metrics"], "cost": content["cost"]}
+    run.summary.update({f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
+    run.summary.update({name: content[name] for name in FACTS})
+    tables = {
+        "test/metrics": metrics_table(content["metrics"]),
+        "test/patients": pd.read_csv(folder.path / "per_patient.csv"),
+    }
+    charts = {}
+    for name, (title, frame) in curves([score.histogram for score in evaluation.scores]).items():
+        x, y = frame.columns[:2]
+        charts[name] = wandb.plot.line(_table(run, f"{name}_table", frame), x, y, title=title)
+    run.log(
+        {
+            **{name: _table(run, name, frame) for name, frame in tables.items()},
+            **charts,
+            "test/slices": masked_slices(evaluation, data),
+            **{f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))},
+        }
+    )
+
+
+def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
+    """A row a metric: its value, or its mean over patients with what else is known of it."""
+    columns = ("metric", "value", "ci95_low", "ci95_high", "median", "std")
+    rows: list[tuple[Any, ...]] = []
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            low, high = value["ci95"] or (None, None)  # one patient has no interval
+            rows.append((name, value["mean"], low, high, value["median"], value["std"]))
+        else:
+            rows.append((name, value, None, None, None, None))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def curves(histograms: list[Ints]) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Title and points (x, y and what belongs to them) of the three charts of `roc_pr.png`.
+
+    Args:
+        histograms: of the probabilities, (2, 201) of each patient.
+    """
+    pooled = np.sum(histograms, axis=0)
+    thresholds = np.array(THRESHOLDS)
+    false, true = roc_curve(pooled)
+    precision, recall = precision_recall_curve(pooled)
+    found = recall > 0  # where nothing is predicted any more, precision says nothing
+    mean_dice = dice(counts_at_thresholds(np.stack(histograms))).mean(axis=0)
+    lines: dict[str, tuple[str, dict[str, Floats]]] = {
+        "roc": ("pixel ROC", {"false positive rate": false, "true positive rate": true, "threshold": thresholds}),
+        "pr": (
+            "pixel precision and recall",
+            {"recall": recall[found], "precision": precision[found], "threshold": thresholds[found]},
+        ),
+        "dice_by_threshold": ("mean patient Dice", {"threshold": thresholds, "dice": mean_dice}),
+    }
+    return {f"curves/{name}": (title, pd.DataFrame(columns)) for name, (title, columns) in lines.items()}
+
+
+def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
+    """A table among the run's own files.
+
+    One that is not bound yet becomes an artifact as well, staged in the user's home: an offline run would record that
+    path, and could not be published from anywhere else.
+    """
+    rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)  # NaN is not JSON
+    table = wandb.Table(columns=list(frame.columns), data=list(rows))
+    table.bind_to_run(run, name, run.step)  # type: ignore[no-untyped-call]  # wandb gives it no types
+    return table
+
+
+def masked_slices(evaluation: Evaluation, data: DataModule) -> list[wandb.Image]:
+    """The slice with most tumour of the best and of the worst patients, FLAIR under truth and prediction."""
+    ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
+    chosen = ordered if len(ordered) <= 2 * MOST_PATIENTS else ordered[:MOST_PATIENTS] + ordered[-MOST_PATIENTS:]
+    return [_masked_slice(score, evaluation, data) for score in chosen]
+
+
+def _masked_slice(score: PatientScore, evaluation: Evaluation, data: DataModule) -> wandb.Image:
+    largest = evaluation.largest[score.patient]
+    masks = {"truth": largest.truth, "prediction": largest.prediction}
+    return wandb.Image(
+        data.flair(largest.slice_id),
+        caption=f"{score.patient}, Dice {score.dice:.3f}",
+        masks={name: {"mask_data": mask.astype(np.uint8), "class_labels": LABELS} for name, mask in masks.items()},
+    )

@@ -1,0 +1,144 @@
+"""A run's folder (config, history, metrics, tables, checkpoints, figures), written file by file, atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
+
+from lgg_seg.errors import UserError
+from lgg_seg.config.legacy import upgraded, upgraded_overrides
+
+State = Literal["running", "finished", "failed", "interrupted", "pruned"]
+
+
+class RunFolder:
+    """Paths and atomic writes of one run. Every file appears whole or not at all.
+
+    Raises:
+        UserError: a write fails (disk full, read-only folder); the message names the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def shown(self) -> Path:
+        """The path as one would type it: relative where it lies below the working directory."""
+        return self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where `best.ckpt` and `last.ckpt` are."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint chosen on validation patients."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last finished epoch, from which a run is resumed."""
+        return self.checkpoints / "last.ckpt"
+
+    def create(self) -> None:
+        """Make the folder; one that already holds a run is refused."""
+        if (self.path / "status.json").exists():
+            raise UserError(
+                f"{self.path} already holds a run, and nothing is overwritten; choose another hydra.run.dir, "
+                f"or go on with it by resume={self.path}."
+            )
+        with self._reported(self.path):
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            (self.path / "figures").mkdir(exist_ok=True)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary path beside `name`, renamed to it when the block ends well."""
+        target = self.path / name
+        partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+        with self._reported(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                yield partial
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write `content`; NaN and infinity are not JSON and are refused."""
+        text = json.dumps(content, indent=2, allow_nan=False)
+        with self.writing(name) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write `rows` as CSV."""
+        with self.writing(name) as path:
+            pd.DataFrame(list(rows)).to_csv(path, index=False)
+
+    def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
+        """Write the resolved config and what was asked for on the command line."""
+        with self.writing("config.yaml") as path:
+            OmegaConf.save(config, path, resolve=True)
+        with self.writing("overrides.yaml") as path:
+            OmegaConf.save(OmegaConf.create(list(overrides)), path)
+
+    def read_config(self) -> tuple[DictConfig, list[str]]:
+        """The resolved config of this run, and what was asked for on the command line, both under today's names.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+        parts: list[Any] = []
+        for name in ("config.yaml", "overrides.yaml"):
+            path = self.path / name
+            try:
+                parts.append(OmegaConf.load(path))
+            except FileNotFoundError as error:
+                raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
+            except (OSError, YAMLError, UnicodeDecodeError) as error:
+                raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
+        return upgraded(parts[0]), upgraded_overrides(cast(list[str], OmegaConf.to_container(parts[1])))
+
+    def set_status(self, state: State, reason: str | None = None) -> None:
+        """Record where the run stands; the first call also records when it started."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        before = self.read_json("status.json") if (self.path / "status.json").exists() else {}
+        self.write_json(
+            "status.json",
+            {"state": state, "reason": reason, "started": before.get("started", now), "updated": now},
+        )
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file of this run.
+
+        Raises:
+            UserError: it is missing or unreadable.
+        """
+        path = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read ({error}).") from error
+        return content
+
+    @contextmanager
+    def _reported(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written ({error.strerror or error}); free some space or choose another "
+                "hydra.run.dir."
+            ) from error

@@ -1,0 +1,123 @@
+"""Where a run's numbers come from: code, command, versions, hardware, data."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+import lgg_seg
+from lgg_seg.data.splits.split import SUBSETS, Split
+from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.metrics import METRIC_VERSION
+from lgg_seg.config.groups import chosen_members
+from lgg_seg.hardware import Hardware
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "torchmetrics",
+    "hydra-core",
+    "albumentations",
+    "opencv-python-headless",
+    "segmentation-models-pytorch",
+    "timm",
+    "numpy",
+    "scipy",
+)
+
+
+def code_state() -> dict[str, Any]:
+    """The git commit and whether files differ from it; both null where the code is not in a checkout."""
+    place = Path(lgg_seg.__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(place), *arguments], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # A package installed into an ignored folder of some other checkout must not claim that checkout's commit.
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return {"commit": None, "dirty": None}
+    changes = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def versions() -> dict[str, str | None]:
+    """Python's and the packages' versions; null where a package is known by another name."""
+
+    def version(package: str) -> str | None:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    return {
+        "python": platform.python_version(),
+        "lgg-seg": lgg_seg.__version__,
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def hardware_facts(hardware: Hardware) -> dict[str, Any]:
+    """The device, its name, cores and memory; no host name and no path."""
+    gpu = torch.cuda.get_device_name(hardware.device) if hardware.device.type == "cuda" else None
+    return {
+        "device": hardware.device.type,
+        "gpu": gpu,
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return platform.processor()
+
+
+def volume_digest(patient: Patient) -> str:
+    """A patient's images under one digest, by which he is known again under another name."""
+    return hashlib.sha256("".join(s.image_digest for s in patient.slices).encode()).hexdigest()[:16]
+
+
+def split_record(index: Index, split: Split) -> dict[str, Any]:
+    """Who trained, chose the checkpoint and was tested: each patient's name with the digest of his images."""
+    digests = {patient.name: volume_digest(patient) for patient in index.patients}
+    return {
+        "protocol": split.protocol,
+        "hash": split.hash,
+        **{subset: {name: digests[name] for name in split.patients(index, subset)} for subset in SUBSETS},
+    }
+
+
+def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split) -> dict[str, Any]:
+    """What a reviewer needs to make the run again; `wall_seconds` is added when it ends."""
+    return {
+        "code": code_state(),
+        "command": ["python", "-m", "lgg_seg", *overrides],
+        "choices": chosen_members(),
+        "seed": seed,
+        "versions": versions(),
+        "hardware": hardware_facts(hardware),
+        "precision": hardware.precision,
+        "channels_last": hardware.channels_last,
+        "data_fingerprint": index.fingerprint,
+        "split": split_record(index, split),
+        "metric_version": METRIC_VERSION,
+    }

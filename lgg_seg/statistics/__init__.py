@@ -1,0 +1,1 @@
+"""Bootstrap, paired tests, ranks and the verdict, on plain arrays."""

@@ -1,0 +1,10 @@
+"""What happens beside the training steps: checkpoints, history, snapshots, progress bar, stopping, pruning."""
+
+from lgg_seg.training.callbacks.checkpoints import checkpoints
+from lgg_seg.training.callbacks.early_stopping import EarlyStopping
+from lgg_seg.training.callbacks.history import History
+from lgg_seg.training.callbacks.progress import Progress
+from lgg_seg.training.callbacks.pruning import Pruning, Trial
+from lgg_seg.training.callbacks.validation_images import Snapshots
+
+__all__ = ["EarlyStopping", "History", "Progress", "Pruning", "Snapshots", "Trial", "checkpoints"]

@@ -1,1 +1,0 @@
-"""What has no better room: config checks, safe instantiation, runtime settings."""

@@ -1,0 +1,117 @@
+"""`key=value` arguments of the smaller commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments
+from lgg_seg.cli.console import command
+from lgg_seg.errors import UserError
+from lgg_seg.inference.zoo import MODELS
+from lgg_seg.zoo.__main__ import main
+
+
+def measure(
+    run: Annotated[Path, Argument("the run")],
+    data_root: Annotated[Path | None, Argument("the tree", key="data.root")] = None,
+    split: Annotated[Literal["test", "val"], Argument("which")] = "test",
+    count: Annotated[int, Argument("how many")] = 3,
+) -> tuple[Any, ...]:
+    """Measure a run."""
+    return run, data_root, split, count
+
+
+def test_words_fill_the_parameters_with_their_types() -> None:
+    given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
+    assert given == parse_arguments(["run=a/b", "data_root=c", "count=7"], measure)
+    assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "run= is missing"),
+        (["run=a", "splt=val"], "did you mean split?"),
+        (["run=a", "split=vall"], "did you mean val?"),
+        (["run=a", "count=x"], "a whole number"),
+        (["run"], "run=…"),
+    ],
+)
+def test_a_mistake_is_refused_with_the_way_out(words: list[str], says: str) -> None:
+    with pytest.raises(UserError, match=re.escape(says)):
+        parse_arguments(words, measure)
+
+
+def test_help_names_every_argument_and_its_default() -> None:
+    text = help_lines(measure)
+    assert "Measure a run." in text
+    assert re.search(r"run=\s+the run \(required\)", text)
+    assert re.search(r"data.root=\s+the tree \(default null\)", text)
+
+
+def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(words: list[str]) -> int:
+        if words == ["broken"]:
+            raise ZeroDivisionError
+        raise UserError("[bracketed] words stay as they are")
+
+    assert main([]) == 2
+    assert capsys.readouterr().err == "error: [bracketed] words stay as they are\n"
+    with pytest.raises(ZeroDivisionError):
+        main(["broken"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run="], "run= is empty; give a value, or leave it out."),
+        (["run=a", "count=1", "count=2"], "count= is given twice; which is meant?"),
+    ],
+)
+def test_nothing_is_guessed_from_an_empty_or_a_second_value(words: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        parse_arguments(words, measure)
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def stopped(_words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    assert stopped([]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_reader_that_has_gone_ends_a_command_without_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = (
+        "import sys\n"
+        "from lgg_seg.cli.console import command\n"
+        "sys.exit(command(lambda _: print('no one reads this') or 0)([]))"
+    )
+    with os.fdopen(writer, "wb") as output:
+        ended = subprocess.run([sys.executable, "-c", script], stdout=output, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_another_broken_pipe_is_not_taken_for_it() -> None:
+    @command
+    def broken(_words: list[str]) -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        broken([])
+
+
+def test_help_of_the_zoo_names_no_folder_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert str(MODELS) not in capsys.readouterr().out

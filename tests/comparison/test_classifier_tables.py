@@ -1,0 +1,157 @@
+"""Classifiers in the leaderboard: tables of their own, numbers recomputed by hand, before and after in one table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from lgg_seg.compare import compare_folders
+from lgg_seg.comparison.classifier_results import classifies
+from lgg_seg.comparison.classifier_tables import classifier_tables
+from lgg_seg.comparison.runs import Run, find_runs
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers, result, write_evaluation
+from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.networks.classifier import Target
+from lgg_seg.runs.folder import RunFolder
+from tests.comparison.run_folders import write_run
+
+PATIENTS = [f"TCGA_CS_{number:04d}_19960101" for number in range(8)]
+
+
+def write_classifier(
+    path: Path,
+    words: Sequence[str] = (),
+    *,
+    skill: float = 0.3,
+    target: Target = "tumour",
+    patients: Sequence[str] = PATIENTS,
+    noise: int = 0,
+) -> ClassifierEvaluation:
+    """A finished run's folder without a training: probabilities that are `skill` higher where the answer is yes."""
+    words = ["model=classifier_resnet50", f"model.target={target}", "loss=bce", *words]
+    config = compose_config(words)
+    folder = RunFolder(path)
+    folder.create()
+    folder.write_config(config, words)
+    folder.set_status("finished")
+    folder.write_json("provenance.json", {"data_fingerprint": "f" * 64, "choices": {}})
+    folder.write_table("history.csv", [{"epoch": 0, "val/auroc": 0.9, "val/loss": 0.3}])
+    each = []
+    for patient in patients:
+        place = PATIENTS.index(patient)
+        generator = np.random.default_rng((config.seed, place, noise))
+        truth = np.arange(20) < 4 + place if target == "tumour" else np.full(20, place % 2 == 0)
+        probability = np.clip(0.3 * generator.random(20) + 0.3 + skill * truth, 0, 1).astype(np.float32)
+        each.append(PatientAnswers(patient, tuple(range(1, 21)), probability, truth))
+    evaluation = ClassifierEvaluation(target, 0.5, tuple(each), (0.3,), seconds=1.0)
+    threshold = {"value": 0.5, "from": "fixed"}
+    cost = {"parameters": 24_558_145, "train_seconds": 60.0}
+    content = result(evaluation, "test", "patient", threshold, EvaluationSettings(resamples=20), {}, cost)
+    write_evaluation(folder, ".", content, evaluation, {})
+    return evaluation
+
+
+def found(*folders: Path) -> list[Run]:
+    return [run for run in find_runs(folders) if classifies(run)]
+
+
+def test_before_and_after_stand_in_one_table_with_a_paired_difference(tmp_path: Path) -> None:
+    frozen = write_classifier(tmp_path / "frozen", ["model.freeze_encoder=true"], skill=0.1)
+    tuned = write_classifier(tmp_path / "tuned", ["model.freeze_encoder=false"], skill=0.25)
+    (table,) = classifier_tables(found(tmp_path))
+    assert [entry.label for entry in table.entries] == ["freeze_encoder=False", "freeze_encoder=True"]
+    areas = [roc_auc_score(one.slices.truth, one.slices.probability) for one in (tuned, frozen)]
+    assert [entry.estimates["slice/auroc"].value for entry in table.entries] == pytest.approx(areas)
+    (difference,) = table.differences
+    assert difference.mean == pytest.approx(areas[1] - areas[0])
+
+    generator = np.random.default_rng(7)
+    gaps = []
+    for drawn in generator.integers(8, size=(800, 8)):
+        rows = np.concatenate([np.flatnonzero(tuned.slices.patient == p) for p in drawn])
+        truth = tuned.slices.truth[rows]
+        gaps.append(
+            roc_auc_score(truth, frozen.slices.probability[rows]) - roc_auc_score(truth, tuned.slices.probability[rows])
+        )
+    assert difference.ci95 == pytest.approx(np.quantile(gaps, [0.025, 0.975]), abs=0.01)
+    assert difference.worse
+    assert "Clearly worse: freeze_encoder=True." in table.verdict
+
+
+def test_two_that_differ_by_chance_alone_are_not_separated(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "a", ["optimizer.lr=1e-3"], noise=1)
+    write_classifier(tmp_path / "b", ["optimizer.lr=1e-4"], noise=2, skill=0.3)
+    (table,) = classifier_tables(found(tmp_path))
+    assert not table.differences[0].worse
+    assert "cannot separate it from" in table.verdict
+
+
+def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
+    areas = []
+    for seed in (1, 2):
+        parts = []
+        for fold in (0, 1):
+            words = [f"seed={seed}", "split=kfold", "split.folds=2", f"split.fold={fold}"]
+            place = tmp_path / f"{seed}_{fold}"
+            parts.append(write_classifier(place, words, patients=PATIENTS[fold::2], skill=0.15))
+        truth = np.concatenate([part.slices.truth for part in parts])
+        probability = np.concatenate([part.slices.probability for part in parts])
+        areas.append(roc_auc_score(truth, probability))
+    (table,) = classifier_tables(found(tmp_path))
+    (entry,) = table.entries
+    assert len(entry.contract.patients) == 8
+    assert entry.estimates["slice/auroc"].value == pytest.approx(np.mean(areas))
+    assert entry.seed_spread == pytest.approx(np.std(areas, ddof=1))
+
+
+def test_numbers_of_one_run_are_those_of_its_metrics_json(tmp_path: Path) -> None:
+    for target in ("tumour", "grade"):
+        write_classifier(tmp_path / target, target=target, skill=0.1)
+        content = json.loads((tmp_path / target / "metrics.json").read_text())
+        (table,) = classifier_tables(found(tmp_path / target))
+        for name, estimate in table.entries[0].estimates.items():
+            recorded = content["metrics"].get(name, {"value": None})  # of tumour, a patient has no F1
+            assert estimate.value == pytest.approx(recorded["value"]), name
+
+
+def test_another_question_other_patients_and_a_segmentation_are_never_in_one_table(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "a", ["optimizer.lr=1e-3"])
+    write_classifier(tmp_path / "b", ["optimizer.lr=1e-4"])
+    write_classifier(tmp_path / "grade", target="grade")
+    write_classifier(tmp_path / "few", ["optimizer.lr=1e-2"], patients=PATIENTS[:5])
+    write_run(tmp_path / "segmentation", ["model=unet_slim"])
+    tables = classifier_tables(found(tmp_path))
+    assert [(table.target, len(table.entries), len(table.contract.patients)) for table in tables] == [
+        ("tumour", 2, 8),
+        ("grade", 1, 8),
+        ("tumour", 1, 5),
+    ]
+    assert tables[0].reason == ""
+    assert "another question: grade, not tumour" in tables[1].reason
+    assert "other patients: 5 measured" in tables[2].reason
+
+
+def test_the_leaderboards_files_hold_both_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tmp_path / "runs"
+    evaluation = write_classifier(runs / "classifier")
+    write_run(runs / "segmentation", ["model=unet_slim"])
+    compare_folders([runs], tmp_path / "out")
+    with (tmp_path / "out" / "leaderboard.csv").open() as file:
+        segmentation, classifier = csv.DictReader(file)
+    assert segmentation["patient_dice"]
+    assert not segmentation["slice_auroc"]
+    assert (classifier["table"], classifier["rank"], classifier["target"]) == ("2", "1", "tumour")
+    slices = evaluation.slices
+    assert float(classifier["slice_f1"]) == pytest.approx(f1_score(slices.truth, slices.probability >= 0.5))
+    text = (tmp_path / "out" / "leaderboard.md").read_text()
+    area = roc_auc_score(slices.truth, slices.probability)
+    assert f"{area:.3f}" in text
+    assert "\n# Classifiers\n" in text
+    assert "does the slice show tumour?" in " ".join(capsys.readouterr().out.split())

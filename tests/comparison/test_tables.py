@@ -1,0 +1,279 @@
+"""Which runs are one entry, which entries one table, and what stands in it, on run folders measured by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
+from lgg_seg.errors import UserError
+from lgg_seg.reporting.columns import rows
+from lgg_seg.reporting.leaderboard import markdown
+from lgg_seg.statistics.bootstrap import summarise
+from tests.comparison.run_folders import Volume, volumes, write_run
+
+LEAKY = "slice_random (leaky)"
+
+
+def board(folder: Path) -> Leaderboard:
+    return build_leaderboard(find_runs([folder]))
+
+
+def labels(found: Leaderboard) -> list[list[str]]:
+    return [[entry.label for entry in table.entries] for table in found.tables]
+
+
+def test_configurations_are_named_by_what_differs_and_ranked_by_mean_patient_dice(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet_slim", "loss=bce", "optimizer.lr=1e-3"], dice=0.7)
+    write_run(tmp_path / "1", ["model=unet_bn", "loss=bce", "optimizer.lr=1e-3"], dice=0.8)
+    write_run(tmp_path / "2", ["model=unet_bn", "loss=bce", "optimizer.lr=0.0001"], dice=0.9)
+    assert labels(board(tmp_path)) == [["unet_bn, lr=0.0001", "unet_bn, lr=0.001", "unet_slim, lr=0.001"]]
+
+
+def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["seed=0"])
+    write_run(tmp_path / "1", ["seed=1", "model=unet_bn", "loss=bce_dice"])
+    (table,) = board(tmp_path).tables
+    assert sorted(table.entries[0].seeds) == [0, 1]
+
+
+def test_one_entry_says_what_its_run_says(tmp_path: Path) -> None:
+    dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(6))}
+    run = write_run(tmp_path / "0", dice=dice)
+    recorded = json.loads((run / "metrics.json").read_text())["metrics"]
+    (table,) = board(tmp_path).tables
+    found = table.entries[0].metrics
+    for name in sorted(found.keys() & recorded.keys()):
+        if isinstance(found[name], dict):
+            assert found[name]["mean"] == pytest.approx(recorded[name]["mean"], abs=1e-12), name
+            assert found[name]["ci95"] == pytest.approx(recorded[name]["ci95"], abs=0.05), name  # 50 resamples there
+        else:
+            assert found[name] == pytest.approx(recorded[name], abs=1e-9), name
+    assert len(found) >= 20
+
+
+def test_folds_are_merged_into_patients_none_of_whom_is_measured_twice(tmp_path: Path) -> None:
+    everyone = volumes(9)
+    names = list(everyone)
+    dice = {name: 0.5 + 0.05 * i for i, name in enumerate(names)}
+    for fold in range(3):
+        part = {name: everyone[name] for name in names[fold::3]}
+        words = ["split=kfold", "split.folds=3", f"split.fold={fold}"]
+        write_run(tmp_path / str(fold), words, dice=dice, truths=part)
+    write_run(tmp_path / "whole", dice=dice, truths=everyone)
+    found = board(tmp_path)
+    assert len(found.tables) == 1
+    merged, whole = sorted(found.tables[0].entries, key=lambda entry: -entry.folds)
+    assert (merged.folds, whole.folds) == (3, 1)
+    for name in (
+        "pooled/dice",
+        "pooled/iou",
+        "slice/dice",
+        "detection/auroc",
+        "lesion/f1",
+        "calibration/ece",
+    ):
+        assert merged.metrics[name] == pytest.approx(whole.metrics[name], rel=1e-9), name
+
+
+def test_seeds_are_averaged_patient_by_patient_and_their_spread_is_shown(tmp_path: Path) -> None:
+    names = list(volumes(6))
+    first = {name: 0.6 + 0.05 * i for i, name in enumerate(names)}
+    second = {name: 0.9 - 0.05 * i for i, name in enumerate(names)}
+    runs = [write_run(tmp_path / str(seed), [f"seed={seed}"], dice=d) for seed, d in ((0, first), (1, second))]
+    (entry,) = board(tmp_path).tables[0].entries
+    tables = [{row["patient"]: float(row["dice"]) for row in _csv(run)} for run in runs]
+    mean = {name: (tables[0][name] + tables[1][name]) / 2 for name in names}
+    assert entry.patients["dice"].to_dict() == pytest.approx(mean)
+    assert entry.metrics["patient/dice"]["ci95"] == pytest.approx(list(summarise(list(mean.values())).ci95))
+    means = [sum(table.values()) / 6 for table in tables]
+    assert entry.seed_spread == pytest.approx(np.std(means, ddof=1))
+
+
+def test_a_seed_without_all_folds_is_left_out_and_said_so(tmp_path: Path) -> None:
+    everyone = volumes(6)
+    names = list(everyone)
+    for fold, seed in ((0, 0), (1, 0), (0, 1)):
+        part = {name: everyone[name] for name in names[fold::2]}
+        words = ["split=kfold", "split.folds=2", f"split.fold={fold}", f"seed={seed}"]
+        write_run(tmp_path / f"{fold}_{seed}", words, truths=part)
+    (entry,) = board(tmp_path).tables[0].entries
+    assert (list(entry.seeds), entry.folds) == ([0], 2)
+    assert entry.notes == ("seed 1 lacks 3 patients that another seed has, and is left out",)
+    assert entry.notes[0] in markdown(board(tmp_path))
+
+
+def test_a_cross_validation_with_folds_missing_says_so(tmp_path: Path) -> None:
+    everyone = volumes(6)
+    for fold in range(2):
+        part = {name: everyone[name] for name in list(everyone)[fold::3]}
+        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=3", f"split.fold={fold}"], truths=part)
+    (entry,) = board(tmp_path).tables[0].entries
+    assert entry.notes == ("2 of 3 folds: the cross-validation is not complete",)
+
+
+def test_folds_that_measured_the_same_patients_elsewhere_are_averaged(tmp_path: Path) -> None:
+    for fold, dice in ((0, 0.5), (1, 0.9)):
+        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=2", f"split.fold={fold}"], dice=dice)
+    (entry,) = board(tmp_path).tables[0].entries
+    assert entry.metrics["patient/dice"]["mean"] == pytest.approx(0.7, abs=0.01)
+    assert len(entry.seeds) == 2
+    assert "averaged" in entry.notes[0]
+
+
+def test_other_slices_of_the_same_patients_stand_apart(tmp_path: Path) -> None:
+    everyone = volumes(4)
+    renumbered = {name: Volume(tuple(n + 1 for n in one.numbers), one.truth) for name, one in everyone.items()}
+    write_run(tmp_path / "0", ["model=unet"], truths=everyone)
+    write_run(tmp_path / "1", ["model=unet_bn"], truths=renumbered)
+    first, second = board(tmp_path).tables
+    assert len(first.entries) == len(second.entries) == 1
+    assert "other slices of the same patients" in second.reason
+
+
+def test_a_run_whose_process_died_is_not_called_running(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", state="running")
+    (one,) = board(tmp_path).unmeasured
+    assert (one.run.state, one.run.reason) == ("interrupted", "its process was killed")
+
+
+def test_several_configurations_of_one_seed_are_not_praised_beyond_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet"], dice=0.5)
+    assert "one seed" not in board(tmp_path).tables[0].verdict
+    write_run(tmp_path / "1", ["model=unet_bn"], dice=0.9)
+    assert "Every configuration was trained with one seed" in board(tmp_path).tables[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "reason"),
+    [
+        (["model=unet_slim"], {"truths": volumes(5)}, "other patients: 5 measured, of whom 5"),
+        (["model=unet_slim", "split=slice_random"], {"protocol": LEAKY}, "LEAKS"),
+    ],
+)
+def test_what_was_measured_otherwise_stands_apart_with_the_reason(
+    tmp_path: Path, words: list[str], more: dict[str, object], reason: str
+) -> None:
+    write_run(tmp_path / "0", ["model=unet"], dice=0.5)
+    write_run(tmp_path / "1", ["model=unet_bn"], dice=0.6)
+    write_run(tmp_path / "2", words, dice=0.99, **more)
+    found = board(tmp_path)
+    assert [len(table.entries) for table in found.tables] == [2, 1]
+    assert found.tables[0].reason == ""
+    assert reason in found.tables[1].reason
+    assert reason in markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("metric_version", 2, "metric version 2, not 1"),
+        ("threshold", {"value": 0.4, "from": "validation"}, "threshold chosen on validation patients, not 0.5"),
+        ("postprocess", "largest_component", "post-processing largest_component, not none"),
+        ("truncated", True, "TRUNCATED"),
+        ("seen_patients", 3, "LEAKS"),
+        ("data_fingerprint", "other", "other data"),
+        ("split", "val", "measured on the val patients, not the test patients"),
+    ],
+)
+def test_every_part_of_the_contract_keeps_runs_apart(tmp_path: Path, key: str, value: object, reason: str) -> None:
+    write_run(tmp_path / "0", ["model=unet"])
+    write_run(tmp_path / "1", ["model=unet_bn"])
+    odd = write_run(tmp_path / "2", ["model=unet_slim"])
+    content = json.loads((odd / "metrics.json").read_text()) | {key: value}
+    (odd / "metrics.json").write_text(json.dumps(content))
+    first, second = board(tmp_path).tables
+    assert [entry.label for entry in second.entries] == ["unet_slim"]
+    assert reason in second.reason
+    assert len(first.entries) == 2
+
+
+def test_a_leaky_table_comes_last_however_many_it_holds_and_says_so_even_alone(tmp_path: Path) -> None:
+    for i, model in enumerate(("unet", "unet_bn", "unet_slim")):
+        write_run(tmp_path / "leaky" / str(i), [f"model={model}", "split=slice_random"], dice=0.95, protocol=LEAKY)
+    assert "LEAKS" in board(tmp_path).tables[0].reason
+    write_run(tmp_path / "honest", ["model=unet"], dice=0.5)
+    assert [table.contract.rules.leaky for table in board(tmp_path).tables] == [False, True]
+
+
+def test_a_failed_run_is_a_row_with_its_reason_until_it_is_repeated_with_success(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet"])
+    write_run(tmp_path / "1", ["model=unet_bn"], state="failed", reason="out of memory")
+    found = board(tmp_path)
+    assert [(one.label, one.run.state) for one in found.unmeasured] == [("unet_bn, seed=0", "failed")]
+    assert rows(found)[-1]["notes"] == "out of memory"
+    assert "out of memory" in markdown(found)
+    write_run(tmp_path / "1-2", ["model=unet_bn"])
+    assert board(tmp_path).unmeasured == ()
+
+
+def test_a_damaged_run_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet"])
+    for name, file in (("a", "metrics.json"), ("b", "per_patient.csv"), ("c", "config.yaml"), ("d", "status.json")):
+        (write_run(tmp_path / name, ["model=unet_bn"]) / file).write_text("{ not what was written")
+    hole = write_run(tmp_path / "f", ["model=unet_bn"]) / "per_patient.csv"
+    cells = hole.read_text().splitlines()[1].split(",")
+    hole.write_text(hole.read_text().replace(",".join(cells), ",".join([*cells[:10], "", *cells[11:]])))
+    cut = write_run(tmp_path / "e", ["model=unet_bn"]) / "per_slice.csv"
+    cut.write_text("\n".join(cut.read_text().splitlines()[:-3]) + "\n")
+    found = board(tmp_path)
+    assert labels(found)[0] == ["unet"]
+    assert [one.run.state for one in found.unmeasured] == ["unreadable"] * 6
+    assert all(
+        file in str(one.run.reason)
+        for one, file in zip(
+            found.unmeasured, ("metrics", "per_patient", "config", "status", "per_slice", "per_patient"), strict=True
+        )
+    )
+
+
+def test_an_evaluation_of_a_run_is_compared_when_its_folder_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "0")
+    place = run / "evaluations" / "later"
+    place.mkdir(parents=True)
+    for name in ("metrics.json", "per_patient.csv", "per_slice.csv"):
+        (place / name).write_bytes((run / name).read_bytes())
+    assert [found.place for found in find_runs([tmp_path])] == [run]
+    assert [(found.place, found.folder) for found in find_runs([place])] == [(place, run)]
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        find_runs([tmp_path])
+    with pytest.raises(UserError, match="is no folder"):
+        find_runs([tmp_path / "nothing"])
+
+
+def test_strata_difficulty_and_common_failures(tmp_path: Path) -> None:
+    names = list(volumes(6))
+    hard = {**dict.fromkeys(names, 0.9), names[2]: 0.1, names[4]: 0.3}
+    write_run(tmp_path / "0", ["model=unet"], dice=hard)
+    write_run(tmp_path / "1", ["model=unet_bn"], dice={**hard, names[4]: 0.8})
+    (table,) = board(tmp_path).tables
+    assert failed_by_all(table) == [names[2]]
+    assert by_difficulty(table)[:2] == [names[2], names[4]]
+    for one in strata(table):
+        places = [table.patients.index(name) for name in one.patients]
+        assert one.dice == pytest.approx(table.dice[places].mean(axis=0))
+    assert {one.stratum for one in strata(table)} >= {"tumour_size", "tumour_parts", "boundary", "institution"}
+
+
+def test_a_patient_without_tumour_and_a_single_patient_make_a_table_too(tmp_path: Path) -> None:
+    alone = {"TCGA_CS_0000_19960101": Volume((1, 2), np.zeros((2, 8, 8), bool))}
+    write_run(tmp_path / "0", ["model=unet"], truths=alone, dice=1.0)
+    write_run(tmp_path / "1", ["model=unet_bn"], truths=alone, dice=0.0)
+    (table,) = board(tmp_path).tables
+    assert [entry.metrics["patient/dice"]["mean"] for entry in table.entries] == [1.0, 0.0]
+    assert "nan" not in markdown(board(tmp_path)).lower()
+
+
+def _csv(run: Path) -> list[dict[str, str]]:
+    import csv
+
+    with (run / "per_patient.csv").open() as file:
+        return list(csv.DictReader(file))

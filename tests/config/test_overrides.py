@@ -1,0 +1,146 @@
+"""A mistyped key or value is refused with the nearest right one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lgg_seg
+from lgg_seg.config.overrides import check_overrides, run_folder_argument
+from lgg_seg.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("model=r2unte", "did you mean r2unet?"),
+        ("modle=unet", "did you mean model?"),
+        ("experiment=quik_cpu", "did you mean quick_cpu?"),
+        ("model.filter=16", "did you mean model.filters?"),
+        ("loss.dice_wieght=2", "did you mean loss.dice_weight?"),
+        ("lr=1e-3", "did you mean optimizer.lr?"),
+        ("batch_size=4", "did you mean data.batch_size?"),
+        ("+trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("++trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("+typo=1", "cannot be added"),
+        ("+model.filters=16", "without the plus"),
+        ("resum=runs/x", "did you mean resume?"),
+        ("trainer.accelerator=gpus", "did you mean gpu?"),
+        ("trainer.precision=bf16", "did you mean bf16-mixed?"),
+        ("evaluation.threshold=validaton", "did you mean validation?"),
+        ("trainer.max_epochs=ten", "must be a whole number"),
+        ("trainer.max_epochs=2.5", "must be a whole number"),
+        ("optimizer.lr=fast", "must be a number"),
+        ("data.root=7", "must be text"),
+        ("trainer.progress=1", "must be true or false"),
+        ("data.root=???", "has no value yet"),
+        ("seed=1,2", "put -m before it"),
+        ("model._target_=os.system", "no such key"),
+        ("model.filters=", "must be a whole number"),
+        ("nonsense", "key=value"),
+        ("seed=-1", "must be"),
+        ("loss=null", "choose from bce"),
+        ("~loss", "has no loss"),
+        ("experiment=null", "leave it out"),
+        ("logger=null", "logger=none"),
+        ("callbacks=null", "callbacks=none"),
+        ("trainer.fast_dev_run=true", "choose from trainer.accelerator"),
+        ("sweep=learning_rate", "put -m before it"),
+        ("sweep=lerning_rate", "put -m before it"),
+        ("hydra/launcher=jobib", "did you mean joblib?"),
+        ("hydra/lancher=joblib", "did you mean hydra/launcher?"),
+        ("hydra.run.dri=elsewhere", "did you mean hydra.run.dir?"),
+    ],
+)
+def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides([override], sweep=False)
+    assert nearest in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=r2unet", "loss=bce_dice"],
+        ["split=kfold", "split.folds=3"],  # a key that only the chosen member has
+        ["split.val=20"],  # a count in place of a fraction
+        ["optimizer.lr=1"],  # a whole number where a fraction is usual
+        ["preprocess.size=null"],
+        ["callbacks.early_stopping=null"],
+        ["experiment=quick_cpu", "model=unet"],
+        ["hydra.run.dir=elsewhere"],
+    ],
+)
+def test_what_is_right_passes(overrides: list[str]) -> None:
+    check_overrides(overrides, sweep=False)
+
+
+def test_a_sweep_may_give_several_values_but_no_unknown_one() -> None:
+    check_overrides(["model=unet,unet_bn", "seed=range(1,4)"], sweep=True)
+    with pytest.raises(UserError, match="did you mean unet_bn"):
+        check_overrides(["model=unet,unet_nb"], sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "nearest"),
+    [
+        (["sweep=lerning_rate"], "did you mean learning_rate?"),
+        (["sweep=seeds,folds"], "one after the other"),
+        (["sweep=learning_rate", "hydra.sweeper.n_trails=3"], "did you mean hydra.sweeper.n_trials?"),
+        (["hydra/sweeper=optna"], "did you mean optuna?"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_job=3"], "did you mean hydra.launcher.n_jobs?"),
+        (["model=interval(1,2)"], "name its members"),
+        (["loss=glob(x*)"], "choose from bce"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_refused_with_the_way_out(overrides: list[str], nearest: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_overrides(overrides, sweep=True)
+    assert nearest in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["loss=glob(*)", "seed=1,2"],
+        ["sweep=folds", "split.folds=10"],  # a key that only the sweep's member has
+        ["sweep=recipe", "optimizer.lr=tag(log,interval(1e-4,1e-3))", "hydra.sweeper.n_trials=5"],
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "+hydra.launcher.additional_parameters.x=1"],
+        ["hydra/sweeper=optuna", "hydra.sweeper.pruner=null", "hydra.sweeper.storage='postgresql://host/db'"],
+    ],
+)
+def test_what_is_right_in_a_sweep_passes(overrides: list[str]) -> None:
+    check_overrides(overrides, sweep=True)
+
+
+def test_resume_stands_alone() -> None:
+    assert run_folder_argument(["model=unet"]) is None
+    assert str(run_folder_argument(["resume=runs/a"])) == "runs/a"
+    with pytest.raises(UserError, match="seed=2"):
+        run_folder_argument(["resume=runs/a", "seed=2"])
+    with pytest.raises(UserError, match="needs the folder"):
+        run_folder_argument(["resume="])
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (["--cfg", "hydra", "-p", "hydra.sweeper"], "GridSweeper"),
+        (["--cfg", "job", "loss=dice"], "lgg_seg.losses.Dice"),
+        (["--info", "defaults"], "Defaults List"),
+        (["--version"], f"lgg_seg {lgg_seg.__version__}"),
+        (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
+    ],
+)
+def test_hydras_own_flags_show_and_train_nothing(flags: list[str], shown: str, tmp_path: Path) -> None:
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
+    words = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+    assert not (tmp_path / "runs").exists()

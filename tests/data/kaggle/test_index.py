@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lgg_seg.data.kaggle.images import digest, read_image, read_mask
+from lgg_seg.data.kaggle.index import Index, build_index, survey
+from lgg_seg.data.kaggle.listing import read_clinical
+from lgg_seg.errors import UserError
+
+
+@pytest.fixture
+def tree(phantom_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+
+
+def _index(root: Path, cache_dir: Path | None = None) -> Index:
+    return build_index(root, cache_dir=cache_dir, progress=False)
+
+
+def test_index_tells_what_is_in_the_tree(phantom_root: Path) -> None:
+    index = _index(phantom_root)
+    assert [p.name for p in index.patients] == sorted(p.name for p in phantom_root.iterdir() if p.is_dir())
+    assert {p.institution for p in index.patients} == {"DU", "HT", "CS", "FG", "EZ"}
+    for patient in index.patients:
+        assert [s.number for s in patient.slices] == [1, 2, 3, 4, 5, 6]
+        assert patient.clinical["Patient"] == patient.name.rsplit("_", 1)[0]
+    for s in index.slices[:6]:
+        image, mask = read_image(s.image), read_mask(s.mask)
+        assert (s.shape, s.tumour_pixels) == (mask.shape, int(mask.sum()))
+        assert (s.image_digest, s.mask_digest) == (digest(image), digest(mask))
+
+
+def test_fingerprint_does_not_depend_on_place_time_or_encoding(tree: Path) -> None:
+    before = _index(tree).fingerprint
+    moved = tree.rename(tree.with_name("moved"))
+    for path in moved.glob("*/*.tif"):
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 5])  # LZW
+        os.utime(path, ns=(1, 1))
+    assert _index(moved).fingerprint == before
+
+
+@pytest.mark.parametrize("suffix", ["", "_mask"])
+def test_fingerprint_changes_with_one_pixel(tree: Path, suffix: str) -> None:
+    (tree / "digests.txt").unlink()
+    before = _index(tree).fingerprint
+    path = next(iter(sorted(tree.glob(f"*/*_3{suffix}.tif"))))
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    pixels[5, 5] = 255 - pixels[5, 5]
+    assert cv2.imwrite(str(path), pixels)
+    assert _index(tree).fingerprint != before
+
+
+def test_fingerprint_changes_with_the_order_of_slices(tree: Path) -> None:
+    (tree / "digests.txt").unlink()
+    before = _index(tree).fingerprint
+    folder = min(p for p in tree.iterdir() if p.is_dir())
+    for suffix in ("", "_mask"):
+        one, two, spare = (folder / f"{folder.name}_{n}{suffix}.tif" for n in (1, 2, 99))
+        one.rename(spare)
+        two.rename(one)
+        spare.rename(two)
+    assert _index(tree).fingerprint != before
+
+
+def test_second_index_decodes_nothing(tree: Path, tmp_path: Path) -> None:
+    first = _index(tree, tmp_path / "cache")
+    for path in tree.glob("*/*.tif"):
+        stamp = path.stat()
+        path.write_bytes(bytes(stamp.st_size))  # nothing can be decoded any more
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert _index(tree, tmp_path / "cache") == first
+    assert any(f.severity == "error" for f in survey(tree, cache_dir=tmp_path / "cache", rescan=True).faults)
+
+
+def test_changed_file_is_read_again(tree: Path, tmp_path: Path) -> None:
+    first = _index(tree, tmp_path / "cache")
+    path = first.slices[0].mask
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:3] = 255
+    assert cv2.imwrite(str(path), mask, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    os.utime(path, (time.time() + 5, time.time() + 5))
+    (tree / "digests.txt").unlink()
+    assert _index(tree, tmp_path / "cache").slices[0].tumour_pixels == 3 * 64
+
+
+def test_clinical_rows_are_never_remembered(tree: Path, tmp_path: Path) -> None:
+    _index(tree, tmp_path / "cache")
+    (tree / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n")
+    patients = {p.name[:12]: p.clinical for p in _index(tree, tmp_path / "cache").patients}
+    assert patients.pop("TCGA_DU_P000")["death01"] == "1"
+    assert not any(patients.values())
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"key": 1}', b"\xff\xfe"])
+def test_damaged_memory_is_replaced(tree: Path, tmp_path: Path, damage: bytes) -> None:
+    first = _index(tree, tmp_path / "cache")
+    (memory,) = (tmp_path / "cache").iterdir()
+    memory.write_bytes(damage)
+    assert _index(tree, tmp_path / "cache") == first
+    assert memory.stat().st_size > 1000
+
+
+def test_cache_that_cannot_be_written_is_told_and_does_no_harm(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with caplog.at_level(logging.WARNING):
+        assert len(_index(tree, tmp_path / "cache").patients) == 12
+    assert "cannot be remembered" in caplog.text
+
+
+@pytest.mark.parametrize("below", ["kaggle_3m", "lgg-mri-segmentation/kaggle_3m"])
+def test_folder_where_kaggles_zip_was_unpacked_is_taken(phantom_root: Path, tmp_path: Path, below: str) -> None:
+    (tmp_path / below).parent.mkdir(exist_ok=True)
+    (tmp_path / below).symlink_to(phantom_root)
+    assert _index(tmp_path).fingerprint == _index(phantom_root).fingerprint
+
+
+def test_tree_of_another_hospital_is_taken_with_warnings_at_most(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, size in (("case A", 40), ("case-B", 50)):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            stem = str(tmp_path / name / f"axial_{number:03}")
+            assert cv2.imwrite(f"{stem}.tiff", rng.integers(0, 255, (size, size + 8, 3), np.uint8))
+            assert cv2.imwrite(f"{stem}_mask.tiff", np.eye(size, size + 8, dtype=np.uint8))
+    (tmp_path / "notes").mkdir()
+    index = _index(tmp_path)
+    assert [(p.name, p.institution, len(p.slices), p.slices[0].shape) for p in index.patients] == [
+        ("case A", "?", 3, (40, 48)),
+        ("case-B", "?", 3, (50, 58)),
+    ]
+    assert not index.patients[0].clinical
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_wrong_root_names_the_three_ways_out(tmp_path: Path, make: bool) -> None:
+    root = tmp_path / "nothing"
+    if make:
+        root.mkdir()
+    with pytest.raises(UserError, match=r"nothing .*kaggle\.com.*data\.root=.*data=phantom"):
+        _index(root)
+
+
+@pytest.mark.parametrize("content", [b"Name,death01\nx,1\n", b"\xff\xfe\x00", b""])
+def test_unusable_data_csv_is_a_warning(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data.csv").write_bytes(content)
+    clinical, faults = read_clinical(tmp_path)
+    assert not clinical
+    assert [(f.kind, f.severity) for f in faults] == [("clinical", "warning")]
+
+
+@pytest.mark.real
+def test_real_patients_have_no_fault_worse_than_a_note(real_root: Path) -> None:
+    found = survey(real_root, progress=False)
+    assert {f.severity for f in found.faults} <= {"note"}
+    assert (len(found.index.patients), found.covered) == (4, 4)
+    assert {s.shape for s in found.index.slices} == {(256, 256)}
+    assert all(20 <= len(p.slices) <= 88 for p in found.index.patients)
+    assert all(p.slices[0].number == 1 and p.slices[-1].number == len(p.slices) for p in found.index.patients)
+    assert all(p.clinical for p in found.index.patients)
+    assert all(any(s.tumour_pixels for s in p.slices) for p in found.index.patients)
+
+
+@pytest.mark.real
+def test_flipped_bit_in_a_real_patient_is_named(real_root: Path, tmp_path: Path) -> None:
+    patient = min(p for p in real_root.iterdir() if p.is_dir())
+    shutil.copytree(patient, tmp_path / patient.name)
+    path = tmp_path / patient.name / f"{patient.name}_7.tif"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    errors = [f for f in survey(tmp_path, progress=False).faults if f.severity == "error"]
+    assert [(f.kind, f.file) for f in errors] == [("digest", f"{patient.name}/{path.name}")]

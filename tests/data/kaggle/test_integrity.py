@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import contextlib
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lgg_seg.data.kaggle.images import ImageError, read_image, read_mask
+from lgg_seg.data.kaggle.index import build_index, survey
+from lgg_seg.data.kaggle.integrity import DataError, Fault
+
+Inject = Callable[[Path], tuple[str, str]]  # damages a patient's folder; returns the file to be named and the kind
+
+
+def _slice(folder: Path, number: int, suffix: str = "") -> Path:
+    return folder / f"{folder.name}_{number}{suffix}.tif"
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+
+
+def _named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _zero_bytes(folder: Path) -> tuple[str, str]:
+    _slice(folder, 2).write_bytes(b"")
+    return _named(_slice(folder, 2)), "unreadable"
+
+
+def _web_page(folder: Path) -> tuple[str, str]:
+    _slice(folder, 2).write_text("<!DOCTYPE html><title>Log in to Kaggle</title>")
+    return _named(_slice(folder, 2)), "unreadable"
+
+
+def _truncated(folder: Path) -> tuple[str, str]:
+    path = _slice(folder, 3)
+    path.write_bytes(path.read_bytes()[:-100])
+    return _named(path), "unreadable"
+
+
+def _flipped_bit(folder: Path) -> tuple[str, str]:
+    path = _slice(folder, 3)
+    image = cv2.imread(str(path))
+    image[20, 20, 1] ^= 64
+    _write(path, image)
+    return _named(path), "digest"
+
+
+def _no_mask(folder: Path) -> tuple[str, str]:
+    _slice(folder, 4, "_mask").unlink()
+    return _named(_slice(folder, 4)), "mask missing"
+
+
+def _no_image(folder: Path) -> tuple[str, str]:
+    _slice(folder, 4).unlink()
+    return _named(_slice(folder, 4, "_mask")), "image missing"
+
+
+def _other_shape(folder: Path) -> tuple[str, str]:
+    path = _slice(folder, 1, "_mask")
+    _write(path, np.zeros((32, 64), np.uint8))
+    return _named(path), "shape"
+
+
+def _other_values(folder: Path) -> tuple[str, str]:
+    path = _slice(folder, 1, "_mask")
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:5] = 128
+    _write(path, mask)
+    return _named(path), "values"
+
+
+def _blank_with_tumour(folder: Path) -> tuple[str, str]:
+    _write(_slice(folder, 3), np.zeros((64, 64, 3), np.uint8))
+    _write(_slice(folder, 3, "_mask"), np.full((64, 64), 255, np.uint8))
+    return _named(_slice(folder, 3)), "blank"
+
+
+def _of_another_patient(folder: Path) -> tuple[str, str]:
+    first = min(p for p in folder.parent.iterdir() if p.is_dir())
+    shutil.copy(_slice(first, 3), _slice(folder, 3))
+    return _named(_slice(folder, 3)), "duplicate"
+
+
+def _number_twice(folder: Path) -> tuple[str, str]:
+    twin = folder / f"{folder.name}_02.tif"
+    shutil.copy(_slice(folder, 2), twin)
+    return _named(_slice(folder, 2)), "numbering"  # `_02` comes first by name
+
+
+ERRORS: tuple[Inject, ...] = (
+    _zero_bytes,
+    _web_page,
+    _truncated,
+    _flipped_bit,
+    _no_mask,
+    _no_image,
+    _other_shape,
+    _other_values,
+    _blank_with_tumour,
+    _of_another_patient,
+    _number_twice,
+)
+
+
+@pytest.fixture
+def tree(phantom_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+
+
+def _patients(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_dir())
+
+
+def _faults(root: Path) -> tuple[Fault, ...]:
+    return survey(root, progress=False).faults
+
+
+def test_phantom_has_no_error_and_no_warning(phantom_root: Path) -> None:
+    assert {fault.severity for fault in _faults(phantom_root)} <= {"note"}
+
+
+def test_every_error_is_found_at_once_and_named_with_file_and_patient(tree: Path) -> None:
+    expected = set()
+    for inject, folder in zip(ERRORS, _patients(tree)[1:], strict=True):
+        file, kind = inject(folder)
+        expected.add((kind, folder.name, file))
+    with pytest.raises(DataError) as caught:
+        build_index(tree, progress=False)
+    found = {(f.kind, f.patient, f.file) for f in caught.value.faults if f.severity == "error"}
+    assert expected <= found
+    assert {patient for _, patient, _ in found} == {patient for _, patient, _ in expected}
+    message = str(caught.value)
+    assert all(kind in message for kind, _, _ in expected)
+    assert all(f.file is not None and f.file in message for f in caught.value.faults if f.severity == "error")
+
+
+def test_long_lists_are_cut_and_tell_how_to_see_all(tree: Path) -> None:
+    for folder in _patients(tree):
+        for number in (1, 2, 3):
+            _slice(folder, number).write_bytes(b"")
+    with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify data\.root=") as caught:
+        build_index(tree, progress=False)
+    assert len(str(caught.value).splitlines()) < 30
+    assert sum(f.severity == "error" for f in caught.value.faults) == 36
+
+
+def test_patient_without_tumour_is_a_warning(tree: Path) -> None:
+    (tree / "digests.txt").unlink()
+    folder = _patients(tree)[0]
+    for number in range(1, 7):
+        _write(_slice(folder, number, "_mask"), np.zeros((64, 64), np.uint8))
+    assert [(f.kind, f.patient) for f in _faults(tree) if f.severity == "warning"] == [("no tumour", folder.name)]
+    assert len(build_index(tree, progress=False).patients) == 12
+
+
+def test_blank_slice_without_tumour_is_a_warning_and_a_blank_sequence_a_note(tree: Path) -> None:
+    (tree / "digests.txt").unlink()
+    folder = _patients(tree)[0]
+    mask = np.zeros((64, 64), np.uint8)
+    image = cv2.imread(str(_slice(folder, 2)))
+    image[..., 1] = 7
+    _write(_slice(folder, 1), np.zeros((64, 64, 3), np.uint8))
+    _write(_slice(folder, 1, "_mask"), mask)
+    _write(_slice(folder, 2), image)
+    found = [(f.severity, f.file) for f in _faults(tree) if f.kind == "blank"]
+    assert found == [("warning", _named(_slice(folder, 1))), ("note", _named(_slice(folder, 2)))]
+
+
+def test_missing_number_is_a_warning_that_names_it(tree: Path) -> None:
+    folder = _patients(tree)[0]
+    _slice(folder, 3).unlink()
+    _slice(folder, 3, "_mask").unlink()
+    warnings = {f.kind: str(f) for f in _faults(tree) if f.severity == "warning"}
+    assert warnings["numbering"] == f"{folder.name} has slices up to 6, but no slice 3"
+    assert warnings["incomplete"] == f"{folder.name} has 5 slices, 1 fewer than were published"
+
+
+def test_slices_are_in_numeric_order(tree: Path) -> None:
+    (tree / "digests.txt").unlink()
+    folder = _patients(tree)[0]
+    for suffix in ("", "_mask"):
+        _slice(folder, 2, suffix).rename(_slice(folder, 10, suffix))
+    numbers = [s.number for s in build_index(tree, progress=False).patients[0].slices]
+    assert numbers == [1, 3, 4, 5, 6, 10]
+
+
+def test_sequence_replaced_by_flair_is_noted(phantom_root: Path) -> None:
+    index = build_index(phantom_root, progress=False)
+    replaced = {p.name.split("_")[2]: p.substituted for p in index.patients if p.substituted}
+    assert replaced == {"P002": ("post-contrast",), "P004": ("pre-contrast",), "P009": ("post-contrast",)}
+    assert sum(f.kind == "substituted" and f.severity == "note" for f in _faults(phantom_root)) == 3
+
+
+def test_slice_named_after_another_patient_is_an_error(tree: Path) -> None:
+    first, second = _patients(tree)[:2]
+    shutil.move(_slice(first, 6), second / _slice(first, 6).name)
+    named = [(f.severity, f.patient, f.file) for f in _faults(tree) if f.kind == "name"]
+    assert named == [("error", second.name, f"{second.name}/{first.name}_6.tif")]
+
+
+def test_volume_of_two_grids_is_an_error(tree: Path) -> None:
+    folder = _patients(tree)[0]
+    _write(_slice(folder, 5), np.full((32, 32, 3), 9, np.uint8))
+    _write(_slice(folder, 5, "_mask"), np.zeros((32, 32), np.uint8))
+    assert ("shape", "error", _named(_slice(folder, 5))) in {(f.kind, f.severity, f.file) for f in _faults(tree)}
+
+
+def test_processed_copy_of_a_known_tree_is_told_once_and_not_as_damage(tree: Path) -> None:
+    for path in tree.glob("*/*.tif"):
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        _write(path, cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_NEAREST))
+    digest_faults = [f for f in _faults(tree) if f.kind == "digest"]
+    assert [f.severity for f in digest_faults] == ["warning"]
+
+
+def test_masks_of_zeros_and_ones_are_the_same_masks(tree: Path) -> None:
+    before = build_index(tree, progress=False)
+    for path in tree.glob("*/*_mask.tif"):
+        _write(path, cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 255)
+    after = build_index(tree, progress=False)
+    assert after.fingerprint == before.fingerprint
+    assert [s.tumour_pixels for s in after.slices] == [s.tumour_pixels for s in before.slices]
+
+
+def test_image_channels_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    _write(tmp_path / "a.tif", np.full((8, 9, 3), (30, 20, 10), np.uint8))  # OpenCV takes the last channel first
+    image = read_image(tmp_path / "a.tif")
+    assert image.shape == (8, 9, 3)
+    assert image[0, 0].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (np.zeros((8, 8), np.uint8), "has 1 channel, where 3 are read"),
+        (np.zeros((8, 8, 4), np.uint8), "has 4 channels"),
+        (np.zeros((8, 8, 3), np.uint16), "has 16 bits a channel"),
+        (np.zeros((8, 8, 3), np.float32), "has 32 bits a channel"),
+    ],
+)
+def test_pixels_of_another_kind_are_refused(tmp_path: Path, pixels: np.ndarray, reason: str) -> None:
+    _write(tmp_path / "a.tif", pixels)
+    with pytest.raises(ImageError, match=reason):
+        read_image(tmp_path / "a.tif")
+
+
+def test_colour_mask_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path / "a_mask.tif", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ImageError, match="has 3 channels, where a mask has 1"):
+        read_mask(tmp_path / "a_mask.tif")
+
+
+def test_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    entries = [(256, 4, 100_000), (257, 4, 100_000), (258, 3, 8), (277, 3, 1)]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    data = b"II*\x00" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4)
+    (tmp_path / "bomb.tif").write_bytes(data)
+    with pytest.raises(ImageError, match="declares 100000 x 100000 pixels"):
+        read_mask(tmp_path / "bomb.tif")
+
+
+def test_damaged_bytes_never_raise_anything_but_image_error(phantom_root: Path, tmp_path: Path) -> None:
+    sound = _slice(_patients(phantom_root)[0], 3).read_bytes()
+    rng = np.random.default_rng(0)
+    for round_ in range(300):
+        damaged = np.frombuffer(sound, np.uint8).copy()
+        reach = len(damaged) if round_ % 2 else 200  # where OpenCV writes a directory, at the end or at the start
+        places = len(damaged) - 1 - rng.integers(0, reach, 4) if round_ % 3 else rng.integers(0, reach, 4)
+        damaged[places] = rng.integers(0, 256, 4)
+        (tmp_path / "a.tif").write_bytes(damaged.tobytes())
+        with contextlib.suppress(ImageError):
+            assert read_image(tmp_path / "a.tif").dtype == np.uint8
+
+
+def test_damaged_files_print_nothing_on_stderr(tree: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = _slice(_patients(tree)[0], 3)
+    data = bytearray(cv2.imencode(".tif", cv2.imread(str(path)))[1].tobytes())
+    data[200:400] = bytes(200)  # breaks the LZW stream
+    path.write_bytes(bytes(data))
+    assert any(f.kind in ("unreadable", "digest") for f in _faults(tree))
+    assert capfd.readouterr().err == ""
+
+
+def test_one_patient_under_two_dates_is_an_error(tree: Path) -> None:
+    first, second = sorted(p for p in tree.iterdir() if p.is_dir())[:2]
+    again = first.name[:-8] + "20190101"
+    for path in sorted(second.iterdir()):
+        path.rename(path.with_name(path.name.replace(second.name, again)))
+    second.rename(tree / again)
+    errors = [fault for fault in survey(tree).faults if fault.severity == "error" and fault.kind == "duplicate"]
+    assert [(fault.patient, first.name in fault.message) for fault in errors] == [(again, True)]

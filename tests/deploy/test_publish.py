@@ -1,0 +1,193 @@
+"""A zoo entry made of a run: small, close to the run, and with a card that hides nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import lgg_seg
+from lgg_seg.deploy import publish as adding
+from lgg_seg.deploy.model_card import data_facts
+from lgg_seg.deploy.publish import add
+from lgg_seg.errors import UserError
+from lgg_seg.export import export
+from lgg_seg.inference.trained import from_run, from_zoo
+from lgg_seg.predict import main as predict
+from lgg_seg.prediction.discover import find_scans
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.zoo.__main__ import main as zoo
+
+
+@pytest.fixture(scope="module")
+def entry(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return add(trained_run, "tiny", tmp_path_factory.mktemp("models"), None).folder
+
+
+def copied(run: Path, place: Path) -> Path:
+    shutil.copytree(run, place / "run")
+    return place / "run"
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_an_entry_predicts_what_its_run_does(entry: Path, trained_run: Path, phantom_root: Path) -> None:
+    volume = find_scans(phantom_root).sources[0].read(phantom_root).images
+    ours = lgg_seg.load(entry, device="cpu", precision="32-true").predict(volume)
+    theirs = lgg_seg.load(trained_run, device="cpu", precision="32-true").predict(volume)
+    assert theirs.std() > 0.01
+    assert np.abs(ours - theirs).max() < 0.02
+
+
+def test_weights_are_halved_and_what_has_a_number_a_channel_is_kept(entry: Path, trained_run: Path) -> None:
+    whole, halved = from_run(trained_run).network.state_dict(), load_file(entry / "weights.safetensors")
+    assert halved.keys() == whole.keys()
+    for name, value in whole.items():
+        assert halved[name].dtype == (torch.float16 if value.ndim > 1 else value.dtype)
+        assert torch.allclose(halved[name].float(), value.float(), rtol=2**-10, atol=2**-24), name
+    size = (entry / "weights.safetensors").stat().st_size
+    assert size < 2.2 * sum(value.numel() for value in whole.values())
+
+
+def test_the_card_holds_what_a_reader_must_know(entry: Path, trained_run: Path) -> None:
+    card, run = json.loads((entry / "card.json").read_text()), RunFolder(trained_run)
+    split = run.read_json("provenance.json")["split"]
+    assert card["training"]["split"] == split
+    assert card["metrics"] == run.read_json("metrics.json")["metrics"]
+    assert len(card["metrics"]["patient/dice"]["ci95"]) == 2
+    assert card["weights"]["sha256"] == hashlib.sha256((entry / "weights.safetensors").read_bytes()).hexdigest()
+    assert card["half_precision"]["positive"] > 0
+    assert "drawn heads" in card["limits"][0]
+    page = (entry / "README.md").read_text()
+    for expected in (*split["train"], *split["val"], "95 % interval", "patient/dice", card["licence"], *card["limits"]):
+        assert expected in page
+
+
+def test_the_card_names_no_place_of_the_machine_that_made_it(entry: Path, trained_run: Path) -> None:
+    for text in ((entry / "card.json").read_text(), (entry / "README.md").read_text()):
+        assert str(Path.home()) not in text
+        assert str(trained_run.parent) not in text
+
+
+@pytest.mark.parametrize(
+    ("word", "dropped"),
+    [("data.root=/home/x", True), ("data.root='~/x'", True), ("data.root=C:\\x", True), ("data.root=data/x", False),
+     ("optimizer.lr=1e-3", False)],
+)  # fmt: skip
+def test_words_that_name_a_place_of_a_machine_are_left_out_of_the_command(
+    trained_run: Path, tmp_path: Path, word: str, dropped: bool
+) -> None:
+    run = copied(trained_run, tmp_path)
+    change_json(run / "provenance.json", command=["python", "-m", "lgg_seg", word])
+    card = json.loads((add(run, "tiny", tmp_path, None).folder / "card.json").read_text())
+    assert (word not in card["training"]["command"]) == dropped
+
+
+def test_patients_of_the_dataset_bring_its_licence_and_limits() -> None:
+    split = {"train": {"TCGA_CS_4942_19970222": "a"}, "val": {}, "test": {"TCGA_EZ_7264_20010816": "b"}}
+    sizes = {"tumour_size": {"small": {"dice": 0.6, "patients": 3}, "large": {"dice": 0.9, "patients": 3}}}
+    facts = data_facts(split, {"strata": sizes})
+    assert "CC BY-NC-SA 4.0" in facts["licence"]
+    assert facts["limits"][-1] == "Weakest on small tumours: mean Dice 0.600 over 3 patients."
+    assert any("medical device" in limit for limit in facts["limits"])
+    assert "terms of the data" in data_facts({"train": {"me": "c"}, "val": {}, "test": {}}, {})["licence"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda run: change_json(run / "status.json", state="interrupted"), "interrupted, not finished"),
+        (lambda run: change_json(run / "metrics.json", truncated=True), "a few patients alone"),
+        (lambda run: change_json(run / "metrics.json", protocol="slice_random (leaky)"), "numbers mean nothing"),
+        (lambda run: (run / "metrics.json").unlink(), "metrics.json is missing"),
+    ],
+)
+def test_a_run_whose_numbers_say_nothing_gets_no_entry(
+    trained_run: Path, tmp_path: Path, spoil: Callable[[Path], object], says: str
+) -> None:
+    run = copied(trained_run, tmp_path)
+    spoil(run)
+    with pytest.raises(UserError, match=says):
+        add(run, "tiny", tmp_path / "models", None)
+    assert not (tmp_path / "models").exists()
+
+
+def test_too_large_weights_are_refused_with_their_size(
+    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "MAX_BYTES", 100_000)
+    with pytest.raises(UserError, match=r"take \d\.\d MB"):
+        add(trained_run, "tiny", tmp_path, None)
+
+
+def test_weights_that_half_precision_changes_are_refused(trained_run: Path, tmp_path: Path) -> None:
+    """Beyond 65504 a half is infinite."""
+    run = copied(trained_run, tmp_path)
+    checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    state = checkpoint["state_dict"]
+    head = next(name for name in state if name.endswith("head.weight"))
+    state[head] *= 1e8
+    torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
+    with pytest.raises(UserError, match="it is not made for that"):
+        add(run, "tiny", tmp_path, None)
+
+
+@pytest.mark.parametrize("name", ["Tiny", "../tiny", "", "1tiny"])
+def test_a_name_is_one_that_can_be_typed(trained_run: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is no name"):
+        add(trained_run, name, tmp_path, None)
+
+
+def test_an_entry_is_not_overwritten(entry: Path, trained_run: Path) -> None:
+    with pytest.raises(UserError, match="is there already"):
+        add(trained_run, entry.name, entry.parent, None)
+
+
+def test_the_command_makes_an_entry_that_predict_and_export_take(
+    trained_run: Path, phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert zoo(["add", f"run={trained_run}", "name=by_hand", f"models={tmp_path}"]) == 0
+    assert "positive decisions" in capsys.readouterr().out
+    made = tmp_path / "by_hand"
+    folder, _ = export("onnx", zoo=str(made))
+    assert tmp_path not in folder.parents, "an entry's own folder may be read-only"
+    patient = sorted(p for p in phantom_root.iterdir() if p.is_dir())[0]
+    words = [f"zoo={made}", f"input={patient}", f"output={tmp_path / 'out'}", "backend=onnx"]
+    assert predict(words) == 0
+    assert len(list((tmp_path / "out").rglob("*_mask.tif"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda e: (e / "weights.safetensors").open("ab").write(b"x"), "is damaged"),
+        (lambda e: (e / "weights.safetensors").unlink(), "cannot be read"),
+        (lambda e: (e / "card.json").write_text("{"), "is damaged"),
+        (lambda e: (e / "card.json").write_text("{}"), "it lacks model"),
+    ],
+)  # fmt: skip
+def test_a_damaged_entry_says_so(entry: Path, tmp_path: Path, spoil: Callable[[Path], object], says: str) -> None:
+    shutil.copytree(entry, tmp_path / "tiny")
+    spoil(tmp_path / "tiny")
+    with pytest.raises(UserError, match=says):
+        from_zoo(tmp_path / "tiny")
+
+
+def test_weights_of_another_network_than_the_cards_are_refused(entry: Path, tmp_path: Path) -> None:
+    made = tmp_path / "tiny"
+    shutil.copytree(entry, made)
+    save_file({"other": torch.zeros(1)}, made / "weights.safetensors")
+    card = json.loads((made / "card.json").read_text())
+    card["weights"]["sha256"] = hashlib.sha256((made / "weights.safetensors").read_bytes()).hexdigest()
+    (made / "card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match="another network"):
+        from_zoo(made)

@@ -1,0 +1,161 @@
+"""A classifier measured on phantom patients: its tables, from which every number follows, and its refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn import metrics as oracle
+from torch import Tensor
+
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.labels import slice_labels
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation.classification import (
+    ClassifierEvaluation,
+    choose_threshold,
+    evaluate,
+    result,
+    write_evaluation,
+)
+from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.inference.classifier import Classifier
+from lgg_seg.losses import BCE
+from lgg_seg.networks import SliceClassifier
+from lgg_seg.networks.classifier import Target
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.training import build
+
+SETTINGS = EvaluationSettings(resamples=50)
+LOSS = BCE()
+
+
+class Brightness(SliceClassifier):
+    """The brighter the slice, the surer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 4 * x.flatten(1).mean(dim=1, keepdim=True)
+
+
+@pytest.fixture(scope="module")
+def data(phantom_root: Path) -> DataModule:
+    words = ["model=classifier_resnet50", "model.target=grade", "preprocess.size=16", "split.val=3", "split.test=5"]
+    module = build.existing_data(compose_config(words), phantom_root, None)
+    module.setup()
+    return module
+
+
+def classifier(data: DataModule, target: Target) -> Classifier:
+    hardware = build.trainer_settings(compose_config(["trainer=debug"])).prepare()
+    return Classifier(Brightness(target), normalise, hardware, 4, slice_labels(data.index, target))
+
+
+def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: int) -> ClassifierEvaluation:
+    chosen = EvaluationSettings(resamples=50, **settings)
+    return evaluate(classifier(data, target), data.volumes("test"), data.patient_count("test"), LOSS, threshold, chosen)
+
+
+def written(
+    data: DataModule, evaluation: ClassifierEvaluation, folder: Path
+) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+    threshold = {"value": evaluation.threshold, "from": "fixed"}
+    content = result(evaluation, "test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 1})
+    write_evaluation(RunFolder(folder), ".", content, evaluation, data.patient_facts)
+    return (
+        json.loads((folder / "metrics.json").read_text()),
+        pd.read_csv(folder / "per_patient.csv"),
+        pd.read_csv(folder / "per_slice.csv"),
+    )
+
+
+@pytest.mark.parametrize("target", ["tumour", "grade"])
+def test_the_slices_numbers_follow_from_their_table_by_scikit_learn(
+    data: DataModule, tmp_path: Path, target: Target
+) -> None:
+    content, patients, slices = written(data, measured(data, target), tmp_path)
+    metrics = content["metrics"]
+    said = slices.probability >= 0.5
+    assert (content["patients"], content["slices"]) == (len(patients), len(slices))
+    assert content["positive_slices"] == slices.label.sum() == patients.positive_slices.sum()
+    assert metrics["slice/auroc"]["value"] == pytest.approx(oracle.roc_auc_score(slices.label, slices.probability))
+    assert metrics["slice/accuracy"]["value"] == pytest.approx(oracle.accuracy_score(slices.label, said))
+    assert metrics["slice/f1"]["value"] == pytest.approx(oracle.f1_score(slices.label, said))
+    assert slices.correct.tolist() == (said == slices.label).astype(int).tolist()
+    assert metrics["loss"] == pytest.approx(oracle.log_loss(slices.label, slices.probability), rel=1e-4)
+    for name in ("slice/accuracy", "slice/auroc", "patient/accuracy"):
+        low, high = metrics[name]["ci95"]
+        assert low <= metrics[name]["value"] <= high
+    assert patients[["tp", "fp", "fn", "tn"]].sum(axis=1).eq(patients.slices).all()
+
+
+def test_the_label_of_presence_is_that_of_the_mask_on_the_native_grid(data: DataModule, tmp_path: Path) -> None:
+    """At 16 x 16 a small tumour may be lost; the answer is about the slice, not about the network's grid."""
+    _, _, slices = written(data, measured(data, "tumour"), tmp_path)
+    for one in data.index.slices:
+        row = slices[(slices.patient == one.patient) & (slices.slice == one.number)]
+        if len(row):
+            assert row.label.item() == int(one.tumour_pixels > 0)
+
+
+def test_presence_has_patient_numbers_from_within_each_patient(data: DataModule, tmp_path: Path) -> None:
+    content, patients, slices = written(data, measured(data, "tumour"), tmp_path)
+    areas = [oracle.roc_auc_score(group.label, group.probability) for _, group in slices.groupby("patient")]
+    assert content["metrics"]["patient/auroc"]["value"] == pytest.approx(np.mean(areas))
+    np.testing.assert_allclose(patients.slice_auroc, areas)
+    shares = slices.groupby("patient").correct.mean()
+    assert content["metrics"]["patient/accuracy"]["value"] == pytest.approx(shares.mean())
+    assert "probability" not in patients, "every patient has tumour: there is nothing to ask of him"
+
+
+def test_a_patients_grade_is_the_mean_probability_over_all_his_slices(data: DataModule, tmp_path: Path) -> None:
+    content, patients, slices = written(data, measured(data, "grade"), tmp_path)
+    by_patient = slices.groupby("patient")
+    np.testing.assert_allclose(patients.probability, by_patient.probability.mean(), rtol=1e-6)
+    assert patients.label.tolist() == by_patient.label.first().tolist()
+    assert patients.label.nunique() == 2
+    area = oracle.roc_auc_score(patients.label, patients.probability)
+    assert content["metrics"]["patient/auroc"]["value"] == pytest.approx(area)
+    assert content["metrics"]["patient/accuracy"]["value"] == pytest.approx(patients.correct.mean())
+    assert content["undefined_resamples"]["patient/auroc"] > 0, "of five patients some resamples have one grade alone"
+
+
+def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients(data: DataModule) -> None:
+    everything = measured(data, "tumour", threshold=0.0)
+    assert everything.slices.truth.mean() == pytest.approx(
+        result(everything, "test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {}, {})["metrics"][
+            "slice/accuracy"
+        ]["value"]
+    )
+    one = classifier(data, "tumour")
+    fixed = choose_threshold(one, data.volumes("val"), 3, LOSS, EvaluationSettings(fixed_threshold=0.3))
+    assert fixed == {"value": 0.3, "from": "fixed"}
+    settings = EvaluationSettings(threshold="validation")
+    chosen = choose_threshold(one, data.volumes("val"), 3, LOSS, settings)
+    answers = evaluate(one, data.volumes("val"), 3, LOSS, 0.5, settings).slices
+    f1 = [oracle.f1_score(answers.truth, answers.probability >= np.float32(t / 200)) for t in range(201)]
+    assert chosen["from"] == "validation"
+    assert f1[round(chosen["value"] * 200)] == pytest.approx(max(f1))
+
+
+def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule) -> None:
+    few = measured(data, "tumour", max_patients=2)
+    settings = EvaluationSettings(resamples=10, max_patients=2)
+    content = result(few, "test", "patient", {"value": 0.5, "from": "fixed"}, settings, {}, {})
+    assert (content["patients"], content["truncated"]) == (2, True)
+
+
+def test_weights_that_have_diverged_are_refused_with_the_patient(data: DataModule) -> None:
+    class Diverged(SliceClassifier):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.full((len(x), 1), torch.nan)
+
+    hardware = build.trainer_settings(compose_config(["trainer=debug"])).prepare()
+    broken = Classifier(Diverged("tumour"), normalise, hardware, 4, slice_labels(data.index, "tumour"))
+    with pytest.raises(UserError, match=r"Patient TCGA_.* not numbers"):
+        evaluate(broken, data.volumes("test"), 5, LOSS, 0.5, SETTINGS)

@@ -1,0 +1,210 @@
+"""Testing a network: the strata by hand, the numbers whatever the batch size, and a result that is JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation.segmentation import (
+    Evaluation,
+    EvaluationSettings,
+    choose_threshold,
+    evaluate,
+    patient_table,
+    result,
+    strata,
+    write_evaluation,
+)
+from lgg_seg.hardware import Hardware
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.losses import Dice
+from lgg_seg.metrics.patient import PatientScore, score_patient
+from lgg_seg.networks import UNet
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.masks import read_masks
+from lgg_seg.training import build
+
+SETTINGS = EvaluationSettings(resamples=50)
+
+
+@pytest.fixture(scope="module")
+def data(phantom_root: Path) -> DataModule:
+    module = build.existing_data(
+        compose_config(["preprocess.size=32", "split.val=3", "split.test=4"]), phantom_root, None
+    )
+    module.prepare_data()
+    module.setup("test")
+    return module
+
+
+def segmenter(batch_size: int = 16) -> Segmenter:
+    torch.manual_seed(5)  # untrained, and yet neither all nor nothing is tumour: a seventh, in many pieces
+    network = UNet(2, batch_norm=True)
+    return Segmenter(network, normalise, Hardware(torch.device("cpu"), "32-true", False), batch_size)
+
+
+def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> Evaluation:
+    settings = dataclasses.replace(SETTINGS, **changes)
+    return evaluate(segmenter(batch_size), data.volumes("test"), data.patient_count("test"), Dice(), 0.5, settings)
+
+
+@pytest.fixture(scope="module")
+def whole(data: DataModule) -> Evaluation:
+    return evaluated(data)
+
+
+def score(patient: str, tumour: int, found: int) -> PatientScore:
+    """A patient with `tumour` pixels, of which `found` are predicted, and nothing else is."""
+    truth, prediction = np.zeros((2, 4, 8), bool), np.zeros((2, 4, 8), bool)
+    truth.flat[:tumour], prediction.flat[:found] = True, True
+    return score_patient(patient, [1, 2], prediction.astype(np.float32), truth, prediction)
+
+
+def test_strata_by_hand() -> None:
+    """Dice of f of t pixels found: 2 f / (t + f)."""
+    scores = [score("a", 20, 20), score("b", 30, 10), score("c", 6, 2), score("d", 4, 4), score("e", 2, 0)]
+    facts = {name: {"institution": place} for name, place in zip("abcde", ("DU", "CS", "DU", "HT", "HT"), strict=True)}
+    found = strata(patient_table(scores, facts))
+    assert found["institution"] == {
+        "CS": {"patients": 1, "dice": 0.5},
+        "DU": {"patients": 2, "dice": 0.75},
+        "HT": {"patients": 2, "dice": 0.5},
+    }
+    assert found["tumour_size"] == {
+        "small": {"patients": 2, "dice": 0.5},
+        "medium": {"patients": 2, "dice": 0.75},
+        "large": {"patients": 1, "dice": 0.5},
+    }
+
+
+def test_with_two_patients_there_is_no_third_stratum_of_size() -> None:
+    found = strata(patient_table([score("a", 9, 9), score("b", 3, 3)], {}))
+    assert {name: group["patients"] for name, group in found["tumour_size"].items()} == {"small": 1, "medium": 1}
+
+
+def test_every_test_patient_is_measured_once_in_all_his_slices(data: DataModule, whole: Evaluation) -> None:
+    assert tuple(one.patient for one in whole.scores) == data.split.patients(data.index, "test")
+    assert whole.slices == len(whole.losses) == len(data.split.test)
+    assert whole.seconds > 0
+
+
+def test_the_slice_kept_for_looking_at_is_the_one_with_most_tumour(data: DataModule, whole: Evaluation) -> None:
+    for patient, kept in whole.largest.items():
+        slices = next(p.slices for p in data.index.patients if p.name == patient)
+        one = data.index.slices[kept.slice_id]
+        assert one.patient == patient
+        assert one.tumour_pixels == kept.truth.sum() == max(s.tumour_pixels for s in slices)
+        measured = next(s for s in whole.scores if s.patient == patient).slices[one.number - 1]
+        assert kept.prediction.sum() == measured.predicted_pixels
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_the_batch_size_changes_no_number(data: DataModule, whole: Evaluation, batch_size: int) -> None:
+    """A pixel within a rounding error of the threshold may change sides, a Dice in the third place may not."""
+    other = evaluated(data, batch_size)
+    assert other.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert [one.dice for one in other.scores] == pytest.approx([one.dice for one in whole.scores], abs=1e-3)
+
+
+def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: Evaluation) -> None:
+    threshold = {"value": 0.5, "from": "fixed"}
+    content = result(whole, "test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 7})
+    read = json.loads(json.dumps(content, allow_nan=False))
+    assert (read["split"], read["patients"], read["slices"], read["truncated"]) == ("test", 4, 24, False)
+    assert read["metrics"]["loss"] == pytest.approx(np.mean(whole.losses))
+    assert read["metrics"]["patient/dice"]["mean"] == pytest.approx(np.mean([one.dice for one in whole.scores]))
+    assert read["cost"]["parameters"] == 7
+    assert read["cost"]["slices_per_second"] > 0
+    assert sum(group["patients"] for group in read["strata"]["institution"].values()) == 4
+
+
+@pytest.mark.parametrize("tumour", [0, 9, 64])
+def test_a_result_of_one_patient_without_or_with_nothing_but_tumour_is_json_too(tumour: int) -> None:
+    """Where nothing can be measured stands null, never NaN."""
+    alone = Evaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
+    content = result(alone, "test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
+    assert json.loads(json.dumps(content, allow_nan=False))["metrics"]["patient/dice"]["ci95"] is None
+
+
+def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule, whole: Evaluation) -> None:
+    few = evaluated(data, max_patients=2)
+    assert [one.patient for one in few.scores] == [one.patient for one in whole.scores[:2]]
+    settings = dataclasses.replace(SETTINGS, max_patients=2)
+    threshold = {"value": 0.5, "from": "fixed"}
+    assert result(few, "test", "patient", threshold, settings, data.patient_facts, {})["truncated"] is True
+
+
+def test_a_fixed_threshold_looks_at_no_patient(data: DataModule) -> None:
+    settings = dataclasses.replace(SETTINGS, fixed_threshold=0.35)
+    volumes = data.volumes("val")
+    assert choose_threshold(segmenter(), volumes, 3, Dice(), settings) == {"value": 0.35, "from": "fixed"}
+    assert len(list(volumes)) == 3
+
+
+def test_a_threshold_from_validation_has_the_best_mean_patient_dice_there(data: DataModule) -> None:
+    settings = dataclasses.replace(SETTINGS, threshold="validation")
+    chosen = choose_threshold(segmenter(), data.volumes("val"), 3, Dice(), settings)
+    assert chosen["from"] == "validation"
+
+    def mean_dice(threshold: float) -> float:
+        found = evaluate(segmenter(), data.volumes("val"), 3, Dice(), threshold, SETTINGS)
+        return float(np.mean([one.dice for one in found.scores]))
+
+    best = mean_dice(chosen["value"])
+    assert all(best >= mean_dice(other) - 1e-9 for other in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95))
+
+
+def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
+    data: DataModule, whole: Evaluation
+) -> None:
+    kept = evaluated(data, postprocess="largest_component")
+    for ours, plain in zip(kept.scores, whole.scores, strict=True):
+        assert 0 < ours.predicted_voxels <= plain.predicted_voxels
+        assert ours.lesions.fp <= 1
+        assert np.array_equal(ours.histogram, plain.histogram)
+    assert kept.losses == whole.losses
+    assert sum(s.predicted_voxels for s in kept.scores) < sum(s.predicted_voxels for s in whole.scores)
+
+
+def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
+    data: DataModule, whole: Evaluation, tmp_path: Path
+) -> None:
+    content = {"patients": 4, "protocol": "slice_random (leaky)"}
+    write_evaluation(RunFolder(tmp_path), "evaluations/1", content, whole, data.patient_facts)
+    place = tmp_path / "evaluations" / "1"
+    assert json.loads((place / "metrics.json").read_text()) == content
+    for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
+        lines = (place / table).read_text().splitlines()
+        assert len(lines) == 1 + rows
+        assert all(line.endswith("slice_random (leaky)") for line in lines[1:])
+
+
+def test_the_masks_written_are_those_that_were_measured(data: DataModule, whole: Evaluation, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_evaluation(folder, ".", {"protocol": "patient"}, whole, data.patient_facts)
+    for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
+        kept = read_masks(tmp_path / "masks.npz", one.patient)
+        assert np.array_equal(kept.truth, volume.truth)
+        assert kept.numbers.tolist() == [s.number for s in one.slices]
+        assert kept.prediction.sum(axis=(1, 2)).tolist() == [s.predicted_pixels for s in one.slices]
+    with pytest.raises(UserError, match=r"no masks of TCGA_XX"):
+        read_masks(tmp_path / "masks.npz", "TCGA_XX")
+    (tmp_path / "masks.npz").write_bytes(b"PK damaged")
+    with pytest.raises(UserError, match=r"masks.npz cannot be read"):
+        read_masks(tmp_path / "masks.npz", whole.scores[0].patient)
+
+
+def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(data: DataModule, whole: Evaluation) -> None:
+    for row in patient_table(whole.scores, data.patient_facts):
+        patient = next(p for p in data.index.patients if p.name == row["patient"])
+        assert row["institution"] == patient.institution
+        assert row["missing_sequence"] == (" and ".join(patient.substituted) or "none")

@@ -1,0 +1,175 @@
+"""A trained network as one thing to call: what it gives, of one and of several, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lgg_seg
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
+from lgg_seg.inference.model import Model, VolumeClassifier, hardware, torch_runner
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.trained import Trained, from_run, restore
+from lgg_seg.prediction.discover import find_scans
+from lgg_seg.prediction.job import scan_digest
+from lgg_seg.runs.folder import RunFolder
+
+CPU = hardware("cpu", "32-true")
+
+
+@pytest.fixture(scope="module")
+def trained(trained_run: Path) -> Trained:
+    return from_run(trained_run)
+
+
+@pytest.fixture(scope="module")
+def volume(phantom_root: Path) -> np.ndarray:
+    return find_scans(phantom_root).sources[0].read(phantom_root).images
+
+
+def model(*trained: Trained, **settings: object) -> Model:
+    return Model([(one, torch_runner(one, CPU)) for one in trained], **settings)
+
+
+def other(trained: Trained) -> Trained:
+    """Another network of the same kind, with a threshold of its own."""
+    torch.manual_seed(3)
+    network = type(trained.network)(0.0625)
+    return dataclasses.replace(trained, network=network.eval(), threshold=0.3, postprocess="largest_component")
+
+
+def test_one_line_gives_probabilities_on_the_volumes_own_grid(trained_run: Path, volume: np.ndarray) -> None:
+    probability = lgg_seg.load(trained_run, device="cpu").predict(volume)
+    assert (probability.shape, probability.dtype) == (volume.shape[:3], np.float32)
+    assert probability.min() >= 0
+    assert probability.max() <= 1
+    assert probability.std() > 0.01, "a trained network says more than one thing"
+
+
+def test_what_is_loaded_has_its_network_and_its_preprocessing(trained_run: Path, volume: np.ndarray) -> None:
+    loaded = lgg_seg.load(str(trained_run), device="cpu", precision="32-true")
+    prepared = loaded.preprocess.prepare_volume(volume)
+    images = torch.from_numpy(prepared.images.transpose(0, 3, 1, 2).copy())
+    with torch.inference_mode():
+        statistics = torch.from_numpy(prepared.statistics).expand(len(images), -1, -1)
+        by_hand = torch.sigmoid(loaded.network(normalise(images, statistics)))[:, 0]
+    assert prepared.images.shape[1:3] == (32, 32)
+    assert np.allclose(prepared.geometry.to_native(by_hand).numpy(), loaded.predict(volume), atol=1e-5)
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import sys, lgg_seg; lgg_seg.load; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_several_networks_average_and_one_twice_is_itself(trained: Trained, volume: np.ndarray) -> None:
+    second = other(trained)
+    one, two = model(trained).predict(volume), model(second).predict(volume)
+    assert np.allclose(model(trained, second).predict(volume), (one + two) / 2, atol=1e-6)
+    assert np.allclose(model(trained, trained).predict(volume), one, atol=1e-6)
+
+
+def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained: Trained) -> None:
+    second = other(trained)
+    assert (model(second).threshold, model(second).postprocess) == (0.3, "largest_component")
+    assert (model(trained, second).threshold, model(trained, second).postprocess) == (pytest.approx(0.4), "none")
+    told = model(second, threshold=0.9, postprocess="none")
+    assert (told.threshold, told.postprocess) == (0.9, "none")
+
+
+def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: Trained, volume: np.ndarray) -> None:
+    plain, both = model(trained), model(trained, mirror=True)
+    mirrored = np.ascontiguousarray(volume[:, :, ::-1])
+    assert np.allclose(both.predict(mirrored), both.predict(volume)[:, :, ::-1], atol=1e-5)
+    assert not np.allclose(plain.predict(mirrored), plain.predict(volume)[:, :, ::-1], atol=1e-3)
+
+
+def test_the_batch_size_changes_nothing(trained: Trained, volume: np.ndarray) -> None:
+    found = [Model([(trained, torch_runner(trained, CPU, size))]).predict(volume) for size in (1, 4, 16)]
+    assert np.allclose(found[0], found[1], atol=1e-4)
+    assert np.allclose(found[0], found[2], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros((2, 8, 8, 3), np.float32), np.zeros((8, 8, 3), np.uint8), np.zeros((2, 8, 8, 1), np.uint8),
+     np.zeros((0, 8, 8, 3), np.uint8)],
+    ids=["floats", "a slice", "one channel", "nothing"],
+)  # fmt: skip
+def test_what_is_no_volume_of_three_sequences_in_8_bits_is_refused(trained: Trained, wrong: np.ndarray) -> None:
+    with pytest.raises(UserError, match=r"must be uint8 \(slices, height, width, 3\)"):
+        model(trained).predict(wrong)
+
+
+def test_a_network_that_gives_no_numbers_is_refused(trained: Trained, volume: np.ndarray) -> None:
+    class Diverged(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, :1] * torch.nan
+
+    broken = Model([(trained, Segmenter(Diverged(), normalise, CPU, 4))])
+    with pytest.raises(UserError, match="not numbers"):
+        broken.predict(volume)
+
+
+def test_a_classifier_answers_for_every_slice_and_makes_no_masks(grade_run: Path, volume: np.ndarray) -> None:
+    classifier = from_run(grade_run)
+    answer = VolumeClassifier(classifier, torch_runner(classifier, CPU)).predict(volume)
+    assert (answer.shape, answer.dtype) == ((len(volume),), np.float32)
+    assert ((answer > 0) & (answer < 1)).all()
+    with pytest.raises(UserError, match="makes no masks"):
+        model(classifier)
+
+
+def test_a_segmentation_is_no_classifier(trained: Trained) -> None:
+    with pytest.raises(UserError, match="no classifier"):
+        VolumeClassifier(trained, torch_runner(trained, CPU))
+
+
+def test_a_run_knows_whom_it_was_trained_on_and_not_whom_it_was_tested_on(
+    trained_run: Path, phantom_root: Path
+) -> None:
+    split, seen = RunFolder(trained_run).read_json("provenance.json")["split"], model(from_run(trained_run))
+    for source in find_scans(phantom_root).sources:
+        known = seen.has_seen(scan_digest(source.read(phantom_root)))
+        assert known == (source.name not in split["test"]), source.name
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda run: (run / "checkpoints" / "best.ckpt").unlink(), "best.ckpt is missing"),
+        (lambda run: (run / "checkpoints" / "best.ckpt").write_bytes(b"no"), "damaged"),
+        (lambda run: (run / "provenance.json").unlink(), "provenance.json is missing"),
+        (lambda run: (run / "config.yaml").write_text("seed: 1"), "lacks model, preprocess, evaluation"),
+    ],
+)
+def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Path, spoil: object, says: str) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(trained_run, copied)
+    spoil(copied)
+    with pytest.raises(UserError, match=says):
+        restore(copied)
+
+
+def test_a_config_from_elsewhere_can_call_nothing_but_networks(trained_run: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(trained_run, copied)
+    config = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(config.replace("lgg_seg.networks.SlimUNet", "os.system"))
+    with pytest.raises(UserError, match="outside the packages"):
+        restore(copied)
+
+
+@pytest.mark.parametrize("source", ["unet_slimm", "no/such/folder"])
+def test_a_name_that_is_nothing_is_refused(source: str) -> None:
+    with pytest.raises(UserError, match="no model of the zoo"):
+        lgg_seg.load(source)

@@ -1,0 +1,172 @@
+"""A classifier's measures against scikit-learn and against a table worked by hand; resamples keep patients whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from lgg_seg.metrics.binary import Answers, best_f1_threshold, measures, patient_counts, roc
+from lgg_seg.statistics.classification import (
+    Estimate,
+    estimates,
+    own_measures,
+    patient_means,
+    resampled,
+    roc_band,
+    sample,
+)
+
+HAND = Answers(  # ranks, from the top: yes .9, no .8, yes and no tied at .6, no .2, yes .1
+    np.array([0.9, 0.8, 0.6, 0.6, 0.2, 0.1], np.float32),
+    np.array([True, False, True, False, False, True]),
+    np.array([0, 0, 0, 1, 1, 1]),
+)
+
+
+def random(slices: int = 300, patients: int = 12, seed: int = 0) -> Answers:
+    """Rounded probabilities, so that many are tied."""
+    generator = np.random.default_rng(seed)
+    truth = generator.random(slices) < 0.35
+    probability = np.round(0.6 * generator.random(slices) + 0.3 * truth, 2).astype(np.float32)
+    patient = generator.integers(patients, size=slices)
+    patient[:patients] = np.arange(patients)
+    return Answers(probability, truth, patient)
+
+
+def test_the_measures_are_those_of_a_table_worked_by_hand() -> None:
+    found = sample(HAND, threshold=0.5)
+    # Said yes: .9 .8 .6 .6, of which two are true; not said: a true no and a missed yes.
+    assert found["accuracy"] == pytest.approx(3 / 6)
+    assert found["f1"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 1))
+    assert (found["recall"], found["specificity"], found["precision"]) == pytest.approx((2 / 3, 1 / 3, 2 / 4))
+    # Pairs won of 9: .9 wins 3; .6 wins against .2 and half of the tie; .1 wins none.
+    assert found["auroc"] == pytest.approx((3 + 1.5 + 0) / 9)
+    # Recall rises by a third at precisions 1/1, 2/4 and 3/6.
+    assert found["average_precision"] == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+    assert found["brier"] == pytest.approx((0.1**2 + 0.8**2 + 0.4**2 + 0.6**2 + 0.2**2 + 0.9**2) / 6, abs=1e-6)
+    assert patient_counts(HAND, 0.5).tolist() == [[2, 1, 0, 0], [0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("threshold", [0.25, 0.5])
+def test_the_measures_are_those_of_scikit_learn(seed: int, threshold: float) -> None:
+    answers = random(seed=seed)
+    said = answers.probability >= np.float32(threshold)
+    found = sample(answers, threshold)
+    truth, score = answers.truth, answers.probability
+    assert found["auroc"] == pytest.approx(oracle.roc_auc_score(truth, score), abs=1e-12)
+    assert found["average_precision"] == pytest.approx(oracle.average_precision_score(truth, score), abs=1e-12)
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, said))
+    assert found["f1"] == pytest.approx(oracle.f1_score(truth, said))
+    assert found["precision"] == pytest.approx(oracle.precision_score(truth, said))
+    assert found["recall"] == pytest.approx(oracle.recall_score(truth, said))
+    assert found["specificity"] == pytest.approx(oracle.recall_score(~truth, ~said))
+    assert found["brier"] == pytest.approx(oracle.brier_score_loss(truth, score), abs=1e-6)
+    false, true = roc(answers, np.ones((1, answers.patients), np.int64))
+    by_sklearn = oracle.roc_curve(truth, score, drop_intermediate=False)
+    np.testing.assert_allclose(false[0], by_sklearn[0])
+    np.testing.assert_allclose(true[0], by_sklearn[1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(weights=st.lists(st.integers(0, 3), min_size=4, max_size=4), seed=st.integers(0, 99))
+def test_a_patient_who_counts_twice_is_as_if_his_slices_stood_there_twice(weights: list[int], seed: int) -> None:
+    answers = random(slices=40, patients=4, seed=seed)
+    times = np.array(weights)[answers.patient]
+    if not times.any():
+        return
+    written_out = Answers(
+        np.repeat(answers.probability, times), np.repeat(answers.truth, times), np.zeros(times.sum(), np.int64)
+    )
+    weighted = measures(answers, 0.5, np.array([weights]))
+    for name, value in sample(written_out, 0.5).items():
+        assert weighted[name][0] == pytest.approx(value, nan_ok=True), name
+
+
+def test_what_cannot_be_known_is_not_a_number_in_metrics_json() -> None:
+    """Slices that are all empty, none of them called a tumour: right, but no recall and no ROC area."""
+    answers = Answers(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
+    found = {name: one.as_dict() for name, one in estimates(answers, 0.5, resamples=20).items()}
+    assert found["accuracy"] == {"value": 1.0, "ci95": [1.0, 1.0]}
+    for name in ("auroc", "average_precision", "recall", "precision"):
+        assert found[name] == {"value": None, "ci95": None}, name
+
+
+def test_intervals_resample_patients_and_not_slices() -> None:
+    """Two kinds of patients, all slices of one kind right, all of the other wrong: ten patients decide, not 1000
+    slices."""
+    patient = np.repeat(np.arange(10), 100)
+    truth = np.tile([True, False], 500)
+    right = patient % 2 == 0
+    probability = np.where(right == truth, 0.9, 0.1).astype(np.float32)
+    found = estimates(Answers(probability, truth, patient), 0.5, resamples=2000)["accuracy"]
+    # The share of right patients among ten drawn is binomial(10, 1/2) / 10.
+    assert found.value == 0.5
+    assert found.ci95 == pytest.approx((0.2, 0.8), abs=1e-9)
+
+
+def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
+    answers = random(slices=120, patients=8, seed=3)
+    drawn = resampled(answers, 0.5, 400, seed=0)["auroc"]
+    generator = np.random.default_rng(0)
+    rows = [np.flatnonzero(answers.patient == p) for p in range(8)]
+    by_hand = []
+    for chosen in generator.integers(8, size=(400, 8)):
+        ids = np.concatenate([rows[p] for p in chosen])
+        by_hand.append(oracle.roc_auc_score(answers.truth[ids], answers.probability[ids]))
+    np.testing.assert_allclose(drawn, by_hand, atol=1e-12)
+
+
+def test_resamples_without_both_classes_are_counted_and_left_out() -> None:
+    grades = Answers(np.array([0.2, 0.3, 0.9], np.float32), np.array([False, False, True]), np.arange(3))
+    found = estimates(grades, 0.5, resamples=3000)["auroc"]
+    assert (found.value, found.ci95) == (1.0, (1.0, 1.0))
+    assert found.undefined / 3000 == pytest.approx((2 / 3) ** 3 + (1 / 3) ** 3, abs=0.03)
+
+
+def test_a_single_patient_has_no_interval() -> None:
+    assert estimates(HAND.of(0), 0.5, resamples=10)["accuracy"] == Estimate(2 / 3, None)
+
+
+def test_within_each_patient_accuracy_and_area_are_averaged_over_patients() -> None:
+    own = own_measures(HAND, 0.5)
+    np.testing.assert_allclose(own["accuracy"], [2 / 3, 1 / 3])
+    np.testing.assert_allclose(own["auroc"], [1 / 2, 0])  # .9 wins and .6 loses against .8; .1 loses against both
+    found = patient_means(HAND, 0.5, resamples=200)
+    assert found["accuracy"].value == pytest.approx(1 / 2)
+    assert found["auroc"].value == pytest.approx(1 / 4)
+    assert found["auroc"].ci95 == pytest.approx((0, 1 / 2))
+
+
+def test_a_patient_of_one_class_has_no_area_and_is_not_in_its_mean() -> None:
+    answers = Answers(np.array([0.9, 0.1, 0.8], np.float32), np.array([True, False, True]), np.array([0, 0, 1]))
+    assert patient_means(answers, 0.5, resamples=10)["auroc"].value == 1.0
+    alone = patient_means(answers.of(1), 0.5, resamples=10)["auroc"]
+    assert (alone.value, alone.ci95) == (None, None)
+
+
+def test_the_band_holds_the_curve_and_narrows_with_more_patients() -> None:
+    answers = random(slices=600, patients=12)
+    grid, low, high = roc_band(answers, 200)
+    false, true = roc(answers, np.ones((1, 12), np.int64))
+    curve = np.interp(grid, false[0], true[0])
+    assert ((low <= curve + 1e-9) & (curve <= high + 1e-9)).all()
+    many = random(slices=6000, patients=120)
+    _, closer, above = roc_band(many, 200)
+    assert (above - closer).mean() < (high - low).mean() / 2
+
+
+def test_the_threshold_with_the_best_f1_is_found() -> None:
+    assert best_f1_threshold(HAND) == 0.1  # all called yes: 2·3 / (2·3 + 3) is more than 4/7 above
+    separable = Answers(np.array([0.7, 0.3], np.float32), np.array([True, False]), np.array([0, 0]))
+    assert best_f1_threshold(separable) == 0.5, "of equals the one nearest the middle"
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(TypeError, match="float32"):
+        Answers(np.array([0.5]), np.array([True]), np.array([0]))
+    with pytest.raises(ValueError, match="one shape"):
+        Answers(np.array([0.5], np.float32), np.array([True]), np.array([0, 1]))

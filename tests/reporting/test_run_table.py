@@ -1,0 +1,84 @@
+"""The table says what the numbers are of, with every reservation, and takes a dash for what was not measured."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.reporting.run_table import SINGLE, SUMMARISED, caption, number, result_table
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    summary = {"mean": 0.81234, "median": 0.85, "std": 0.1, "ci95": [0.75, 0.87]}
+    return {
+        "split": "test", "patients": 9, "slices": 321, "protocol": "patient", "truncated": False,
+        "threshold": {"value": 0.5, "from": "fixed"}, "postprocess": "none",
+        "metrics": {f"patient/{name}": summary for name in SUMMARISED} | dict.fromkeys(SINGLE, 0.25),
+    } | changes  # fmt: skip
+
+
+def shown(content: dict[str, Any]) -> str:
+    file = io.StringIO()
+    Console(file=file, width=120).print(result_table(content, "unet, seed 1"))
+    return file.getvalue()
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("│")]
+
+
+def test_every_metric_stands_in_the_table_with_its_interval() -> None:
+    text = shown(result())
+    assert "unet, seed 1" in text
+    for name in SUMMARISED:
+        line = next(line for line in text.splitlines() if f"patient/{name} " in line)
+        assert all(part in line for part in ("0.812", "0.750 to 0.870", "0.850", "0.100"))
+    for name in SINGLE:
+        assert any(f" {name} " in line and "0.250" in line for line in text.splitlines()), name
+
+
+def test_the_caption_says_who_was_measured_and_how() -> None:
+    text = shown(result(threshold={"value": 0.415, "from": "validation"}, postprocess="largest_component"))
+    assert "9 test patients, 321 slices, protocol patient" in text
+    assert "threshold 0.415 (validation), post-processing largest_component" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"protocol": LEAKY}, "slice_random (leaky)"),
+        ({"truncated": True}, "TRUNCATED: not all patients were tested"),
+        ({"seen_patients": 4}, "SEEN: 4 of these patients were trained on or chose the checkpoint"),
+    ],
+)
+def test_every_reservation_is_in_the_table_when_it_holds_and_only_then(changes: dict[str, Any], says: str) -> None:
+    assert says in shown(result(**changes))
+    assert says not in shown(result(seen_patients=0))
+
+
+def test_reservations_do_not_hide_one_another() -> None:
+    text = caption(result(protocol=LEAKY, truncated=True, seen_patients=4))
+    assert all(word in text for word in ("leaky", "TRUNCATED", "SEEN"))
+
+
+def test_what_could_not_be_measured_is_a_dash() -> None:
+    """One patient has no interval; one without a tumour slice no detection."""
+    summary = {"mean": 0.5, "median": 0.5, "std": None, "ci95": None}
+    metrics = {f"patient/{name}": summary for name in SUMMARISED} | dict.fromkeys(SINGLE)
+    text = shown(result(patients=1, metrics=metrics))
+    assert "None" not in text
+    cells = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]] for line in lines(text)}
+    assert cells["patient/dice"] == ["0.500", "-", "0.500", "-"]
+    assert cells["lesion/f1"][0] == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0.000"), (0.81249, "0.812"), (9.9, "9.900"), (29.017, "29.0"), (-12, "-12.0")],
+)
+def test_a_number_is_short_enough_to_read(value: float | None, text: str) -> None:
+    assert number(value) == text

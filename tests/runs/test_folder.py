@@ -1,0 +1,114 @@
+"""Files of a run appear whole or not at all, and what cannot be written or read says which file it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lgg_seg.errors import UserError
+from lgg_seg.runs.folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    return folder
+
+
+def names(folder: RunFolder) -> set[str]:
+    return {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_write_that_breaks_off_leaves_the_old_file_and_no_trace_of_itself(
+    folder: RunFolder, error: type[BaseException]
+) -> None:
+    folder.write_json("metrics.json", {"dice": 0.5})
+
+    def break_off() -> None:
+        with folder.writing("metrics.json") as path:
+            path.write_text('{"dice": 0.')
+            raise error
+
+    with pytest.raises(error):
+        break_off()
+    assert folder.read_json("metrics.json") == {"dice": 0.5}
+    assert names(folder) == {"metrics.json"}
+
+
+def test_a_file_is_not_there_before_its_last_byte_is(folder: RunFolder) -> None:
+    with folder.writing("figures/roc.png") as path:
+        path.write_bytes(b"half")
+        assert not (folder.path / "figures" / "roc.png").exists()
+        assert path.suffix == ".png", "figures are written in the format of the name's ending"
+    assert names(folder) == {"figures/roc.png"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_json_refuses_what_is_no_number_and_keeps_the_old_file(folder: RunFolder, value: float) -> None:
+    folder.write_json("metrics.json", {"dice": 0.5})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        folder.write_json("metrics.json", {"metrics": {"dice": value}})
+    assert folder.read_json("metrics.json") == {"dice": 0.5}
+
+
+def test_a_folder_that_holds_a_run_is_refused_and_resuming_it_is_named_as_the_remedy(folder: RunFolder) -> None:
+    folder.create()  # without a status nothing has been recorded yet
+    folder.set_status("running")
+    with pytest.raises(UserError, match=f"{folder.path} already holds a run.*resume={folder.path}"):
+        folder.create()
+
+
+def test_a_run_where_a_file_stands_in_the_way_says_which(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file, no folder")
+    with pytest.raises(UserError, match=f"{tmp_path / 'run'} cannot be written"):
+        RunFolder(tmp_path / "run").create()
+
+
+def test_a_file_that_cannot_be_written_is_named(folder: RunFolder) -> None:
+    (folder.path / "tables").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match=f"{folder.path / 'tables' / 'per_slice.csv'} cannot be written"):
+        folder.write_table("tables/per_slice.csv", [{"dice": 1}])
+    (folder.path / "metrics.json").mkdir()
+    with pytest.raises(UserError, match=r"metrics\.json cannot be written .*hydra\.run\.dir"):
+        folder.write_json("metrics.json", {"dice": 1})
+    assert names(folder) == {"tables"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"state": ', b"\xff\xfe"])
+def test_a_json_file_that_is_missing_or_damaged_is_named(folder: RunFolder, content: bytes | None) -> None:
+    if content is not None:
+        (folder.path / "status.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"status\.json (is missing|cannot be read)"):
+        folder.read_json("status.json")
+
+
+def test_a_config_comes_back_resolved_and_with_its_overrides(folder: RunFolder) -> None:
+    folder.write_config(OmegaConf.create({"name": "unet", "run": "${name}/1"}), ["name=unet", "x=[1,2]"])
+    config, overrides = folder.read_config()
+    assert (config.run, overrides) == ("unet/1", ["name=unet", "x=[1,2]"])
+    assert "${" not in (folder.path / "config.yaml").read_text()
+
+
+def test_a_folder_without_a_config_is_said_to_be_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a run's folder"):
+        RunFolder(tmp_path / "nowhere").read_config()
+
+
+def test_the_status_keeps_the_time_of_the_start(folder: RunFolder) -> None:
+    (folder.path / "status.json").write_text(json.dumps({"state": "interrupted", "started": "2026-01-31T12:00:00"}))
+    folder.set_status("finished")
+    status = folder.read_json("status.json")
+    assert (status["state"], status["started"]) == ("finished", "2026-01-31T12:00:00")
+    assert status["updated"] > status["started"]
+
+
+def test_a_path_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder(Path("runs/1")).shown == Path("runs/1")
+    assert RunFolder(tmp_path / "runs" / "1").shown == Path("runs/1")
+    assert RunFolder(tmp_path.parent / "elsewhere").shown == tmp_path.parent / "elsewhere"

@@ -1,0 +1,94 @@
+"""`status.json` is true whatever becomes of a run."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from lgg_seg.errors import Pruned, UserError
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.status import being_written, recorded
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    return folder
+
+
+def status(folder: RunFolder) -> tuple[str, str | None]:
+    content = folder.read_json("status.json")
+    return content["state"], content["reason"]
+
+
+def test_a_run_is_running_and_then_finished(folder: RunFolder) -> None:
+    with recorded(folder):
+        assert status(folder) == ("running", None)
+    assert status(folder) == ("finished", None)
+
+
+@pytest.mark.parametrize("error", [ValueError("no slices"), UserError("no slices")])
+def test_a_run_that_raises_has_failed_and_says_why(folder: RunFolder, error: Exception) -> None:
+    with pytest.raises(type(error), match="no slices"), recorded(folder):
+        raise error
+    assert status(folder) == ("failed", f"{type(error).__name__}: no slices")
+
+
+def test_a_trial_that_its_study_stops_is_pruned_and_says_why(folder: RunFolder) -> None:
+    with pytest.raises(Pruned), recorded(folder):
+        raise Pruned("hopeless")
+    assert status(folder) == ("pruned", "hopeless")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
+def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(
+    folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(type(error)), recorded(folder):
+        raise error
+    assert status(folder) == ("interrupted", type(error).__name__)
+    assert f"resume={folder.shown}" in caplog.text
+
+
+def test_sigterm_stops_the_run_with_exit_code_143(folder: RunFolder) -> None:
+    with pytest.raises(SystemExit) as caught, recorded(folder):
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 143
+    assert status(folder)[0] == "interrupted"
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_the_signal_handler_is_put_back(folder: RunFolder, error: type[BaseException] | None) -> None:
+    def ours(_signum: int, _frame: object) -> None:
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, ours)
+    try:
+        try:
+            with recorded(folder):
+                assert signal.getsignal(signal.SIGTERM) is not ours
+                if error is not None:
+                    raise error
+        except (ValueError, KeyboardInterrupt):
+            pass
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_running_out_of_memory_names_the_remedies(folder: RunFolder) -> None:
+    with pytest.raises(UserError, match=r"data\.batch_size.*trainer\.accumulate"), recorded(folder):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    assert status(folder) == ("failed", "out of memory")
+
+
+def test_two_processes_do_not_write_one_run(folder: RunFolder) -> None:
+    with recorded(folder), pytest.raises(UserError, match="another process"), recorded(folder):
+        pass
+    assert not being_written(folder)
+    with recorded(folder):  # free again
+        assert being_written(folder)

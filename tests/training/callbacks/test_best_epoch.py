@@ -1,0 +1,127 @@
+"""The number that `trainer.monitor` names chooses the checkpoint, ends the training and marks the learning curve."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.optim import SGD
+from torch.utils.data import DataLoader
+
+from lgg_seg.config.overrides import check_overrides, compose_config
+from lgg_seg.config.validation import check_config
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
+from lgg_seg.losses import BCE
+from lgg_seg.reporting.figures import learning_curves
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import OF_SEGMENTATION, Monitor, monitor_of
+from lgg_seg.training import build, schedulers
+from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
+
+EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs
+    {"val/dice": 0.1, "val/iou": 0.1, "val/loss": 0.9},
+    {"val/dice": 0.8, "val/iou": 0.5, "val/loss": 0.7},
+    {"val/dice": 0.7, "val/iou": 0.6, "val/loss": 0.8},
+    {"val/dice": 0.6, "val/iou": 0.5, "val/loss": 0.2},
+    {"val/dice": 0.5, "val/iou": 0.4, "val/loss": 0.3},
+    {"val/dice": 0.4, "val/iou": 0.3, "val/loss": 0.4},
+]
+BEST = {"val/dice": 1, "val/iou": 2, "val/loss": 3}
+
+
+class Scripted(TrainingModule):
+    """One weight to train, and the validation numbers of `EPOCHS`."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__(nn.Linear(1, 1), BCE(), normalise, partial(SGD, lr=0.1), schedulers.none)
+        self._monitor = monitor
+
+    @property
+    def monitor(self) -> Monitor:
+        return self._monitor
+
+    @property
+    def awaitable(self) -> tuple[str, ...]:
+        return ()
+
+    def training_step(self, batch: dict[str, torch.Tensor], _batch_idx: int) -> torch.Tensor:
+        loss = self.network(batch["slice"].float()[:, None]).square().mean()
+        self.log_dict({"train/loss": loss.detach(), "train/dice": 0.5}, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, _batch: Any, _batch_idx: int) -> None:
+        self.log_dict(EPOCHS[self.current_epoch])
+
+
+def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS)) -> History:
+    monitor = OF_SEGMENTATION[name]
+    history = History(RunFolder(folder), "scripted", "patient")
+    words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
+    settings = build.trainer_settings(compose_config(words))
+    callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
+    trainer = settings.build(settings.prepare(), folder, callbacks, [])
+    batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
+    trainer.fit(Scripted(monitor), batches, batches)
+    return history
+
+
+@pytest.mark.parametrize("name", OF_SEGMENTATION)
+def test_the_checkpoint_is_of_the_best_epoch_by_it_and_so_is_the_mark_on_the_curve(name: str, tmp_path: Path) -> None:
+    history = fit(tmp_path, name, [])
+    kept, last = (torch.load(tmp_path / "checkpoints" / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
+    assert (kept["epoch"], last["epoch"]) == (BEST[name], len(EPOCHS) - 1)
+    dice = learning_curves(history.rows, "scripted", history.monitor).axes[1]
+    (mark,) = [line for line in dice.lines if line.get_linestyle() == ":"]
+    assert list(mark.get_xdata()) == [BEST[name]] * 2
+    shown = f"{EPOCHS[BEST[name]]['val/dice']:.3f} in epoch {BEST[name]}"
+    by = "" if name == "val/dice" else f", the best by {OF_SEGMENTATION[name].title}"
+    assert dice.get_title() == (f"patient Dice (best {shown})" if not by else f"patient Dice ({shown}{by})")
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("val/dice", 4), ("val/iou", 5), ("val/loss", 6)])
+def test_the_training_ends_when_it_has_got_no_better(name: str, epochs: int, tmp_path: Path) -> None:
+    assert len(fit(tmp_path, name, [EarlyStopping(patience=2)]).rows) == epochs
+
+
+def test_what_a_sweep_compares_runs_by_stays_the_dice(tmp_path: Path) -> None:
+    rows = fit(tmp_path, "val/loss", [], epochs=2).rows
+    assert max(map(monitor_of(rows).score, rows)) == pytest.approx(0.8)
+
+
+def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
+    fit(tmp_path, "val/loss", [], epochs=4)
+    monitor = OF_SEGMENTATION["val/loss"]
+    words = ["trainer=debug", "trainer.progress=false", "trainer.max_epochs=6"]
+    settings = build.trainer_settings(compose_config(words))
+    history = History(RunFolder(tmp_path), "scripted", "patient")
+    trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])
+    batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    trainer.fit(Scripted(monitor), batches, batches, ckpt_path=last, weights_only=True)
+    assert [row["epoch"] for row in history.rows] == list(range(6))
+    assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 3
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("val/dcie", "val/dice"), ("iou", "val/iou"), ("val_loss", "val/loss")])
+def test_a_mistyped_one_is_refused_with_the_nearest_right_one_before_anything_is_done(typed: str, meant: str) -> None:
+    with pytest.raises(UserError, match=rf"trainer\.monitor is '{typed}'; did you mean {meant}\?"):
+        check_config(compose_config([f"trainer.monitor={typed}"]))
+
+
+def test_early_stopping_has_no_monitor_of_its_own_to_mistype() -> None:
+    with pytest.raises(UserError, match=r"callbacks\.early_stopping\.monitor: no such key"):
+        check_overrides(["callbacks.early_stopping.monitor=val/dcie"], sweep=False)
+
+
+def test_a_classifier_has_no_masks_to_choose_an_epoch_by() -> None:
+    words = ["model=classifier_resnet50", "model.weights=null", "loss=bce"]
+    build.require_coherent(compose_config(words))
+    with pytest.raises(UserError, match=r"trainer\.monitor=null"):
+        build.require_coherent(compose_config([*words, "trainer.monitor=val/dice"]))

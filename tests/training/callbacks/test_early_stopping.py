@@ -1,0 +1,46 @@
+"""A training ends when what its checkpoint is chosen by gets no better, whichever number that is."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from torch.optim import SGD
+
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.data.labels import slice_labels
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
+from lgg_seg.losses import BCE
+from lgg_seg.networks import ResNet50Classifier, UNet
+from lgg_seg.training import ClassificationModule, SegmentationModule, build, schedulers
+from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.callbacks import EarlyStopping
+
+
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phantom_root: Path, tmp_path: Path) -> None:
+    words = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
+    config = compose_config([*words, "trainer=debug", "trainer.progress=false", "trainer.max_epochs=9"])
+    data = build.existing_data(config, phantom_root, None)
+    data.setup()
+    parts = (BCE(), normalise, partial(SGD, lr=0.0), schedulers.none)
+    module: TrainingModule
+    if task == "segmentation":
+        module = SegmentationModule(UNet(filters=2), *parts, patients=12)
+    else:
+        labels = [bool(label) for label in slice_labels(data.index, "tumour")]
+        frozen = ResNet50Classifier("tumour", weights=None, freeze_encoder=True, dropout=0.0)
+        frozen.head[1].momentum = 0.0  # nothing at all may change
+        module = ClassificationModule(frozen, *parts, labels, data.split.val)
+    settings = build.trainer_settings(config)
+    stopping = EarlyStopping(patience=2)
+    settings.build(settings.prepare(), tmp_path, [stopping], []).fit(module, datamodule=data)
+    assert stopping.monitor == module.monitor.column
+    assert module.trainer.current_epoch == 3, "the first epoch is the best, and two more are no better"
+
+
+def test_no_patience_is_refused() -> None:
+    with pytest.raises(UserError, match=r"callbacks\.early_stopping\.patience is 0"):
+        EarlyStopping(patience=0)

@@ -1,0 +1,123 @@
+"""The same few validation slices at the same epochs, whether the training went through or was resumed."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import nn
+from torch.optim import SGD
+
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.losses import BCE
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.training import SegmentationModule, build, schedulers
+from lgg_seg.training.callbacks import Snapshots
+
+
+@pytest.fixture(scope="module")
+def data(phantom_root: Path) -> DataModule:
+    words = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
+    module = build.existing_data(compose_config(words), phantom_root, None)
+    module.prepare_data()
+    module.setup("fit")
+    return module
+
+
+def fit(data: DataModule, folder: Path, snapshots: Snapshots, epochs: int, limit: int | None = None) -> pl.Trainer:
+    torch.manual_seed(0)
+    network = nn.Conv2d(3, 1, 3, padding=1)
+    module = SegmentationModule(network, BCE(), normalise, partial(SGD, lr=0.1), schedulers.none, patients=12)
+    words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
+    settings = build.trainer_settings(compose_config([*words, f"trainer.limit_batches={limit or 'null'}"]))
+    board = TensorBoardLogger(str(folder), name="", version="tensorboard")
+    trainer = settings.build(settings.prepare(), folder, [snapshots], [board])
+    trainer.fit(module, datamodule=data)
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshots, Path]:
+    folder = tmp_path_factory.mktemp("run")
+    snapshots = Snapshots(slices=3, every_epochs=2)
+    fit(data, folder, snapshots, epochs=4)
+    return snapshots, folder
+
+
+def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_the_largest(
+    taken: tuple[Snapshots, Path], data: DataModule
+) -> None:
+    slices = [data.index.slices[i] for i in taken[0].wanted]
+    most = {}
+    for name in data.split.patients(data.index, "val"):
+        patient = next(p for p in data.index.patients if p.name == name)
+        most[name] = max(s.tumour_pixels for s in patient.slices)
+    assert all(s.tumour_pixels == most[s.patient] for s in slices)
+    pixels = [s.tumour_pixels for s in slices]
+    assert pixels == sorted(pixels)
+    assert (pixels[0], pixels[-1]) == (min(most.values()), max(most.values()))
+    assert len({s.patient for s in slices}) == 3
+
+
+def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(taken: tuple[Snapshots, Path]) -> None:
+    masks = taken[0].masks
+    assert sorted(masks) == [0, 2, 3]
+    for kept in masks.values():
+        assert sorted(kept) == sorted(taken[0].wanted)
+        assert all(mask.dtype == torch.bool and mask.shape == (64, 64) for mask in kept.values())
+
+
+def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
+    taken: tuple[Snapshots, Path], data: DataModule, tmp_path: Path
+) -> None:
+    taken[0].draw(RunFolder(tmp_path), data)
+    assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
+    figure = taken[0]._figure(data, [0, 2, 3])
+    grid = np.array(figure.axes).reshape(3, 3)
+    assert [axes.get_title() for axes in grid[0]] == ["epoch 0", "epoch 2", "epoch 3"]
+    for axes, slice_id in zip(grid[:, 0], taken[0].wanted, strict=True):
+        one = data.index.slices[slice_id]
+        assert axes.texts[0].get_text() == f"{one.patient} / {one.number}"
+        assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
+
+
+def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[Snapshots, Path]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(taken[1] / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    pictures = events.Images("validation slices")
+    assert len(pictures) == 3
+    assert pictures[0].height > 100
+
+
+def test_a_resumed_run_has_the_snapshots_of_before_and_they_load_without_running_code(
+    taken: tuple[Snapshots, Path],
+) -> None:
+    file = io.BytesIO()
+    torch.save(taken[0].state_dict(), file)
+    file.seek(0)
+    resumed = Snapshots(slices=3, every_epochs=2)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert resumed.masks.keys() == taken[0].masks.keys()
+    assert all(torch.equal(mask, resumed.masks[e][i]) for e, kept in taken[0].masks.items() for i, mask in kept.items())
+
+
+def test_an_epoch_cut_short_shows_slices_that_were_validated(data: DataModule, tmp_path: Path) -> None:
+    snapshots = Snapshots(slices=4, every_epochs=1)
+    fit(data, tmp_path, snapshots, epochs=1, limit=1)
+    assert set(snapshots.wanted) <= set(data.split.val[: data.batch_size])
+    assert sorted(snapshots.masks[0]) == sorted(snapshots.wanted)
+
+
+def test_a_run_without_a_snapshot_draws_nothing(data: DataModule, tmp_path: Path) -> None:
+    Snapshots().draw(RunFolder(tmp_path), data)
+    assert not list(tmp_path.iterdir())

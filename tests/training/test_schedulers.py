@@ -1,0 +1,128 @@
+"""Learning rates worked by hand, and every schedule of conf/scheduler through a whole run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from lgg_seg.config.groups import groups
+from lgg_seg.config.instantiate import instantiate
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.training import schedulers
+from lgg_seg.training.schedulers import Schedule, Span
+
+SPAN = Span(total_steps=40, steps_per_epoch=4)
+PEAK = 0.1
+
+
+def optimizer() -> Optimizer:
+    return SGD([nn.Parameter(torch.zeros(1))], lr=PEAK, momentum=0.9)
+
+
+def rates(schedule: Callable[..., Schedule], span: Span = SPAN, **settings: float) -> list[float]:
+    """The rate of every optimizer step, and the one left after the last."""
+    steps = optimizer()
+    scheduler = schedule(steps, span, **settings)["scheduler"]
+    found = []
+    for _ in range(span.total_steps):
+        found.append(steps.param_groups[0]["lr"])
+        steps.step()
+        scheduler.step()
+    return [*found, steps.param_groups[0]["lr"]]
+
+
+def test_none_is_constant() -> None:
+    assert set(rates(schedulers.none)) == {PEAK}
+
+
+def test_exponential_falls_by_gamma_after_every_epoch_and_not_within_one() -> None:
+    found = rates(schedulers.exponential, gamma=0.5)
+    assert found == pytest.approx([PEAK * 0.5 ** (step // 4) for step in range(41)])
+
+
+def test_step_falls_by_gamma_after_so_many_epochs() -> None:
+    found = rates(schedulers.step, every_epochs=5, gamma=0.1)
+    assert found == pytest.approx([PEAK] * 20 + [PEAK / 10] * 20 + [PEAK / 100])
+
+
+def test_cosine_rises_in_a_line_and_falls_in_half_a_wave() -> None:
+    found = rates(schedulers.cosine, warmup_epochs=1.0, final_factor=0.2)
+    assert found[:5] == pytest.approx([PEAK * k / 5 for k in (1, 2, 3, 4, 5)])
+    half = 4 + (40 - 4) // 2
+    assert found[half] == pytest.approx(PEAK * (0.2 + 0.8 / 2))
+    assert found[half + 9] == pytest.approx(PEAK * (0.2 + 0.8 * 0.5 * (1 + math.cos(0.75 * math.pi))))
+    assert found[40] == pytest.approx(PEAK * 0.2)
+
+
+def test_poly_falls_to_nothing_as_nnunets_does() -> None:
+    found = rates(schedulers.poly, power=0.9)
+    assert found == pytest.approx([PEAK * (1 - step / 40) ** 0.9 for step in range(41)])
+
+
+def test_poly_warms_up_where_asked() -> None:
+    found = rates(schedulers.poly, power=1.0, warmup_epochs=2.0)
+    assert found[:9] == pytest.approx([PEAK * k / 9 for k in range(1, 10)])
+    assert found[24] == pytest.approx(PEAK / 2)
+
+
+def test_onecycle_starts_low_peaks_and_ends_at_its_final_value() -> None:
+    found = rates(schedulers.onecycle, rising_fraction=0.25, initial_divisor=20.0, final_divisor=100.0)
+    peak = found.index(max(found))
+    assert found[0] == pytest.approx(PEAK / 20)
+    assert found[peak] == pytest.approx(PEAK, rel=0.01)
+    assert peak == pytest.approx(0.25 * 40, abs=1)
+    assert found[40] == pytest.approx(PEAK / 20 / 100)
+    assert found == sorted(found[: peak + 1]) + sorted(found[peak + 1 :], reverse=True)
+
+
+@pytest.mark.parametrize("kind", [SGD, AdamW])
+def test_onecycle_turns_momentum_the_other_way(kind: type[Optimizer]) -> None:
+    steps = kind([nn.Parameter(torch.zeros(1))], lr=PEAK, **({"momentum": 0.9} if kind is SGD else {}))
+    scheduler = schedulers.onecycle(steps, SPAN)["scheduler"]
+
+    def momentum() -> float:
+        group = steps.param_groups[0]
+        return float(group["momentum"] if "momentum" in group else group["betas"][0])
+
+    first = momentum()
+    for _ in range(12):
+        steps.step()
+        scheduler.step()
+    assert momentum() < first
+
+
+def test_plateau_halves_the_rate_once_the_dice_stands_still_for_longer_than_patience() -> None:
+    steps = optimizer()
+    schedule = schedulers.plateau(steps, SPAN, patience=2, factor=0.5)
+    assert (schedule["interval"], schedule["monitor"]) == ("epoch", "val/dice")
+    found = []
+    for dice in (0.1, 0.2, 0.3, 0.3, 0.25, 0.3, 0.3):
+        schedule["scheduler"].step(dice)
+        found.append(steps.param_groups[0]["lr"])
+    assert found == pytest.approx([PEAK] * 5 + [PEAK / 2] * 2)
+
+
+@pytest.mark.parametrize("span", [SPAN, Span(2, 2), Span(3, 1), Span(1, 1)], ids=str)
+@pytest.mark.parametrize("member", groups()["scheduler"])
+def test_every_schedule_goes_through_a_whole_run_with_a_rate_that_is_never_negative_or_above_the_optimizers(
+    member: str, span: Span
+) -> None:
+    steps = optimizer()
+    config = compose_config([f"scheduler={member}"])
+    schedule = instantiate(config.scheduler, "scheduler")(steps, span)
+    by_epoch = schedule["interval"] == "epoch"
+    found = [steps.param_groups[0]["lr"]]
+    for done in range(1, span.total_steps + 1):
+        steps.step()
+        if not by_epoch:
+            schedule["scheduler"].step()
+        elif done % span.steps_per_epoch == 0:
+            schedule["scheduler"].step(0.5)
+        found.append(steps.param_groups[0]["lr"])
+    assert all(math.isfinite(rate) and 0 <= rate <= PEAK * (1 + 1e-9) for rate in found)
+    assert max(found[:-1]) > 0, "something must be learnt"
