@@ -39,6 +39,7 @@ test: lint types pytest
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --cache-dir .ruff_cache/imports
 
 types: setup
 	$(BIN)/mypy

@@ -20,6 +20,7 @@ from lgg_seg.evaluation.segmentation import Evaluation, EvaluationSettings, Fact
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.networks.build import target
 from lgg_seg.reporting import run_classification as classification_pictures
 from lgg_seg.reporting import run_figures as pictures
 from lgg_seg.reporting.wandb import classification as wandb_classification
@@ -84,4 +85,4 @@ CLASSIFICATION: Task[Classifier, classification.ClassifierEvaluation] = Task(
 
 def task_of(config: DictConfig) -> Task[Any, Any]:
     """The task of the config's model."""
-    return SEGMENTATION if build.target(config) is None else CLASSIFICATION
+    return SEGMENTATION if target(config.model) is None else CLASSIFICATION

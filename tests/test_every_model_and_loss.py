@@ -13,13 +13,14 @@ import pytest
 import torch
 from torch.optim import SGD
 
+from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.networks import without_pretrained
-from lgg_seg.training import ClassificationModule, SegmentationModule, schedulers
+from lgg_seg.training import ClassificationModule, SegmentationModule
 
 NARROW = {"filters": 4, "alpha": 0.0625}
 # A classifier answers for a slice, not for its pixels.

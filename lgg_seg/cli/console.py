@@ -6,21 +6,17 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
 from rich.text import Text
 
 from lgg_seg.errors import UserError
 
 REFUSED = 2
 INTERRUPTED, NOBODY_READS = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
-
-T = TypeVar("T")
 
 
 def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
@@ -81,17 +77,3 @@ def _complain(sentence: str) -> int:
     message = Text.assemble(("error: ", "bold red"), sentence)
     Console(stderr=True, soft_wrap=True, highlight=False).print(message)
     return REFUSED
-
-
-def tracked(items: Iterable[T], what: str, total: int | None = None, *, shown: bool = True) -> Iterable[T]:
-    """The items with a progress bar on stderr as they are taken, where that is a terminal; a log needs none.
-
-    Args:
-        items: what is worked on.
-        what: the bar's words.
-        total: how many there are, where the items have no length.
-        shown: False for no bar at all.
-    """
-    console = Console(stderr=True)
-    silent = not (shown and console.is_terminal)
-    return track(items, what, total=total, console=console, transient=True, disable=silent)

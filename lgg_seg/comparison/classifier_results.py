@@ -15,9 +15,9 @@ from lgg_seg.comparison.merging import single_run_costs
 from lgg_seg.comparison.results import merge_seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
-from lgg_seg.metrics.binary import Answers, Threshold
+from lgg_seg.metrics.binary import Answers, Threshold, sample
 from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
-from lgg_seg.statistics.classification import Estimate, estimate, resampled, sample
+from lgg_seg.statistics.classification import Estimate, estimate, resampled
 
 HEADLINE = "slice/auroc"
 OF_PATIENTS = ("accuracy", "f1", "auroc")

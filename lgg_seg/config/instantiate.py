@@ -19,14 +19,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from lgg_seg.errors import UserError
 
 ALLOWED = (
-    "lgg_seg.training.callbacks",
     "lgg_seg.data",
-    "lgg_seg.evaluation.segmentation",
+    "lgg_seg.evaluation",
     "lgg_seg.losses",
-    "lgg_seg.training",
     "lgg_seg.networks",
     "lgg_seg.reporting",
-    "lgg_seg.training.trainer",
+    "lgg_seg.schedulers",
+    "lgg_seg.training",
     "torch.optim",
     "albumentations.augmentations",
     "albumentations.core.composition",

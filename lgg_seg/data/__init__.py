@@ -1,1 +1,26 @@
-"""From a tree of slices on disk to batches: index, integrity, splits, cache, preprocessing, augmentation."""
+"""From a dataset root to batches: index, integrity, splits, cache, preprocessing, augmentation.
+
+The names that a config's `_target_` holds are imported when they are asked for: checking files needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_HOMES = {
+    "Augmentation": "augmentation",
+    "DataModule": "datamodule",
+    "Preprocess": "preprocessing",
+    "SubstituteFlair": "augmentation",
+    "TumourWeighted": "sampling",
+    "Uniform": "sampling",
+    "ensure_tree": "kaggle.download",
+    "existing_tree": "kaggle.listing",
+    "write_phantom": "phantom.generator",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -20,7 +20,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.grid import Geometry
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.kaggle.io import native_image, native_mask

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.evaluation.segmentation import EvaluationSettings, Facts, Subset
 from lgg_seg.evaluation.tables import Row

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.errors import UserError, require
 from lgg_seg.evaluation.aggregate import aggregate

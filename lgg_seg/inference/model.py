@@ -37,8 +37,8 @@ class Model:
     Args:
         members: the networks with what is to run each of them.
         threshold: probability from which on a pixel is tumour; by default as tested, of several the mean.
-        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`; by default as tested, and `none` where members
-            differ.
+        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`; by default as tested, and
+            `none` where members differ.
         mirror: average with the prediction for the volume mirrored left to right, which is a head too. (Upside down it
             is none: no network was trained on that.)
     """

@@ -7,25 +7,32 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from omegaconf import OmegaConf
 from torch import nn
 
 from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation.segmentation import EvaluationSettings
 from lgg_seg.inference.zoo import entry_folder, names, read_card, read_weights
 from lgg_seg.networks import without_pretrained
+from lgg_seg.networks.build import network as build_network
+from lgg_seg.networks.build import target as target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import build
 
 log = logging.getLogger(__name__)
 NODES = ("model", "preprocess", "evaluation")
+
+
+class TestedAs(Protocol):
+    """The part of `lgg_seg.evaluation.EvaluationSettings` that a trained network is used with."""
+
+    threshold: str
+    fixed_threshold: float
+    postprocess: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def from_run(path: Path) -> Trained:
     load_weights(network, folder.best)
     if (state := folder.read_json("status.json")["state"]) != "finished":
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
-    settings = build.evaluation_settings(config)
+    settings = cast(TestedAs, instantiate(config.evaluation, "evaluation"))
     return Trained(
         name=folder.path.name,
         network=network.eval(),
@@ -159,12 +166,12 @@ def file_digest(path: Path) -> str:
 
 def _built(recipe: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preprocess]:
     """An untrained network and its preprocessing; nothing is fetched for it."""
-    config = OmegaConf.create({"model": recipe["model"]})
+    model = recipe["model"]
     preprocess = cast(Preprocess, instantiate(recipe["preprocess"], "preprocess"))
-    return build.target(config), build.network(config, preprocess.channel_count, pretrained=False), preprocess
+    return target_of(model), build_network(model, preprocess.channel_count, pretrained=False), preprocess
 
 
-def _threshold(folder: RunFolder, settings: EvaluationSettings) -> float:
+def _threshold(folder: RunFolder, settings: TestedAs) -> float:
     if (folder.path / "metrics.json").exists():
         return float(folder.read_json("metrics.json")["threshold"]["value"])
     if settings.threshold != "fixed":

@@ -15,7 +15,7 @@ from lgg_seg.config.legacy import upgraded
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 
-MODELS = Path(__file__).parent / "models"
+MODELS = Path(__file__).parents[1] / "zoo" / "models"
 CARD, WEIGHTS, PAGE = "card.json", "weights.safetensors", "README.md"
 NEEDED = ("model", "preprocess", "threshold", "postprocess", "weights", "training")
 

@@ -73,6 +73,12 @@ def measures(answers: Answers, threshold: Threshold, weights: Ints) -> dict[str,
     }
 
 
+def sample(answers: Answers, threshold: Threshold) -> dict[str, float]:
+    """Every measure of the answers as they are; NaN is what cannot be known."""
+    ones = np.ones((1, answers.patients), np.int64)
+    return {name: float(value[0]) for name, value in measures(answers, threshold, ones).items()}
+
+
 def roc(answers: Answers, weights: Ints) -> tuple[Floats, Floats]:
     """False and true positive rates, each `(n, T)`, by falling threshold, from (0, 0) to (1, 1); NaN without a yes or
     without a no. A patient counts as often as the weights say."""

@@ -8,8 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from lgg_seg.metrics.binary import Answers
-from lgg_seg.statistics.classification import sample
+from lgg_seg.metrics.binary import Answers, sample
 
 
 class PatientDice(Metric):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import digest
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model, VolumeClassifier

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.errors import UserError

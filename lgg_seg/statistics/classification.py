@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.metrics.binary import Answers, Threshold, measures, roc
+from lgg_seg.metrics.binary import Answers, Threshold, measures, roc, sample
 from lgg_seg.statistics.bootstrap import RESAMPLES, draws, summarise
 
 _CELLS_AT_ONCE = 2_000_000
@@ -40,12 +40,6 @@ def estimates(answers: Answers, threshold: float, resamples: int = RESAMPLES, se
     drawn = resampled(answers, threshold, resamples, seed)
     several = answers.patients > 1
     return {name: estimate(value, drawn[name] if several else np.array([])) for name, value in here.items()}
-
-
-def sample(answers: Answers, threshold: Threshold) -> dict[str, float]:
-    """Every measure of the answers as they are; NaN is what cannot be known."""
-    ones = np.ones((1, answers.patients), np.int64)
-    return {name: float(value[0]) for name, value in measures(answers, threshold, ones).items()}
 
 
 def resampled(answers: Answers, threshold: Threshold, resamples: int, seed: int) -> dict[str, Floats]:

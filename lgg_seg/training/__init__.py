@@ -1,7 +1,8 @@
-"""LightningModules: what a step of training and of validation is."""
+"""Training a network: the LightningModules, what happens beside their steps, the trainer's settings."""
 
-from lgg_seg.runs.monitor import Monitor, monitor_of
+from lgg_seg.training.callbacks import EarlyStopping, Snapshots
 from lgg_seg.training.classification import ClassificationModule
 from lgg_seg.training.segmentation import SegmentationModule
+from lgg_seg.training.trainer import TrainerSettings
 
-__all__ = ["ClassificationModule", "Monitor", "SegmentationModule", "monitor_of"]
+__all__ = ["ClassificationModule", "EarlyStopping", "SegmentationModule", "Snapshots", "TrainerSettings"]

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.monitor import Monitor
-from lgg_seg.training.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, Span
 
 Batch = dict[str, Tensor]
 Normalise = Callable[[Tensor, Tensor], Tensor]

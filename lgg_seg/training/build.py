@@ -11,7 +11,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from lgg_seg.config.instantiate import instantiate, resolve_target, to_plain
+from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
@@ -22,8 +22,8 @@ from lgg_seg.evaluation.segmentation import EvaluationSettings
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.segmenter import Segmenter
-from lgg_seg.networks import SliceClassifier, without_pretrained
-from lgg_seg.networks.classifier import Target
+from lgg_seg.networks import SliceClassifier
+from lgg_seg.networks.build import network, target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import DICE, OF_SEGMENTATION
@@ -42,28 +42,13 @@ def evaluation_settings(config: DictConfig) -> EvaluationSettings:
     return cast(EvaluationSettings, instantiate(config.evaluation, "evaluation"))
 
 
-def target(config: DictConfig) -> Target | None:
-    """What the config's model answers of a slice; None for a model that segments.
-
-    Raises:
-        UserError: a classifier that is not told what to answer.
-    """
-    model = resolve_target(config.model._target_, "model")
-    if not (isinstance(model, type) and issubclass(model, SliceClassifier)):
-        return None
-    chosen = config.model.get("target")
-    if chosen is None:
-        raise UserError("The classifier is not told what to answer; say model.target=tumour or model.target=grade.")
-    return cast(Target, chosen)
-
-
 def require_coherent(config: DictConfig) -> None:
     """Refuse, before any work is done, members of groups that do not go together.
 
     Raises:
         UserError: a classifier with a loss, a post-processing, a monitor or a batch that only masks have a use for.
     """
-    if target(config) is None:
+    if target(config.model) is None:
         return
     require_slice_loss(loss(config))
     if evaluation_settings(config).postprocess != "none":
@@ -87,21 +72,15 @@ def existing_data(config: DictConfig, root: Path | None, split: Callable[[Index]
     source = to_plain(config.data) | ({"root": str(root)} if root else {})
     if split is not None:
         source["train_patients"] = None
-    source["tree"] = {"_target_": "lgg_seg.data.kaggle.listing.existing_tree", "_partial_": True}
+    source["tree"] = {"_target_": "lgg_seg.data.existing_tree", "_partial_": True}
     return _datamodule(config, source, split or instantiate(config.split, "split"))
 
 
 def _datamodule(config: DictConfig, source: dict[str, Any], split: Callable[[Index], Split]) -> DataModule:
     parts = {key: instantiate(config[key], key) for key in ("preprocess", "augment", "sampler")}
-    if (asked := target(config)) is not None:
+    if (asked := target(config.model)) is not None:
         split = labelled(split, asked)
     return cast(DataModule, instantiate(source, "data", split=split, seed=config.seed, **parts))
-
-
-def network(config: DictConfig, channels: int, *, pretrained: bool) -> nn.Module:
-    """The network; `pretrained=False` where its weights come from a checkpoint, so that nothing is fetched again."""
-    node = to_plain(config.model)
-    return cast(nn.Module, instantiate(node if pretrained else without_pretrained(node), "model", in_channels=channels))
 
 
 def loss(config: DictConfig) -> nn.Module:
@@ -117,9 +96,9 @@ def module(
     Raises:
         UserError: for a classifier, training slices of one class alone.
     """
-    asked = target(config)
+    asked = target(config.model)
     parts = (
-        network(config, data.preprocess.channel_count, pretrained=pretrained),
+        network(config.model, data.preprocess.channel_count, pretrained=pretrained),
         loss(config),
         normalise,
         instantiate(config.optimizer, "optimizer"),
@@ -149,7 +128,7 @@ def segmenter(config: DictConfig, folder: RunFolder, data: DataModule, hardware:
     Raises:
         UserError: it is a classifier, which makes no masks.
     """
-    if target(config) is not None:
+    if target(config.model) is not None:
         raise UserError(f"{folder.path} is a run of a classifier, which makes no masks; give one of a segmentation.")
     return Segmenter(_trained(config, folder, data), normalise, hardware, evaluation_settings(config).batch_size)
 
@@ -162,7 +141,7 @@ def classifier(config: DictConfig, folder: RunFolder, data: DataModule, hardware
 
 
 def _trained(config: DictConfig, folder: RunFolder, data: DataModule) -> nn.Module:
-    trained = network(config, data.preprocess.channel_count, pretrained=False)
+    trained = network(config.model, data.preprocess.channel_count, pretrained=False)
     load_weights(trained, folder.best)
     return trained
 

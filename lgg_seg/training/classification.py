@@ -14,8 +14,8 @@ from lgg_seg.losses import BCE, Focal, WeightedBCE
 from lgg_seg.metrics.streaming import SliceAnswers
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.runs.monitor import AUROC, LOSS, Monitor
+from lgg_seg.schedulers import Schedule, Span
 from lgg_seg.training.base import Batch, Normalise, TrainingModule
-from lgg_seg.training.schedulers import Schedule, Span
 
 LOSSES: Final = (BCE, WeightedBCE, Focal)
 """The losses that are means over elements; the others measure the overlap of masks, and a slice's answer has none."""

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from lgg_seg.metrics.streaming import PatientDice
 from lgg_seg.runs.monitor import DICE, Monitor
+from lgg_seg.schedulers import Schedule, Span
 from lgg_seg.training.base import Batch, Normalise, TrainingModule
-from lgg_seg.training.schedulers import Schedule, Span
 
 
 class NativeGrid(Protocol):

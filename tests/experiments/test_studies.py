@@ -46,7 +46,7 @@ STUDY_002 = {
     "trainer.max_epochs": 100, "trainer.monitor": "val/loss", "callbacks.early_stopping": None,
     "split._target_": "lgg_seg.data.splits.rules.UnshuffledSliceSplit", "preprocess.channels": "grey",
     "augment.transforms": [{"_target_": "albumentations.HorizontalFlip", "p": 0.5}],
-    "scheduler._target_": "lgg_seg.training.schedulers.none",
+    "scheduler._target_": "lgg_seg.schedulers.none",
 }  # fmt: skip
 STUDY_003 = {
     "model._target_": UNET, "loss._target_": "lgg_seg.losses.BCEDice", "loss.bce_weight": 1.0, "loss.dice_weight": 1.0,
@@ -64,7 +64,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "study_001_skull": STUDY_001 | {"preprocess.skull": "remove", "preprocess.normalisation": "unit"},
     "study_001_recall": STUDY_001 | {"loss._target_": "lgg_seg.losses.WeightedBCE", "loss.positive_weight": 10.0},
     "study_002": STUDY_002,
-    "study_002_decay": STUDY_002 | {"scheduler._target_": "lgg_seg.training.schedulers.exponential"},
+    "study_002_decay": STUDY_002 | {"scheduler._target_": "lgg_seg.schedulers.exponential"},
     "study_003": STUDY_003,
     "study_003_before": STUDY_003
     | {"loss._target_": "lgg_seg.losses.BCE", "loss.bce_weight": None, "loss.dice_weight": None},

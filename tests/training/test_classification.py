@@ -12,6 +12,7 @@ from sklearn import metrics as oracle
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.labels import slice_labels
@@ -21,7 +22,7 @@ from lgg_seg.losses import BCE, Dice, Focal
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.monitor import AUROC, LOSS
-from lgg_seg.training import ClassificationModule, build, schedulers
+from lgg_seg.training import ClassificationModule, build
 from lgg_seg.training.classification import slice_loss
 
 

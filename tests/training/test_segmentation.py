@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
@@ -18,7 +19,7 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.networks import UNetPlusPlus
-from lgg_seg.training import SegmentationModule, build, schedulers
+from lgg_seg.training import SegmentationModule, build
 
 
 @pytest.fixture(scope="module")

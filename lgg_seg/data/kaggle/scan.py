@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.cli.console import tracked
+from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import ImageError, digest, read_image, read_mask
 from lgg_seg.data.kaggle.integrity import Kind
 from lgg_seg.data.kaggle.listing import Listing, Pair

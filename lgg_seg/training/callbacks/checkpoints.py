@@ -9,7 +9,7 @@ from typing import Any
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import Monitor
+from lgg_seg.runs.monitor import Monitor
 
 
 class KeptCheckpoint(ModelCheckpoint):

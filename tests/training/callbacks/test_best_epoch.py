@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
 
+from lgg_seg import schedulers
 from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.preprocessing import normalise
@@ -21,7 +22,7 @@ from lgg_seg.losses import BCE
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import OF_SEGMENTATION, Monitor, monitor_of
-from lgg_seg.training import build, schedulers
+from lgg_seg.training import build
 from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from torch.optim import SGD
 
+from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.labels import slice_labels
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
 from lgg_seg.networks import ResNet50Classifier, UNet
-from lgg_seg.training import ClassificationModule, SegmentationModule, build, schedulers
+from lgg_seg.training import ClassificationModule, SegmentationModule, build
 from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping
 

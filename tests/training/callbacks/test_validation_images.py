@@ -14,12 +14,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 from torch.optim import SGD
 
+from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.losses import BCE
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import SegmentationModule, build, schedulers
+from lgg_seg.training import SegmentationModule, build
 from lgg_seg.training.callbacks import Snapshots
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
-from lgg_seg.training import schedulers
-from lgg_seg.training.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, Span
 
 SPAN = Span(total_steps=40, steps_per_epoch=4)
 PEAK = 0.1
