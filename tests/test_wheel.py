@@ -50,7 +50,7 @@ def test_the_wheel_holds_every_module_every_config_and_the_digests_and_nothing_e
         if file.is_file() and "__pycache__" not in file.parts
     }
     configs = {f"lgg_seg/{file.relative_to(CHECKOUT)}" for file in (CHECKOUT / "conf").rglob("*.yaml")}
-    assert "lgg_seg/data/tree/kaggle_digests.txt" in names
+    assert "lgg_seg/data/kaggle/kaggle_digests.txt" in names
     assert len(configs) > 30
     assert names == ours | configs
 

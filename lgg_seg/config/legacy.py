@@ -7,7 +7,27 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-TARGETS: dict[str, str] = {}
+TARGETS: dict[str, str] = {
+    "lgg_seg.callbacks.EarlyStopping": "lgg_seg.training.EarlyStopping",
+    "lgg_seg.callbacks.Snapshots": "lgg_seg.training.Snapshots",
+    "lgg_seg.data.augment.Augmentation": "lgg_seg.data.Augmentation",
+    "lgg_seg.data.augment.SubstituteFlair": "lgg_seg.data.SubstituteFlair",
+    "lgg_seg.data.datamodule.DataModule": "lgg_seg.data.DataModule",
+    "lgg_seg.data.phantom.generator.write_phantom": "lgg_seg.data.write_phantom",
+    "lgg_seg.data.preprocess.Preprocess": "lgg_seg.data.Preprocess",
+    "lgg_seg.data.samplers.TumourWeighted": "lgg_seg.data.TumourWeighted",
+    "lgg_seg.data.samplers.Uniform": "lgg_seg.data.Uniform",
+    "lgg_seg.data.tree.download.ensure_tree": "lgg_seg.data.ensure_tree",
+    "lgg_seg.modules.schedulers.cosine": "lgg_seg.schedulers.cosine",
+    "lgg_seg.modules.schedulers.exponential": "lgg_seg.schedulers.exponential",
+    "lgg_seg.modules.schedulers.none": "lgg_seg.schedulers.none",
+    "lgg_seg.modules.schedulers.onecycle": "lgg_seg.schedulers.onecycle",
+    "lgg_seg.modules.schedulers.plateau": "lgg_seg.schedulers.plateau",
+    "lgg_seg.modules.schedulers.poly": "lgg_seg.schedulers.poly",
+    "lgg_seg.modules.schedulers.step": "lgg_seg.schedulers.step",
+    "lgg_seg.reporting.wandb_logger.wandb_logger": "lgg_seg.reporting.wandb.wandb_logger",
+    "lgg_seg.utils.trainer.TrainerSettings": "lgg_seg.training.TrainerSettings",
+}
 """Old `_target_` → today's. Entries are never removed: folders live longer than code."""
 
 KEYS: dict[str, tuple[str, ...]] = {}
