@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
     if "--version" in words:
         print(f"lgg_seg {lgg_seg.__version__}")
         return 0
-    flags = parser.parse_args(words)
+    flags = parser.parse_intermixed_args(words)
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
     shown = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
     if not (flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun):

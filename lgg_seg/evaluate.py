@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig
-
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
@@ -18,12 +16,12 @@ from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.rules import AllPatients
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.evaluation import EvaluationSettings, evaluate
+from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import volume_digest
-from lgg_seg.tasks import task_of
-from lgg_seg.training import build
+from lgg_seg.training.experiment import Experiment
 
 
 def measure(
@@ -46,8 +44,9 @@ def measure(
     config, _ = folder.read_config()
     check_config(config)
     facts = folder.read_json("provenance.json")
-    hardware = build.trainer_settings(config).prepare()
-    data = _data(config, data_root, split, facts)
+    experiment = Experiment.of(config)
+    hardware = experiment.trainer.prepare()
+    data = _data(experiment, data_root, split, facts)
     subset = "test" if split == "all" else split
     seen = _seen(data.index, facts) if split == "all" else []
     if seen and not allow_seen:
@@ -56,26 +55,23 @@ def measure(
             f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the tree, or say "
             "allow_seen=true, and the table will say so too."
         )
-    task = task_of(config)
-    settings, loss = build.evaluation_settings(config), build.loss(config)
-    predictor = task.predictor(config, folder, data, hardware)
+    settings = experiment.evaluation
+    predictor = experiment.predictor(folder, data, hardware)
     threshold, cost = _as_tested(folder, settings)
-    evaluation = task.evaluate(
-        predictor, data.volumes(subset), data.patient_count(subset), loss, threshold["value"], settings
-    )
+    evaluation = evaluate(predictor, data, subset, experiment.loss, threshold["value"], settings)
     # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
     protocol = facts["split"]["protocol"] if seen else data.split.protocol
-    content = task.result(evaluation, split, protocol, threshold, settings, data.patient_facts, cost)
+    content = evaluation.result(split, protocol, threshold, settings, data.patient_facts, cost)
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
-    task.write(folder, place, content, evaluation, data.patient_facts)
-    task.draw(folder, f"{place}/figures", evaluation, data, content)
+    evaluation.write(folder, place, content, data.patient_facts)
+    draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
     return folder.shown / place, content
 
 
-def _data(config: DictConfig, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:
+def _data(experiment: Experiment, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:
     everyone = AllPatients() if split == "all" else None
-    data = build.existing_data(config, root, everyone)
+    data = experiment.existing_data(root, everyone)
     data.setup("test")
     same = (data.index.fingerprint, data.split.hash) == (facts["data_fingerprint"], facts["split"]["hash"])
     if everyone is None and not same:

@@ -14,8 +14,9 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.segmenter import Segmenter
 from lgg_seg.networks.build import network
-from lgg_seg.training import SegmentationModule, build
+from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Batch
+from lgg_seg.training.experiment import Experiment
 
 Step = Callable[[], object]
 
@@ -58,7 +59,7 @@ def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
     module = SegmentationModule(
         network(config.model, CHANNELS, pretrained=False),
-        build.loss(config),
+        instantiate(config.loss, "loss"),
         normalise,
         instantiate(config.optimizer, "optimizer"),
         instantiate(config.scheduler, "scheduler"),
@@ -91,7 +92,7 @@ def prediction(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
 def fetching(config: DictConfig, root: Path) -> Step:
     """What this process does for a batch: slices out of the cache, augmented and collated, no worker helping."""
     config.data.root, config.data.cache_dir, config.data.workers = str(root / "tree"), str(root / "cache"), 0
-    data = build.datamodule(config)
+    data = Experiment.of(config).data()
     data.setup()
     loader = data.train_dataloader()
     batches = iter(loader)

@@ -17,17 +17,19 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
+from lgg_seg.evaluation import Evaluation, choose_threshold, evaluate
 from lgg_seg.hardware import Hardware, peak_memory_bytes
+from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
+from lgg_seg.reporting.wandb.media import publish_result
 from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import recorded
-from lgg_seg.tasks import task_of
-from lgg_seg.training import build
 from lgg_seg.training.callbacks import History, Progress, Pruning, Snapshots, Trial, checkpoints
+from lgg_seg.training.experiment import Experiment
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
         UserError: anything the user can mend; `status.json` says it too.
         Pruned: its study has stopped the `trial` that it is.
     """
-    build.require_coherent(config)
+    Experiment.of(config)  # refused before any work is done
     folder = RunFolder(path)
     if (
         int(os.environ.get("LOCAL_RANK", 0)) > 0
@@ -92,9 +94,9 @@ def train(
     """
     started = time.perf_counter()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    settings = build.trainer_settings(config)
-    hardware = settings.prepare()
-    data = build.datamodule(config)
+    experiment = Experiment.of(config)
+    hardware = experiment.trainer.prepare()
+    data = experiment.data()
     data.prepare_data()
     data.setup("fit")
     for subset in ("val", "test"):
@@ -103,17 +105,22 @@ def train(
     facts = provenance(hardware, overrides, config.seed, data.index, data.split)
     if resume:
         _refuse_other_data(folder, facts)
-    module = build.module(config, data, hardware, pretrained=not resume)
+    module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
-    extras = build.callbacks(config)
-    callbacks = [*extras, history, *checkpoints(folder, module.monitor), *([Progress()] if settings.progress else [])]
+    extras = experiment.callbacks()
+    callbacks = [
+        *extras,
+        history,
+        *checkpoints(folder, module.monitor),
+        *([Progress()] if experiment.trainer.progress else []),
+    ]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
-    loggers = build.loggers(config, folder.path)
+    loggers = experiment.loggers(folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     for board in boards:
         describe_run(board, config, data.split.protocol)
-    trainer = settings.build(hardware, folder.path, callbacks, loggers)
+    trainer = experiment.trainer.build(hardware, folder.path, callbacks, loggers)
     if not resume and trainer.is_global_zero:
         folder.write_json("provenance.json", facts)
     log.info("%s", _summary(data, module, hardware))
@@ -124,9 +131,9 @@ def train(
     history.draw()
     for snapshots in (c for c in extras if isinstance(c, Snapshots)):
         snapshots.draw(folder, data)
-    content, evaluation = test(config, folder, data, hardware, history.train_seconds)
+    content, evaluation = test(experiment, folder, data, hardware, history.train_seconds)
     for board in boards:
-        task_of(config).publish(board, folder, content, evaluation, data)
+        publish_result(evaluation, board, folder, content, data)
     folder.write_json(
         "provenance.json",
         {**folder.read_json("provenance.json"), "wall_seconds": time.perf_counter() - started},
@@ -135,29 +142,26 @@ def train(
 
 
 def test(
-    config: DictConfig, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
-) -> tuple[dict[str, Any], Any]:
+    experiment: Experiment, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
+) -> tuple[dict[str, Any], Evaluation]:
     """Measure the best checkpoint on the test patients; write numbers, tables and figures.
 
     Returns:
         the content of `metrics.json`, and what it was made from.
     """
-    task = task_of(config)
-    settings, loss = build.evaluation_settings(config), build.loss(config)
-    predictor = task.predictor(config, folder, data, hardware)
-    threshold = task.choose_threshold(predictor, data.volumes("val"), data.patient_count("val"), loss, settings)
-    evaluation = task.evaluate(
-        predictor, data.volumes("test"), data.patient_count("test"), loss, threshold["value"], settings
-    )
+    settings, loss = experiment.evaluation, experiment.loss
+    predictor = experiment.predictor(folder, data, hardware)
+    threshold = choose_threshold(predictor, data, loss, settings)
+    evaluation = evaluate(predictor, data, "test", loss, threshold["value"], settings)
     cost = {
         **network_cost(predictor.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
         "checkpoint_bytes": folder.best.stat().st_size,
         "train_seconds": train_seconds,
         "peak_memory_bytes": peak_memory_bytes(hardware.device),
     }
-    content = task.result(evaluation, "test", data.split.protocol, threshold, settings, data.patient_facts, cost)
-    task.write(folder, ".", content, evaluation, data.patient_facts)
-    task.draw(folder, "figures", evaluation, data, content)
+    content = evaluation.result("test", data.split.protocol, threshold, settings, data.patient_facts, cost)
+    evaluation.write(folder, ".", content, data.patient_facts)
+    draw_evaluation(evaluation, folder, "figures", data, content)
     return content, evaluation
 
 

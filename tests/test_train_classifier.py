@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
-from lgg_seg.training import build
+from lgg_seg.training.experiment import Experiment
 from tests.workplace import RUN_FILES, Workplace, lgg, metrics
 
 CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")
@@ -124,4 +124,4 @@ def test_members_that_do_not_go_with_a_classifier_are_refused(words: tuple[str, 
 
 def coherent(config: DictConfig) -> None:
     check_config(config)
-    build.require_coherent(config)
+    Experiment.of(config)

@@ -1,5 +1,45 @@
-"""A trained network measured on the patients of a subset, for either task: probabilities to scores."""
+"""A trained network measured on the patients of a subset, for either task: from probabilities to scores."""
 
-from lgg_seg.evaluation.segmentation import EvaluationSettings
+from __future__ import annotations
 
-__all__ = ["EvaluationSettings"]
+from typing import Any
+
+from torch import nn
+
+from lgg_seg.cli.progress import tracked
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.splits.split import Subset
+from lgg_seg.evaluation.base import Evaluation
+from lgg_seg.evaluation.classification import evaluate_classifier
+from lgg_seg.evaluation.segmentation import evaluate_segmenter
+from lgg_seg.evaluation.settings import EvaluationSettings
+from lgg_seg.inference.classifier import Classifier
+from lgg_seg.inference.segmenter import Segmenter
+
+__all__ = ["Evaluation", "EvaluationSettings", "choose_threshold", "evaluate"]
+
+
+def evaluate(
+    predictor: Segmenter | Classifier,
+    data: DataModule,
+    subset: Subset,
+    loss: nn.Module,
+    threshold: float,
+    settings: EvaluationSettings,
+) -> Evaluation:
+    """Measure the patients of a subset, with a progress bar."""
+    count = min(data.patient_count(subset), settings.max_patients or data.patient_count(subset))
+    volumes = (volume for _, volume in zip(tracked(range(count), "testing"), data.volumes(subset), strict=False))
+    if isinstance(predictor, Classifier):
+        return evaluate_classifier(predictor, volumes, loss, threshold)
+    return evaluate_segmenter(predictor, volumes, loss, threshold, settings)
+
+
+def choose_threshold(
+    predictor: Segmenter | Classifier, data: DataModule, loss: nn.Module, settings: EvaluationSettings
+) -> dict[str, Any]:
+    """The threshold to test with and where it comes from; `validation` is the best one of the validation patients."""
+    if settings.threshold == "fixed":
+        return {"value": settings.fixed_threshold, "from": "fixed"}
+    validation = evaluate(predictor, data, "val", loss, settings.fixed_threshold, settings)
+    return {"value": validation.best_threshold(), "from": "validation"}

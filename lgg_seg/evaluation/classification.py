@@ -11,18 +11,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from lgg_seg.cli.progress import tracked
 from lgg_seg.data.datamodule import PatientVolume
-from lgg_seg.evaluation.segmentation import EvaluationSettings, Facts, Subset
+from lgg_seg.evaluation.base import Evaluation, Metadata
 from lgg_seg.evaluation.tables import Row
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.segmenter import slice_losses
-from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.metrics.binary import Answers, best_f1_threshold, patient_counts
 from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_error
 from lgg_seg.networks.classifier import Target
-from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.classification import Estimate, estimates, own_measures, patient_means
 
 
@@ -37,8 +34,8 @@ class PatientAnswers:
 
 
 @dataclass(frozen=True)
-class ClassifierEvaluation:
-    """What was answered, patients by name; `seconds` in the network."""
+class ClassifierEvaluation(Evaluation):
+    """Predictions for slices that were measured, patients by name."""
 
     target: Target
     threshold: float
@@ -71,21 +68,87 @@ class ClassifierEvaluation:
             np.arange(len(self.each)),
         )
 
+    @property
+    def patients(self) -> int:
+        return len(self.each)
 
-def evaluate(
-    classifier: Classifier,
-    volumes: Iterable[PatientVolume],
-    patients: int,
-    loss: nn.Module,
-    threshold: float,
-    settings: EvaluationSettings,
+    @property
+    def slice_count(self) -> int:
+        return sum(len(one.truth) for one in self.each)
+
+    def numbers(self, threshold: float, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002
+        """The metrics, and the calibration's bins.
+
+        `undefined_resamples` counts those that an interval leaves out, because no patient drawn had one of the classes.
+        """
+        slices = self.slices
+        bins = calibration_bins(slices.probability, slices.truth)
+        measured = {f"slice/{name}": one for name, one in estimates(slices, threshold, n_bootstrap).items()}
+        measured |= self._patient_estimates(n_bootstrap)
+        return {
+            "task": "classification",
+            "target": self.target,
+            "positive_slices": int(slices.truth.sum()),
+            "metrics": {
+                **{name: one.as_dict() for name, one in measured.items()},
+                "slice/ece": expected_calibration_error(bins),
+            },
+            "undefined_resamples": {name: one.undefined for name, one in measured.items() if one.undefined},
+            "calibration_bins": bins.as_dict(),
+        }
+
+    def _patient_estimates(self, n_bootstrap: int) -> dict[str, Estimate]:
+        """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
+        patient has, the means over patients of the accuracy and the ROC area within each."""
+        if self.grades is None:
+            found = patient_means(self.slices, self.threshold, n_bootstrap)
+        else:
+            found = estimates(self.grades, self.threshold, n_bootstrap)
+        return {f"patient/{name}": found[name] for name in ("accuracy", "f1", "auroc") if name in found}
+
+    def patient_rows(self, metadata: Metadata) -> list[Row]:
+        slices, grades = self.slices, self.grades
+        counts = patient_counts(slices, self.threshold).tolist()
+        own = own_measures(slices, self.threshold)
+        rows: list[Row] = []
+        for place, one in enumerate(self.each):
+            row: Row = {"patient": one.patient}
+            if grades is not None:
+                probability, label = grades.probability[place], grades.truth[place]
+                said = probability >= np.float32(self.threshold)
+                row |= {"label": int(label), "probability": float(probability), "correct": int(said == label)}
+            row |= {"slices": len(one.truth), "positive_slices": int(one.truth.sum())}
+            row |= dict(zip(("tp", "fp", "fn", "tn"), counts[place], strict=True))
+            row |= {f"slice_{name}": _or_none(values[place]) for name, values in own.items()}
+            rows.append(row | dict(metadata.get(one.patient, {})))
+        return rows
+
+    def slice_rows(self) -> list[Row]:
+        return [
+            {
+                "patient": one.patient,
+                "slice": number,
+                "label": int(truth),
+                "probability": float(probability),
+                "correct": int((probability >= np.float32(self.threshold)) == truth),
+            }
+            for one in self.each
+            for number, probability, truth in zip(one.numbers, one.probability, one.truth, strict=True)
+        ]
+
+    def best_threshold(self) -> float:
+        """The threshold with the best F1 of the slices."""
+        return best_f1_threshold(self.slices)
+
+
+def evaluate_classifier(
+    classifier: Classifier, volumes: Iterable[PatientVolume], loss: nn.Module, threshold: float
 ) -> ClassifierEvaluation:
-    """Answer for the volumes of `patients` patients, one after the other."""
+    """Classify and measure the slices of the volumes, one volume after the other."""
     each: list[PatientAnswers] = []
     losses: list[float] = []
     seconds = 0.0
-    limit = min(patients, settings.max_patients or patients)
-    for _, volume in zip(tracked(range(limit), "testing"), volumes, strict=False):
+    for volume in volumes:
         started = time.perf_counter()
         logits = classifier.logits(volume)
         probability = classifier.probabilities(volume, logits)
@@ -95,118 +158,6 @@ def evaluate(
         losses.extend(slice_losses(logits[:, :, None, None], torch.from_numpy(truth)[:, None, None, None], loss))
     each.sort(key=lambda one: one.patient)
     return ClassifierEvaluation(classifier.target, threshold, tuple(each), tuple(losses), seconds)
-
-
-def choose_threshold(
-    classifier: Classifier,
-    volumes: Iterable[PatientVolume],
-    patients: int,
-    loss: nn.Module,
-    settings: EvaluationSettings,
-) -> dict[str, Any]:
-    """The threshold to test with, and where it comes from; `volumes` are the validation patients.
-
-    `validation` is the one with the best F1 of their slices.
-    """
-    if settings.threshold == "fixed":
-        return {"value": settings.fixed_threshold, "from": "fixed"}
-    validation = evaluate(classifier, volumes, patients, loss, settings.fixed_threshold, settings)
-    return {"value": best_f1_threshold(validation.slices), "from": "validation"}
-
-
-def result(
-    evaluation: ClassifierEvaluation,
-    subset: Subset,
-    protocol: str,
-    threshold: dict[str, Any],
-    settings: EvaluationSettings,
-    facts: Facts,  # noqa: ARG001  # the interface's; see lgg_seg.tasks
-    cost: dict[str, Any],
-) -> dict[str, Any]:
-    """The content of `metrics.json`.
-
-    `undefined_resamples` counts those that an interval leaves out, because no patient drawn had one of the classes.
-    """
-    slices = evaluation.slices
-    bins = calibration_bins(slices.probability, slices.truth)
-    of_slices = estimates(slices, threshold["value"], settings.resamples)
-    measured = {f"slice/{name}": one for name, one in of_slices.items()} | _of_patients(evaluation, settings.resamples)
-    return {
-        "task": "classification",
-        "target": evaluation.target,
-        "split": subset,
-        "patients": len(evaluation.each),
-        "slices": slices.truth.size,
-        "positive_slices": int(slices.truth.sum()),
-        "protocol": protocol,
-        "truncated": settings.max_patients is not None,
-        "threshold": threshold,
-        "postprocess": settings.postprocess,
-        "metric_version": METRIC_VERSION,
-        "metrics": {
-            **{name: one.as_dict() for name, one in measured.items()},
-            "slice/ece": expected_calibration_error(bins),
-            "loss": float(np.mean(evaluation.losses)),
-        },
-        "undefined_resamples": {name: one.undefined for name, one in measured.items() if one.undefined},
-        "calibration_bins": bins.as_dict(),
-        "cost": {**cost, "slices_per_second": slices.truth.size / evaluation.seconds},
-    }
-
-
-def _of_patients(evaluation: ClassifierEvaluation, resamples: int) -> dict[str, Estimate]:
-    """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
-    patient has, the means over patients of the accuracy and the ROC area within each."""
-    grades = evaluation.grades
-    if grades is None:
-        found = patient_means(evaluation.slices, evaluation.threshold, resamples)
-    else:
-        found = estimates(grades, evaluation.threshold, resamples)
-    return {f"patient/{name}": found[name] for name in ("accuracy", "f1", "auroc") if name in found}
-
-
-def patient_rows(evaluation: ClassifierEvaluation, facts: Facts) -> list[Row]:
-    """The rows of `per_patient.csv`."""
-    slices, grades = evaluation.slices, evaluation.grades
-    counts = patient_counts(slices, evaluation.threshold).tolist()
-    own = own_measures(slices, evaluation.threshold)
-    rows: list[Row] = []
-    for place, one in enumerate(evaluation.each):
-        row: Row = {"patient": one.patient}
-        if grades is not None:
-            probability, label = grades.probability[place], grades.truth[place]
-            said = probability >= np.float32(evaluation.threshold)
-            row |= {"label": int(label), "probability": float(probability), "correct": int(said == label)}
-        row |= {"slices": len(one.truth), "positive_slices": int(one.truth.sum())}
-        row |= dict(zip(("tp", "fp", "fn", "tn"), counts[place], strict=True))
-        row |= {f"slice_{name}": _or_none(values[place]) for name, values in own.items()}
-        rows.append(row | dict(facts.get(one.patient, {})))
-    return rows
-
-
-def slice_rows(evaluation: ClassifierEvaluation) -> list[Row]:
-    """The rows of `per_slice.csv`."""
-    return [
-        {
-            "patient": one.patient,
-            "slice": number,
-            "label": int(truth),
-            "probability": float(probability),
-            "correct": int((probability >= np.float32(evaluation.threshold)) == truth),
-        }
-        for one in evaluation.each
-        for number, probability, truth in zip(one.numbers, one.probability, one.truth, strict=True)
-    ]
-
-
-def write_evaluation(
-    folder: RunFolder, place: str, content: dict[str, Any], evaluation: ClassifierEvaluation, facts: Facts
-) -> None:
-    """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
-    protocol = {"protocol": content["protocol"]}
-    folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in patient_rows(evaluation, facts)])
-    folder.write_table(f"{place}/per_slice.csv", [row | protocol for row in slice_rows(evaluation)])
-    folder.write_json(f"{place}/metrics.json", content)
 
 
 def _or_none(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""A classifier's result: its table on the terminal and `roc.png`."""
+"""A classifier's result: its table on the terminal and its ROC curve."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.metrics.binary import Answers, patient_counts, roc
 from lgg_seg.reporting.figures import PREDICTION
 from lgg_seg.reporting.formatting import number
-from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.classification import roc_band
 
 QUESTIONS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
@@ -35,19 +33,6 @@ def classification_table(result: dict[str, Any], title: str, caption: str) -> Ta
         else:
             table.add_row(name, number(value), "")
     return table
-
-
-def draw_evaluation(
-    folder: RunFolder,
-    place: str,
-    evaluation: ClassifierEvaluation,
-    data: DataModule,  # noqa: ARG001  # the interface's; see lgg_seg.tasks
-    content: dict[str, Any],
-) -> None:
-    """Write `roc.png` into the folder's `place`; `content` is `metrics.json`'s."""
-    title = f"{content['patients']} {content['split']} patients, protocol {content['protocol']}"
-    with folder.writing(f"{place}/roc.png") as path:
-        roc_figure(evaluation, content["metrics"], title).savefig(path, dpi=150)
 
 
 def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title: str) -> Figure:

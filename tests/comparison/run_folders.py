@@ -19,7 +19,8 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.kaggle.listing import list_tree
 from lgg_seg.data.splits.split import LEAKY, Protocol
-from lgg_seg.evaluation.segmentation import Evaluation, EvaluationSettings, result, write_evaluation
+from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.metrics.patient import score_patient
 from lgg_seg.runs.folder import RunFolder, State
@@ -111,14 +112,14 @@ def write_run(
     facts = {name: {"institution": name.split("_")[1], "missing_sequence": "none"} for name in volumes_}
     settings = EvaluationSettings(resamples=50)
     threshold = {"value": 0.5, "from": "fixed"}
-    content = result(evaluation, "test", protocol, threshold, settings, facts, _cost() | dict(cost or {}))
-    write_evaluation(folder, ".", content, evaluation, facts)
+    content = evaluation.result("test", protocol, threshold, settings, facts, _cost() | dict(cost or {}))
+    evaluation.write(folder, ".", content, facts)
     if not masks:
         (path / "masks.npz").unlink()
     return path
 
 
-def measured(truths: Mapping[str, Volume], dice: Mapping[str, float]) -> Evaluation:
+def measured(truths: Mapping[str, Volume], dice: Mapping[str, float]) -> SegmentationEvaluation:
     """An evaluation of predictions that have the Dice asked for."""
     scores, masks = [], {}
     for name, volume in truths.items():
@@ -127,7 +128,7 @@ def measured(truths: Mapping[str, Volume], dice: Mapping[str, float]) -> Evaluat
         probability = np.where(prediction, 0.8 + noise, noise).astype(np.float32)
         scores.append(score_patient(name, volume.numbers, probability, volume.truth, prediction))
         masks[name] = PatientMasks.pack(volume.numbers, volume.truth, prediction)
-    return Evaluation(scores, {}, masks, [0.3] * len(scores), seconds=1.0)
+    return SegmentationEvaluation(scores, {}, masks, [0.3] * len(scores), seconds=1.0)
 
 
 def shrunk(truth: NDArray[np.bool_], dice: float) -> NDArray[np.bool_]:

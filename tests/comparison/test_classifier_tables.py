@@ -16,8 +16,8 @@ from lgg_seg.comparison.classifier_results import classifies
 from lgg_seg.comparison.classifier_tables import classifier_tables
 from lgg_seg.comparison.runs import Run, find_runs
 from lgg_seg.config.overrides import compose_config
-from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers, result, write_evaluation
-from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
@@ -53,8 +53,8 @@ def write_classifier(
     evaluation = ClassifierEvaluation(target, 0.5, tuple(each), (0.3,), seconds=1.0)
     threshold = {"value": 0.5, "from": "fixed"}
     cost = {"parameters": 24_558_145, "train_seconds": 60.0}
-    content = result(evaluation, "test", "patient", threshold, EvaluationSettings(resamples=20), {}, cost)
-    write_evaluation(folder, ".", content, evaluation, {})
+    content = evaluation.result("test", "patient", threshold, EvaluationSettings(resamples=20), {}, cost)
+    evaluation.write(folder, ".", content, {})
     return evaluation
 
 

@@ -18,7 +18,7 @@ from lgg_seg.errors import UserError
         "torch.load",
         "torch.hub.load",
         "lgg_seg.config.instantiate.importlib",  # a module reached through one of ours
-        "lgg_seg.training.build.Path",  # a class of another package reached through one of ours
+        "lgg_seg.training.experiment.Path",  # a class of another package reached through one of ours
         "lgg_seg.training.trainer.torch.load",
         "pytorch_lightning.Trainer",
         "hydra.utils.instantiate",

@@ -17,20 +17,14 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.labels import slice_labels
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation.classification import (
-    ClassifierEvaluation,
-    choose_threshold,
-    evaluate,
-    result,
-    write_evaluation,
-)
-from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.losses import BCE
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import build
+from lgg_seg.training.experiment import Experiment
 
 SETTINGS = EvaluationSettings(resamples=50)
 LOSS = BCE()
@@ -45,28 +39,35 @@ class Brightness(SliceClassifier):
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    words = ["model=classifier_resnet50", "model.target=grade", "preprocess.size=16", "split.val=3", "split.test=5"]
-    module = build.existing_data(compose_config(words), phantom_root, None)
+    words = [
+        "model=classifier_resnet50",
+        "model.target=grade",
+        "loss=bce",
+        "preprocess.size=16",
+        "split.val=3",
+        "split.test=5",
+    ]
+    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
     module.setup()
     return module
 
 
 def classifier(data: DataModule, target: Target) -> Classifier:
-    hardware = build.trainer_settings(compose_config(["trainer=debug"])).prepare()
+    hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
     return Classifier(Brightness(target), normalise, hardware, 4, slice_labels(data.index, target))
 
 
 def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: int) -> ClassifierEvaluation:
     chosen = EvaluationSettings(resamples=50, **settings)
-    return evaluate(classifier(data, target), data.volumes("test"), data.patient_count("test"), LOSS, threshold, chosen)
+    return evaluate(classifier(data, target), data, "test", LOSS, threshold, chosen)
 
 
 def written(
     data: DataModule, evaluation: ClassifierEvaluation, folder: Path
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     threshold = {"value": evaluation.threshold, "from": "fixed"}
-    content = result(evaluation, "test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 1})
-    write_evaluation(RunFolder(folder), ".", content, evaluation, data.patient_facts)
+    content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 1})
+    evaluation.write(RunFolder(folder), ".", content, data.patient_facts)
     return (
         json.loads((folder / "metrics.json").read_text()),
         pd.read_csv(folder / "per_patient.csv"),
@@ -128,16 +129,16 @@ def test_a_patients_grade_is_the_mean_probability_over_all_his_slices(data: Data
 def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients(data: DataModule) -> None:
     everything = measured(data, "tumour", threshold=0.0)
     assert everything.slices.truth.mean() == pytest.approx(
-        result(everything, "test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {}, {})["metrics"][
+        everything.result("test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {}, {})["metrics"][
             "slice/accuracy"
         ]["value"]
     )
     one = classifier(data, "tumour")
-    fixed = choose_threshold(one, data.volumes("val"), 3, LOSS, EvaluationSettings(fixed_threshold=0.3))
+    fixed = choose_threshold(one, data, LOSS, EvaluationSettings(fixed_threshold=0.3))
     assert fixed == {"value": 0.3, "from": "fixed"}
     settings = EvaluationSettings(threshold="validation")
-    chosen = choose_threshold(one, data.volumes("val"), 3, LOSS, settings)
-    answers = evaluate(one, data.volumes("val"), 3, LOSS, 0.5, settings).slices
+    chosen = choose_threshold(one, data, LOSS, settings)
+    answers = evaluate(one, data, "val", LOSS, 0.5, settings).slices
     f1 = [oracle.f1_score(answers.truth, answers.probability >= np.float32(t / 200)) for t in range(201)]
     assert chosen["from"] == "validation"
     assert f1[round(chosen["value"] * 200)] == pytest.approx(max(f1))
@@ -146,7 +147,7 @@ def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients
 def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule) -> None:
     few = measured(data, "tumour", max_patients=2)
     settings = EvaluationSettings(resamples=10, max_patients=2)
-    content = result(few, "test", "patient", {"value": 0.5, "from": "fixed"}, settings, {}, {})
+    content = few.result("test", "patient", {"value": 0.5, "from": "fixed"}, settings, {}, {})
     assert (content["patients"], content["truncated"]) == (2, True)
 
 
@@ -155,7 +156,7 @@ def test_weights_that_have_diverged_are_refused_with_the_patient(data: DataModul
         def forward(self, x: Tensor) -> Tensor:
             return torch.full((len(x), 1), torch.nan)
 
-    hardware = build.trainer_settings(compose_config(["trainer=debug"])).prepare()
+    hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
     broken = Classifier(Diverged("tumour"), normalise, hardware, 4, slice_labels(data.index, "tumour"))
     with pytest.raises(UserError, match=r"Patient TCGA_.* not numbers"):
-        evaluate(broken, data.volumes("test"), 5, LOSS, 0.5, SETTINGS)
+        evaluate(broken, data, "test", LOSS, 0.5, SETTINGS)

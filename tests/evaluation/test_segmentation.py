@@ -14,16 +14,9 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation.segmentation import (
-    Evaluation,
-    EvaluationSettings,
-    choose_threshold,
-    evaluate,
-    patient_table,
-    result,
-    strata,
-    write_evaluation,
-)
+from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.evaluation.segmentation import SegmentationEvaluation, strata
+from lgg_seg.evaluation.tables import patient_rows
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.segmenter import Segmenter
 from lgg_seg.losses import Dice
@@ -31,15 +24,15 @@ from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.networks import UNet
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.masks import read_masks
-from lgg_seg.training import build
+from lgg_seg.training.experiment import Experiment
 
 SETTINGS = EvaluationSettings(resamples=50)
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    module = build.existing_data(
-        compose_config(["preprocess.size=32", "split.val=3", "split.test=4"]), phantom_root, None
+    module = Experiment.of(compose_config(["preprocess.size=32", "split.val=3", "split.test=4"])).existing_data(
+        phantom_root
     )
     module.prepare_data()
     module.setup("test")
@@ -52,13 +45,13 @@ def segmenter(batch_size: int = 16) -> Segmenter:
     return Segmenter(network, normalise, Hardware(torch.device("cpu"), "32-true", False), batch_size)
 
 
-def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> Evaluation:
+def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> SegmentationEvaluation:
     settings = dataclasses.replace(SETTINGS, **changes)
-    return evaluate(segmenter(batch_size), data.volumes("test"), data.patient_count("test"), Dice(), 0.5, settings)
+    return evaluate(segmenter(batch_size), data, "test", Dice(), 0.5, settings)
 
 
 @pytest.fixture(scope="module")
-def whole(data: DataModule) -> Evaluation:
+def whole(data: DataModule) -> SegmentationEvaluation:
     return evaluated(data)
 
 
@@ -73,7 +66,7 @@ def test_strata_by_hand() -> None:
     """Dice of f of t pixels found: 2 f / (t + f)."""
     scores = [score("a", 20, 20), score("b", 30, 10), score("c", 6, 2), score("d", 4, 4), score("e", 2, 0)]
     facts = {name: {"institution": place} for name, place in zip("abcde", ("DU", "CS", "DU", "HT", "HT"), strict=True)}
-    found = strata(patient_table(scores, facts))
+    found = strata([row | facts[str(row["patient"])] for row in patient_rows(scores)])
     assert found["institution"] == {
         "CS": {"patients": 1, "dice": 0.5},
         "DU": {"patients": 2, "dice": 0.75},
@@ -87,17 +80,19 @@ def test_strata_by_hand() -> None:
 
 
 def test_with_two_patients_there_is_no_third_stratum_of_size() -> None:
-    found = strata(patient_table([score("a", 9, 9), score("b", 3, 3)], {}))
+    found = strata(patient_rows([score("a", 9, 9), score("b", 3, 3)]))
     assert {name: group["patients"] for name, group in found["tumour_size"].items()} == {"small": 1, "medium": 1}
 
 
-def test_every_test_patient_is_measured_once_in_all_his_slices(data: DataModule, whole: Evaluation) -> None:
+def test_every_test_patient_is_measured_once_in_all_his_slices(data: DataModule, whole: SegmentationEvaluation) -> None:
     assert tuple(one.patient for one in whole.scores) == data.split.patients(data.index, "test")
-    assert whole.slices == len(whole.losses) == len(data.split.test)
+    assert whole.slice_count == len(whole.losses) == len(data.split.test)
     assert whole.seconds > 0
 
 
-def test_the_slice_kept_for_looking_at_is_the_one_with_most_tumour(data: DataModule, whole: Evaluation) -> None:
+def test_the_slice_kept_for_looking_at_is_the_one_with_most_tumour(
+    data: DataModule, whole: SegmentationEvaluation
+) -> None:
     for patient, kept in whole.largest.items():
         slices = next(p.slices for p in data.index.patients if p.name == patient)
         one = data.index.slices[kept.slice_id]
@@ -108,16 +103,16 @@ def test_the_slice_kept_for_looking_at_is_the_one_with_most_tumour(data: DataMod
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_the_batch_size_changes_no_number(data: DataModule, whole: Evaluation, batch_size: int) -> None:
+def test_the_batch_size_changes_no_number(data: DataModule, whole: SegmentationEvaluation, batch_size: int) -> None:
     """A pixel within a rounding error of the threshold may change sides, a Dice in the third place may not."""
     other = evaluated(data, batch_size)
     assert other.losses == pytest.approx(whole.losses, rel=1e-4)
     assert [one.dice for one in other.scores] == pytest.approx([one.dice for one in whole.scores], abs=1e-3)
 
 
-def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: Evaluation) -> None:
+def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: SegmentationEvaluation) -> None:
     threshold = {"value": 0.5, "from": "fixed"}
-    content = result(whole, "test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 7})
+    content = whole.result("test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 7})
     read = json.loads(json.dumps(content, allow_nan=False))
     assert (read["split"], read["patients"], read["slices"], read["truncated"]) == ("test", 4, 24, False)
     assert read["metrics"]["loss"] == pytest.approx(np.mean(whole.losses))
@@ -130,33 +125,33 @@ def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whol
 @pytest.mark.parametrize("tumour", [0, 9, 64])
 def test_a_result_of_one_patient_without_or_with_nothing_but_tumour_is_json_too(tumour: int) -> None:
     """Where nothing can be measured stands null, never NaN."""
-    alone = Evaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
-    content = result(alone, "test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
+    alone = SegmentationEvaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
+    content = alone.result("test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
     assert json.loads(json.dumps(content, allow_nan=False))["metrics"]["patient/dice"]["ci95"] is None
 
 
-def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule, whole: Evaluation) -> None:
+def test_a_truncated_test_measures_the_first_patients_and_says_so(
+    data: DataModule, whole: SegmentationEvaluation
+) -> None:
     few = evaluated(data, max_patients=2)
     assert [one.patient for one in few.scores] == [one.patient for one in whole.scores[:2]]
     settings = dataclasses.replace(SETTINGS, max_patients=2)
     threshold = {"value": 0.5, "from": "fixed"}
-    assert result(few, "test", "patient", threshold, settings, data.patient_facts, {})["truncated"] is True
+    assert few.result("test", "patient", threshold, settings, data.patient_facts, {})["truncated"] is True
 
 
 def test_a_fixed_threshold_looks_at_no_patient(data: DataModule) -> None:
     settings = dataclasses.replace(SETTINGS, fixed_threshold=0.35)
-    volumes = data.volumes("val")
-    assert choose_threshold(segmenter(), volumes, 3, Dice(), settings) == {"value": 0.35, "from": "fixed"}
-    assert len(list(volumes)) == 3
+    assert choose_threshold(segmenter(), data, Dice(), settings) == {"value": 0.35, "from": "fixed"}
 
 
 def test_a_threshold_from_validation_has_the_best_mean_patient_dice_there(data: DataModule) -> None:
     settings = dataclasses.replace(SETTINGS, threshold="validation")
-    chosen = choose_threshold(segmenter(), data.volumes("val"), 3, Dice(), settings)
+    chosen = choose_threshold(segmenter(), data, Dice(), settings)
     assert chosen["from"] == "validation"
 
     def mean_dice(threshold: float) -> float:
-        found = evaluate(segmenter(), data.volumes("val"), 3, Dice(), threshold, SETTINGS)
+        found = evaluate(segmenter(), data, "val", Dice(), threshold, SETTINGS)
         return float(np.mean([one.dice for one in found.scores]))
 
     best = mean_dice(chosen["value"])
@@ -164,7 +159,7 @@ def test_a_threshold_from_validation_has_the_best_mean_patient_dice_there(data: 
 
 
 def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
-    data: DataModule, whole: Evaluation
+    data: DataModule, whole: SegmentationEvaluation
 ) -> None:
     kept = evaluated(data, postprocess="largest_component")
     for ours, plain in zip(kept.scores, whole.scores, strict=True):
@@ -176,10 +171,10 @@ def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
 
 
 def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
-    data: DataModule, whole: Evaluation, tmp_path: Path
+    data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
-    write_evaluation(RunFolder(tmp_path), "evaluations/1", content, whole, data.patient_facts)
+    whole.write(RunFolder(tmp_path), "evaluations/1", content, data.patient_facts)
     place = tmp_path / "evaluations" / "1"
     assert json.loads((place / "metrics.json").read_text()) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
@@ -188,9 +183,11 @@ def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
         assert all(line.endswith("slice_random (leaky)") for line in lines[1:])
 
 
-def test_the_masks_written_are_those_that_were_measured(data: DataModule, whole: Evaluation, tmp_path: Path) -> None:
+def test_the_masks_written_are_those_that_were_measured(
+    data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path)
-    write_evaluation(folder, ".", {"protocol": "patient"}, whole, data.patient_facts)
+    whole.write(folder, ".", {"protocol": "patient"}, data.patient_facts)
     for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
@@ -203,8 +200,10 @@ def test_the_masks_written_are_those_that_were_measured(data: DataModule, whole:
         read_masks(tmp_path / "masks.npz", whole.scores[0].patient)
 
 
-def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(data: DataModule, whole: Evaluation) -> None:
-    for row in patient_table(whole.scores, data.patient_facts):
+def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(
+    data: DataModule, whole: SegmentationEvaluation
+) -> None:
+    for row in whole.patient_rows(data.patient_facts):
         patient = next(p for p in data.index.patients if p.name == row["patient"])
         assert row["institution"] == patient.institution
         assert row["missing_sequence"] == (" and ".join(patient.substituted) or "none")

@@ -30,13 +30,13 @@ STUDY_000 = {
     "model._target_": UNET, "model.filters": 32, "model.batch_norm": True, "loss._target_": "lgg_seg.losses.BCE",
     "optimizer._target_": ADAM, "optimizer.lr": 1e-4, "optimizer.weight_decay": 1e-5, "data.batch_size": 16,
     "trainer.max_epochs": 40, "trainer.gradient_clip": 0.01, "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.rules.SliceWithinPatientSplit", "split.val": 0.1, "split.test": 0.1,
+    "split._target_": "lgg_seg.data.splits.SliceWithinPatientSplit", "split.val": 0.1, "split.test": 0.1,
     "preprocess.size": 256, "preprocess.normalisation": "unit",
 }  # fmt: skip
 STUDY_001 = {
     "model._target_": UNET, "model.filters": 64, "model.batch_norm": True, "trainer.max_epochs": 94,
     "trainer.monitor": "val/iou", "trainer.deterministic": True, "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.rules.PatientSplit", "split.val": 20, "split.test": 11,
+    "split._target_": "lgg_seg.data.splits.PatientSplit", "split.val": 20, "split.test": 11,
     "loss._target_": "lgg_seg.losses.BCE", "optimizer._target_": ADAM, "optimizer.lr": 1e-3, "data.batch_size": 32,
     "augment.transforms": [], "preprocess.crop": "none", "preprocess.skull": "keep",
 }  # fmt: skip
@@ -44,7 +44,7 @@ STUDY_002 = {
     "model._target_": UNET, "model.filters": 64, "model.batch_norm": False, "loss._target_": "lgg_seg.losses.Dice",
     "loss.smooth": 0.5, "loss.batch": True, "optimizer._target_": ADAM, "optimizer.lr": 1e-3, "data.batch_size": 16,
     "trainer.max_epochs": 100, "trainer.monitor": "val/loss", "callbacks.early_stopping": None,
-    "split._target_": "lgg_seg.data.splits.rules.UnshuffledSliceSplit", "preprocess.channels": "grey",
+    "split._target_": "lgg_seg.data.splits.UnshuffledSliceSplit", "preprocess.channels": "grey",
     "augment.transforms": [{"_target_": "albumentations.HorizontalFlip", "p": 0.5}],
     "scheduler._target_": "lgg_seg.schedulers.none",
 }  # fmt: skip

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers, result
-from lgg_seg.evaluation.segmentation import EvaluationSettings
+from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers
 from lgg_seg.networks.classifier import Target
 from lgg_seg.reporting.run_classification import classification_table, roc_figure
 from lgg_seg.reporting.run_table import caption, print_result
@@ -30,7 +30,7 @@ def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:
 def content(target: Target, patients: int = 4) -> dict[str, Any]:
     threshold = {"value": 0.5, "from": "fixed"}
     settings = EvaluationSettings(resamples=100)
-    return result(evaluation(target, patients), "test", "patient", threshold, settings, {}, {})
+    return evaluation(target, patients).result("test", "patient", threshold, settings, {}, {})
 
 
 def test_the_table_says_what_was_asked_and_every_number_with_its_interval() -> None:

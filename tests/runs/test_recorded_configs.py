@@ -10,7 +10,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from lgg_seg.training import build
+from lgg_seg.networks.build import network as build_network
 from lgg_seg.networks import without_pretrained
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.config.validation import check_config
@@ -24,7 +24,7 @@ RUNS = sorted(path.parent for path in EXPERIMENTS.rglob("config.yaml"))
 def parameter_count(model: str, channels: int) -> int:
     """Parameters of the network that a model node (as JSON) describes, built without memory for them."""
     with torch.device("meta"):
-        network = build.network(OmegaConf.create({"model": json.loads(model)}), channels, pretrained=False)
+        network = build_network(json.loads(model), channels, pretrained=False)
     return sum(parameter.numel() for parameter in network.parameters())
 
 

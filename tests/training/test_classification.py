@@ -22,8 +22,9 @@ from lgg_seg.losses import BCE, Dice, Focal
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.monitor import AUROC, LOSS
-from lgg_seg.training import ClassificationModule, build
+from lgg_seg.training import ClassificationModule
 from lgg_seg.training.classification import slice_loss
+from lgg_seg.training.experiment import Experiment
 
 
 class Tiny(SliceClassifier):
@@ -40,8 +41,8 @@ class Tiny(SliceClassifier):
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    words = ["model=classifier_resnet50", "preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=3"]
-    module = build.existing_data(compose_config([*words, "split.test=2"]), phantom_root, None)
+    words = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=3"]
+    module = Experiment.of(compose_config([*words, "split.test=2"])).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -63,7 +64,7 @@ def module_of(
 
 def fit(module: ClassificationModule, data: DataModule, folder: Path, *words: str) -> dict[str, float]:
     config = compose_config(["trainer=debug", "trainer.progress=false", "trainer.max_epochs=1", *words])
-    settings = build.trainer_settings(config)
+    settings = Experiment.of(config).trainer
     trainer = settings.build(settings.prepare(), folder, [], [])
     trainer.fit(module, datamodule=data)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}

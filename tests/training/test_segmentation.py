@@ -19,14 +19,15 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.networks import UNetPlusPlus
-from lgg_seg.training import SegmentationModule, build
+from lgg_seg.training import SegmentationModule
+from lgg_seg.training.experiment import Experiment
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     """Slices of 16 x 16 pixels as they are; 8 training patients with 6 slices, in batches of 8."""
     words = ["preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=2", "split.test=2"]
-    module = build.existing_data(compose_config(words), phantom_root, None)
+    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -57,7 +58,7 @@ def weights(module: nn.Module) -> Tensor:
 def fit(module: SegmentationModule, data: DataModule, folder: Path, *words: str, batch_size: int = 8) -> Tensor:
     """Train for real; the change of every weight, in one row."""
     config = compose_config(["trainer=debug", "trainer.progress=false", "trainer.max_epochs=1", *words])
-    settings = build.trainer_settings(config)
+    settings = Experiment.of(config).trainer
     before = weights(module)
     trainer = settings.build(settings.prepare(), folder, [], [])
     data.batch_size = batch_size
@@ -162,9 +163,9 @@ def test_the_validation_dice_is_that_of_the_native_grid(data: DataModule, tmp_pa
 def test_the_whole_module_comes_from_a_config(data: DataModule, tmp_path: Path) -> None:
     words = ["model=unet_slim", "model.alpha=0.0625", "optimizer=sgd", "scheduler=onecycle", "trainer=debug"]
     config = compose_config([*words, "optimizer.lr=0.5", "optimizer.weight_decay=0.0"])
-    hardware = build.trainer_settings(config).prepare()
+    hardware = Experiment.of(config).trainer.prepare()
     torch.manual_seed(0)
-    module = build.module(config, data, hardware, pretrained=False)
+    module = Experiment.of(config).module(data, hardware, pretrained=False)
     assert isinstance(module.loss, type(instantiate(config.loss, "loss")))
     change = fit(module, data, tmp_path, "trainer.max_epochs=2", "trainer.limit_batches=2")
     assert change.abs().max() > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import wandb
 from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.evaluation.segmentation import Evaluation
+from lgg_seg.evaluation.base import Evaluation
+from lgg_seg.evaluation.classification import ClassifierEvaluation
+from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
 from lgg_seg.metrics.overlap import dice
@@ -19,21 +22,54 @@ from lgg_seg.reporting.run_figures import MOST_PATIENTS
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
-FACTS = ("split", "patients", "slices", "protocol", "truncated", "threshold", "postprocess", "metric_version")
+FACTS = (
+    "task",
+    "target",
+    "split",
+    "patients",
+    "slices",
+    "protocol",
+    "truncated",
+    "threshold",
+    "postprocess",
+    "metric_version",
+)
 
 
+@singledispatch
 def publish_result(
-    logger: WandbLogger, folder: RunFolder, content: dict[str, Any], evaluation: Evaluation, data: DataModule
+    evaluation: Evaluation, logger: WandbLogger, folder: RunFolder, content: dict[str, Any], data: DataModule
 ) -> None:
     """Put the result of the test into the run's summary, tables, charts and media; `content` is `metrics.json`'s.
 
     The names are those of `metrics.json` with its part before them: `test/patient/dice.mean`, `test/pooled/dice`,
     `cost/parameters`.
     """
+    raise NotImplementedError(type(evaluation).__name__)
+
+
+@publish_result.register
+def _publish_classifier(
+    evaluation: ClassifierEvaluation,  # noqa: ARG001  # its numbers are in `content`
+    logger: WandbLogger,
+    folder: RunFolder,
+    content: dict[str, Any],
+    data: DataModule,  # noqa: ARG001  # no slice is shown
+) -> None:
+    _summarise(logger.experiment, content)
+    logger.experiment.log(_figures(folder))
+
+
+@publish_result.register
+def _publish_segmentation(
+    evaluation: SegmentationEvaluation,
+    logger: WandbLogger,
+    folder: RunFolder,
+    content: dict[str, Any],
+    data: DataModule,
+) -> None:
     run = logger.experiment
-    parts = {"test": content["metrics"], "cost": content["cost"]}
-    run.summary.update({f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
-    run.summary.update({name: content[name] for name in FACTS})
+    _summarise(run, content)
     tables = {
         "test/metrics": metrics_table(content["metrics"]),
         "test/patients": pd.read_csv(folder.path / "per_patient.csv"),
@@ -47,9 +83,19 @@ def publish_result(
             **{name: _table(run, name, frame) for name, frame in tables.items()},
             **charts,
             "test/slices": masked_slices(evaluation, data),
-            **{f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))},
+            **_figures(folder),
         }
     )
+
+
+def _summarise(run: wandb.Run, content: dict[str, Any]) -> None:
+    parts = {"test": content["metrics"], "cost": content["cost"]}
+    run.summary.update({f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
+    run.summary.update({name: content[name] for name in FACTS if name in content})
+
+
+def _figures(folder: RunFolder) -> dict[str, wandb.Image]:
+    return {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
@@ -100,14 +146,14 @@ def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
     return table
 
 
-def masked_slices(evaluation: Evaluation, data: DataModule) -> list[wandb.Image]:
+def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[wandb.Image]:
     """The slice with most tumour of the best and of the worst patients, FLAIR under truth and prediction."""
     ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
     chosen = ordered if len(ordered) <= 2 * MOST_PATIENTS else ordered[:MOST_PATIENTS] + ordered[-MOST_PATIENTS:]
     return [_masked_slice(score, evaluation, data) for score in chosen]
 
 
-def _masked_slice(score: PatientScore, evaluation: Evaluation, data: DataModule) -> wandb.Image:
+def _masked_slice(score: PatientScore, evaluation: SegmentationEvaluation, data: DataModule) -> wandb.Image:
     largest = evaluation.largest[score.patient]
     masks = {"truth": largest.truth, "prediction": largest.prediction}
     return wandb.Image(

@@ -22,9 +22,9 @@ from lgg_seg.losses import BCE
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import OF_SEGMENTATION, Monitor, monitor_of
-from lgg_seg.training import build
 from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
+from lgg_seg.training.experiment import Experiment
 
 EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs
     {"val/dice": 0.1, "val/iou": 0.1, "val/loss": 0.9},
@@ -65,7 +65,7 @@ def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EP
     monitor = OF_SEGMENTATION[name]
     history = History(RunFolder(folder), "scripted", "patient")
     words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
-    settings = build.trainer_settings(compose_config(words))
+    settings = Experiment.of(compose_config(words)).trainer
     callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
     batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
@@ -100,7 +100,7 @@ def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
     fit(tmp_path, "val/loss", [], epochs=4)
     monitor = OF_SEGMENTATION["val/loss"]
     words = ["trainer=debug", "trainer.progress=false", "trainer.max_epochs=6"]
-    settings = build.trainer_settings(compose_config(words))
+    settings = Experiment.of(compose_config(words)).trainer
     history = History(RunFolder(tmp_path), "scripted", "patient")
     trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])
     batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
@@ -123,6 +123,6 @@ def test_early_stopping_has_no_monitor_of_its_own_to_mistype() -> None:
 
 def test_a_classifier_has_no_masks_to_choose_an_epoch_by() -> None:
     words = ["model=classifier_resnet50", "model.weights=null", "loss=bce"]
-    build.require_coherent(compose_config(words))
+    Experiment.of(compose_config(words))
     with pytest.raises(UserError, match=r"trainer\.monitor=null"):
-        build.require_coherent(compose_config([*words, "trainer.monitor=val/dice"]))
+        Experiment.of(compose_config([*words, "trainer.monitor=val/dice"]))

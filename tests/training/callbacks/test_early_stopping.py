@@ -15,16 +15,17 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
 from lgg_seg.networks import ResNet50Classifier, UNet
-from lgg_seg.training import ClassificationModule, SegmentationModule, build
+from lgg_seg.training import ClassificationModule, SegmentationModule
 from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping
+from lgg_seg.training.experiment import Experiment
 
 
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phantom_root: Path, tmp_path: Path) -> None:
     words = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
     config = compose_config([*words, "trainer=debug", "trainer.progress=false", "trainer.max_epochs=9"])
-    data = build.existing_data(config, phantom_root, None)
+    data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
     parts = (BCE(), normalise, partial(SGD, lr=0.0), schedulers.none)
     module: TrainingModule
@@ -35,7 +36,7 @@ def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phant
         frozen = ResNet50Classifier("tumour", weights=None, freeze_encoder=True, dropout=0.0)
         frozen.head[1].momentum = 0.0  # nothing at all may change
         module = ClassificationModule(frozen, *parts, labels, data.split.val)
-    settings = build.trainer_settings(config)
+    settings = Experiment.of(config).trainer
     stopping = EarlyStopping(patience=2)
     settings.build(settings.prepare(), tmp_path, [stopping], []).fit(module, datamodule=data)
     assert stopping.monitor == module.monitor.column

@@ -20,14 +20,15 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.losses import BCE
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import SegmentationModule, build
+from lgg_seg.training import SegmentationModule
 from lgg_seg.training.callbacks import Snapshots
+from lgg_seg.training.experiment import Experiment
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     words = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
-    module = build.existing_data(compose_config(words), phantom_root, None)
+    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -38,7 +39,7 @@ def fit(data: DataModule, folder: Path, snapshots: Snapshots, epochs: int, limit
     network = nn.Conv2d(3, 1, 3, padding=1)
     module = SegmentationModule(network, BCE(), normalise, partial(SGD, lr=0.1), schedulers.none, patients=12)
     words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
-    settings = build.trainer_settings(compose_config([*words, f"trainer.limit_batches={limit or 'null'}"]))
+    settings = Experiment.of(compose_config([*words, f"trainer.limit_batches={limit or 'null'}"])).trainer
     board = TensorBoardLogger(str(folder), name="", version="tensorboard")
     trainer = settings.build(settings.prepare(), folder, [snapshots], [board])
     trainer.fit(module, datamodule=data)

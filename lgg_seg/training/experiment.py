@@ -1,0 +1,153 @@
+"""The objects of a run, made of its config once and handed down: the same ones for training and for measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
+from lgg_seg.data.preprocessing import normalise
+from lgg_seg.data.splits.split import Split
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.hardware import Hardware
+from lgg_seg.inference.classifier import Classifier
+from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.networks import SliceClassifier
+from lgg_seg.networks.build import network, target
+from lgg_seg.networks.classifier import Target
+from lgg_seg.runs.checkpoint import load_weights
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import DICE, OF_SEGMENTATION
+from lgg_seg.training.classification import ClassificationModule, require_slice_loss
+from lgg_seg.training.segmentation import SegmentationModule
+from lgg_seg.training.trainer import TrainerSettings
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Settings of a run and what follows from them.
+
+    Attributes:
+        config: what everything here is made of.
+        target: what a classifier predicts of a slice; None for a network that segments.
+    """
+
+    config: DictConfig
+    target: Target | None
+    trainer: TrainerSettings
+    evaluation: EvaluationSettings
+    loss: nn.Module
+
+    @classmethod
+    def of(cls, config: DictConfig) -> Experiment:
+        """The experiment of a config.
+
+        Raises:
+            UserError: members of groups that do not go together, such as a classifier and a loss of masks.
+        """
+        experiment = cls(
+            config,
+            target(config.model),
+            instantiate(config.trainer, "trainer"),
+            instantiate(config.evaluation, "evaluation"),
+            instantiate(config.loss, "loss"),
+        )
+        if experiment.target is not None:
+            experiment._validate_classifier()
+        return experiment
+
+    def _validate_classifier(self) -> None:
+        require_slice_loss(self.loss)
+        if self.evaluation.postprocess != "none":
+            raise UserError("A classifier has no masks that could be post-processed; take evaluation.postprocess=none.")
+        if self.trainer.monitor is not None:
+            raise UserError("A classifier's best epoch is chosen by its AUROC; take trainer.monitor=null.")
+        if self.config.data.batch_size < 2:
+            raise UserError("The classifier's batch norm needs 2 slices or more; take data.batch_size=2 or more.")
+
+    def data(self) -> DataModule:
+        """The data to train on."""
+        return self._data(to_plain(self.config.data), self._instantiate("split"))
+
+    def existing_data(self, root: Path | None = None, split: Callable[[Index], Split] | None = None) -> DataModule:
+        """The data to measure a trained run on: nothing is downloaded or drawn.
+
+        `root` and `split` replace the run's own.
+        """
+        source = to_plain(self.config.data) | ({"root": str(root)} if root else {})
+        if split is not None:
+            source["train_patients"] = None
+        source["tree"] = {"_target_": "lgg_seg.data.existing_tree", "_partial_": True}
+        return self._data(source, split or self._instantiate("split"))
+
+    def _data(self, source: dict[str, Any], split: Callable[[Index], Split]) -> DataModule:
+        parts = {key: self._instantiate(key) for key in ("preprocess", "augment", "sampler")}
+        if self.target is not None:
+            split = labelled(split, self.target)
+        return cast(DataModule, instantiate(source, "data", split=split, seed=self.config.seed, **parts))
+
+    def module(
+        self, data: DataModule, hardware: Hardware, *, pretrained: bool
+    ) -> SegmentationModule | ClassificationModule:
+        """The LightningModule; `pretrained=False` where its weights come from a checkpoint.
+
+        Raises:
+            UserError: for a classifier, training slices of one class alone.
+        """
+        parts = (
+            network(self.config.model, data.preprocess.channel_count, pretrained=pretrained),
+            self.loss,
+            normalise,
+            self._instantiate("optimizer"),
+            self._instantiate("scheduler"),
+        )
+        if self.target is None:
+            return SegmentationModule(
+                *parts,
+                patients=len(data.index.patients),
+                memory_format=hardware.memory_format,
+                monitor=OF_SEGMENTATION[self.trainer.monitor or DICE.column],
+            )
+        labels = slice_labels(data.index, self.target)
+        require_both_classes(labels, data.split.train, self.target)
+        limit = self.trainer.limit_batches
+        return ClassificationModule(
+            *cast(tuple[SliceClassifier, Any, Any, Any, Any], parts),
+            labels=[bool(label) for label in labels],  # those without one are in no subset of the split
+            validated=data.split.val[: limit * data.batch_size] if limit else data.split.val,
+            memory_format=hardware.memory_format,
+        )
+
+    def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> Segmenter | Classifier:
+        """The network with the weights of the run's best epoch, ready to measure."""
+        trained = network(self.config.model, data.preprocess.channel_count, pretrained=False)
+        load_weights(trained, folder.best)
+        batch_size = self.evaluation.batch_size
+        if self.target is None:
+            return Segmenter(trained, normalise, hardware, batch_size)
+        labels = slice_labels(data.index, self.target)
+        return Classifier(cast(SliceClassifier, trained), normalise, hardware, batch_size, labels)
+
+    def callbacks(self) -> list[Callback]:
+        """The callbacks, in their order in the config; null switches one off."""
+        named = self.config.callbacks.items()
+        return [instantiate(node, f"callbacks.{name}") for name, node in named if node is not None]
+
+    def loggers(self, folder: Path) -> list[Logger]:
+        """The loggers, writing into the run's folder."""
+        named = self.config.logger.items()
+        return [instantiate(node, f"logger.{name}", save_dir=str(folder)) for name, node in named if node is not None]
+
+    def _instantiate(self, group: str) -> Any:
+        return instantiate(self.config[group], group)
