@@ -24,7 +24,7 @@ Metrics = dict[str, float | int | dict[str, float | list[float] | None] | None]
 def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: int = 0) -> Metrics:
     """The metrics of `metrics.json`, all but the loss, whatever the order of the patients.
 
-    - `patient/*`: mean, median, standard deviation and bootstrap interval over patients.
+    - `patient/*`: mean, median, standard deviation and bootstrap interval over patients of each of `PATIENT_METRICS`.
     - `pooled/*`: of the counts of all voxels of all patients together.
     - `slice/dice`, `slice/iou`: mean over all slices; `tumour_slice/dice`: over those with tumour.
     - `minibatch/*`: study 000's way of averaging, not comparable; see `minibatch`.
@@ -54,15 +54,10 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: 
 
 
 def _over_patients(scores: Sequence[PatientScore], resamples: int, seed: int) -> Metrics:
-    values = {
-        "patient/dice": [score.dice for score in scores],
-        "patient/iou": [score.iou for score in scores],
-        "patient/recall": [score.recall for score in scores],
-        "patient/precision": [score.precision for score in scores],
-        "patient/hd95_px": [score.hd95_px for score in scores],
-        "patient/nsd_2px": [score.nsd_2px for score in scores],
+    return {
+        f"patient/{key}": summarise([score.values[key] for score in scores], resamples, seed).as_dict()
+        for key in scores[0].values
     }
-    return {name: summarise(column, resamples, seed).as_dict() for name, column in values.items()}
 
 
 def _pooled(scores: Sequence[PatientScore]) -> Metrics:

@@ -1,7 +1,7 @@
 """What a result is measured by: pure functions from arrays to plain numbers, and one policy for empty masks.
 
-Start at `scores.score_patient`, which measures one patient, and `aggregate.aggregate`, which makes the table's numbers
-of many. The empty-mask policy stands in `overlap`.
+Start at `patient.score_patient`, which measures one patient; a patient metric is an entry of `registry`. The empty-mask
+policy stands in `overlap`.
 """
 
 from typing import Final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,8 @@ from lgg_seg.metrics.calibration import CalibrationBins, calibration_bins
 from lgg_seg.metrics.counts import Counts, confusion
 from lgg_seg.metrics.curves import probability_histogram
 from lgg_seg.metrics.lesion import lesion_counts
-from lgg_seg.metrics.overlap import dice, iou, precision, recall
-from lgg_seg.metrics.surface import surface_distances
+from lgg_seg.metrics.overlap import dice, iou
+from lgg_seg.metrics.registry import PATIENT_METRICS, PatientVolumes
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SliceScore:
 
 @dataclass(frozen=True)
 class PatientScore:
-    """One patient's volume: counts over all its slices, distances in pixels, lesions in 3D.
+    """One patient's volume: counts over all its slices, lesions in 3D, and `values` by the keys of `PATIENT_METRICS`.
 
     `lesions` are the counts of `lesion.lesion_counts`; `boundary_complexity` is that of the true tumour; `histogram`
     and `calibration` describe the probabilities, before any post-processing of the prediction.
@@ -55,8 +55,7 @@ class PatientScore:
     patient: str
     slices: tuple[SliceScore, ...]
     counts: Counts
-    hd95_px: float
-    nsd_2px: float
+    values: Mapping[str, float]
     lesions: Counts
     boundary_complexity: float | None
     histogram: Ints = field(repr=False, compare=False)
@@ -80,19 +79,7 @@ class PatientScore:
 
     @property
     def dice(self) -> float:
-        return float(dice(self.counts))
-
-    @property
-    def iou(self) -> float:
-        return float(iou(self.counts))
-
-    @property
-    def recall(self) -> float:
-        return float(recall(self.counts))
-
-    @property
-    def precision(self) -> float:
-        return float(precision(self.counts))
+        return self.values["dice"]
 
 
 def score_patient(
@@ -124,16 +111,15 @@ def score_patient(
         )
     by_slice = confusion(prediction, truth)
     peaks = probability.max(axis=(1, 2))
-    distances = surface_distances(prediction, truth)
+    volumes = PatientVolumes(prediction, truth, by_slice.sum())
     return PatientScore(
         patient=patient,
         slices=tuple(
             SliceScore(patient, int(number), counts, max_probability=float(peak))
             for number, counts, peak in zip(numbers, by_slice.each(), peaks, strict=True)
         ),
-        counts=by_slice.sum(),
-        hd95_px=distances.hd95(),
-        nsd_2px=distances.nsd(tolerance=2.0),
+        counts=volumes.counts,
+        values={key: metric.function(volumes) for key, metric in PATIENT_METRICS.items()},
         lesions=lesion_counts(prediction, truth),
         boundary_complexity=boundary_complexity(truth),
         histogram=probability_histogram(probability, truth),

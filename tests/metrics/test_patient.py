@@ -67,11 +67,10 @@ def by_hand() -> list[PatientScore]:
 def test_patients_worked_by_hand() -> None:
     first, second, third = by_hand()
     assert [one.dice for one in (first, second, third)] == [0.75, 0, 0]
-    assert [one.iou for one in (first, second, third)] == [0.6, 0, 0]
-    assert [one.recall for one in (first, second, third)] == [0.75, 0, 0]
-    assert [one.precision for one in (first, second, third)] == [0.75, 0, 0]
-    assert [one.hd95_px for one in (second, third)] == [6.0, 6.0]  # sqrt(4 + 16 + 16), the diagonal of 2x4x4
-    assert [one.nsd_2px for one in (first, second, third)] == [1, 0, 0]
+    for key, values in {"iou": [0.6, 0, 0], "recall": [0.75, 0, 0], "precision": [0.75, 0, 0]}.items():
+        assert [one.values[key] for one in (first, second, third)] == values
+    assert [one.values["hd95_px"] for one in (second, third)] == [6.0, 6.0]  # sqrt(4 + 16 + 16), the diagonal of 2x4x4
+    assert [one.values["nsd_2px"] for one in (first, second, third)] == [1, 0, 0]
     assert [one.prediction_empty for one in (first, second, third)] == [False, True, False]
 
 
@@ -136,7 +135,7 @@ def test_laws_of_the_aggregate(seed: int) -> None:
     scores = random_scores(seed)
     metrics: dict[str, Any] = dict(aggregate(scores, resamples=100))
     assert metrics["pooled/dice"] == pytest.approx(2 * metrics["pooled/iou"] / (1 + metrics["pooled/iou"]))
-    assert all(one.dice == pytest.approx(2 * one.iou / (1 + one.iou)) for one in scores)
+    assert all(one.dice == pytest.approx(2 * one.values["iou"] / (1 + one.values["iou"])) for one in scores)
     rate, specificity = metrics["empty_slice/false_positive_rate"], metrics["detection/specificity"]
     assert rate is specificity is None or rate == pytest.approx(1 - specificity)
     for name in SUMMARIES:
