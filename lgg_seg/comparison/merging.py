@@ -15,11 +15,12 @@ from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_er
 from lgg_seg.metrics.counts import Counts
 from lgg_seg.metrics.detection import detection
 from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, specificity
+from lgg_seg.metrics.registry import PATIENT_METRICS
 
 Metrics = dict[str, Any]
 COUNTS = ("tp", "fp", "fn", "tn")
 ADDED = (*COUNTS, "slices", "voxels")
-OF_VOLUMES = ("hd95_px", "nsd_2px", "lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
+OF_VOLUMES = ("lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
 
 
 def measures(folds: Sequence[Run]) -> Metrics:
@@ -49,21 +50,25 @@ def measures(folds: Sequence[Run]) -> Metrics:
 
 
 def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
-    """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name).
+    """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name), with the columns that all
+    folds have: a run that was recorded before a metric existed lacks it.
 
-    Where a leak dealt his slices to several folds, what was counted is added up and the overlaps are those of the
-    sums. Distances, lesions and boundaries are not there then: a fold's slices have none of a volume's.
+    Where a leak dealt a patient's slices to several folds, their counts are added up, and the metrics of counts are
+    those of the sums. Distances, lesions and boundaries are not there then: a fold's slices have none of a volume's.
     """
-    rows = pd.concat([run.patients for run in folds if run.patients is not None])
+    rows = pd.concat([run.patients for run in folds if run.patients is not None], join="inner")
     if rows["patient"].is_unique:
         return rows.set_index("patient")
-    patients = rows.drop(columns=list(OF_VOLUMES), errors="ignore").groupby("patient")
+    of_volumes = [*OF_VOLUMES, *(key for key, metric in PATIENT_METRICS.items() if metric.of_counts is None)]
+    patients = rows.drop(columns=of_volumes, errors="ignore").groupby("patient")
     whole = patients.first()
     added = [name for name in whole.columns if name.endswith(ADDED)]
     whole[added] = patients[added].sum()
     whole["prediction_empty"] = whole["predicted_voxels"] == 0
     counts = Counts(*(whole[name].to_numpy() for name in COUNTS))
-    return whole.assign(**{overlap.__name__: overlap(counts) for overlap in (dice, iou, recall, precision)})
+    return whole.assign(
+        **{key: metric.of_counts(counts) for key, metric in PATIENT_METRICS.items() if metric.of_counts}
+    )
 
 
 def _lesion_f1(total: dict[str, int]) -> float | None:

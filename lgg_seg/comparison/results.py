@@ -13,6 +13,7 @@ from lgg_seg.comparison import configurations
 from lgg_seg.comparison.comparability import Contract, Rules, rules_of
 from lgg_seg.comparison.merging import Metrics, averaged, measures, single_run_costs, whole_patients
 from lgg_seg.comparison.runs import Run
+from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.statistics.bootstrap import summarise
 
 
@@ -22,7 +23,8 @@ class Entry:
 
     `seeds` maps each seed to its runs, one a fold, which together measured every patient of `contract`. `patients` has
     a row a patient (index: the patient's name), every number averaged over the seeds. `metrics` are as in
-    `metrics.json`, None where folds of slices leave them unknown. `notes` say what was left out.
+    `metrics.json`, None where folds of slices leave them unknown or a run is older than the metric. `notes` say what
+    was left out.
     """
 
     label: str
@@ -116,8 +118,8 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
     patients = _averaged_patients([whole_patients(folds).sort_index() for folds in seeds.values()])
     metrics = averaged([measures(folds) for folds in seeds.values()])
     metrics |= {
-        f"patient/{name}": summarise(patients[name].to_numpy()).as_dict() if name in patients else None
-        for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
+        f"patient/{key}": summarise(patients[key].to_numpy()).as_dict() if key in patients else None
+        for key in PATIENT_METRICS
     }
     return Entry(
         label=configurations.label(setting, runs[0].label),
@@ -153,8 +155,8 @@ def _lacking(slices: Iterable[tuple[str, int]], measured: Set[str]) -> str:
 
 
 def _averaged_patients(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Numbers averaged over the seeds, patient by patient; words are the same for all."""
-    first = seeds[0]
+    """Numbers that all seeds have, averaged over them patient by patient; words are the same for all."""
+    first = seeds[0][[name for name in seeds[0] if all(name in frame for frame in seeds)]]
     numeric = first.select_dtypes("number").columns
     mean = pd.concat([frame[numeric] for frame in seeds]).groupby(level=0).mean()
     return pd.concat([mean, first.drop(columns=numeric)], axis=1)

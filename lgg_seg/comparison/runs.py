@@ -11,11 +11,11 @@ import pandas as pd
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
+from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import being_written
 
 STATUS, RESULT = "status.json", "metrics.json"
-PATIENT_NUMBERS = ("tp", "fp", "fn", "tn", "dice", "iou", "recall", "precision", "hd95_px", "nsd_2px", "probability")
 SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
 
 
@@ -131,7 +131,8 @@ def _measured(place: Path, folder: Path) -> dict[str, Any]:
         "slices": _table(place / "per_slice.csv"),
         "history": _table(folder / "history.csv"),
     }
-    for name, columns in (("patients", PATIENT_NUMBERS), ("slices", SLICE_NUMBERS)):
+    patient_numbers = ("tp", "fp", "fn", "tn", *PATIENT_METRICS, "probability")
+    for name, columns in (("patients", patient_numbers), ("slices", SLICE_NUMBERS)):
         table = tables[name]
         damaged = [column for column in columns if column in table and not pd.api.types.is_numeric_dtype(table[column])]
         damaged += [column for column in columns if column in table and table[column].isna().any()]
