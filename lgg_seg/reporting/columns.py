@@ -10,6 +10,7 @@ import numpy as np
 
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Leaderboard, Table, Unmeasured
+from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
 
 Row = dict[str, Any]
 
@@ -18,9 +19,10 @@ Row = dict[str, Any]
 class Column:
     """`key` in `leaderboard.csv`, `title` for people with its unit, `text` from the number to its words.
 
-    `better` is +1 where larger is better, -1 where smaller is, 0 where neither.
+    `group` heads it in the HTML page. `better` is +1 where larger is better, -1 where smaller is, 0 where neither.
     """
 
+    group: str
     key: str
     title: str
     value: Callable[[Entry], float | None]
@@ -74,32 +76,56 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-COLUMNS = (
-    Column("patient_dice", "patient Dice", _metric("patient/dice", "mean"), three, 1),
-    Column("patient_dice_median", "median", _metric("patient/dice", "median"), three, 1),
-    Column("pooled_dice", "pooled Dice = F1", _metric("pooled/dice"), three, 1),
-    Column("pooled_iou", "pooled IoU", _metric("pooled/iou"), three, 1),
-    Column("pooled_recall", "pooled recall", _metric("pooled/recall"), three, 1),
-    Column("pooled_precision", "pooled precision", _metric("pooled/precision"), three, 1),
-    Column("pooled_accuracy", "pooled accuracy", _metric("pooled/accuracy"), lambda value: f"{value:.4f}", 1),
-    Column("tumour_slice_dice", "tumour-slice Dice", _metric("tumour_slice/dice"), three, 1),
-    Column("patient_hd95_px", "HD95, px", _metric("patient/hd95_px", "mean"), one, -1),
-    Column("patient_nsd_2px", "NSD at 2 px", _metric("patient/nsd_2px", "mean"), three, 1),
-    Column("detection_auroc", "slice detection AUROC", _metric("detection/auroc"), three, 1),
-    Column(
-        "empty_slice_false_positive_rate", "empty slices marked", _metric("empty_slice/false_positive_rate"), three, -1
-    ),
-    Column("lesion_f1", "lesion F1", _metric("lesion/f1"), three, 1),
-    Column("calibration_ece", "ECE", _metric("calibration/ece"), lambda value: f"{value:.4f}", -1),
-    Column("validation_dice", "validation Dice", _validation, three, 1),
-    Column("parameters", "parameters", _cost("parameters"), si),
-    Column("flops_per_slice", "FLOPs a slice", _cost("flops_per_slice"), si, -1),
-    Column("checkpoint_bytes", "checkpoint, B", _cost("checkpoint_bytes"), si, -1),
-    Column("train_seconds", "training a run", _cost("train_seconds"), duration, -1),
-    Column("slices_per_second", "tested slices/s", _cost("slices_per_second"), one, 1),
-    Column("latency_ms", "latency, ms", _cost("latency_ms"), one, -1),
-    Column("peak_memory_bytes", "peak memory, B", _cost("peak_memory_bytes"), si, -1),
+def _patient_mean(metric: PatientMetric) -> Column:
+    return Column(
+        metric.group,
+        f"patient_{metric.key}",
+        ", ".join(filter(None, (metric.title, metric.unit))),
+        _metric(f"patient/{metric.key}", "mean"),
+        lambda value: format(value, metric.format),
+        1 if metric.direction == "max" else -1,
+    )
+
+
+POOLED, SLICES, PROBABILITIES, COST = "all voxels pooled", "slices", "lesions, probabilities", "cost"
+
+_VOXELS_AND_SLICES = (
+    Column(POOLED, "pooled_dice", "pooled Dice = F1", _metric("pooled/dice"), three, 1),
+    Column(POOLED, "pooled_iou", "pooled IoU", _metric("pooled/iou"), three, 1),
+    Column(POOLED, "pooled_recall", "pooled recall", _metric("pooled/recall"), three, 1),
+    Column(POOLED, "pooled_precision", "pooled precision", _metric("pooled/precision"), three, 1),
+    Column(POOLED, "pooled_accuracy", "pooled accuracy", _metric("pooled/accuracy"), lambda value: f"{value:.4f}", 1),
+    Column(SLICES, "tumour_slice_dice", "tumour-slice Dice", _metric("tumour_slice/dice"), three, 1),
 )
+_OTHERS = (
+    Column(SLICES, "detection_auroc", "slice detection AUROC", _metric("detection/auroc"), three, 1),
+    Column(
+        SLICES,
+        "empty_slice_false_positive_rate",
+        "empty slices marked",
+        _metric("empty_slice/false_positive_rate"),
+        three,
+        -1,
+    ),
+    Column(PROBABILITIES, "lesion_f1", "lesion F1", _metric("lesion/f1"), three, 1),
+    Column(PROBABILITIES, "calibration_ece", "ECE", _metric("calibration/ece"), lambda value: f"{value:.4f}", -1),
+    Column("what chose the epoch", "validation_dice", "validation Dice", _validation, three, 1),
+    Column(COST, "parameters", "parameters", _cost("parameters"), si),
+    Column(COST, "flops_per_slice", "FLOPs a slice", _cost("flops_per_slice"), si, -1),
+    Column(COST, "checkpoint_bytes", "checkpoint, B", _cost("checkpoint_bytes"), si, -1),
+    Column(COST, "train_seconds", "training a run", _cost("train_seconds"), duration, -1),
+    Column(COST, "slices_per_second", "tested slices/s", _cost("slices_per_second"), one, 1),
+    Column(COST, "latency_ms", "latency, ms", _cost("latency_ms"), one, -1),
+    Column(COST, "peak_memory_bytes", "peak memory, B", _cost("peak_memory_bytes"), si, -1),
+)
+
+
+def columns() -> tuple[Column, ...]:
+    """All columns of the leaderboard in their order: mean and median patient Dice come first."""
+    means = {key: _patient_mean(metric) for key, metric in PATIENT_METRICS.items() if metric.in_leaderboard}
+    dice = means.pop("dice")
+    median = Column(dice.group, "patient_dice_median", "median", _metric("patient/dice", "median"), dice.text, 1)
+    return (dice, median, *_VOXELS_AND_SLICES, *means.values(), *_OTHERS)
 
 
 def rows(board: Leaderboard) -> list[Row]:
@@ -140,7 +166,7 @@ def _entry_row(number: int, rank: int, table: Table, entry: Entry, keys: list[st
         "wilcoxon_p": difference.p_value if difference else None,
         "holm_p": difference.p_holm if difference else None,
         "share_of_first_ranks": float(table.ranks[rank - 1, 0]),
-        **{column.key: column.value(entry) for column in COLUMNS},
+        **{column.key: column.value(entry) for column in columns()},
         "notes": "; ".join(entry.notes) or None,
     }
 

@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Leaderboard, Table
-from lgg_seg.reporting.columns import COLUMNS, Column, three
+from lgg_seg.reporting.columns import Column, columns, three
 from lgg_seg.statistics.paired import METHOD
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
@@ -31,7 +31,7 @@ def print_leaderboard(board: Leaderboard) -> None:
     """Print every table with its verdict, then the runs without a result, to stdout."""
     console = Console()
     for table in board.tables:
-        shown = [column for column in COLUMNS if column.key in ON_TERMINAL]
+        shown = [column for column in columns() if column.key in ON_TERMINAL]
         console.print(fitting(partial(_grid, table), shown, console))
         for entry in table.entries:
             for note in entry.notes:
@@ -64,7 +64,7 @@ def _grid(table: Table, shown: list[Column]) -> Grid:
             str(rank + 1),
             entry.label,
             *told,
-            *(cell(column.key, entry) for column in shown),
+            *(cell(column, entry) for column in shown),
             style="bold" if rank == 0 else None,
         )
     return grid
@@ -100,9 +100,8 @@ def holm_p(table: Table, entry: Entry) -> str:
     return ABSENT if p is None else "< 0.001" if p < 0.001 else three(p)
 
 
-def cell(key: str, entry: Entry) -> str:
+def cell(column: Column, entry: Entry) -> str:
     """One number of an entry in words."""
-    column = next(column for column in COLUMNS if column.key == key)
     value = column.value(entry)
     return ABSENT if value is None else column.text(value)
 
@@ -122,7 +121,7 @@ def markdown(board: Leaderboard) -> str:
 
 def _grid_lines(table: Table) -> str:
     head = ["", "configuration", "patient Dice (95 %)", "difference to best (95 %)", "Holm p", "ranked first"]
-    extra = [column for column in COLUMNS if column.key != "patient_dice"]
+    extra = [column for column in columns() if column.key != "patient_dice"]
     rows = [
         [
             str(rank + 1),
@@ -131,7 +130,7 @@ def _grid_lines(table: Table) -> str:
             difference(table, entry),
             holm_p(table, entry),
             f"{table.ranks[rank, 0]:.0%}",
-            *(cell(column.key, entry) for column in extra),
+            *(cell(column, entry) for column in extra),
             seeds(entry),
             str(entry.folds),
             "; ".join(("finished", *entry.notes)),

@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import number
 from lgg_seg.reporting.run_classification import classification_table
 
-SUMMARISED = ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")
 SINGLE = (
     "pooled/dice",
     "pooled/iou",
@@ -34,17 +34,17 @@ def result_table(result: dict[str, Any], title: str) -> Table:
     table = Table(title=title, caption=caption(result), title_justify="left", caption_justify="left")
     for column in ("metric", "mean", "95 % interval", "median", "sd"):
         table.add_column(column, justify="left" if column == "metric" else "right")
-    for name in SUMMARISED:
-        summary = metrics[f"patient/{name}"]
+    for key in PATIENT_METRICS:
+        summary = metrics[f"patient/{key}"]
         table.add_row(
-            f"patient/{name}",
+            f"patient/{key}",
             number(summary["mean"]),
             " to ".join(map(number, summary["ci95"])) if summary["ci95"] else "-",  # one patient has none
             number(summary["median"]),
             number(summary["std"]),
-            style="bold" if name == "dice" else None,
-            end_section=name == SUMMARISED[-1],
+            style="bold" if key == "dice" else None,
         )
+    table.add_section()
     for name in SINGLE:
         table.add_row(name, number(metrics[name]))
     return table

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from lgg_seg.data.splits.split import LEAKY
-from lgg_seg.reporting.run_table import SINGLE, SUMMARISED, caption, number, result_table
+from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.reporting.run_table import SINGLE, caption, number, result_table
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def result(**changes: Any) -> dict[str, Any]:
     return {
         "split": "test", "patients": 9, "slices": 321, "protocol": "patient", "truncated": False,
         "threshold": {"value": 0.5, "from": "fixed"}, "postprocess": "none",
-        "metrics": {f"patient/{name}": summary for name in SUMMARISED} | dict.fromkeys(SINGLE, 0.25),
+        "metrics": {f"patient/{name}": summary for name in PATIENT_METRICS} | dict.fromkeys(SINGLE, 0.25),
     } | changes  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def lines(text: str) -> list[str]:
 def test_every_metric_stands_in_the_table_with_its_interval() -> None:
     text = shown(result())
     assert "unet, seed 1" in text
-    for name in SUMMARISED:
+    for name in PATIENT_METRICS:
         line = next(line for line in text.splitlines() if f"patient/{name} " in line)
         assert all(part in line for part in ("0.812", "0.750 to 0.870", "0.850", "0.100"))
     for name in SINGLE:
@@ -68,7 +69,7 @@ def test_reservations_do_not_hide_one_another() -> None:
 def test_what_could_not_be_measured_is_a_dash() -> None:
     """One patient has no interval; one without a tumour slice no detection."""
     summary = {"mean": 0.5, "median": 0.5, "std": None, "ci95": None}
-    metrics = {f"patient/{name}": summary for name in SUMMARISED} | dict.fromkeys(SINGLE)
+    metrics = {f"patient/{name}": summary for name in PATIENT_METRICS} | dict.fromkeys(SINGLE)
     text = shown(result(patients=1, metrics=metrics))
     assert "None" not in text
     cells = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]] for line in lines(text)}

@@ -7,23 +7,10 @@ from dataclasses import dataclass
 
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Table
-from lgg_seg.reporting.columns import COLUMNS, Column, three
+from lgg_seg.reporting.columns import Column, columns, three
 from lgg_seg.reporting.html.style import Look
 from lgg_seg.reporting.leaderboard import ABSENT, cell, difference, holm_p
 
-HEADLINE = "patient_dice"
-BESIDE = ("patient_dice_median",)
-"""Stands beside the headline, before the comparison with the best."""
-
-GROUPS = (
-    ("all voxels pooled", ("pooled_",)),
-    ("slices", ("tumour_slice_", "detection_", "empty_slice_")),
-    ("surface of a patient", ("patient_hd95", "patient_nsd")),
-    ("lesions, probabilities", ("lesion_", "calibration_")),
-    ("what chose the epoch", ("validation_",)),
-    ("cost", ("parameters", "flops_", "checkpoint_", "train_", "slices_per", "latency_", "peak_")),
-)
-FURTHER = "further"
 STANDINGS = {
     "worse": ("clearly worse", "worse"),
     "inseparable": ("cannot be told apart", "tie"),
@@ -85,26 +72,16 @@ class Grid:
 
 def grid(table: Table, looks: Sequence[Look]) -> Grid:
     """The table's cells. The headline stands by itself, before the comparison with the best."""
-    groups = _groups()
-    best = {column.key: _best(column, table.entries) for column in COLUMNS}
+    headline, median, *others = columns()
+    members: dict[str, list[Column]] = {}
+    for column in others:
+        members.setdefault(column.group, []).append(column)
+    groups = tuple((title, tuple(group)) for title, group in members.items())
+    ordered = (headline, median, *(column for _, group in groups for column in group))
+    best = {column.key: _best(column, table.entries) for column in ordered}
     axis = _axis(table.entries)
-    beside = tuple(column for column in COLUMNS if column.key in BESIDE)
-    columns = [column for _, members in groups for column in members]
-    rows = (_row(table, rank, look, beside, columns, best, axis) for rank, look in enumerate(looks))
-    return Grid(beside, groups, tuple(rows))
-
-
-def _groups() -> tuple[tuple[str, tuple[Column, ...]], ...]:
-    members: dict[str, list[Column]] = {title: [] for title in (*dict(GROUPS), FURTHER)}
-    for column in COLUMNS:
-        if column.key not in (HEADLINE, *BESIDE):
-            title = next((title for title, starts in GROUPS if column.key.startswith(starts)), FURTHER)
-            members[title].append(column)
-    return tuple((title, tuple(columns)) for title, columns in members.items() if columns)
-
-
-def _headline() -> Column:
-    return next(column for column in COLUMNS if column.key == HEADLINE)
+    rows = (_row(table, rank, look, ordered, best, axis) for rank, look in enumerate(looks))
+    return Grid((median,), groups, tuple(rows))
 
 
 def _best(column: Column, entries: Sequence[Entry]) -> float | None:
@@ -124,8 +101,7 @@ def _row(
     table: Table,
     rank: int,
     look: Look,
-    beside: Sequence[Column],
-    columns: Sequence[Column],
+    ordered: Sequence[Column],
     best: dict[str, float | None],
     axis: tuple[float, float],
 ) -> GridRow:
@@ -139,20 +115,21 @@ def _row(
 
     def number(column: Column) -> Cell:
         value = column.value(entry)
-        return Cell(cell(column.key, entry), value, value is not None and value == best[column.key])
+        return Cell(cell(column, entry), value, value is not None and value == best[column.key])
 
+    headline, median, *cells = map(number, ordered)
     return GridRow(
         look=look,
-        dice=number(_headline()),
+        dice=headline,
         interval_text=f"{three(dice['ci95'][0])} to {three(dice['ci95'][1])}" if dice["ci95"] else "",
         interval=Interval(*(_place(end, axis) for end in (dice["mean"], *dice["ci95"]))) if dice["ci95"] else None,
-        beside=tuple(number(column) for column in beside),
+        beside=(median,),
         difference=Cell(mean, found.mean if found else 0.0),
         difference_interval=interval.strip("()"),
         p=Cell(holm_p(table, entry), found.p_holm if found else None),
         first=Cell(f"{first:.0%}" if len(table.entries) > 1 else ABSENT, first),
         standing=STANDINGS[found.standing] if found else None,
-        cells=tuple(number(column) for column in columns),
+        cells=tuple(cells),
         seeds=Cell(f"{len(entry.seeds)}{spread}", len(entry.seeds)),
         folds=Cell(str(entry.folds), entry.folds),
         notes=entry.notes,
