@@ -14,8 +14,8 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from lgg_seg.errors import UserError
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
+from lgg_seg.errors import UserError
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
 

@@ -14,11 +14,11 @@ import psutil
 import torch
 
 import lgg_seg
-from lgg_seg.data.splits.split import SUBSETS, Split
-from lgg_seg.data.kaggle.index import Index, Patient
-from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.config.groups import chosen_members
+from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.hardware import Hardware
+from lgg_seg.metrics import METRIC_VERSION
 
 PACKAGES = (
     "torch",

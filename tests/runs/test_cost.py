@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lgg_seg.runs.cost import network_cost
 from lgg_seg.hardware import Hardware
+from lgg_seg.runs.cost import network_cost
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

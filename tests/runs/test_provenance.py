@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from lgg_seg.data.splits.rules import PatientSplit
 from lgg_seg.data.kaggle.index import Index, build_index
-from lgg_seg.runs.provenance import code_state, provenance, split_record, volume_digest
+from lgg_seg.data.splits.rules import PatientSplit
 from lgg_seg.hardware import Hardware
+from lgg_seg.runs.provenance import code_state, provenance, split_record, volume_digest
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 

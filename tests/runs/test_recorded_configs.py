@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from lgg_seg.networks.build import network as build_network
-from lgg_seg.networks import without_pretrained
-from lgg_seg.runs.folder import RunFolder
-from lgg_seg.config.validation import check_config
 from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.config.validation import check_config
+from lgg_seg.networks import without_pretrained
+from lgg_seg.networks.build import network as build_network
+from lgg_seg.runs.folder import RunFolder
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RUNS = sorted(path.parent for path in EXPERIMENTS.rglob("config.yaml"))

@@ -41,8 +41,8 @@ class Tiny(SliceClassifier):
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    words = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=3"]
-    module = Experiment.of(compose_config([*words, "split.test=2"])).existing_data(phantom_root)
+    words = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8"]
+    module = Experiment.of(compose_config([*words, "split.val=3", "split.test=2"])).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
