@@ -13,7 +13,7 @@ from lgg_seg.comparison.comparability import Contract, why_apart
 from lgg_seg.comparison.results import Entry, merge
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.statistics.paired import Comparison, differences
+from lgg_seg.statistics.paired import Comparison, Difference, differences
 from lgg_seg.statistics.ranks import rank_distribution
 from lgg_seg.statistics.verdict import verdict
 
@@ -41,6 +41,10 @@ class Table:
     def dice(self) -> Floats:
         """Patient Dice (N, K): patients as `patients`, entries in their order."""
         return _dice(self.entries)
+
+    def difference(self, entry: Entry) -> Difference | None:
+        """Of an entry to the best; None for the best."""
+        return next((d for d in self.statistics.differences if d.name == entry.label), None)
 
     @property
     def verdict(self) -> str:

@@ -11,8 +11,7 @@ from rich.table import Table as Grid
 
 from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierEntry
 from lgg_seg.comparison.classifier_tables import METHOD, AreaDifference, ClassifierTable
-from lgg_seg.reporting.columns import duration, si
-from lgg_seg.reporting.formatting import number
+from lgg_seg.reporting.formatting import ABSENT, duration, number, p_value, si, with_interval, with_spread
 from lgg_seg.reporting.leaderboard import fitting
 from lgg_seg.reporting.run_classification import QUESTIONS
 from lgg_seg.statistics.classification import Estimate
@@ -31,7 +30,6 @@ COLUMNS = (
     "patient/f1",
 )
 COSTS = ("parameters", "flops_per_slice", "train_seconds", "slices_per_second", "latency_ms")
-ABSENT = "-"
 
 
 def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
@@ -68,20 +66,17 @@ def title(table: ClassifierTable) -> str:
 
 def interval(estimate: Estimate) -> str:
     """A value with its interval, as far as they are known."""
-    known = f" ({number(estimate.ci95[0])} to {number(estimate.ci95[1])})" if estimate.ci95 else ""
-    return f"{number(estimate.value)}{known}"
+    return with_interval(estimate.value, estimate.ci95)
 
 
 def holm_p(difference: AreaDifference | None) -> str:
     """The corrected p of the difference to the best; a dash for the best."""
-    if difference is None or difference.p_holm is None:
-        return ABSENT
-    return "< 0.001" if difference.p_holm < 0.001 else number(difference.p_holm)
+    return p_value(difference.p_holm if difference else None)
 
 
 def seeds(entry: ClassifierEntry) -> str:
     """How many seeds, and the standard deviation of their ROC area where there are several."""
-    return str(len(entry.seeds)) + (f" ± {entry.seed_spread:.3f}" if entry.seed_spread is not None else "")
+    return with_spread(len(entry.seeds), entry.seed_spread)
 
 
 def classifiers_markdown(tables: Sequence[ClassifierTable]) -> str:

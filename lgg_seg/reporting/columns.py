@@ -11,6 +11,7 @@ import numpy as np
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Leaderboard, Table, Unmeasured
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
+from lgg_seg.reporting.formatting import duration, one, si, three
 
 Row = dict[str, Any]
 
@@ -49,31 +50,6 @@ def _validation(entry: Entry) -> float | None:
         run.history["val/dice"].max() for run in entry.runs if run.history is not None and "val/dice" in run.history
     ]
     return float(np.mean(best)) if best else None
-
-
-def three(value: float) -> str:
-    """Three decimals."""
-    return f"{value:.3f}"
-
-
-def one(value: float) -> str:
-    """One decimal."""
-    return f"{value:.1f}"
-
-
-def si(value: float) -> str:
-    """Three figures with k, M or G."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _patient_mean(metric: PatientMetric) -> Column:
@@ -146,7 +122,7 @@ def rows(board: Leaderboard) -> list[Row]:
 def _entry_row(number: int, rank: int, table: Table, entry: Entry, keys: list[str]) -> Row:
     dice = entry.metrics["patient/dice"]
     low, high = dice["ci95"] or (None, None)
-    difference = next((d for d in table.statistics.differences if d.name == entry.label), None)
+    difference = table.difference(entry)
     return {
         "table": number,
         "rank": rank,

@@ -1,10 +1,57 @@
-"""A number as tables write it."""
+"""Numbers as tables write them; `ABSENT` stands for what is unknown."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Final
+
+ABSENT: Final = "-"
+
+
+def three(value: float) -> str:
+    """Three decimals."""
+    return f"{value:.3f}"
+
+
+def one(value: float) -> str:
+    """One decimal."""
+    return f"{value:.1f}"
+
 
 def number(value: float | None) -> str:
-    """Three significant decimals, a dash for what could not be measured."""
+    """Three decimals, from 10 on one."""
     if value is None:
-        return "-"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+        return ABSENT
+    return one(value) if abs(value) >= 10 else three(value)
+
+
+def with_interval(
+    value: float | None, ci95: Sequence[float] | None, text: Callable[[float | None], str] = number
+) -> str:
+    """A value with its 95 % interval, if there is one: `0.812 (0.750 to 0.870)`."""
+    return text(value) + (f" ({text(ci95[0])} to {text(ci95[1])})" if ci95 else "")
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals, or that it is smaller."""
+    return ABSENT if p is None else "< 0.001" if p < 0.001 else three(p)
+
+
+def with_spread(seeds: int, spread: float | None) -> str:
+    """How many seeds, with the standard deviation of their results where there are several: `3 ± 0.012`."""
+    return str(seeds) + (f" ± {three(spread)}" if spread is not None else "")
+
+
+def si(value: float) -> str:
+    """Three figures with k, M or G."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -13,11 +13,11 @@ from rich.table import Table as Grid
 from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Leaderboard, Table
-from lgg_seg.reporting.columns import Column, columns, three
+from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.formatting import ABSENT, p_value, three, with_interval, with_spread
 from lgg_seg.statistics.paired import METHOD
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
-ABSENT = "-"
 TO_CHOOSE = (
     "The tables are ranked by test patients, to be read and not to choose by: whoever picks a configuration by its "
     "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
@@ -59,11 +59,12 @@ def _grid(table: Table, shown: list[Column]) -> Grid:
         wraps = name == "configuration"
         grid.add_column(name, justify="left" if wraps else "right", no_wrap=not wraps, overflow="fold")
     for rank, entry in enumerate(table.entries):
-        told = (headline(entry), holm_p(table, entry), f"{table.ranks[rank, 0]:.0%}", seeds(entry))
+        told = (headline(entry), holm_p(table, entry), f"{table.ranks[rank, 0]:.0%}")
         grid.add_row(
             str(rank + 1),
             entry.label,
             *told,
+            with_spread(len(entry.seeds), entry.seed_spread),
             *(cell(column, entry) for column in shown),
             style="bold" if rank == 0 else None,
         )
@@ -85,19 +86,13 @@ def title(table: Table) -> str:
 def headline(entry: Entry) -> str:
     """Mean patient Dice with its interval."""
     dice = entry.metrics["patient/dice"]
-    interval = f" ({dice['ci95'][0]:.3f} to {dice['ci95'][1]:.3f})" if dice["ci95"] else ""
-    return f"{dice['mean']:.3f}{interval}"
-
-
-def seeds(entry: Entry) -> str:
-    """How many seeds, and the standard deviation of their mean patient Dice where there are several."""
-    return str(len(entry.seeds)) + (f" ± {entry.seed_spread:.3f}" if entry.seed_spread is not None else "")
+    return with_interval(dice["mean"], dice["ci95"])
 
 
 def holm_p(table: Table, entry: Entry) -> str:
     """The corrected p of the difference to the best; a dash for the best."""
-    p = next((d.p_holm for d in table.statistics.differences if d.name == entry.label), None)
-    return ABSENT if p is None else "< 0.001" if p < 0.001 else three(p)
+    found = table.difference(entry)
+    return p_value(found.p_holm if found else None)
 
 
 def cell(column: Column, entry: Entry) -> str:
@@ -131,7 +126,7 @@ def _grid_lines(table: Table) -> str:
             holm_p(table, entry),
             f"{table.ranks[rank, 0]:.0%}",
             *(cell(column, entry) for column in extra),
-            seeds(entry),
+            with_spread(len(entry.seeds), entry.seed_spread),
             str(entry.folds),
             "; ".join(("finished", *entry.notes)),
         ]
@@ -142,10 +137,8 @@ def _grid_lines(table: Table) -> str:
 
 def difference(table: Table, entry: Entry) -> str:
     """Mean difference of patient Dice to the best with its interval; a dash for the best."""
-    found = next((d for d in table.statistics.differences if d.name == entry.label), None)
-    if found is None:
-        return ABSENT
-    return f"{found.mean:.3f}" + (f" ({found.ci95[0]:.3f} to {found.ci95[1]:.3f})" if found.ci95 else "")
+    found = table.difference(entry)
+    return with_interval(found.mean, found.ci95) if found else ABSENT
 
 
 def _failures(table: Table) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lgg_seg.comparison.leakage import HEADLINE, MEASURES, Arms, LeakTable, Sample
-from lgg_seg.reporting.columns import three
-from lgg_seg.statistics.classification import Estimate
+from lgg_seg.comparison.leakage import HEADLINE, MEASURES, Arms, LeakTable
+from lgg_seg.reporting.formatting import three, with_interval
 
 HEADING = "What the leak adds"
 METHOD = (
@@ -22,7 +21,6 @@ METHOD = (
     "seeds trained both ways are averaged, and how much one training differs from the next is not in the intervals. "
     "Dice is that of all voxels together (pooled), and the mean over the slices with tumour."
 )
-SIGNED = "{:+.3f}"
 
 
 def print_leaks(tables: Sequence[LeakTable]) -> None:
@@ -35,7 +33,7 @@ def print_leaks(tables: Sequence[LeakTable]) -> None:
             shown.add_column(name, justify="right", no_wrap=True)
         for name, _, measures in _lines(table):
             arms = measures[HEADLINE]
-            shown.add_row(name, three(arms.honest.value), three(arms.leaky.value), _told(arms.added.estimate, SIGNED))
+            shown.add_row(name, three(arms.honest.value), three(arms.leaky.value), _added(arms))
         console.print(shown)
         console.print(finding(table), highlight=False)
         console.print()
@@ -106,7 +104,7 @@ def finding(table: LeakTable) -> str:
     return (
         f"{who} {three(arms.honest.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
         f"{three(arms.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
-        f"{_told(added, SIGNED)}: {weight}.{single}"
+        f"{_added(arms)}: {weight}.{single}"
     )
 
 
@@ -134,14 +132,8 @@ def _lines(table: LeakTable) -> Iterator[tuple[str, tuple[int, int] | None, dict
 
 
 def _cells(arms: Arms) -> list[str]:
-    return [_shown(arms.honest), _shown(arms.leaky), _told(arms.added.estimate, SIGNED)]
+    return [*(with_interval(one.estimate.value, one.estimate.ci95) for one in (arms.honest, arms.leaky)), _added(arms)]
 
 
-def _shown(sample: Sample) -> str:
-    return _told(sample.estimate, "{:.3f}")
-
-
-def _told(estimate: Estimate, pattern: str) -> str:
-    assert estimate.value is not None  # a sample has one
-    interval = f" ({' to '.join(pattern.format(end) for end in estimate.ci95)})" if estimate.ci95 else ""
-    return pattern.format(estimate.value) + interval
+def _added(arms: Arms) -> str:
+    return with_interval(arms.added.value, arms.added.estimate.ci95, "{:+.3f}".format)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lgg_seg.comparison.tables import Table
-from lgg_seg.reporting.columns import duration, one, si
+from lgg_seg.reporting.formatting import duration, one, si
 from lgg_seg.reporting.html.style import INK, Look, badge, new_figure
 
 WIDTH = 5.2

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from lgg_seg.comparison.results import Entry
 from lgg_seg.comparison.tables import Table
-from lgg_seg.reporting.columns import Column, columns, three
+from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.formatting import ABSENT, three, with_spread
 from lgg_seg.reporting.html.style import Look
-from lgg_seg.reporting.leaderboard import ABSENT, cell, difference, holm_p
+from lgg_seg.reporting.leaderboard import cell, difference, holm_p
 
 STANDINGS = {
     "worse": ("clearly worse", "worse"),
@@ -107,11 +108,9 @@ def _row(
 ) -> GridRow:
     entry = table.entries[rank]
     dice = entry.metrics["patient/dice"]
-    found = next((d for d in table.statistics.differences if d.name == entry.label), None)
+    found = table.difference(entry)
     mean, _, interval = difference(table, entry).partition(" ")
     first = float(table.ranks[rank, 0])
-
-    spread = f" ± {entry.seed_spread:.3f}" if entry.seed_spread is not None else ""
 
     def number(column: Column) -> Cell:
         value = column.value(entry)
@@ -130,7 +129,7 @@ def _row(
         first=Cell(f"{first:.0%}" if len(table.entries) > 1 else ABSENT, first),
         standing=STANDINGS[found.standing] if found else None,
         cells=tuple(cells),
-        seeds=Cell(f"{len(entry.seeds)}{spread}", len(entry.seeds)),
+        seeds=Cell(with_spread(len(entry.seeds), entry.seed_spread), len(entry.seeds)),
         folds=Cell(str(entry.folds), entry.folds),
         notes=entry.notes,
     )
