@@ -13,8 +13,8 @@ import pandas as pd
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
 from lgg_seg.metrics.counts import Counts
-from lgg_seg.metrics.detection import detection
-from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, specificity
+from lgg_seg.metrics.detection import slice_metrics
+from lgg_seg.metrics.overlap import dice, pooled
 from lgg_seg.metrics.registry import PATIENT_METRICS
 
 Metrics = dict[str, Any]
@@ -29,19 +29,17 @@ def measures(folds: Sequence[Run]) -> Metrics:
     slices = pd.concat([run.slices for run in folds if run.slices is not None])
     results = [run.result for run in folds if run.result is not None]
     total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
-    pooled = Counts(total["tp"], total["fp"], total["fn"], total["tn"])
-    tumour, predicted = slices["truth_pixels"].to_numpy() > 0, slices["predicted_pixels"].to_numpy() > 0
-    scored = slices["dice"].to_numpy()
-    found = detection(slices["max_probability"].to_numpy(), predicted, tumour)
+    slice_dice = slices["dice"].to_numpy()
     weights = [result["slices"] for result in results]
     return {
-        **{f"pooled/{f.__name__}": float(f(pooled)) for f in (dice, iou, recall, precision, accuracy, specificity)},
-        "slice/dice": float(scored.mean()),
-        "tumour_slice/dice": float(scored[tumour].mean()) if tumour.any() else None,
-        "empty_slice/false_positive_rate": float(predicted[~tumour].mean()) if not tumour.all() else None,
-        "detection/recall": found.recall,
-        "detection/specificity": found.specificity,
-        "detection/auroc": found.auroc,
+        **pooled(Counts(*(total[name] for name in COUNTS))),
+        "slice/dice": float(slice_dice.mean()),
+        **slice_metrics(
+            slices["truth_pixels"].to_numpy() > 0,
+            slices["predicted_pixels"].to_numpy() > 0,
+            slice_dice,
+            slices["max_probability"].to_numpy(),
+        ),
         "lesion/f1": _lesion_f1(total),
         "calibration/ece": _calibration(results),
         "loss": float(np.average([result["metrics"]["loss"] for result in results], weights=weights)),

@@ -11,10 +11,10 @@ import numpy as np
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.calibration import expected_calibration_error
 from lgg_seg.metrics.counts import Counts
-from lgg_seg.metrics.detection import detection
+from lgg_seg.metrics.detection import slice_metrics
 from lgg_seg.metrics.minibatch import minibatch_means
-from lgg_seg.metrics.overlap import accuracy, dice, iou, precision, recall, specificity
-from lgg_seg.metrics.patient import PatientScore, SliceScore
+from lgg_seg.metrics.overlap import dice, pooled
+from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.statistics.bootstrap import summarise
 
 Metrics = dict[str, float | int | dict[str, float | list[float] | None] | None]
@@ -42,8 +42,15 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = 10_000, seed: 
     slices = [one for score in ordered for one in score.slices]
     return {
         **_over_patients(ordered, resamples, seed),
-        **_pooled(ordered),
-        **_over_slices(slices),
+        **pooled(_total(score.counts for score in ordered)),
+        "slice/dice": float(np.mean([one.dice for one in slices])),
+        "slice/iou": float(np.mean([one.iou for one in slices])),
+        **slice_metrics(
+            np.array([one.truth_pixels for one in slices]) > 0,
+            np.array([one.predicted_pixels for one in slices]) > 0,
+            np.array([one.dice for one in slices]),
+            np.array([one.max_probability for one in slices]),
+        ),
         **minibatch_means([one.counts for one in slices]),
         "lesion/f1": float(dice(_total(score.lesions for score in ordered))),
         "calibration/ece": expected_calibration_error(reduce(add, (score.calibration for score in ordered))),
@@ -57,28 +64,6 @@ def _over_patients(scores: Sequence[PatientScore], resamples: int, seed: int) ->
     return {
         f"patient/{key}": summarise([score.values[key] for score in scores], resamples, seed).as_dict()
         for key in scores[0].values
-    }
-
-
-def _pooled(scores: Sequence[PatientScore]) -> Metrics:
-    counts = _total(score.counts for score in scores)
-    measures = (dice, iou, recall, precision, accuracy, specificity)
-    return {f"pooled/{measure.__name__}": float(measure(counts)) for measure in measures}
-
-
-def _over_slices(slices: Sequence[SliceScore]) -> Metrics:
-    scored = np.array([one.dice for one in slices])
-    predicted = np.array([one.predicted_pixels > 0 for one in slices])
-    tumour = np.array([one.truth_pixels > 0 for one in slices])
-    found = detection(np.array([one.max_probability for one in slices]), predicted, tumour)
-    return {
-        "slice/dice": float(scored.mean()),
-        "slice/iou": float(np.mean([one.iou for one in slices])),
-        "tumour_slice/dice": float(scored[tumour].mean()) if tumour.any() else None,
-        "empty_slice/false_positive_rate": float(predicted[~tumour].mean()) if not tumour.all() else None,
-        "detection/recall": found.recall,
-        "detection/specificity": found.specificity,
-        "detection/auroc": found.auroc,
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,27 @@ def detection(score: npt.NDArray[np.floating], predicted: Bools, truth: Bools) -
         specificity=float((~predicted[~truth]).mean()) if not truth.all() else None,
         auroc=_auroc(score, truth) if truth.any() and not truth.all() else None,
     )
+
+
+def slice_metrics(
+    tumour: Bools, predicted: Bools, slice_dice: Floats, max_probability: Floats
+) -> dict[str, float | None]:
+    """`tumour_slice/*`, `empty_slice/*` and `detection/*` of `metrics.json`, None where there was no slice to measure.
+
+    Args:
+        tumour: bool `(N,)`, whether the slice has tumour.
+        predicted: bool `(N,)`, whether any pixel of the slice is predicted.
+        slice_dice: `(N,)`.
+        max_probability: `(N,)`, the largest of each slice.
+    """
+    found = detection(max_probability, predicted, tumour)
+    return {
+        "tumour_slice/dice": float(slice_dice[tumour].mean()) if tumour.any() else None,
+        "empty_slice/false_positive_rate": float(predicted[~tumour].mean()) if not tumour.all() else None,
+        "detection/recall": found.recall,
+        "detection/specificity": found.specificity,
+        "detection/auroc": found.auroc,
+    }
 
 
 def _auroc(score: npt.NDArray[np.floating], truth: Bools) -> float:

@@ -3,7 +3,7 @@
 The empty-mask policy, here and in every other metric and loss of this project: where prediction and truth are both
 empty the prediction is right and scores 1; any other zero denominator scores 0. Nothing is NaN, nothing is dropped.
 
-Every function takes `Counts` of integers or of arrays and returns float64 of the same shape.
+Every overlap takes `Counts` of integers or of arrays and returns float64 of the same shape.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ def accuracy(counts: Counts) -> Floats:
 def specificity(counts: Counts) -> Floats:
     """TN / (TN + FP)."""
     return _ratio(counts.tn, counts.tn + counts.fp, counts)
+
+
+def pooled(counts: Counts) -> dict[str, float]:
+    """`pooled/*` of `metrics.json`: every overlap, of the counts of all voxels of all patients together."""
+    measures = (dice, iou, recall, precision, accuracy, specificity)
+    return {f"pooled/{measure.__name__}": float(measure(counts)) for measure in measures}
 
 
 def _ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, counts: Counts) -> Floats:
