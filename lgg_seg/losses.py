@@ -19,10 +19,10 @@ _ROOT_FLOOR = 1e-20
 """Keeps the slope of a root finite where a loss underflows to 0; up to gamma = 3 it moves the value by under 1e-6."""
 
 
-def bce(logits: Tensor, target: Tensor, positive_weight: float = 1.0) -> Tensor:
-    """Binary cross-entropy, the mean over all pixels; a tumour pixel counts `positive_weight` times."""
+def bce(logits: Tensor, target: Tensor, pos_weight: float = 1.0) -> Tensor:
+    """Binary cross-entropy, the mean over all pixels; a tumour pixel counts `pos_weight` times."""
     logits, target = _float32(logits, target)
-    return F.binary_cross_entropy_with_logits(logits, target, weight=1 + (positive_weight - 1) * target)
+    return F.binary_cross_entropy_with_logits(logits, target, weight=1 + (pos_weight - 1) * target)
 
 
 def tversky(logits: Tensor, target: Tensor, alpha: float, beta: float, smooth: float, batch: bool) -> Tensor:
@@ -85,15 +85,15 @@ class BCE(nn.Module):
 
 
 class WeightedBCE(nn.Module):
-    """Binary cross-entropy with `positive_weight` for tumour pixels; see `bce`."""
+    """Binary cross-entropy with `pos_weight` for tumour pixels; see `bce`."""
 
-    def __init__(self, positive_weight: float) -> None:
+    def __init__(self, pos_weight: float) -> None:
         super().__init__()
-        _require(positive_weight > 0, "positive_weight", "above 0", positive_weight)
-        self.positive_weight = positive_weight
+        _require(pos_weight > 0, "pos_weight", "above 0", pos_weight)
+        self.pos_weight = pos_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        return bce(logits, target, self.positive_weight)
+        return bce(logits, target, self.pos_weight)
 
 
 class Tversky(nn.Module):

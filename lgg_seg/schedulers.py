@@ -38,10 +38,10 @@ def exponential(optimizer: Optimizer, span: Span, gamma: float = 0.95) -> Schedu
     return _by_factor(optimizer, span, lambda epoch, _progress: gamma ** math.floor(epoch), warmup_epochs=0.0)
 
 
-def step(optimizer: Optimizer, span: Span, every_epochs: int = 10, gamma: float = 0.1) -> Schedule:
-    """The rate times `gamma` after every `every_epochs` epochs."""
-    require(every_epochs >= 1, "scheduler.every_epochs", every_epochs, "1 or more")
-    return _by_factor(optimizer, span, lambda epoch, _p: gamma ** (math.floor(epoch) // every_epochs), 0.0)
+def step(optimizer: Optimizer, span: Span, step_size: int = 10, gamma: float = 0.1) -> Schedule:
+    """The rate times `gamma` after every `step_size` epochs."""
+    require(step_size >= 1, "scheduler.step_size", step_size, "1 or more")
+    return _by_factor(optimizer, span, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size), 0.0)
 
 
 def cosine(optimizer: Optimizer, span: Span, warmup_epochs: float = 1.0, final_factor: float = 0.0) -> Schedule:
@@ -61,20 +61,20 @@ def poly(optimizer: Optimizer, span: Span, power: float = 0.9, warmup_epochs: fl
 def onecycle(
     optimizer: Optimizer,
     span: Span,
-    rising_fraction: float = 0.3,
-    initial_divisor: float = 25.0,
-    final_divisor: float = 1e4,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
 ) -> Schedule:
     """Up to the optimizer's rate and down again while momentum goes the other way (arXiv 1708.07120)."""
-    require(0 < rising_fraction < 1, "scheduler.rising_fraction", rising_fraction, "between 0 and 1")
+    require(0 < pct_start < 1, "scheduler.pct_start", pct_start, "between 0 and 1")
     peaks = [float(group["lr"]) for group in optimizer.param_groups]
     scheduler = OneCycleLR(
         optimizer,
         max_lr=peaks,
         total_steps=span.total_steps + 1,  # it is stepped once more after the last optimizer step
-        pct_start=rising_fraction,
-        div_factor=initial_divisor,
-        final_div_factor=final_divisor,
+        pct_start=pct_start,
+        div_factor=div_factor,
+        final_div_factor=final_div_factor,
         cycle_momentum=any("momentum" in group or "betas" in group for group in optimizer.param_groups),
     )
     return {"scheduler": scheduler, "interval": "step"}

@@ -28,7 +28,7 @@ from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import recorded
-from lgg_seg.training.callbacks import History, Progress, Pruning, Snapshots, Trial, checkpoints
+from lgg_seg.training.callbacks import History, Progress, Pruning, Trial, ValidationImages, checkpoints
 from lgg_seg.training.experiment import Experiment
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def train(
         *extras,
         history,
         *checkpoints(folder, module.monitor),
-        *([Progress()] if experiment.trainer.progress else []),
+        *([Progress()] if experiment.trainer.enable_progress_bar else []),
     ]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
@@ -129,7 +129,7 @@ def train(
         return {}
 
     history.draw()
-    for snapshots in (c for c in extras if isinstance(c, Snapshots)):
+    for snapshots in (c for c in extras if isinstance(c, ValidationImages)):
         snapshots.draw(folder, data)
     content, evaluation = test(experiment, folder, data, hardware, history.train_seconds)
     for board in boards:

@@ -67,8 +67,14 @@ def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> W
 def trained_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of a tiny network on the phantom tree. Copy it before changing it."""
     words = ["model=unet_slim", "model.alpha=0.125", "preprocess.size=32", "loss=bce_dice", "optimizer.lr=0.01"]
-    words += ["trainer=debug", "trainer.progress=false", "trainer.max_epochs=6", "split.val=3", "split.test=4"]
-    return _run(phantom_root, tmp_path_factory, *words, "evaluation.resamples=50")
+    words += [
+        "trainer=debug",
+        "trainer.enable_progress_bar=false",
+        "trainer.max_epochs=6",
+        "split.val=3",
+        "split.test=4",
+    ]
+    return _run(phantom_root, tmp_path_factory, *words, "evaluation.n_bootstrap=50")
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +82,9 @@ def grade_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The folder of a finished run of a grade classifier, which saw two batches."""
     words = ["model=classifier_resnet50", "model.target=grade", "model.weights=null", "model.hidden=8", "loss=bce"]
     words += ["model.freeze_encoder=true", "preprocess.size=32", "debug=fast", "trainer=debug"]
-    return _run(phantom_root, tmp_path_factory, *words, "trainer.progress=false", "split.val=3", "split.test=3")
+    return _run(
+        phantom_root, tmp_path_factory, *words, "trainer.enable_progress_bar=false", "split.val=3", "split.test=3"
+    )
 
 
 def _run(root: Path, factory: pytest.TempPathFactory, *words: str) -> Path:

@@ -190,7 +190,7 @@ def test_focal_tversky_with_gamma_1_is_tversky(seed: int) -> None:
 @pytest.mark.parametrize(
     ("make", "key"),
     [
-        (lambda: WeightedBCE(0.0), "positive_weight"),
+        (lambda: WeightedBCE(0.0), "pos_weight"),
         (lambda: Dice(smooth=0.0), "smooth"),
         (lambda: Tversky(0.0, 1.0), "alpha"),
         (lambda: Tversky(1.0, -0.1), "beta"),

@@ -86,7 +86,7 @@ def test_a_registered_metric_is_in_every_table(tmp_path: Path) -> None:
 def test_it_is_absent_where_a_run_was_recorded_before_it(part: str, older: list[str], tmp_path: Path) -> None:
     everyone = volumes(6)
     for number in ("0", "1"):
-        words = ["split=kfold", "split.folds=2", f"split.fold={number}"] if part == "fold" else [f"seed={number}"]
+        words = ["split=kfold", "split.n_splits=2", f"split.fold={number}"] if part == "fold" else [f"seed={number}"]
         truths = dict(list(everyone.items())[int(number) :: 2]) if part == "fold" else everyone
         metric = PATIENT_METRICS.pop("volume_error")
         if number not in older:
@@ -110,7 +110,7 @@ def test_folds_of_slices_have_it_where_counts_suffice(of_counts: bool, tmp_path:
     everyone = volumes(4)
     for fold in range(2):
         part = {name: Volume(one.numbers[fold::2], one.truth[fold::2]) for name, one in everyone.items()}
-        words = ["split=slice_kfold", "split.folds=2", f"split.fold={fold}"]
+        words = ["split=slice_kfold", "split.n_splits=2", f"split.fold={fold}"]
         write_run(tmp_path / str(fold), words, truths=part, protocol="slice_kfold (leaky)")
     (table,) = compare_folders([tmp_path], tmp_path / "compared").tables
     (found,) = table.entries

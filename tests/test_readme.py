@@ -38,8 +38,9 @@ ELSEWHERE = {
     "python -m lgg_seg.data download": "tests/data/test_download.py: it needs a network",
 }
 SHORT = (
-    "debug=fast", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.progress=false", "data.workers=0",
-    "preprocess.size=32", "data.batch_size=2", "logger=csv", "evaluation.resamples=20",
+    "debug=fast", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false",
+    "data.workers=0",
+    "preprocess.size=32", "data.batch_size=2", "logger=csv", "evaluation.n_bootstrap=20",
 )  # fmt: skip
 SHORTER = {
     # of a sweep, one or two cells; of a network whose weights would be fetched, random ones

@@ -16,7 +16,13 @@ from PIL import Image
 pytestmark = pytest.mark.real
 
 PATIENTS = 4
-TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=64", "trainer=debug", "trainer.progress=false")
+TINY = (
+    "model=unet_slim",
+    "model.alpha=0.0625",
+    "preprocess.size=64",
+    "trainer=debug",
+    "trainer.enable_progress_bar=false",
+)
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_exponential_falls_by_gamma_after_every_epoch_and_not_within_one() -> No
 
 
 def test_step_falls_by_gamma_after_so_many_epochs() -> None:
-    found = rates(schedulers.step, every_epochs=5, gamma=0.1)
+    found = rates(schedulers.step, step_size=5, gamma=0.1)
     assert found == pytest.approx([PEAK] * 20 + [PEAK / 10] * 20 + [PEAK / 100])
 
 
@@ -71,7 +71,7 @@ def test_poly_warms_up_where_asked() -> None:
 
 
 def test_onecycle_starts_low_peaks_and_ends_at_its_final_value() -> None:
-    found = rates(schedulers.onecycle, rising_fraction=0.25, initial_divisor=20.0, final_divisor=100.0)
+    found = rates(schedulers.onecycle, pct_start=0.25, div_factor=20.0, final_div_factor=100.0)
     peak = found.index(max(found))
     assert found[0] == pytest.approx(PEAK / 20)
     assert found[peak] == pytest.approx(PEAK, rel=0.01)

@@ -17,7 +17,10 @@ import pytest
 from scipy.stats import wilcoxon
 
 MODELS = ("unet_slim", "unet_bn")
-SWEEP = "experiment=demo trainer.max_epochs=1 trainer.limit_batches=4 trainer.progress=false preprocess.size=32"
+SWEEP = (
+    "experiment=demo trainer.max_epochs=1 trainer.limit_train_batches=4 trainer.limit_val_batches=4 "
+    "trainer.enable_progress_bar=false preprocess.size=32"
+)
 
 
 @pytest.fixture(scope="module")

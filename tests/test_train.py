@@ -19,7 +19,13 @@ import torch
 from tests.workplace import RUN_FILES, Workplace, lgg, metrics
 
 OF_SEGMENTATION = {f"figures/{name}.png" for name in ("roc_pr", "validation_slices", "best_and_worst_patients")}
-TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false")
+TINY = (
+    "model=unet_slim",
+    "model.alpha=0.0625",
+    "preprocess.size=32",
+    "trainer=debug",
+    "trainer.enable_progress_bar=false",
+)
 
 
 def train(workplace: Workplace, name: str, *words: str) -> Path:
@@ -31,7 +37,7 @@ def train(workplace: Workplace, name: str, *words: str) -> Path:
 @pytest.fixture(scope="module")
 def run(workplace: Workplace) -> Path:
     """Four epochs, unbroken."""
-    return train(workplace, "unbroken", "trainer.max_epochs=4", "callbacks.snapshots.every_epochs=2")
+    return train(workplace, "unbroken", "trainer.max_epochs=4", "callbacks.validation_images.every_epochs=2")
 
 
 def test_a_run_fills_its_folder(run: Path) -> None:
@@ -110,7 +116,7 @@ def test_another_tree_is_evaluated_whole(run: Path, workplace: Workplace) -> Non
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path, workplace: Workplace) -> None:
     """SIGTERM in the second epoch or later, then resume: the same weights, bit for bit, and the same history."""
     folder, environment = workplace
-    words = [*TINY, "trainer.max_epochs=4", "callbacks.snapshots.every_epochs=2", "hydra.run.dir=stopped"]
+    words = [*TINY, "trainer.max_epochs=4", "callbacks.validation_images.every_epochs=2", "hydra.run.dir=stopped"]
     process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
     while not (folder / "stopped" / "checkpoints" / "last.ckpt").exists():
         assert process.poll() is None

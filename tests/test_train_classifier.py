@@ -21,7 +21,14 @@ from lgg_seg.training.experiment import Experiment
 from tests.workplace import RUN_FILES, Workplace, lgg, metrics
 
 CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")
-TINY = (*CLASSIFIER, "trainer=debug", "trainer.progress=false", "split.val=3", "split.test=3", "model.hidden=8")
+TINY = (
+    *CLASSIFIER,
+    "trainer=debug",
+    "trainer.enable_progress_bar=false",
+    "split.val=3",
+    "split.test=3",
+    "model.hidden=8",
+)
 # A frozen encoder's checkpoint is a third as large; its head has dropout and batch norm all the same.
 FROZEN = ("model.freeze_encoder=true", "trainer.max_epochs=3")
 

@@ -13,10 +13,10 @@ WITHOUT_EFFECT = (
     *WATCHING,
     "name",
     "data.root",
-    "evaluation.resamples",
+    "evaluation.n_bootstrap",
     "evaluation.batch_size",
     "trainer.accelerator",
-    "callbacks.snapshots",
+    "callbacks.validation_images",
 )
 """Keys, with all below them, that change neither the weights nor the numbers but in rounding."""
 

@@ -106,7 +106,7 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
         for seed in sorted(by_seed)
     }
     first = next(iter(seeds.values()))
-    folds = first[0].config.get("split", {}).get("folds")
+    folds = first[0].config.get("split", {}).get("n_splits")
     if first[0].fold is not None and folds is not None and len(first) < int(folds):
         notes.append(f"{len(first)} of {folds} folds: the cross-validation is not complete")
     return Merged(seeds, everything, tuple(dict.fromkeys(notes)))

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 TARGETS: dict[str, str] = {
     "lgg_seg.callbacks.EarlyStopping": "lgg_seg.training.EarlyStopping",
-    "lgg_seg.callbacks.Snapshots": "lgg_seg.training.Snapshots",
+    "lgg_seg.callbacks.Snapshots": "lgg_seg.training.ValidationImages",
     "lgg_seg.data.augment.Augmentation": "lgg_seg.data.Augmentation",
     "lgg_seg.data.augment.SubstituteFlair": "lgg_seg.data.SubstituteFlair",
     "lgg_seg.data.datamodule.DataModule": "lgg_seg.data.DataModule",
@@ -30,7 +30,22 @@ TARGETS: dict[str, str] = {
 }
 """Old `_target_` → today's. Entries are never removed: folders live longer than code."""
 
-KEYS: dict[str, tuple[str, ...]] = {}
+KEYS: dict[str, tuple[str, ...]] = {
+    "callbacks.snapshots": ("callbacks.validation_images",),
+    "callbacks.snapshots.every_epochs": ("callbacks.validation_images.every_epochs",),
+    "callbacks.snapshots.slices": ("callbacks.validation_images.slices",),
+    "evaluation.resamples": ("evaluation.n_bootstrap",),
+    "loss.positive_weight": ("loss.pos_weight",),
+    "scheduler.every_epochs": ("scheduler.step_size",),
+    "scheduler.final_divisor": ("scheduler.final_div_factor",),
+    "scheduler.initial_divisor": ("scheduler.div_factor",),
+    "scheduler.rising_fraction": ("scheduler.pct_start",),
+    "split.folds": ("split.n_splits",),
+    "trainer.accumulate": ("trainer.accumulate_grad_batches",),
+    "trainer.gradient_clip": ("trainer.gradient_clip_val",),
+    "trainer.limit_batches": ("trainer.limit_train_batches", "trainer.limit_val_batches"),
+    "trainer.progress": ("trainer.enable_progress_bar",),
+}
 """Old dotted key, its group first (`trainer.accumulate`) → today's key or keys, each of which gets the value."""
 
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
 from lgg_seg.config.instantiate import TARGET
+from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
@@ -157,6 +158,8 @@ def _check_sweep(override: Override, *, sweep: bool) -> None:
 def _check_key(override: Override, config: DictConfig, members: dict[str, Any]) -> None:
     key = override.key_or_group
     known = [*_keys(config), *members, "resume"]
+    if key not in known and (today := renamed(key)):
+        raise UserError(f"{key} is called {today} now.")
     if key not in known:
         added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
         raise UserError(f"{key}: no such key{added}; {did_you_mean(key, known)}")

@@ -60,7 +60,7 @@ class Evaluation(ABC):
         cost: dict[str, Any],
     ) -> dict[str, Any]:
         """The content of `metrics.json`."""
-        numbers = self.numbers(threshold["value"], settings.resamples, metadata)
+        numbers = self.numbers(threshold["value"], settings.n_bootstrap, metadata)
         return {
             "split": subset,
             "patients": self.patients,

@@ -20,13 +20,13 @@ class EvaluationSettings:
     fixed_threshold: float = 0.5
     postprocess: Literal["none", "largest_component"] = "none"
     batch_size: int = 16
-    resamples: int = 10_000
+    n_bootstrap: int = 10_000
     max_patients: int | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.fixed_threshold <= 1, "evaluation.fixed_threshold", self.fixed_threshold, "between 0 and 1")
         require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "1 or more")
-        require(self.resamples >= 1, "evaluation.resamples", self.resamples, "1 or more")
+        require(self.n_bootstrap >= 1, "evaluation.n_bootstrap", self.n_bootstrap, "1 or more")
         if self.max_patients is not None:
             require(self.max_patients >= 1, "evaluation.max_patients", self.max_patients, "1 or more, or null")
         if self.threshold == "validation" and self.postprocess != "none":

@@ -44,8 +44,8 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         if out_of_memory(error):
             folder.set_status("failed", "out of memory")
             raise UserError(
-                "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate to make up for "
-                "it), a smaller preprocess.size or a smaller network."
+                "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate_grad_batches to "
+                "make up for it), a smaller preprocess.size or a smaller network."
             ) from error
         folder.set_status("failed", f"{type(error).__name__}: {error}")
         raise

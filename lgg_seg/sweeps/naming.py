@@ -27,7 +27,7 @@ HOW = (
     "hydra.sweeper.n_trials",
     "hydra.sweeper.n_jobs",
     "hydra.sweeper.max_batch_size",
-    "trainer.progress",
+    "trainer.enable_progress_bar",
     "trainer.threads",
 )
 """Keys, and what is below them, that say how a sweep is run or how far, not what it consists of."""

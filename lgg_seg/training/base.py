@@ -80,7 +80,7 @@ class TrainingModule(pl.LightningModule, ABC):
         if not torch.isfinite(loss):
             raise UserError(
                 f"The training loss became {float(loss)} in epoch {self.current_epoch}; try a smaller optimizer.lr, "
-                "trainer.gradient_clip=1.0 or trainer.precision=32-true."
+                "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
             )
 
     def configure_gradient_clipping(
@@ -99,7 +99,7 @@ class TrainingModule(pl.LightningModule, ABC):
         if gradient_clip_val is None:
             return
         if self.trainer.precision == "16-mixed" and getattr(optimizer, "_step_supports_amp_scaling", False):
-            raise UserError("trainer.gradient_clip in 16-mixed precision needs optimizer.fused=false.")
+            raise UserError("trainer.gradient_clip_val in 16-mixed precision needs optimizer.fused=false.")
         nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:

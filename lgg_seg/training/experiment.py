@@ -121,7 +121,7 @@ class Experiment:
             )
         labels = slice_labels(data.index, self.target)
         require_both_classes(labels, data.split.train, self.target)
-        limit = self.trainer.limit_batches
+        limit = self.trainer.limit_val_batches
         return ClassificationModule(
             *cast(tuple[SliceClassifier, Any, Any, Any, Any], parts),
             labels=[bool(label) for label in labels],  # those without one are in no subset of the split

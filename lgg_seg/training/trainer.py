@@ -18,9 +18,9 @@ from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, 
 class TrainerSettings:
     """How a run trains.
 
-    `accumulate` batches make one optimizer step; `gradient_clip` bounds the gradient's norm; `limit_batches` cuts an
-    epoch short, for trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation
-    number by which the best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC).
+    Options named as Lightning's are Lightning's; `limit_train_batches` and `limit_val_batches` cut an epoch short, for
+    trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
+    best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC).
     """
 
     max_epochs: int
@@ -30,19 +30,27 @@ class TrainerSettings:
     precision: Precision = "auto"
     channels_last: bool = True
     threads: int | None = None
-    gradient_clip: float | None = None
-    accumulate: int = 1
+    gradient_clip_val: float | None = None
+    accumulate_grad_batches: int = 1
     deterministic: bool = False
-    limit_batches: int | None = None
+    limit_train_batches: int | None = None
+    limit_val_batches: int | None = None
     monitor: Literal["val/dice", "val/iou", "val/loss"] | None = None
-    progress: bool = True
+    enable_progress_bar: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "devices", "accumulate", "threads", "limit_batches"):
+        for name in (
+            "max_epochs",
+            "devices",
+            "accumulate_grad_batches",
+            "threads",
+            "limit_train_batches",
+            "limit_val_batches",
+        ):
             value = getattr(self, name)
             require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
-        clip = self.gradient_clip
-        require(clip is None or clip > 0, "trainer.gradient_clip", clip, "above 0, or null")
+        clip = self.gradient_clip_val
+        require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
 
     def prepare(self) -> Hardware:
         """Settle the process (threads, allocator, determinism) and say what it runs on."""
@@ -60,16 +68,16 @@ class TrainerSettings:
             devices=self.devices,
             strategy=self.strategy,
             precision=hardware.precision,
-            gradient_clip_val=self.gradient_clip,
-            accumulate_grad_batches=self.accumulate,
-            limit_train_batches=self.limit_batches,
-            limit_val_batches=self.limit_batches,
+            gradient_clip_val=self.gradient_clip_val,
+            accumulate_grad_batches=self.accumulate_grad_batches,
+            limit_train_batches=self.limit_train_batches,
+            limit_val_batches=self.limit_val_batches,
             callbacks=callbacks,
             logger=loggers or False,
             default_root_dir=folder,
-            enable_progress_bar=self.progress,
+            enable_progress_bar=self.enable_progress_bar,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # ours divides the patients' slices among ranks itself
-            log_every_n_steps=1 if self.limit_batches else 10,
+            log_every_n_steps=1 if self.limit_train_batches else 10,
         )

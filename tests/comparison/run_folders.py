@@ -110,7 +110,7 @@ def write_run(
     asked = dice if isinstance(dice, Mapping) else dict.fromkeys(volumes_, dice)
     evaluation = measured(volumes_, asked)
     facts = {name: {"institution": name.split("_")[1], "missing_sequence": "none"} for name in volumes_}
-    settings = EvaluationSettings(resamples=50)
+    settings = EvaluationSettings(n_bootstrap=50)
     threshold = {"value": 0.5, "from": "fixed"}
     content = evaluation.result("test", protocol, threshold, settings, facts, _cost() | dict(cost or {}))
     evaluation.write(folder, ".", content, facts)

@@ -53,7 +53,7 @@ def write_classifier(
     evaluation = ClassifierEvaluation(target, 0.5, tuple(each), (0.3,), seconds=1.0)
     threshold = {"value": 0.5, "from": "fixed"}
     cost = {"parameters": 24_558_145, "train_seconds": 60.0}
-    content = evaluation.result("test", "patient", threshold, EvaluationSettings(resamples=20), {}, cost)
+    content = evaluation.result("test", "patient", threshold, EvaluationSettings(n_bootstrap=20), {}, cost)
     evaluation.write(folder, ".", content, {})
     return evaluation
 
@@ -98,7 +98,7 @@ def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
     for seed in (1, 2):
         parts = []
         for fold in (0, 1):
-            words = [f"seed={seed}", "split=kfold", "split.folds=2", f"split.fold={fold}"]
+            words = [f"seed={seed}", "split=kfold", "split.n_splits=2", f"split.fold={fold}"]
             place = tmp_path / f"{seed}_{fold}"
             parts.append(write_classifier(place, words, patients=PATIENTS[fold::2], skill=0.15))
         truth = np.concatenate([part.slices.truth for part in parts])

@@ -87,7 +87,7 @@ def test_differences_are_paired_so_networks_alike_in_every_patient_differ_by_not
 def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> None:
     names = list(NEW)
     for fold in range(2):
-        words = ["split.folds=2", f"split.fold={fold}"]
+        words = ["split.n_splits=2", f"split.fold={fold}"]
         people = {name: NEW[name] for name in names[fold::2]}
         slices = {name: every_other(NEW[name], fold) for name in names}
         write_run(tmp_path / f"a{fold}", ["split=kfold", *words], dice=0.6, truths=people)
@@ -116,7 +116,7 @@ def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> 
 
 def test_a_fold_that_a_seed_lacks_leaves_slices_of_everyone_unmeasured(tmp_path: Path) -> None:
     for fold, seed in ((0, 0), (1, 0), (0, 1)):
-        words = ["split=slice_kfold", "split.folds=2", f"split.fold={fold}", f"seed={seed}"]
+        words = ["split=slice_kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
         slices = {name: every_other(one, fold) for name, one in NEW.items()}
         write_run(tmp_path / f"{fold}_{seed}", words, truths=slices, protocol=LEAKY)
     [table] = build_leaderboard(find_runs([tmp_path])).tables

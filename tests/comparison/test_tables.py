@@ -63,7 +63,7 @@ def test_folds_are_merged_into_patients_none_of_whom_is_measured_twice(tmp_path:
     dice = {name: 0.5 + 0.05 * i for i, name in enumerate(names)}
     for fold in range(3):
         part = {name: everyone[name] for name in names[fold::3]}
-        words = ["split=kfold", "split.folds=3", f"split.fold={fold}"]
+        words = ["split=kfold", "split.n_splits=3", f"split.fold={fold}"]
         write_run(tmp_path / str(fold), words, dice=dice, truths=part)
     write_run(tmp_path / "whole", dice=dice, truths=everyone)
     found = board(tmp_path)
@@ -100,7 +100,7 @@ def test_a_seed_without_all_folds_is_left_out_and_said_so(tmp_path: Path) -> Non
     names = list(everyone)
     for fold, seed in ((0, 0), (1, 0), (0, 1)):
         part = {name: everyone[name] for name in names[fold::2]}
-        words = ["split=kfold", "split.folds=2", f"split.fold={fold}", f"seed={seed}"]
+        words = ["split=kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
         write_run(tmp_path / f"{fold}_{seed}", words, truths=part)
     (entry,) = board(tmp_path).tables[0].entries
     assert (list(entry.seeds), entry.folds) == ([0], 2)
@@ -112,14 +112,14 @@ def test_a_cross_validation_with_folds_missing_says_so(tmp_path: Path) -> None:
     everyone = volumes(6)
     for fold in range(2):
         part = {name: everyone[name] for name in list(everyone)[fold::3]}
-        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=3", f"split.fold={fold}"], truths=part)
+        write_run(tmp_path / str(fold), ["split=kfold", "split.n_splits=3", f"split.fold={fold}"], truths=part)
     (entry,) = board(tmp_path).tables[0].entries
     assert entry.notes == ("2 of 3 folds: the cross-validation is not complete",)
 
 
 def test_folds_that_measured_the_same_patients_elsewhere_are_averaged(tmp_path: Path) -> None:
     for fold, dice in ((0, 0.5), (1, 0.9)):
-        write_run(tmp_path / str(fold), ["split=kfold", "split.folds=2", f"split.fold={fold}"], dice=dice)
+        write_run(tmp_path / str(fold), ["split=kfold", "split.n_splits=2", f"split.fold={fold}"], dice=dice)
     (entry,) = board(tmp_path).tables[0].entries
     assert entry.metrics["patient/dice"]["mean"] == pytest.approx(0.7, abs=0.01)
     assert len(entry.seeds) == 2

@@ -35,7 +35,7 @@ from lgg_seg.errors import UserError
         ("trainer.max_epochs=2.5", "must be a whole number"),
         ("optimizer.lr=fast", "must be a number"),
         ("data.root=7", "must be text"),
-        ("trainer.progress=1", "must be true or false"),
+        ("trainer.enable_progress_bar=1", "must be true or false"),
         ("data.root=???", "has no value yet"),
         ("seed=1,2", "put -m before it"),
         ("model._target_=os.system", "no such key"),
@@ -66,7 +66,7 @@ def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> N
     "overrides",
     [
         ["model=r2unet", "loss=bce_dice"],
-        ["split=kfold", "split.folds=3"],  # a key that only the chosen member has
+        ["split=kfold", "split.n_splits=3"],  # a key that only the chosen member has
         ["split.val=20"],  # a count in place of a fraction
         ["optimizer.lr=1"],  # a whole number where a fraction is usual
         ["preprocess.size=null"],
@@ -107,7 +107,7 @@ def test_a_mistake_in_a_sweep_is_refused_with_the_way_out(overrides: list[str], 
     "overrides",
     [
         ["loss=glob(*)", "seed=1,2"],
-        ["sweep=folds", "split.folds=10"],  # a key that only the sweep's member has
+        ["sweep=folds", "split.n_splits=10"],  # a key that only the sweep's member has
         ["sweep=recipe", "optimizer.lr=tag(log,interval(1e-4,1e-3))", "hydra.sweeper.n_trials=5"],
         ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "+hydra.launcher.additional_parameters.x=1"],
         ["hydra/sweeper=optuna", "hydra.sweeper.pruner=null", "hydra.sweeper.storage='postgresql://host/db'"],

@@ -26,7 +26,7 @@ from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training.experiment import Experiment
 
-SETTINGS = EvaluationSettings(resamples=50)
+SETTINGS = EvaluationSettings(n_bootstrap=50)
 LOSS = BCE()
 
 
@@ -58,7 +58,7 @@ def classifier(data: DataModule, target: Target) -> Classifier:
 
 
 def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: int) -> ClassifierEvaluation:
-    chosen = EvaluationSettings(resamples=50, **settings)
+    chosen = EvaluationSettings(n_bootstrap=50, **settings)
     return evaluate(classifier(data, target), data, "test", LOSS, threshold, chosen)
 
 
@@ -146,7 +146,7 @@ def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients
 
 def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule) -> None:
     few = measured(data, "tumour", max_patients=2)
-    settings = EvaluationSettings(resamples=10, max_patients=2)
+    settings = EvaluationSettings(n_bootstrap=10, max_patients=2)
     content = few.result("test", "patient", {"value": 0.5, "from": "fixed"}, settings, {}, {})
     assert (content["patients"], content["truncated"]) == (2, True)
 

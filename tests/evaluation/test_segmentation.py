@@ -26,7 +26,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.masks import read_masks
 from lgg_seg.training.experiment import Experiment
 
-SETTINGS = EvaluationSettings(resamples=50)
+SETTINGS = EvaluationSettings(n_bootstrap=50)
 
 
 @pytest.fixture(scope="module")

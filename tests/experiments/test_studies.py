@@ -29,7 +29,7 @@ ADAM, UNET = "torch.optim.Adam", "lgg_seg.networks.UNet"
 STUDY_000 = {
     "model._target_": UNET, "model.filters": 32, "model.batch_norm": True, "loss._target_": "lgg_seg.losses.BCE",
     "optimizer._target_": ADAM, "optimizer.lr": 1e-4, "optimizer.weight_decay": 1e-5, "data.batch_size": 16,
-    "trainer.max_epochs": 40, "trainer.gradient_clip": 0.01, "callbacks.early_stopping": None,
+    "trainer.max_epochs": 40, "trainer.gradient_clip_val": 0.01, "callbacks.early_stopping": None,
     "split._target_": "lgg_seg.data.splits.SliceWithinPatientSplit", "split.val": 0.1, "split.test": 0.1,
     "preprocess.size": 256, "preprocess.normalisation": "unit",
 }  # fmt: skip
@@ -62,7 +62,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "study_001_subset": STUDY_001 | {"data.train_patients": 8, "split.val": 2, "split.test": 2},
     "study_001_crop": STUDY_001 | {"preprocess.crop": "brain", "preprocess.normalisation": "unit"},
     "study_001_skull": STUDY_001 | {"preprocess.skull": "remove", "preprocess.normalisation": "unit"},
-    "study_001_recall": STUDY_001 | {"loss._target_": "lgg_seg.losses.WeightedBCE", "loss.positive_weight": 10.0},
+    "study_001_recall": STUDY_001 | {"loss._target_": "lgg_seg.losses.WeightedBCE", "loss.pos_weight": 10.0},
     "study_002": STUDY_002,
     "study_002_decay": STUDY_002 | {"scheduler._target_": "lgg_seg.schedulers.exponential"},
     "study_003": STUDY_003,
@@ -78,7 +78,8 @@ LEAKS = {"study_000", "study_002", "study_002_decay"}
 SHORT = (
     "data=phantom", f"data.tree.patients={PATIENTS}", f"data.tree.slices={SLICES}", f"data.tree.size={SIZE}",
     f"preprocess.size={SIZE}", "debug=fast", "trainer.accelerator=cpu", "trainer.precision=32-true",
-    "trainer.progress=false", "data.workers=0", "data.batch_size=4", "evaluation.max_patients=null", "logger=csv",
+    "trainer.enable_progress_bar=false", "data.workers=0", "data.batch_size=4", "evaluation.max_patients=null",
+    "logger=csv",
 )  # fmt: skip
 NARROW = {UNET: "model.filters=4", "lgg_seg.networks.UNetPlusPlus": "model.filters=4"}
 

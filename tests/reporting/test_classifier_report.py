@@ -29,7 +29,7 @@ def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:
 
 def content(target: Target, patients: int = 4) -> dict[str, Any]:
     threshold = {"value": 0.5, "from": "fixed"}
-    settings = EvaluationSettings(resamples=100)
+    settings = EvaluationSettings(n_bootstrap=100)
     return evaluation(target, patients).result("test", "patient", threshold, settings, {}, {})
 
 

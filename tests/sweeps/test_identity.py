@@ -19,7 +19,7 @@ PLAIN = ["data.root=tree"]
     "words",
     [
         ["logger=csv"],
-        ["trainer.progress=false"],
+        ["trainer.enable_progress_bar=false"],
         ["trainer.threads=1"],
         ["data.workers=2"],
         ["data.cache_dir=elsewhere"],

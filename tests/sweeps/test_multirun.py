@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
-TINY = ("model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false", "logger=csv")
-FAST = ("model=unet_slim", *TINY, "debug=fast", "callbacks.snapshots=null")
+TINY = ("model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.enable_progress_bar=false", "logger=csv")
+FAST = ("model=unet_slim", *TINY, "debug=fast", "callbacks.validation_images=null")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_failed_cell_is_a_row_and_the_same_command_runs_what_is_missing_shared
 
 
 def test_a_cell_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplace: Path) -> None:
-    words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.snapshots=null", "seed=1")
+    words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
     code, output = finish(start(workplace, *words, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
     assert code == 1, output
     assert cells(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
@@ -95,7 +95,7 @@ def test_a_killed_search_goes_on_where_it_stopped_and_hopeless_trials_are_pruned
     """Four trials, the first two unpruned; killed in the second, which is resumed from its last epoch."""
     words = (
         "model=unet_slim", *TINY, "trainer.max_epochs=4", "data.batch_size=4", "callbacks=none",
-        "evaluation.resamples=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-8,1e-2))",
+        "evaluation.n_bootstrap=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-8,1e-2))",
         "hydra.sweeper.n_trials=4", "hydra.sweeper.pruner.startup_trials=1", "hydra.sweeper.pruner.warmup_epochs=0",
         "hydra.sweep.dir=search",
     )  # fmt: skip

@@ -20,7 +20,7 @@ SWEEP = ["model=unet,unet_bn", "seed=1,2", "trainer.max_epochs=5"]
         ["model=choice(unet,unet_bn)", "seed=1,2", "trainer.max_epochs=5"],
         [*SWEEP, "hydra/launcher=joblib", "hydra.launcher.n_jobs=3"],
         [*SWEEP, "hydra.sweeper.n_trials=100", "hydra.sweeper.n_jobs=4", "hydra.mode=MULTIRUN"],
-        [*SWEEP, "trainer.progress=false", "trainer.threads=1", "hydra.verbose=true"],
+        [*SWEEP, "trainer.enable_progress_bar=false", "trainer.threads=1", "hydra.verbose=true"],
     ],
 )
 def test_neither_the_order_nor_the_launcher_nor_the_length_changes_a_sweeps_folder(same: list[str]) -> None:

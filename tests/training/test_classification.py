@@ -63,7 +63,7 @@ def module_of(
 
 
 def fit(module: ClassificationModule, data: DataModule, folder: Path, *words: str) -> dict[str, float]:
-    config = compose_config(["trainer=debug", "trainer.progress=false", "trainer.max_epochs=1", *words])
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *words])
     settings = Experiment.of(config).trainer
     trainer = settings.build(settings.prepare(), folder, [], [])
     trainer.fit(module, datamodule=data)

@@ -57,7 +57,7 @@ def weights(module: nn.Module) -> Tensor:
 
 def fit(module: SegmentationModule, data: DataModule, folder: Path, *words: str, batch_size: int = 8) -> Tensor:
     """Train for real; the change of every weight, in one row."""
-    config = compose_config(["trainer=debug", "trainer.progress=false", "trainer.max_epochs=1", *words])
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *words])
     settings = Experiment.of(config).trainer
     before = weights(module)
     trainer = settings.build(settings.prepare(), folder, [], [])
@@ -100,25 +100,27 @@ def test_every_optimizer_takes_clipped_gradients_in_every_precision(
     module = SegmentationModule(
         network(), BCE(), normalise, instantiate(config.optimizer, "optimizer"), schedulers.none, patients=12
     )
-    words = ("trainer.limit_batches=1", "trainer.gradient_clip=1.0", f"trainer.precision={precision}")
+    words = ("trainer.limit_train_batches=1", "trainer.gradient_clip_val=1.0", f"trainer.precision={precision}")
     moved = fit(module, data, tmp_path, *words)
     assert moved.isfinite().all()
     assert moved.abs().max() > 0
 
 
 def test_a_clipped_gradient_moves_the_weights_by_the_clip_times_the_rate(data: DataModule, tmp_path: Path) -> None:
-    free = fit(module_of(network()), data, tmp_path, "trainer.limit_batches=1").norm()
+    free = fit(module_of(network()), data, tmp_path, "trainer.limit_train_batches=1").norm()
     clip = float(free) / 100
-    clipped = fit(module_of(network()), data, tmp_path, "trainer.limit_batches=1", f"trainer.gradient_clip={clip}")
+    clipped = fit(
+        module_of(network()), data, tmp_path, "trainer.limit_train_batches=1", f"trainer.gradient_clip_val={clip}"
+    )
     assert float(clipped.norm()) == pytest.approx(clip, rel=1e-3)
 
 
 def test_two_accumulated_batches_are_one_of_twice_the_size(data: DataModule, tmp_path: Path) -> None:
     accumulated, whole = module_of(network()), module_of(network())
-    fit(accumulated, data, tmp_path, "trainer.limit_batches=2", "trainer.accumulate=2", batch_size=8)
-    fit(whole, data, tmp_path, "trainer.limit_batches=1", batch_size=16)
+    fit(accumulated, data, tmp_path, "trainer.limit_train_batches=2", "trainer.accumulate_grad_batches=2", batch_size=8)
+    fit(whole, data, tmp_path, "trainer.limit_train_batches=1", batch_size=16)
     apart = module_of(network())
-    fit(apart, data, tmp_path, "trainer.limit_batches=2", batch_size=8)
+    fit(apart, data, tmp_path, "trainer.limit_train_batches=2", batch_size=8)
     assert (accumulated.global_step, whole.global_step, apart.global_step) == (1, 1, 2)
     for name, weight in whole.state_dict().items():
         torch.testing.assert_close(accumulated.state_dict()[name], weight, rtol=1e-5, atol=1e-6)
@@ -130,7 +132,7 @@ def test_frozen_parameters_are_not_given_to_the_optimizer_and_do_not_even_decay(
 ) -> None:
     module = module_of(network(frozen=True), lr=0.1, weight_decay=0.5)
     before = module.network.stem.weight.detach().clone()
-    fit(module, data, tmp_path, "trainer.limit_batches=2")
+    fit(module, data, tmp_path, "trainer.limit_train_batches=2")
     optimizer = module.optimizers()
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert given == {id(p) for p in module.network.head.parameters()}
@@ -139,7 +141,7 @@ def test_frozen_parameters_are_not_given_to_the_optimizer_and_do_not_even_decay(
 
 def test_a_training_that_diverges_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"became (nan|inf) in epoch \d.*optimizer\.lr"):
-        fit(module_of(network(), lr=1e38), data, tmp_path, "trainer.limit_batches=3", "trainer.max_epochs=5")
+        fit(module_of(network(), lr=1e38), data, tmp_path, "trainer.limit_train_batches=3", "trainer.max_epochs=5")
     assert not list(tmp_path.rglob("*.ckpt")), "no weights are kept of an epoch that diverged"
 
 
@@ -149,7 +151,7 @@ def test_the_validation_dice_is_that_of_the_native_grid(data: DataModule, tmp_pa
     nn.init.zeros_(net.head.weight)
     nn.init.constant_(net.head.bias, 20.0)
     module = module_of(net, lr=0.0)
-    fit(module, data, tmp_path, "trainer.limit_batches=3")
+    fit(module, data, tmp_path, "trainer.limit_train_batches=3")
     by_hand = []
     for name in data.split.patients(data.index, "val"):
         patient = next(p for p in data.index.patients if p.name == name)
@@ -167,6 +169,6 @@ def test_the_whole_module_comes_from_a_config(data: DataModule, tmp_path: Path) 
     torch.manual_seed(0)
     module = Experiment.of(config).module(data, hardware, pretrained=False)
     assert isinstance(module.loss, type(instantiate(config.loss, "loss")))
-    change = fit(module, data, tmp_path, "trainer.max_epochs=2", "trainer.limit_batches=2")
+    change = fit(module, data, tmp_path, "trainer.max_epochs=2", "trainer.limit_train_batches=2")
     assert change.abs().max() > 0
     assert module.optimizers().param_groups[0]["lr"] == pytest.approx(0.5 / 25 / 1e4)

@@ -46,14 +46,14 @@ class KFoldSplit:
     share of an institution is more than one patient off. Validation patients are drawn from the others.
     """
 
-    folds: int = 5
+    n_splits: int = 5
     fold: int = 0
     val: float | int = 0.1
     seed: int = 0
 
     def __call__(self, index: Index) -> Split:
         dealt = [p for group in _institutions(index.patients, self.seed) for p in group]
-        test, rest = _fold(dealt, self.folds, self.fold, f"patients in {index.root}")
+        test, rest = _fold(dealt, self.n_splits, self.fold, f"patients in {index.root}")
         val, train = _draw(rest, _count(self.val, len(dealt), "split.val"), self.seed)
         return _by_patient(index, train, val, test)
 
@@ -122,14 +122,14 @@ class SliceKFoldSplit:
     the same slices: what differs between them is the leak alone.
     """
 
-    folds: int = 5
+    n_splits: int = 5
     fold: int = 0
     val: float | int = 0.1
     seed: int = 0
 
     def __call__(self, index: Index) -> Split:
         order = _shuffled_slices(index, self.seed)
-        test, rest = _fold(order, self.folds, self.fold, f"slices in {index.root}")
+        test, rest = _fold(order, self.n_splits, self.fold, f"slices in {index.root}")
         val = _count(self.val, len(order), "split.val")
         _leave_training(len(rest) - val, "slices")
         return Split.of(index, rest[val:], rest[:val], test, LEAKY)
@@ -194,7 +194,7 @@ class AllPatients:
 def _fold(dealt: Sequence[T], folds: int, fold: int, what: str) -> tuple[list[T], list[T]]:
     """Every `folds`-th from the `fold`-th on, and the others."""
     if not 2 <= folds <= len(dealt):
-        raise UserError(f"split.folds={folds}: choose 2 to {len(dealt)}, the number of {what}")
+        raise UserError(f"split.n_splits={folds}: choose 2 to {len(dealt)}, the number of {what}")
     if not 0 <= fold < folds:
         raise UserError(f"split.fold={fold}: folds are numbered 0 to {folds - 1}")
     return list(dealt[fold::folds]), [one for k, one in enumerate(dealt) if k % folds != fold]

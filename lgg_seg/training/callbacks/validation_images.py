@@ -19,7 +19,7 @@ from lgg_seg.runs.folder import RunFolder
 MOST_COLUMNS = 8
 
 
-class Snapshots(pl.Callback):
+class ValidationImages(pl.Callback):
     """Keeps what the network makes of `slices` validation slices in the first epoch, every
     `every_epochs` after, and in the last.
 
@@ -27,9 +27,11 @@ class Snapshots(pl.Callback):
     `figures/validation_slices.png` has a row a slice and a column a snapshot; TensorBoard gets each as it comes.
     """
 
+    state_key = "Snapshots"  # as in the checkpoints of runs from before it was renamed
+
     def __init__(self, slices: int = 4, every_epochs: int = 5) -> None:
-        require(slices >= 1, "callbacks.snapshots.slices", slices, "1 or more")
-        require(every_epochs >= 1, "callbacks.snapshots.every_epochs", every_epochs, "1 or more")
+        require(slices >= 1, "callbacks.validation_images.slices", slices, "1 or more")
+        require(every_epochs >= 1, "callbacks.validation_images.every_epochs", every_epochs, "1 or more")
         self.count = slices
         self.every_epochs = every_epochs
         self.masks: dict[int, dict[int, Tensor]] = {}  # epoch, slice -> bool (H, W)

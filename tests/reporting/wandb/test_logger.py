@@ -28,7 +28,7 @@ from lgg_seg.reporting.wandb.logger import end_run, wandb_logger
 
 USER, KEY = "j_unmistakable", "5ec7e7" * 7
 BLOCK = 32768
-TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.progress=false")
+TINY = ("model=unet_slim", "model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.enable_progress_bar=false")
 
 
 def records(file: Path) -> Iterator[Any]:

@@ -64,7 +64,7 @@ class Scripted(TrainingModule):
 def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS)) -> History:
     monitor = OF_SEGMENTATION[name]
     history = History(RunFolder(folder), "scripted", "patient")
-    words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
+    words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     settings = Experiment.of(compose_config(words)).trainer
     callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
@@ -99,7 +99,7 @@ def test_what_a_sweep_compares_runs_by_stays_the_dice(tmp_path: Path) -> None:
 def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
     fit(tmp_path, "val/loss", [], epochs=4)
     monitor = OF_SEGMENTATION["val/loss"]
-    words = ["trainer=debug", "trainer.progress=false", "trainer.max_epochs=6"]
+    words = ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=6"]
     settings = Experiment.of(compose_config(words)).trainer
     history = History(RunFolder(tmp_path), "scripted", "patient")
     trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])

@@ -24,7 +24,7 @@ from lgg_seg.training.experiment import Experiment
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phantom_root: Path, tmp_path: Path) -> None:
     words = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
-    config = compose_config([*words, "trainer=debug", "trainer.progress=false", "trainer.max_epochs=9"])
+    config = compose_config([*words, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"])
     data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
     parts = (BCE(), normalise, partial(SGD, lr=0.0), schedulers.none)

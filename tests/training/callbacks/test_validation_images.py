@@ -21,7 +21,7 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.losses import BCE
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training import SegmentationModule
-from lgg_seg.training.callbacks import Snapshots
+from lgg_seg.training.callbacks import ValidationImages
 from lgg_seg.training.experiment import Experiment
 
 
@@ -34,12 +34,15 @@ def data(phantom_root: Path) -> DataModule:
     return module
 
 
-def fit(data: DataModule, folder: Path, snapshots: Snapshots, epochs: int, limit: int | None = None) -> pl.Trainer:
+def fit(
+    data: DataModule, folder: Path, snapshots: ValidationImages, epochs: int, limit: int | None = None
+) -> pl.Trainer:
     torch.manual_seed(0)
     network = nn.Conv2d(3, 1, 3, padding=1)
     module = SegmentationModule(network, BCE(), normalise, partial(SGD, lr=0.1), schedulers.none, patients=12)
-    words = ["trainer=debug", "trainer.progress=false", f"trainer.max_epochs={epochs}"]
-    settings = Experiment.of(compose_config([*words, f"trainer.limit_batches={limit or 'null'}"])).trainer
+    words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
+    limits = [f"trainer.limit_{subset}_batches={limit or 'null'}" for subset in ("train", "val")]
+    settings = Experiment.of(compose_config([*words, *limits])).trainer
     board = TensorBoardLogger(str(folder), name="", version="tensorboard")
     trainer = settings.build(settings.prepare(), folder, [snapshots], [board])
     trainer.fit(module, datamodule=data)
@@ -47,15 +50,15 @@ def fit(data: DataModule, folder: Path, snapshots: Snapshots, epochs: int, limit
 
 
 @pytest.fixture(scope="module")
-def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshots, Path]:
+def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationImages, Path]:
     folder = tmp_path_factory.mktemp("run")
-    snapshots = Snapshots(slices=3, every_epochs=2)
+    snapshots = ValidationImages(slices=3, every_epochs=2)
     fit(data, folder, snapshots, epochs=4)
     return snapshots, folder
 
 
 def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_the_largest(
-    taken: tuple[Snapshots, Path], data: DataModule
+    taken: tuple[ValidationImages, Path], data: DataModule
 ) -> None:
     slices = [data.index.slices[i] for i in taken[0].wanted]
     most = {}
@@ -69,7 +72,9 @@ def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_
     assert len({s.patient for s in slices}) == 3
 
 
-def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(taken: tuple[Snapshots, Path]) -> None:
+def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(
+    taken: tuple[ValidationImages, Path],
+) -> None:
     masks = taken[0].masks
     assert sorted(masks) == [0, 2, 3]
     for kept in masks.values():
@@ -78,7 +83,7 @@ def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(take
 
 
 def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
-    taken: tuple[Snapshots, Path], data: DataModule, tmp_path: Path
+    taken: tuple[ValidationImages, Path], data: DataModule, tmp_path: Path
 ) -> None:
     taken[0].draw(RunFolder(tmp_path), data)
     assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
@@ -91,7 +96,7 @@ def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
         assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
 
 
-def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[Snapshots, Path]) -> None:
+def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[ValidationImages, Path]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(taken[1] / "tensorboard"), size_guidance={"images": 0})
@@ -102,24 +107,24 @@ def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[Snapshots, Path]) ->
 
 
 def test_a_resumed_run_has_the_snapshots_of_before_and_they_load_without_running_code(
-    taken: tuple[Snapshots, Path],
+    taken: tuple[ValidationImages, Path],
 ) -> None:
     file = io.BytesIO()
     torch.save(taken[0].state_dict(), file)
     file.seek(0)
-    resumed = Snapshots(slices=3, every_epochs=2)
+    resumed = ValidationImages(slices=3, every_epochs=2)
     resumed.load_state_dict(torch.load(file, weights_only=True))
     assert resumed.masks.keys() == taken[0].masks.keys()
     assert all(torch.equal(mask, resumed.masks[e][i]) for e, kept in taken[0].masks.items() for i, mask in kept.items())
 
 
 def test_an_epoch_cut_short_shows_slices_that_were_validated(data: DataModule, tmp_path: Path) -> None:
-    snapshots = Snapshots(slices=4, every_epochs=1)
+    snapshots = ValidationImages(slices=4, every_epochs=1)
     fit(data, tmp_path, snapshots, epochs=1, limit=1)
     assert set(snapshots.wanted) <= set(data.split.val[: data.batch_size])
     assert sorted(snapshots.masks[0]) == sorted(snapshots.wanted)
 
 
 def test_a_run_without_a_snapshot_draws_nothing(data: DataModule, tmp_path: Path) -> None:
-    Snapshots().draw(RunFolder(tmp_path), data)
+    ValidationImages().draw(RunFolder(tmp_path), data)
     assert not list(tmp_path.iterdir())
