@@ -25,6 +25,8 @@ from lgg_seg.errors import UserError
         ("batch_size=4", "did you mean data.batch_size?"),
         ("+trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
         ("++trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("trainer.progress=false", "trainer.progress is called trainer.enable_progress_bar now"),
+        ("split.folds=3", "split.n_splits now"),
         ("+typo=1", "cannot be added"),
         ("+model.filters=16", "without the plus"),
         ("resum=runs/x", "did you mean resume?"),
