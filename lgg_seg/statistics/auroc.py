@@ -51,7 +51,7 @@ def expected_half_width(area: float, positives: int, negatives: int) -> float:
     """Half the 95 % interval that so many patients allow, whatever the model: Hanley and McNeil (Radiology 143, 1982).
 
     >>> round(expected_half_width(0.7, 27, 82), 3)
-    0.123
+    0.121
     """
     both_above = area / (2 - area)
     both_below = 2 * area**2 / (1 + area)
