@@ -64,7 +64,7 @@ def outcome(
     root: Root = _DEFAULT_ROOT,
     output: Output = None,
     repeats: Annotated[int, Argument("cross-validations with other folds, averaged")] = 5,
-    permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 2 s each a question")] = 99,
+    permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 5 s each a question")] = 99,
     seed: Seed = 0,
 ) -> int:
     """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
