@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from lgg_seg.metrics.arrays import Bools, Floats
 
@@ -31,10 +30,12 @@ def detection(score: npt.NDArray[np.floating], predicted: Bools, truth: Bools) -
     Returns:
         `recall` is None without tumour slices, `specificity` without empty ones, `auroc` without both: NaN is no JSON.
     """
+    from sklearn.metrics import roc_auc_score  # takes a second to import, which no command line must wait for
+
     return Detection(
         recall=float(predicted[truth].mean()) if truth.any() else None,
         specificity=float((~predicted[~truth]).mean()) if not truth.all() else None,
-        auroc=_auroc(score, truth) if truth.any() and not truth.all() else None,
+        auroc=float(roc_auc_score(truth, score)) if truth.any() and not truth.all() else None,
     )
 
 
@@ -57,11 +58,3 @@ def slice_metrics(
         "detection/specificity": found.specificity,
         "detection/auroc": found.auroc,
     }
-
-
-def _auroc(score: npt.NDArray[np.floating], truth: Bools) -> float:
-    """The chance that a tumour slice outscores an empty one, ties counting half (Mann-Whitney)."""
-    positives = int(truth.sum())
-    negatives = truth.size - positives
-    rank_sum = float(rankdata(score)[truth].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)

@@ -1,38 +1,39 @@
-"""The area under the ROC curve with what is needed to believe it: an interval over patients, and chance's share."""
+"""Area under the ROC curve (AUROC), its bootstrap interval over patients and its permutation p."""
 
 from __future__ import annotations
 
 from math import sqrt
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.statistics.bootstrap import RESAMPLES, draws
 
 SUSPICIOUS = 0.85
-"""Above this, look for a leak: honest models of these questions stay below (grade on TCGA: 0.72)."""
+"""AUROC above which a leak must be looked for: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
 
 
 def auc(scores: Floats, truth: Bools) -> float:
-    """The chance that a patient of the outcome outscores one without it, ties counting half.
+    """AUROC of scores, averaged over repetitions.
 
     Args:
-        scores: finite `(N,)`, or `(R, N)` of R repetitions, whose areas are averaged.
+        scores: finite `(N,)`, or `(R, N)` of R repetitions.
         truth: bool `(N,)`, both values.
     """
-    return float(_wins(scores, truth).mean())
+    return float(np.mean([roc_auc_score(truth, one) for one in np.atleast_2d(scores)]))
 
 
 def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float] | None:
-    """The 95 % percentile bootstrap interval of `auc` over patients.
+    """95 % percentile bootstrap interval of `auc` over patients; None if no resample holds both outcomes.
 
-    What is drawn anew is who is tested, not who was trained on: the interval knows nothing of how much the model would
-    have changed with other patients. Draws of patients who all have the same outcome are left out.
-
-    Returns:
-        lower and upper end, or None where no draw holds both outcomes.
+    Only the tested patients are resampled: the interval does not say how much the model would change with other
+    training patients. Resamples with one outcome alone are left out.
     """
-    wins = _wins(scores, truth)
+    repeated = np.atleast_2d(scores)
+    differences = repeated[:, truth, None] - repeated[:, None, ~truth]
+    # (P, N): 1 where a patient with the outcome scores higher than one without it, 1/2 for a tie; mean of repetitions.
+    wins = ((np.sign(differences) + 1) / 2).mean(axis=0)
     areas: list[Floats] = []
     for drawn in draws(truth.size, resamples, seed):
         times = np.apply_along_axis(np.bincount, 1, drawn, minlength=truth.size)
@@ -48,7 +49,7 @@ def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed:
 
 
 def expected_half_width(area: float, positives: int, negatives: int) -> float:
-    """Half the 95 % interval that so many patients allow, whatever the model: Hanley and McNeil (Radiology 143, 1982).
+    """Half width of the 95 % interval that so many patients allow (Hanley and McNeil, Radiology 143, 1982).
 
     >>> round(expected_half_width(0.7, 27, 82), 3)
     0.121
@@ -62,16 +63,5 @@ def expected_half_width(area: float, positives: int, negatives: int) -> float:
 
 
 def permutation_p(observed: float, shuffled: list[float]) -> float | None:
-    """The share of shuffled outcomes that do as well, the observed one counted among them (Phipson and Smyth 2010).
-
-    Returns:
-        at least 1 / (n + 1), or None without shuffles.
-    """
+    """Permutation p (Phipson and Smyth 2010), at least 1 / (n + 1); None without shuffles."""
     return (1 + sum(value >= observed for value in shuffled)) / (1 + len(shuffled)) if shuffled else None
-
-
-def _wins(scores: Floats, truth: Bools) -> Floats:
-    """(P, N): 1 where a patient of the outcome outscores one without it, 1/2 for a tie, averaged over repetitions."""
-    repeated = np.atleast_2d(scores)
-    differences = repeated[:, truth, None] - repeated[:, None, ~truth]
-    return np.asarray(((np.sign(differences) + 1) / 2).mean(axis=0))
