@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from lgg_seg.metrics.components import largest_component
 
 DARK, BRIGHT = 0.5, 1.9
 """Of the median intensity of the head, which is that of brain: bone, air and fluid are below, fat is above."""
@@ -40,7 +41,7 @@ def brain_mask(images: Grey) -> Mask:
     radius = float(np.sqrt(head.sum(axis=(1, 2)).max() / np.pi))
     usual = float(np.median(intensity[head]))
     tissue = (intensity > DARK * usual) & (intensity < BRIGHT * usual)
-    core = _largest(_morph(cv2.MORPH_ERODE, tissue, BRIDGE * radius))
+    core = largest_component(_morph(cv2.MORPH_ERODE, tissue, BRIDGE * radius), connectivity=1)
     if not core.any():
         return head
     return _hulls(_morph(cv2.MORPH_DILATE, core, RIM * radius))
@@ -68,15 +69,6 @@ def _morph(operation: int, mask: Mask, radius: float) -> Mask:
     reach = max(1, round(radius))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return np.stack([cv2.morphologyEx(one, operation, disc) for one in mask.astype(np.uint8)]) > 0
-
-
-def _largest(mask: Mask) -> Mask:
-    labels, count = ndimage.label(mask)
-    if count == 0:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return np.asarray(labels == sizes.argmax())
 
 
 def _hulls(mask: Mask) -> Mask:

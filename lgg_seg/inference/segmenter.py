@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lgg_seg.hardware import Hardware
+from lgg_seg.metrics.components import largest_component
 
 Probability = npt.NDArray[np.float32]
 
@@ -57,18 +58,6 @@ def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Prob
     native = to_native(torch.sigmoid(logits)[:, 0])
     # Interpolation may overshoot by a rounding error.
     return native.clamp(0, 1).cpu().numpy().astype(np.float32, copy=False)
-
-
-def largest_component(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The largest 26-connected component of a volume (D, H, W); an empty mask stays empty."""
-    from scipy import ndimage
-
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if count == 0:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return cast(npt.NDArray[np.bool_], labels == sizes.argmax())
 
 
 POSTPROCESSES: dict[str, Callable[[npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]] = {

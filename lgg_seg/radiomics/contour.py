@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import label, uniform_filter1d
+from scipy.ndimage import uniform_filter1d
 
 from lgg_seg.metrics.arrays import Bools, Floats
 
@@ -20,12 +20,6 @@ BINS = 10
 
 WINDOW = 0.1
 """Length of margin fluctuation's moving average, as a share of the outline."""
-
-
-def largest_part(mask: Bools) -> Bools:
-    """The 8-connected part with most pixels, of equals the first, of a slice (H, W)."""
-    parts, count = label(mask, np.ones((3, 3)))
-    return np.asarray(parts == 1 + np.bincount(parts[mask])[1:].argmax() if count > 1 else mask)
 
 
 def outline(part: Bools) -> Floats:

@@ -14,7 +14,8 @@ from scipy.ndimage import label
 
 from lgg_seg.metrics.arrays import Bools, Ints
 from lgg_seg.metrics.boundary import boundary_complexity
-from lgg_seg.radiomics.contour import angular_standard_deviation, largest_part, margin_fluctuation, outline
+from lgg_seg.metrics.components import largest_component
+from lgg_seg.radiomics.contour import angular_standard_deviation, margin_fluctuation, outline
 from lgg_seg.radiomics.ellipsoid import ellipsoid_volume_ratio
 
 
@@ -167,7 +168,7 @@ def volume_shape(mask: Bools) -> VolumeShape:
 
 def _unevenness(mask: Bools) -> tuple[float | None, float | None]:
     """ASD and MF of a slice with tumour."""
-    part = largest_part(mask)
+    part = largest_component(mask)
     border = outline(part)
     centre = np.argwhere(part).mean(axis=0)
     return angular_standard_deviation(border, centre), margin_fluctuation(border, centre)

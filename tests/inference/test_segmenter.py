@@ -7,14 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lgg_seg.data.grid import Geometry
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter, binarise, largest_component, probabilities, slice_losses
+from lgg_seg.inference.segmenter import Segmenter, binarise, probabilities, slice_losses
 from lgg_seg.losses import BCE, Dice
 from lgg_seg.networks import UNet, UNetPlusPlus
 
@@ -72,30 +70,10 @@ def test_a_probability_at_the_threshold_is_tumour_and_the_next_below_is_not(thre
     assert binarise(probability, threshold, "none").tolist() == [[[True, False, True]]]
 
 
-def test_the_largest_component_holds_together_over_slices_and_corners() -> None:
-    """Two pixels of the first slice touch one of the second at a corner alone: three against two beside each other."""
-    mask = drawn("#..../#..../...../....#/....#", "...../...../.#.../...../.....")
-    assert (
-        largest_component(mask).tolist()
-        == drawn("#..../#..../...../...../.....", "...../...../.#.../...../.....").tolist()
-    )
-
-
 def test_post_processing_comes_after_the_threshold() -> None:
     probability = np.array([[[0.9, 0.6, 0.1, 0.8]]], np.float32)
     assert binarise(probability, 0.5, "largest_component").tolist() == [[[True, True, False, False]]]
     assert binarise(probability, 0.7, "largest_component").sum() == 1
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**27 - 1))
-def test_the_largest_component_is_part_of_the_mask_and_its_own_largest_component(bits: int) -> None:
-    mask = np.array([bits >> i & 1 for i in range(27)], bool).reshape(3, 3, 3)
-    kept = largest_component(mask)
-    assert kept.dtype == np.bool_
-    assert not (kept & ~mask).any()
-    assert kept.any() == mask.any()
-    assert np.array_equal(largest_component(kept), kept)
 
 
 @pytest.mark.parametrize("loss", [BCE(), Dice(batch=True)], ids=["bce", "dice over the batch"])

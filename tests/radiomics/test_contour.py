@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from lgg_seg.radiomics.contour import angular_standard_deviation, largest_part, margin_fluctuation, outline
+from lgg_seg.metrics.components import largest_component
+from lgg_seg.radiomics.contour import angular_standard_deviation, margin_fluctuation, outline
 
 ORIGIN = np.zeros(2)
 ROWS, COLUMNS = np.mgrid[:256, :256]
@@ -36,7 +37,7 @@ def star_fluctuation(arms: int, depth: float, points: int) -> float:
 
 def raster(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The outline and centroid of a drawn shape."""
-    part = largest_part(inside)
+    part = largest_component(inside)
     return outline(part), np.argwhere(part).mean(axis=0)
 
 
@@ -134,17 +135,11 @@ def test_the_outline_goes_around_the_largest_part_and_passes_over_holes() -> Non
     other = plain.copy()
     other[10:15, 10:15] = False
     other[30:35, 30:38] = True
-    border = outline(largest_part(other))
+    border = outline(largest_component(other))
     assert border.tolist() == outline(plain).tolist()
     assert len(border) == 4 * 19
     steps = np.abs(np.diff(border, axis=0, append=border[:1])).max(axis=1)
     assert (steps == 1).all()
-
-
-def test_of_equal_parts_the_first_is_taken() -> None:
-    mask = np.zeros((5, 9), bool)
-    mask[1:3, 1:3] = mask[1:3, 6:8] = True
-    assert np.argwhere(largest_part(mask)).max(axis=0).tolist() == [2, 2]
 
 
 def test_one_pixel_has_neither_and_a_short_outline_no_fluctuation() -> None:
