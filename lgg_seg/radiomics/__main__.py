@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.radiomics features|outcome|leak key=value …`: shape features and what they say of a patient."""
+"""`python -m lgg_seg.radiomics features|outcome|leak key=value …`: shape features and outcome models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import sklearn
 from rich.console import Console
 from rich.progress import Progress
@@ -20,12 +19,12 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.errors import require
-from lgg_seg.radiomics.clinical import Question, clinical_table, questions
+from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
 from lgg_seg.radiomics.leakage import compare_protocols
-from lgg_seg.radiomics.outcome import Result, answer, corrected, predictor_sets, shape_predictors, single_features
+from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_sets, shape_predictors, single_features
 from lgg_seg.reporting.outcomes import (
-    curves_by_question,
+    curves_by_endpoint,
     flat,
     leak_table,
     outcome_tables,
@@ -72,21 +71,29 @@ def outcome(
     require(permutations >= 0, "permutations", permutations, "0 or more")
     index = build_index(root)
     clinical = clinical_table(index)
-    asked = questions(target, clinical)
+    predicted = endpoints(target, clinical)
     measured = _measure_tree(index)
     folder = _folder(output, f"outcome_{target.replace(':', '_')}")
-    _write_features(folder, measured)  # a folder that cannot be written to is found out before the minutes below
+    _write_features(folder, measured)  # before the minutes below, so that a read-only folder is reported at once
     shape = shape_predictors(measured.per_patient)
-    results = _answers(asked, clinical, shape, repeats, permutations, seed)
+    sets = [(one, name, table) for one in predicted for name, table in predictor_sets(one, clinical, shape).items()]
+    results = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(sets) * (repeats + permutations))
+        done = partial(progress.advance, task)
+        options: dict[str, Any] = {"repeats": repeats, "permutations": permutations, "seed": seed, "done": done}
+        for endpoint, name, table in sets:
+            progress.update(task, description=f"{endpoint.name} from {name}")
+            results.append(evaluate_endpoint(endpoint, clinical, name, table, **options))
     rows = corrected(results)
-    singles = [row for q in asked for row in single_features(q, clinical, shape, seed)]
+    singles = [row for one in predicted for row in single_features(one, clinical, shape, seed)]
     settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
     folder.write_json("outcome.json", _provenance(index, "outcome", settings) | {"results": rows, "single": singles})
     folder.write_table("outcome.csv", flat(rows))
     folder.write_table("single_features.csv", flat(singles))
     folder.write_table("predictions.csv", prediction_rows(results))
     with folder.writing("roc.png") as path:
-        roc_figure(curves_by_question(results)).savefig(path, dpi=130)
+        roc_figure(curves_by_endpoint(results)).savefig(path, dpi=130)
     console = Console()
     for shown in [*outcome_tables(rows), single_table(singles)]:
         console.print(shown)
@@ -95,7 +102,7 @@ def outcome(
 
 
 def leak(root: Root = _DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> int:
-    """Make the 100 % of study 004 again with its leak, a control on random outcomes, and the same by patient."""
+    """Replicate the 100 % of study 004 with its leak, beside a control on random outcomes and a split by patient."""
     index = build_index(root)
     clinical = clinical_table(index)
     measured = _measure_tree(index)
@@ -109,22 +116,6 @@ def leak(root: Root = _DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> i
     Console().print(leak_table(compared.protocols))
     print(f"written to {folder.shown}")
     return 0
-
-
-def _answers(
-    asked: Sequence[Question], clinical: pd.DataFrame, shape: pd.DataFrame, repeats: int, permutations: int, seed: int
-) -> list[Result]:
-    """Every question from every set of predictors, with a progress bar."""
-    sets = [(q, name, table) for q in asked for name, table in predictor_sets(q, clinical, shape).items()]
-    settings = {"repeats": repeats, "permutations": permutations, "seed": seed}
-    results: list[Result] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=len(sets) * (repeats + permutations))
-        for question, name, table in sets:
-            progress.update(task, description=f"{question.name} from {name}")
-            done = partial(progress.advance, task)
-            results.append(answer(question, clinical, name, table, **settings, done=done))
-    return results
 
 
 def _measure_tree(index: Index) -> Features:

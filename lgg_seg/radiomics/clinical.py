@@ -1,11 +1,10 @@
-"""`data.csv` as numbers: which columns are codes and which are measured, what is asked of them, what may answer.
+"""Clinical data (`data.csv`) as numbers: endpoints to predict, and predictors for them.
 
-No code book ships with the data. A code is a name here, never a quantity: code 3 is not three times code 1.
+No code book ships with the data. A code is a category, never a quantity: code 3 is not three times code 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,15 +40,15 @@ CODED = (
 )
 COLUMNS = (*CODED, AGE)
 TARGETS = {"death01": DEATH, "grade": GRADE, **{name: name for name in MOLECULAR}}
-"""What can be asked for, and its column."""
+"""Values of `target` and their columns."""
 
-FEWEST = 5
-"""Of either outcome: with fewer, a fold would hold none."""
+MIN_PATIENTS = 5
+"""Patients needed with and without the outcome: with fewer, a fold would hold none."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A yes or no asked of every patient.
+class Endpoint:
+    """A binary outcome of every patient.
 
     Attributes:
         name: as in the tables: `death01`, `grade`, `RNASeqCluster:2`.
@@ -64,17 +63,13 @@ class Question:
     meaning: str
 
     def labels(self, clinical: pd.DataFrame) -> pd.Series:
-        """1.0 for yes and 0.0 for no by patient; who has no entry is left out, never filled in."""
+        """Labels by patient, 1.0 or 0.0; patients without an entry are left out, never imputed."""
         known = clinical[self.column].dropna()
         return (known == self.positive).astype(float)
 
 
 def clinical_table(index: Index) -> pd.DataFrame:
-    """The known columns of `data.csv`, a row a patient of the tree, by the tree's names; NaN where a cell is empty.
-
-    Raises:
-        UserError: the tree has no `data.csv` with rows for its patients, or a cell is no number.
-    """
+    """The known columns of `data.csv`, a row per patient of the data set, NaN for an empty cell."""
     file = index.root / "data.csv"
     rows = {patient.name: patient.clinical for patient in index.patients}
     if not any(rows.values()):
@@ -89,13 +84,10 @@ def clinical_table(index: Index) -> pd.DataFrame:
         raise UserError(f"{file} holds a cell that is no number ({error}); mend or empty it") from error
 
 
-def questions(target: str, clinical: pd.DataFrame) -> list[Question]:
-    """What `target` asks: one question, or for a molecular column one a cluster, against the rest.
+def endpoints(target: str, clinical: pd.DataFrame) -> list[Endpoint]:
+    """Endpoints of `target`: one, or for a molecular column one per cluster, against all other clusters.
 
-    `RNASeqCluster:2` asks for one cluster alone. Clusters of fewer than `FEWEST` patients are left out.
-
-    Raises:
-        UserError: there is no such target, `data.csv` does not hold it, or too few patients have either outcome.
+    `RNASeqCluster:2` is one cluster alone. Clusters of fewer than `MIN_PATIENTS` patients are left out.
     """
     name, _, code = target.partition(":")
     if name not in TARGETS or (code and not code.isdigit()):
@@ -107,52 +99,51 @@ def questions(target: str, clinical: pd.DataFrame) -> list[Question]:
     if known.empty:
         raise UserError(f"data.csv holds no {column} of these patients; choose another target")
     if name == "death01":
-        asked = [Question(name, column, 1, "death on record, whenever it came")]
+        found = [Endpoint(name, column, 1, "death on record, whenever it came")]
     elif name == "grade":
-        asked = [Question(name, column, 2, "WHO grade III (code 2) against II (code 1)")]
+        found = [Endpoint(name, column, 2, "WHO grade III (code 2) against II (code 1)")]
     else:
         codes = [int(code)] if code else sorted(int(value) for value in known.unique())
-        asked = [Question(f"{name}:{k}", column, k, f"{name} {k} against the rest") for k in codes]
-    enough = [q for q in asked if min((q.labels(clinical) == outcome).sum() for outcome in (0, 1)) >= FEWEST]
+        found = [Endpoint(f"{name}:{k}", column, k, f"{name} {k} against the rest") for k in codes]
+    positives = {one: int(one.labels(clinical).sum()) for one in found}
+    enough = [one for one, n in positives.items() if min(n, len(known) - n) >= MIN_PATIENTS]
     if not enough:
-        yes = [int(q.labels(clinical).sum()) for q in asked]
-        counts = ", ".join(f"{q.name} has {n} of {len(known)}" for q, n in zip(asked, yes, strict=True))
+        counts = ", ".join(f"{one.name} has {n} of {len(known)}" for one, n in positives.items())
         raise UserError(
-            f"{counts} patients, and {FEWEST} with and {FEWEST} without are the least that can be divided into folds; "
-            "use a tree of more patients or another target"
+            f"{counts} patients, and {MIN_PATIENTS} with and {MIN_PATIENTS} without are the least that can be divided "
+            "into folds; use a tree of more patients or another target"
         )
     return enough
 
 
-def clinical_predictors(clinical: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """What the clinical data may say about `question`: age, codes of pathology, of place and of the person.
+def clinical_predictors(clinical: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
+    """Clinical predictors of an endpoint: age and the codes of pathology, tumour site and person.
 
-    Left out are the question's own column; `death01`, which lies in the future of all the others; and every molecular
-    cluster, for they are derived from one another (COCCluster from the other six).
+    Left out are the endpoint's own column; `death01`, which is later than all others; and every molecular cluster,
+    since they are derived from one another (COCCluster from the other six).
     """
-    kept = [c for c in COLUMNS if c not in (question.column, DEATH, *MOLECULAR)]
-    return encode(clinical[kept])
+    return encode(clinical[[c for c in COLUMNS if c not in (endpoint.column, DEATH, *MOLECULAR)]])
 
 
 def molecular_predictors(clinical: pd.DataFrame) -> pd.DataFrame:
-    """The molecular clusters, for questions that are not about them."""
+    """Molecular clusters as predictors, for endpoints that are not molecular."""
     return encode(clinical[list(MOLECULAR)])
 
 
 def encode(table: pd.DataFrame) -> pd.DataFrame:
-    """Codes as columns of 0 and 1, a column a code (one for two codes); NaN throughout where the cell is empty.
+    """One-hot codes (one column for two codes) beside the columns that are no codes; an empty cell stays NaN.
 
-    Columns with a single value say nothing and are dropped. Nothing is learned here: no scale, no filling in.
+    Columns with a single value are dropped. Nothing is learned here: no scaling, no imputation.
     """
-    parts = []
-    for name in table.columns:
-        column = table[name]
-        values: Sequence[float] = sorted(column.dropna().unique())
-        if len(values) < 2:
+    parts = [pd.DataFrame(index=table.index)]
+    for name, column in table.items():
+        codes = column.nunique()
+        if codes < 2:
             continue
         if name not in CODED:
-            parts.append(column)
+            parts.append(column.to_frame())
             continue
-        of_codes = {f"{name}={v:g}": (column == v).astype(float) for v in (values[1:] if len(values) == 2 else values)}
-        parts += [one.where(column.notna()).rename(title) for title, one in of_codes.items()]
-    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=table.index)
+        one_hot = pd.get_dummies(column, dtype=float, drop_first=codes == 2).rename(columns=f"{name}={{:g}}".format)
+        one_hot[column.isna()] = np.nan
+        parts.append(one_hot)
+    return pd.concat(parts, axis=1)

@@ -1,4 +1,4 @@
-"""Results of outcome models as tables on the terminal, rows of a CSV, and ROC curves."""
+"""Outcome models as tables on the terminal, rows of a CSV, and ROC curves."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from sklearn.metrics import roc_curve
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.radiomics.leakage import LEAKS, Protocol
-from lgg_seg.radiomics.outcome import FEW_EVENTS, Result
+from lgg_seg.radiomics.outcome import Result
+from lgg_seg.reporting.formatting import ABSENT, number, p_value, three, with_interval
 from lgg_seg.statistics.auroc import SUSPICIOUS
+
+FEW_EVENTS = 30
+"""Patients of the rarer outcome below which a table says how wide an interval must be expected."""
 
 Row = Mapping[str, Any]
 _COLOURS = ("#7a7a7a", "#2ca25f", "#3b6fb6", "#d81b60", "#e6a700")
 
 
 def outcome_tables(rows: Sequence[Row]) -> list[Table]:
-    """A table a question, a row a set of predictors; what is suspiciously good is marked. The last has the caption."""
+    """A table per endpoint, a row per set of predictors; suspicious results are marked. The last has the caption."""
     tables = []
-    for question in dict.fromkeys(row["question"] for row in rows):
-        of_question = [row for row in rows if row["question"] == question]
-        first = of_question[0]
-        title = f"{question}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
-        table = Table(title=title, title_justify="left", caption_justify="left")
-        for column in ("predictors", "AUC", "95 % interval", "±", "p", "p (Holm)"):
-            table.add_column(column, justify="left" if column == "predictors" else "right")
-        for row in of_question:
+    for endpoint, of_endpoint in _by_endpoint(rows).items():
+        first = of_endpoint[0]
+        title = f"{endpoint}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
+        table = _table(title, ["predictors"], ["AUC", "95 % interval", "±", "p", "p (Holm)"])
+        for row in of_endpoint:
             interval = row["ci95"]
             table.add_row(
                 row["predictors"],
-                f"{row['auc']:.3f}" + (" (!)" if row["suspicious"] else ""),
-                "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
-                "-" if interval is None else f"{(interval[1] - interval[0]) / 2:.3f}",
-                _p(row["p_permutation"]),
-                _p(row["p_holm"]),
+                three(row["auc"]) + (" (!)" if row["suspicious"] else ""),
+                _interval(interval),
+                three((interval[1] - interval[0]) / 2) if interval else ABSENT,
+                p_value(row["p_permutation"]),
+                p_value(row["p_holm"]),
                 style="yellow" if row["suspicious"] else None,
             )
         tables.append(table)
@@ -46,7 +47,7 @@ def outcome_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def caption(rows: Sequence[Row]) -> str:
-    """How the numbers were made, and every reservation a reader must know."""
+    """Method of the numbers, and every reservation a reader must know."""
     shuffles = rows[0]["permutations"]
     lines = [
         f"nested cross-validation by patient, {len(rows[0]['repetitions'])} times; scaling, filling of gaps and choice "
@@ -54,21 +55,20 @@ def caption(rows: Sequence[Row]) -> str:
         "interval: bootstrap over patients; "
         + (f"p: {shuffles} shuffles of the outcomes" if shuffles else "no p, for nothing was shuffled"),
     ]
-    for question in dict.fromkeys(row["question"] for row in rows):
-        of_question = [row for row in rows if row["question"] == question]
-        positives, patients = of_question[0]["positives"], of_question[0]["patients"]
+    for endpoint, of_endpoint in _by_endpoint(rows).items():
+        positives, patients = of_endpoint[0]["positives"], of_endpoint[0]["patients"]
         events = min(positives, patients - positives)
         if events < FEW_EVENTS:
-            widest = max(row["half_width_expected"] for row in of_question)
+            widest = max(row["half_width_expected"] for row in of_endpoint)
             lines.append(
-                f"FEW EVENTS: {question} has {events} patients of the rarer outcome; any AUC here is known to "
+                f"FEW EVENTS: {endpoint} has {events} patients of the rarer outcome; any AUC here is known to "
                 f"about ±{widest:.2f} (Hanley and McNeil)"
             )
     return "\n".join([*lines, *suspicions(rows)])
 
 
 def suspicions(rows: Sequence[Row], source: str = "predictors") -> list[str]:
-    """A line for each result that is too good to be believed at once; `source` is the key of what it was made from."""
+    """A warning for each result too good to be believed at once; `source` is the key of what it was made from."""
     return [
         f"WARNING: {row['question']} from {row[source]}: AUC {row['auc']:.3f} is beyond {SUSPICIOUS}: look for a leak "
         "before believing it"
@@ -78,61 +78,45 @@ def suspicions(rows: Sequence[Row], source: str = "predictors") -> list[str]:
 
 
 def single_table(rows: Sequence[Row]) -> Table:
-    """The published features one by one."""
+    """Published features one by one."""
     notes = [
         "AUC below 0.5: the feature is lower where the answer is yes; p: Mann-Whitney, uncorrected",
         "published (Buda 2019): 1/BEVR for RNASeq cluster R2 against the rest, AUC about 0.80",
         *suspicions(rows, "feature"),
     ]
-    table = Table(
-        title="single shape features, no model",
-        caption="\n".join(notes),
-        title_justify="left",
-        caption_justify="left",
-    )
-    for column in ("question", "feature", "yes / all", "AUC", "95 % interval", "p"):
-        table.add_column(column, justify="left" if column in ("question", "feature") else "right")
+    columns = ["yes / all", "AUC", "95 % interval", "p"]
+    table = _table("single shape features, no model", ["question", "feature"], columns, "\n".join(notes))
     for row in rows:
-        interval = row["ci95"]
-        table.add_row(
-            row["question"],
-            row["feature"],
-            f"{row['positives']} / {row['patients']}",
-            f"{row['auc']:.3f}",
-            "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
-            _p(row["p_mann_whitney"]),
-        )
+        counts = f"{row['positives']} / {row['patients']}"
+        values = (counts, three(row["auc"]), _interval(row["ci95"]), p_value(row["p_mann_whitney"]))
+        table.add_row(row["question"], row["feature"], *values)
     return table
 
 
 def leak_table(protocols: Sequence[Protocol]) -> Table:
-    """The published number, ours with the leak, and the honest one."""
-    table = Table(
-        title="death01 from slices: the 100 % of study 004",
-        caption="The control has no signal to find: what scores on it has learned to recognise patients.",
-        title_justify="left",
-        caption_justify="left",
+    """The published number, ours with the leak, and ours by patient."""
+    table = _table(
+        "death01 from slices: the 100 % of study 004",
+        ["what", "split"],
+        ["accuracy", "AUC of slices", "AUC of patients"],
+        "The control has no signal to find: what scores on it has learned to recognise patients.",
     )
-    for column in ("what", "split", "accuracy", "AUC of slices", "AUC of patients"):
-        table.add_column(column, justify="left" if column in ("what", "split") else "right")
     for one in protocols:
-        interval = one.patient_ci95
         table.add_row(
             one.name,
             Text(one.verdict, style="bold red" if one.verdict.startswith(LEAKS) else ""),
-            f"{one.accuracy:.3f}",
-            "-" if one.auc is None else f"{one.auc:.3f}",
-            ("-" if one.patient_auc is None else f"{one.patient_auc:.3f}")
-            + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"),
+            three(one.accuracy),
+            number(one.auc),
+            with_interval(one.patient_auc, one.patient_ci95),
         )
     return table
 
 
 def prediction_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Each patient's outcome and mean out-of-fold probability, by question and predictors."""
+    """Rows of `predictions.csv`: each patient's outcome and mean out-of-fold probability."""
     return [
         {
-            "question": one.question.name,
+            "question": one.endpoint.name,
             "predictors": one.predictors,
             "patient": patient,
             "outcome": int(truth),
@@ -147,8 +131,8 @@ def flat(rows: Sequence[Row], interval: str = "ci95") -> list[dict[str, Any]]:
     """Rows for a CSV: the interval as two columns, models chosen as text, repetitions left out."""
     made = []
     for row in rows:
-        plain = {key: value for key, value in row.items() if key not in (interval, "repetitions")}
         low, high = row[interval] or (None, None)
+        plain = {key: value for key, value in row.items() if key not in (interval, "repetitions")}
         plain |= {f"{interval}_low": low, f"{interval}_high": high}
         if "chosen" in row:
             plain["chosen"] = "; ".join(f"{name} ({times})" for name, times in row["chosen"].items())
@@ -156,21 +140,17 @@ def flat(rows: Sequence[Row], interval: str = "ci95") -> list[dict[str, Any]]:
     return made
 
 
-def curves_by_question(results: Sequence[Result]) -> dict[str, dict[str, tuple[Bools, Floats]]]:
-    """What `roc_figure` draws: outcomes and mean probabilities, by question and by predictors with their AUC."""
+def curves_by_endpoint(results: Sequence[Result]) -> dict[str, dict[str, tuple[Bools, Floats]]]:
+    """Outcomes and mean probabilities for `roc_figure`, by endpoint and by predictors with their AUROC."""
     curves: dict[str, dict[str, tuple[Bools, Floats]]] = {}
     for one in results:
         label = f"{one.predictors}: AUC {one.auc:.3f}"
-        curves.setdefault(one.question.name, {})[label] = (one.truth, one.scores.mean(axis=0))
+        curves.setdefault(one.endpoint.name, {})[label] = (one.truth, one.scores.mean(axis=0))
     return curves
 
 
 def roc_figure(curves: Mapping[str, Mapping[str, tuple[Bools, Floats]]]) -> Figure:
-    """A panel a question; in it a curve a set of predictors, from outcomes (N,) and scores (N,).
-
-    Args:
-        curves: by the panel's title, then by the curve's name.
-    """
+    """ROC curves, a panel per endpoint, from outcomes (N,) and scores (N,) by panel title and curve name."""
     figure = Figure(figsize=(4.6 * len(curves) + 0.4, 5.6), layout="constrained")
     for axes, (title, of_panel) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle=":")
@@ -183,7 +163,20 @@ def roc_figure(curves: Mapping[str, Mapping[str, tuple[Bools, Floats]]]) -> Figu
     return figure
 
 
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+def _table(title: str, left: Sequence[str], right: Sequence[str], caption: str | None = None) -> Table:
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    for column in left:
+        table.add_column(column)
+    for column in right:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _by_endpoint(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    return {
+        name: [row for row in rows if row["question"] == name] for name in dict.fromkeys(r["question"] for r in rows)
+    }
+
+
+def _interval(ci95: Sequence[float] | None) -> str:
+    return f"{three(ci95[0])} to {three(ci95[1])}" if ci95 else ABSENT

@@ -1,4 +1,4 @@
-"""`data.csv` as questions and predictors: codes are no quantities, and no answer stands among its own predictors."""
+"""`data.csv` as endpoints and predictors: codes are no quantities, and no endpoint is among its own predictors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from lgg_seg.radiomics.clinical import (
     clinical_predictors,
     clinical_table,
     encode,
+    endpoints,
     molecular_predictors,
-    questions,
 )
 
 
@@ -57,20 +57,20 @@ def test_codes_become_a_column_each_and_gaps_stay_gaps() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_question_is_answered_from_itself_from_the_future_or_from_its_siblings(target: str) -> None:
+def test_no_endpoint_is_predicted_from_itself_from_the_future_or_from_its_siblings(target: str) -> None:
     clinical = table()
-    for question in questions(target, clinical):
-        used = sources(clinical_predictors(clinical, question))
+    for endpoint in endpoints(target, clinical):
+        used = sources(clinical_predictors(clinical, endpoint))
         assert used
-        assert not used & {question.column, DEATH, *MOLECULAR}
+        assert not used & {endpoint.column, DEATH, *MOLECULAR}
         assert {AGE, "laterality"} <= used
     assert sources(molecular_predictors(clinical)) == set(MOLECULAR)
 
 
-def test_who_has_no_entry_is_left_out_of_the_question() -> None:
+def test_a_patient_without_an_entry_is_left_out() -> None:
     clinical = table()
-    (question,) = questions("death01", clinical)
-    labels = question.labels(clinical)
+    (endpoint,) = endpoints("death01", clinical)
+    labels = endpoint.labels(clinical)
     assert "P3" not in labels.index
     assert len(labels) == 39
     assert labels.equals(clinical[DEATH].drop("P3"))
@@ -78,16 +78,16 @@ def test_who_has_no_entry_is_left_out_of_the_question() -> None:
 
 def test_a_molecular_column_asks_once_a_cluster_and_one_cluster_once() -> None:
     clinical = table()
-    assert [q.name for q in questions("CNCluster", clinical)] == ["CNCluster:1", "CNCluster:2", "CNCluster:3"]
-    (one,) = questions("CNCluster:2", clinical)
+    assert [q.name for q in endpoints("CNCluster", clinical)] == ["CNCluster:1", "CNCluster:2", "CNCluster:3"]
+    (one,) = endpoints("CNCluster:2", clinical)
     assert one.labels(clinical).sum() == (clinical["CNCluster"] == 2).sum()
 
 
 def test_grade_asks_for_the_higher_of_two_codes() -> None:
     clinical = table()
     clinical["neoplasm_histologic_grade"] = clinical["neoplasm_histologic_grade"].clip(upper=2)
-    (question,) = questions("grade", clinical)
-    assert question.positive == 2
+    (endpoint,) = endpoints("grade", clinical)
+    assert endpoint.positive == 2
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_grade_asks_for_the_higher_of_two_codes() -> None:
 )
 def test_what_cannot_be_asked_is_refused_with_the_remedy(target: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        questions(target, table())
+        endpoints(target, table())
 
 
 def test_too_few_events_are_refused_with_their_number() -> None:
     clinical = table()
     clinical[DEATH] = [1.0] * 4 + [0.0] * 36
     with pytest.raises(UserError, match=r"death01 has 4 of 40 patients, and 5 with and 5 without"):
-        questions("death01", clinical)
+        endpoints("death01", clinical)
 
 
 def test_a_column_that_is_empty_is_said_to_be() -> None:
     clinical = table()
     clinical["RPPACluster"] = np.nan
     with pytest.raises(UserError, match="holds no RPPACluster"):
-        questions("RPPACluster", clinical)
+        endpoints("RPPACluster", clinical)
 
 
 def test_the_trees_rows_are_read_by_its_own_names_with_gaps_as_gaps(phantom_root: Path) -> None:
