@@ -1,1 +1,1 @@
-"""Shape features of tumours, and what they and the clinical data say of a patient's outcome."""
+"""Radiomics: shape features of tumours, and outcome models from them and the clinical data."""

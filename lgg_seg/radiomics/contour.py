@@ -1,10 +1,10 @@
-"""How uneven an outline is in one slice: angular standard deviation and margin fluctuation.
+"""Boundary irregularity in one slice: angular standard deviation (ASD) and margin fluctuation (MF).
 
-Both are of the distances from a tumour's centroid to its outline, divided by their mean, as Buda 2019 (Computers in
-Biology and Medicine 109) took them over from Georgiou 2007 (European Radiology 17). What is left open there is chosen
-here: the outline is the outer one of the largest part, so that holes and smaller parts do not count; standard
-deviations are those of a whole population; angles start at the direction of the columns; an angular bin that the
-outline does not pass is left out; and the moving average closes around the outline.
+Both are of the distances from a tumour's centroid to its outline, divided by their mean, as in Buda 2019 (Computers in
+Biology and Medicine 109) after Georgiou 2007 (European Radiology 17). The papers leave open what is chosen here: the
+outline is the outer one of the largest component, without holes; standard deviations are of a population; angles start
+at the direction of the columns; an angular bin without outline is left out; the moving average closes around the
+outline.
 """
 
 from __future__ import annotations
@@ -16,30 +16,27 @@ from scipy.ndimage import uniform_filter1d
 from lgg_seg.metrics.arrays import Bools, Floats
 
 BINS = 10
-"""Equal angular bins of the angular standard deviation."""
+"""Number of equal angular bins of ASD."""
 
 WINDOW = 0.1
-"""Length of margin fluctuation's moving average, as a share of the outline."""
+"""Length of MF's moving average, as a share of the outline."""
 
 
-def outline(part: Bools) -> Floats:
-    """The pixels on the outer border of a connected part, in order around it: (n, 2) rows and columns.
+def outline(component: Bools) -> Floats:
+    """Outline: pixels on the outer border of a connected component, in order around it, (n, 2) rows and columns.
 
-    Where the part is one pixel wide, the outline runs back over the same pixels.
+    Where the component is one pixel wide, the outline runs back over the same pixels.
     """
-    found, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours(component.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(found[0][:, 0, ::-1], dtype=np.float64)
 
 
 def angular_standard_deviation(border: Floats, centre: Floats) -> float | None:
-    """Mean over ten equal angular bins of the SD of the scaled distances from `centre` (ASD); 0 for a circle.
+    """ASD: mean over angular bins of the SD of the scaled distances from `centre`; 0 for a circle, None for a pixel.
 
     Args:
         border: (n, 2) rows and columns around the outline.
         centre: (2,).
-
-    Returns:
-        the deviation, or None where every distance is 0.
     """
     distances = scaled_distances(border, centre)
     if distances is None:
@@ -51,16 +48,14 @@ def angular_standard_deviation(border: Floats, centre: Floats) -> float | None:
 
 
 def margin_fluctuation(border: Floats, centre: Floats) -> float | None:
-    """SD of the scaled distances minus their moving average over a tenth of the outline (MF); 0 for a circle.
+    """MF: SD of the scaled distances minus their moving average over a tenth of the outline; 0 for a circle.
 
-    The window is the odd number of pixels nearest to a tenth of the outline's, so that it has a middle.
+    The window is the odd number of pixels nearest to a tenth of the outline's, so that it has a middle. Where it holds
+    a single pixel (outlines below 20) there is no value.
 
     Args:
         border: (n, 2) rows and columns in order around the outline.
         centre: (2,).
-
-    Returns:
-        the fluctuation, or None where the outline is so short (some 20 pixels) that such a window holds a single one.
     """
     distances = scaled_distances(border, centre)
     window = 2 * int(WINDOW * len(border) / 2) + 1

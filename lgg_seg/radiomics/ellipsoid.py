@@ -1,4 +1,4 @@
-"""The smallest ellipsoid around points (Khachiyan 1996), and how much of it a tumour fills (BEVR)."""
+"""Minimum-volume enclosing ellipsoid (MVEE; Khachiyan 1996) and bounding ellipsoid volume ratio (BEVR)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scipy.spatial import ConvexHull
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
 
 TOLERANCE = 1e-4
-"""By how much, relative to the smallest, the ellipsoid's volume may be too large."""
+"""Largest relative excess of the ellipsoid's volume over the minimum."""
 
-_MOST_STEPS = 100_000  # a safeguard: hulls of tumours take some hundred
+_MAX_STEPS = 100_000  # a safeguard: hulls of tumours take some hundred
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,17 @@ class Ellipsoid:
 
 
 def enclosing_ellipsoid(points: Floats, tolerance: float = TOLERANCE) -> Ellipsoid:
-    """The ellipsoid of least volume that holds all points.
+    """MVEE of points: the volume is at most `1 + tolerance` times the minimum.
 
     Khachiyan's ascent on the dual problem (Mathematics of Operations Research 21, 1996) with the away steps of Todd
-    and Yildirim (Discrete Applied Mathematics 155, 2007), which make it converge linearly. All points are inside to
-    the last bits, and the volume is at most `1 + tolerance` times the least.
+    and Yildirim (Discrete Applied Mathematics 155, 2007), which make it converge linearly.
 
     Args:
         points: finite `(n, d)`; those inside the others' convex hull change nothing.
         tolerance: relative, of the volume.
 
     Raises:
-        ValueError: the points lie in a plane (or line, or point), whose enclosing ellipsoid has no volume.
+        ValueError: the points lie in a plane, whose enclosing ellipsoid has no volume.
     """
     d = points.shape[1]
     middle = points.mean(axis=0)
@@ -68,14 +67,14 @@ def enclosing_ellipsoid(points: Floats, tolerance: float = TOLERANCE) -> Ellipso
 
 
 def _dual_weights(points: Floats, tolerance: float) -> Floats:
-    """Weights (n,) of the points, adding to 1, that the ellipsoid's centre and covariance are those of."""
+    """Weights (n,) of the points, with sum 1; the weighted mean and covariance are those of the ellipsoid."""
     count, d = points.shape
     lifted = np.concatenate([points, np.ones((count, 1))], axis=1)
     n = d + 1
     # Todd and Yildirim: κ ≤ (1 + ε) n for all points bounds the volume by (1 + ε)^(n / 2) times the least.
     epsilon = (1 + tolerance) ** (2 / n) - 1
     weights = np.full(count, 1 / count)
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         moments = lifted.T @ (lifted * weights[:, None])
         kappa = np.einsum("ni,ij,nj->n", lifted, np.linalg.inv(moments), lifted)
         far = int(kappa.argmax())
@@ -94,18 +93,14 @@ def _dual_weights(points: Floats, tolerance: float) -> Floats:
 
 
 def ellipsoid_volume_ratio(mask: Bools) -> float | None:
-    """Bounding ellipsoid volume ratio (BEVR; Czarnek 2017, Buda 2019): volume over its smallest ellipsoid's volume.
+    """BEVR (Czarnek 2017, Buda 2019): volume over the volume of its MVEE; None for an empty mask.
 
-    1 for an ellipsoid, less for any other shape. A voxel counts as the box it is, not as the point at its middle (the
-    papers do not say), so that even a single one has a ratio, that of a box: 2 / (π √3) = 0.368; and no ratio exceeds
-    1. The ratio is the same under affine maps: that the slices lie further apart than the pixels, by a distance that
-    does not ship with the data, changes nothing but the steps of the staircase.
+    1 for an ellipsoid, less for any other shape. A voxel is a box here, not a point (the papers do not say), so that
+    a single one has the ratio of a box, 2 / (π √3) = 0.368, and no ratio exceeds 1. The ratio does not change under
+    affine maps, so the unknown distance of the slices hardly matters.
 
     Args:
-        mask: `(D, H, W)`, all parts taken together.
-
-    Returns:
-        the ratio, or None where the mask is empty.
+        mask: `(D, H, W)`, all components taken together.
     """
     if not mask.any():
         return None

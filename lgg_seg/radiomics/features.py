@@ -1,4 +1,4 @@
-"""The shape features of every slice and every patient: of a data tree's masks, or of what a run predicted."""
+"""Shape features per slice and per patient, of a dataset's masks or of a run's predicted masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lgg_seg.runs.masks import read_masks
 
 @dataclass(frozen=True)
 class Volume:
-    """A patient's mask (D, H, W) with the numbers (D,) of its slices."""
+    """Mask (D, H, W) of a patient with the numbers (D,) of its slices."""
 
     patient: str
     numbers: tuple[int, ...]
@@ -29,40 +29,28 @@ class Volume:
 
 @dataclass(frozen=True)
 class Features:
-    """`per_slice` and `per_patient`: the fields of `SliceShape` and `VolumeShape` as columns, NaN for None."""
+    """Tables with the fields of `SliceShape` and `VolumeShape` as columns, NaN for None."""
 
     per_slice: pd.DataFrame
     per_patient: pd.DataFrame
 
 
 def tree_volumes(index: Index) -> Iterator[Volume]:
-    """The masks of a tree's patients, by name.
-
-    Raises:
-        UserError: a file cannot be read or has changed since it was indexed.
-    """
+    """Masks of a dataset's patients, by name."""
     for patient in index.patients:
         mask = np.stack([native_mask(item) for item in patient.slices])
         yield Volume(patient.name, tuple(item.number for item in patient.slices), mask)
 
 
 def predicted_volumes(masks: Path) -> Iterator[Volume]:
-    """The masks that a run predicted, patient by patient, from its `masks.npz`.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
+    """Masks that a run predicted, patient by patient, from its `masks.npz`."""
     for patient in masks_patients(masks):
         kept = read_masks(masks, patient)
         yield Volume(patient, tuple(int(number) for number in kept.numbers), kept.prediction)
 
 
 def masks_patients(masks: Path) -> list[str]:
-    """Whose masks a `masks.npz` holds.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
+    """Patients of a `masks.npz`."""
     try:
         with np.load(masks, allow_pickle=False) as archive:
             return [name.removesuffix("/numbers") for name in archive.files if name.endswith("/numbers")]
@@ -73,10 +61,10 @@ def masks_patients(masks: Path) -> list[str]:
 
 
 def measure(volumes: Iterator[Volume], count: int) -> Features:
-    """The features of `count` volumes, with a progress bar; columns `patient` and, per slice, `slice` come first.
+    """Shape features of `count` volumes, with a progress bar.
 
-    `slice_px` is the number of pixels of a slice, `slices` that of a patient's slices, to set areas and places in
-    proportion.
+    `slice_px` is the number of pixels of a slice and `slices` the number of a patient's slices: what areas and
+    positions are relative to.
     """
     per_slice, per_patient = [], []
     for volume in tracked(volumes, "measuring shapes", count):

@@ -1,7 +1,7 @@
-"""Where a tumour is, how large, how spread and how irregular: of one slice, and of a patient's volume.
+"""Shape features of a tumour: position, size, spread and irregularity, of one slice and of a patient's volume.
 
-Pure functions of boolean masks. Lengths are in pixels and slices, for no voxel spacing ships with the data: sizes of
-two patients can only be compared as far as their scanners agree. What has no value is None.
+Lengths are in pixels and slices, since no voxel spacing ships with the data: sizes of two patients are comparable only
+as far as their scanners agree. A feature without a value is None.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from lgg_seg.radiomics.ellipsoid import ellipsoid_volume_ratio
 
 @dataclass(frozen=True)
 class SliceShape:
-    """Of a slice's tumour; all but `area_px` and `parts` are None where there is none.
+    """Shape features of a slice; without tumour all but `area_px` and `parts` are None.
 
     Attributes:
         area_px: pixels of tumour.
-        parts: 8-connected ones.
+        parts: number of 8-connected components.
         centroid_row: mean row of the tumour's pixels, from 0.
         centroid_column: mean column, from 0.
         spread_row: standard deviation of the rows; 0 for a single pixel.
         spread_column: standard deviation of the columns.
         spread_px: root mean square distance from the centroid, √(spread_row² + spread_column²).
-        perimeter_px: Crofton's, of all parts and holes.
+        perimeter_px: Crofton's, of all components and holes.
         complexity: perimeter over that of the disc of the same area.
-        asd: angular standard deviation of the largest part; None, too, for a single pixel.
-        mf: margin fluctuation of the largest part; None, too, for an outline of less than 20 pixels.
+        asd: angular standard deviation of the largest component; None also for a single pixel.
+        mf: margin fluctuation of the largest component; None also for an outline of less than 20 pixels.
     """
 
     area_px: int
@@ -52,27 +52,26 @@ class SliceShape:
 
 @dataclass(frozen=True)
 class VolumeShape:
-    """Of a patient's tumour; all but `volume_voxels`, `tumour_slices` and `parts` are None where there is none.
+    """Shape features of a patient; without tumour all but `volume_voxels`, `tumour_slices` and `parts` are None.
 
-    Buda 2019 takes ASD and MF "in one slice"; here that is the one with most tumour, of equals the first. Their means
-    over all slices, weighted by area, stand beside them.
+    Buda 2019 takes ASD and MF "in one slice"; here that is the slice with most tumour, of equals the first.
 
     Attributes:
         volume_voxels: voxels of tumour.
         tumour_slices: slices with tumour.
-        parts: 26-connected ones.
-        centroid_slice: mean place in the volume of the tumour's voxels, from 0.
+        parts: number of 26-connected components.
+        centroid_slice: mean position in the volume of the tumour's voxels, from 0.
         centroid_row: mean row, from 0.
         centroid_column: mean column, from 0.
-        spread_slices: standard deviation of the place in the volume.
-        spread_px: root mean square distance, within the slices' plane, from the volume's centroid.
+        spread_slices: standard deviation of the position in the volume.
+        spread_px: root mean square distance from the volume's centroid, within the plane of the slices.
         largest_area_px: area of the slice with most tumour.
-        asd: angular standard deviation of that slice; None where its largest part is a single pixel.
+        asd: angular standard deviation of that slice; None where its largest component is a single pixel.
         mf: margin fluctuation of that slice; None where its outline has less than 20 pixels.
-        asd_mean: mean of the angular standard deviation over the slices that have one.
-        mf_mean: mean of the margin fluctuation over the slices that have one.
+        asd_mean: mean ASD of the slices that have one, weighted by area.
+        mf_mean: mean MF of the slices that have one, weighted by area.
         complexity: mean over slices of the perimeter over that of the disc of the same area.
-        bevr: volume over that of the smallest ellipsoid around the tumour.
+        bevr: volume over that of the minimum-volume enclosing ellipsoid.
     """
 
     volume_voxels: int
@@ -93,15 +92,7 @@ class VolumeShape:
 
 
 def slice_shape(mask: Bools) -> SliceShape:
-    """The shape of one slice's tumour.
-
-    Args:
-        mask: bool `(H, W)`.
-
-    Raises:
-        TypeError: it is not boolean.
-        ValueError: it is not `(H, W)`.
-    """
+    """Shape features of a slice, bool `(H, W)`."""
     _check(mask, 2)
     if not mask.any():
         return SliceShape(0, 0)
@@ -127,15 +118,7 @@ def slice_shape(mask: Bools) -> SliceShape:
 
 
 def volume_shape(mask: Bools) -> VolumeShape:
-    """The shape of a patient's tumour.
-
-    Args:
-        mask: bool `(D, H, W)`, slices in their order.
-
-    Raises:
-        TypeError: it is not boolean.
-        ValueError: it is not `(D, H, W)`.
-    """
+    """Shape features of a patient, bool `(D, H, W)` with the slices in order."""
     _check(mask, 3)
     if not mask.any():
         return VolumeShape(0, 0, 0)
@@ -168,9 +151,9 @@ def volume_shape(mask: Bools) -> VolumeShape:
 
 def _unevenness(mask: Bools) -> tuple[float | None, float | None]:
     """ASD and MF of a slice with tumour."""
-    part = largest_component(mask)
-    border = outline(part)
-    centre = np.argwhere(part).mean(axis=0)
+    component = largest_component(mask)
+    border = outline(component)
+    centre = np.argwhere(component).mean(axis=0)
     return angular_standard_deviation(border, centre), margin_fluctuation(border, centre)
 
 

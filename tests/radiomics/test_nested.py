@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_others() -> None:
     assert (one != out_of_fold(predictors, truth, seed=4).scores).any()
 
 
-def test_what_stands_of_a_patient_changes_no_score_of_those_tested_with_them() -> None:
+def test_a_patients_data_change_no_score_of_those_tested_with_them() -> None:
     """Scale, gaps, model: were one of them learned from the whole table, an outlier would move the others' scores."""
     predictors, truth = patients(2, signal=1)
     before = out_of_fold(predictors, truth, seed=0).scores
