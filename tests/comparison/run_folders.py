@@ -80,6 +80,7 @@ def write_run(
     processor: str = "Test CPU",
     precision: str = "32-true",
     cost: Mapping[str, float] | None = None,
+    n_bootstrap: int = 50,
 ) -> Path:
     """A run's folder as `lgg_seg.train` leaves it, but for checkpoints and figures.
 
@@ -93,6 +94,7 @@ def write_run(
         masks: whether it holds `masks.npz`, which runs made before that file lack.
         train_patients: how many names stand in the split's training part.
         cost: what differs from the default cost.
+        n_bootstrap: resamples behind the recorded intervals; few, because most tests do not read them.
     """
     config = compose_config(list(words))
     folder = RunFolder(path)
@@ -110,7 +112,7 @@ def write_run(
     asked = dice if isinstance(dice, Mapping) else dict.fromkeys(volumes_, dice)
     evaluation = measured(volumes_, asked)
     facts = {name: {"institution": name.split("_")[1], "missing_sequence": "none"} for name in volumes_}
-    settings = EvaluationSettings(n_bootstrap=50)
+    settings = EvaluationSettings(n_bootstrap=n_bootstrap)
     threshold = {"value": 0.5, "from": "fixed"}
     content = evaluation.result("test", protocol, threshold, settings, facts, _cost() | dict(cost or {}))
     evaluation.write(folder, ".", content, facts)

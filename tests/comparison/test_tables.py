@@ -44,14 +44,14 @@ def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: 
 
 def test_one_entry_says_what_its_run_says(tmp_path: Path) -> None:
     dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(6))}
-    run = write_run(tmp_path / "0", dice=dice)
+    run = write_run(tmp_path / "0", dice=dice, n_bootstrap=10_000)
     recorded = json.loads((run / "metrics.json").read_text())["metrics"]
     (table,) = board(tmp_path).tables
     found = table.entries[0].metrics
     for name in sorted(found.keys() & recorded.keys()):
         if isinstance(found[name], dict):
             assert found[name]["mean"] == pytest.approx(recorded[name]["mean"], abs=1e-12), name
-            assert found[name]["ci95"] == pytest.approx(recorded[name]["ci95"], abs=0.05), name  # 50 resamples there
+            assert found[name]["ci95"] == pytest.approx(recorded[name]["ci95"], abs=1e-12), name
         else:
             assert found[name] == pytest.approx(recorded[name], abs=1e-9), name
     assert len(found) >= 20

@@ -16,6 +16,7 @@ from lgg_seg.evaluation.aggregate import aggregate
 from lgg_seg.evaluation.tables import patient_rows, slice_rows
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.patient import PatientScore, score_patient
+from lgg_seg.metrics.registry import PATIENT_METRICS
 from tests.metrics.volumes import blobs, drawn, probabilities
 
 SUMMARIES = {f"patient/{name}" for name in ("dice", "iou", "recall", "precision", "hd95_px", "nsd_2px")}
@@ -109,8 +110,9 @@ def test_aggregate_worked_by_hand() -> None:
 
 def test_aggregate_has_exactly_the_designs_names() -> None:
     metrics = aggregate(random_scores(0), resamples=100)
-    assert set(metrics) == EXPECTED
-    assert all(set(metrics[name]) == {"mean", "median", "std", "ci95"} for name in SUMMARIES)
+    registered = {f"patient/{key}" for key in PATIENT_METRICS}
+    assert set(metrics) == EXPECTED | registered
+    assert all(set(metrics[name]) == {"mean", "median", "std", "ci95"} for name in SUMMARIES | registered)
 
 
 @pytest.mark.parametrize("tumour", [True, False])

@@ -23,7 +23,7 @@ from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
 SWEEPS = [name for name in groups()["sweep"] if name != "none"]
 # Of these the number of cells follows from what they say they are.
 SIZES = {
-    "folds": 5, "losses": 7, "networks": 6, "seeds": 5, "train_patients": 3,
+    "folds": 5, "losses": len(groups()["loss"]), "networks": 6, "seeds": 5, "train_patients": 3,
     "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4,
 }  # fmt: skip
 
