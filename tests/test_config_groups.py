@@ -100,6 +100,14 @@ def test_what_a_target_keeps_of_its_config_is_read_somewhere() -> None:
         assert fields | kept <= read, f"{name} keeps {sorted((fields | kept) - read)}, which nothing reads"
 
 
+@pytest.mark.parametrize("group", sorted(set(groups()) - {"experiment", "sweep", "debug"}))
+def test_the_readmes_table_of_choices_names_every_member(group: str) -> None:
+    """But for experiments and sweeps, which it lists by their families."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| `{group}` |"))
+    assert {member for member in groups()[group] if f"`{member}`" not in row} == set()
+
+
 def test_every_group_of_the_config_is_in_the_defaults_list() -> None:
     text = (conf_dir() / "train.yaml").read_text(encoding="utf-8")
     assert all(f"- {group}: " in text for group in groups())

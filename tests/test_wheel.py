@@ -9,6 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import lgg_seg
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -50,7 +53,7 @@ def test_the_wheel_holds_every_module_every_config_and_the_digests_and_nothing_e
         if file.is_file() and "__pycache__" not in file.parts
     }
     configs = {f"lgg_seg/{file.relative_to(CHECKOUT)}" for file in (CHECKOUT / "conf").rglob("*.yaml")}
-    assert "lgg_seg/data/kaggle/kaggle_digests.txt" in names
+    assert {"lgg_seg/data/kaggle/kaggle_digests.txt", "lgg_seg/py.typed"} <= names
     assert len(configs) > 30
     assert names == ours | configs
 
@@ -60,6 +63,16 @@ def test_the_wheel_names_the_command_and_its_dependencies(wheel: Path) -> None:
         text = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
     assert "lgg-seg = lgg_seg.__main__:main" in text["entry_points.txt"]
     assert "Requires-Dist: torch>=2.11" in text["METADATA"]
+
+
+def test_the_version_and_licence_are_the_same_wherever_they_stand(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
+    citation = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert f"\nVersion: {lgg_seg.__version__}\n" in metadata
+    assert f"\nLicense-Expression: {citation['license']}\n" in metadata
+    assert citation["version"] == lgg_seg.__version__
+    assert f"## [{lgg_seg.__version__}]" in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_the_command_runs_from_the_wheel_in_another_folder(installed: Path, tmp_path: Path) -> None:
