@@ -34,8 +34,8 @@ ELSEWHERE = {
     "make test": "is what runs this test",
     "make demo": "tests/test_demo.py",
     "python -m lgg_seg.app": "tests/app, which asks the page that it serves",
-    "python -m lgg_seg.compare FOLDER wandb=ENTITY/PROJECT": "tests/reporting/test_wandb_report.py, up to the sending",
-    "python -m lgg_seg.data download": "tests/data/test_download.py: it needs a network",
+    "python -m lgg_seg.compare FOLDER wandb=ENTITY/PROJECT": "tests/reporting/wandb/test_report.py, up to the sending",
+    "python -m lgg_seg.data download": "tests/data/kaggle/test_download.py: it needs a network",
 }
 SHORT = (
     "debug=fast", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false",
