@@ -1,12 +1,10 @@
-"""The recorded results: whole, consistent with their raw counts, and quoted on their pages as they are."""
+"""The pages and the README quote the recorded results as they are."""
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,41 +12,10 @@ import pytest
 import yaml
 
 from lgg_seg.comparison.classifier_tables import classifier_tables
-from lgg_seg.comparison.leakage import leak_tables
 from lgg_seg.comparison.runs import find_runs
-from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import check_overrides
-from lgg_seg.reporting.leakage import leaks_markdown
 from lgg_seg.statistics.bootstrap import summarise
-
-ROOT = Path(__file__).parents[1]
-RECORDS = ROOT / "experiments"
-RESULTS = sorted(path.parent for path in RECORDS.rglob("metrics.json"))
-
-
-def name(folder: Path) -> str:
-    return str(folder.relative_to(RECORDS))
-
-
-def content(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return found
-
-
-CLASSIFIED = [folder for folder in RESULTS if content(folder).get("task") == "classification"]
-
-
-def epochs(folder: Path) -> int:
-    return len(pd.read_csv(folder / "history.csv"))
-
-
-def three(number: float) -> str:
-    return f"{number:.3f}"
-
-
-def interval(numbers: dict[str, Any], value: str) -> str:
-    low, high = numbers["ci95"]
-    return f"{numbers[value]:.3f} ({low:.3f} to {high:.3f})"
+from tests.experiments.records import RECORDS, RESULTS, ROOT, content, epochs, interval, name, three
 
 
 def readme_row(folder: Path) -> list[str]:
@@ -95,7 +62,7 @@ def study_row(folder: Path) -> list[str]:
 @pytest.mark.parametrize("folder", RESULTS, ids=name)
 def test_its_page_quotes_the_recorded_numbers(folder: Path) -> None:
     if folder.parent.name == "leak":
-        pytest.skip("the whole page is held to its runs below")
+        pytest.skip("test_leakage_page holds the whole page to its runs")
     page = folder.parent / "README.md"
     row, text = (study_row, page) if page.is_file() else (readme_row, ROOT / "README.md")
     assert f"| {' | '.join(row(folder))} |" in text.read_text(encoding="utf-8")
@@ -143,76 +110,6 @@ def test_a_command_of_a_page_is_one_that_would_run(command: str) -> None:
     check_overrides([word for word in words if word != "-m"], sweep="-m" in words)
 
 
-def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs() -> None:
-    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
-    _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
-    assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
-    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    new, known = (
-        pd.concat(
-            pd.read_csv(path) for path in sorted((RECORDS / "leak").glob(f"unet_slim_40_{split}_?/per_slice.csv"))
-        )
-        .groupby("patient")[["tp", "fp", "fn"]]
-        .sum()
-        for split in ("kfold", "slice_kfold")
-    )
-    pooled = [2 * t.tp.sum() / (2 * t.tp + t.fp + t.fn).sum() for t in (new, known)]
-    each = [2 * t.tp / (2 * t.tp + t.fp + t.fn) for t in (new, known)]
-    assert f"a pooled Dice of {pooled[1]:.3f}, and the very same slices with {pooled[0]:.3f}" in page
-    assert f"adds {pooled[1] - pooled[0]:.3f} (0.055 to 0.135)**" in page
-    better, failed = each[1] > each[0], each[0] < 0.5
-    assert f"over patients it is {each[1].mean():.3f} and {each[0].mean():.3f}: {better.sum()} of the 88" in page
-    assert f"with it and {(~better).sum()} worse, and none of the {failed.sum()} with a Dice below 0.5" in page
-    assert (each[1][failed] >= 0.5).all()
-    others = [2 * t.tp.sum() / (2 * t.tp + t.fp + t.fn).sum() for t in (new[~failed], known[~failed])]
-    assert f"without them it is {others[0]:.3f} and {others[1]:.3f}" in page
-    slices = [content(path) for path in sorted((RECORDS / "leak").glob("unet_slim_40_slice_kfold_?"))]
-    minibatch = np.mean([one["metrics"]["minibatch/dice"] for one in slices])
-    assert f"a mean over mini-batches, it is {minibatch:.3f} by slice" in page
-
-
-def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
-    folds = [folder / "per_patient.csv" for folder in sorted((RECORDS / "leak").glob("unet_slim_40_kfold_?"))]
-    dice = [pd.read_csv(path)["dice"] for path in folds]
-    everyone = summarise(pd.concat(dice).to_numpy())
-    assert (len(folds), everyone.ci95 is not None) == (5, True)
-    told = (
-        f"{interval({'mean': everyone.mean, 'ci95': everyone.ci95}, 'mean')}, and of {dice[0].mean():.3f} on this fold"
-    )
-    assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-
-
-@pytest.mark.parametrize("folder", [folder for folder in RESULTS if folder not in CLASSIFIED], ids=name)
-def test_the_recorded_numbers_follow_from_the_recorded_counts(folder: Path) -> None:
-    metrics = content(folder)["metrics"]
-    patients, slices = pd.read_csv(folder / "per_patient.csv"), pd.read_csv(folder / "per_slice.csv")
-    found = 2 * patients.tp + patients.fp + patients.fn
-    dice = (2 * patients.tp / found).where(found > 0, 1.0)
-    assert metrics["patient/dice"]["mean"] == pytest.approx(dice.mean())
-    counts = slices.groupby("patient")[["tp", "fp", "fn", "tn"]].sum()
-    assert counts.equals(patients.set_index("patient")[["tp", "fp", "fn", "tn"]].sort_index())
-    total = counts.sum()
-    assert metrics["pooled/iou"] == pytest.approx(total.tp / (total.tp + total.fp + total.fn))
-
-
-@pytest.mark.parametrize("folder", CLASSIFIED, ids=name)
-def test_a_classifiers_accuracy_follows_from_its_recorded_answers(folder: Path) -> None:
-    result, slices = content(folder), pd.read_csv(folder / "per_slice.csv")
-    right = (slices["probability"] >= result["threshold"]["value"]) == (slices["label"] > 0)
-    assert result["metrics"]["slice/accuracy"]["value"] == pytest.approx(right.mean())
-
-
-@pytest.mark.parametrize("folder", RESULTS, ids=name)
-def test_a_recorded_run_was_made_from_committed_code_by_the_command_it_names(folder: Path) -> None:
-    facts = json.loads((folder / "provenance.json").read_text())
-    assert facts["code"]["commit"]
-    assert facts["code"]["dirty"] is False
-    assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
-
-
 def added(folder: Path, run: str, to: str, measure: str) -> str:
     """What a run has more than another of a measure, on average over the same patients."""
     ours, plain = (pd.read_csv(folder / one / "per_patient.csv").set_index("patient")[measure] for one in (run, to))
@@ -248,13 +145,6 @@ def test_the_page_of_study_000_quotes_the_mini_batches_by_the_studys_own_rule() 
     assert f"({empty.sum()} of the {len(batches)} batches, {(empty & (batches.fp == 0)).sum()} of them" in page
 
 
-@pytest.mark.parametrize("path", sorted(RECORDS.rglob("outcome.json")), ids=lambda path: path.parent.name)
-def test_recorded_outcomes_were_made_from_committed_code(path: Path) -> None:
-    facts = json.loads(path.read_text())
-    assert facts["code"]["dirty"] is False
-    assert all(row["p_permutation"] is not None for row in facts["results"])
-
-
 @pytest.mark.parametrize("question", ["death01", "grade", "RNASeqCluster_2"])
 def test_the_page_of_the_outcomes_quotes_the_recorded_numbers(question: str) -> None:
     folder = RECORDS / "study_004" / "outcome"
@@ -266,18 +156,6 @@ def test_the_page_of_the_outcomes_quotes_the_recorded_numbers(question: str) -> 
         assert f"| {' | '.join(told)} |" in page
 
 
-def test_there_is_a_recorded_result_and_none_is_an_image_of_a_patient() -> None:
-    assert RESULTS
-    images = {path.name for path in RECORDS.rglob("*") if path.suffix in (".png", ".tif", ".jpg")}
-    assert images <= {"learning_curves.png", "roc_pr.png", "roc.png", "roc_leak.png", "leak.png"}
-
-
-def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
-    for path in (path for path in RECORDS.rglob("*") if path.suffix in (".json", ".yaml", ".csv", ".md")):
-        text = path.read_text(encoding="utf-8")
-        assert not re.search(r"/(tmp|home|root|Users)/", text), path
-
-
 def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
     folder = RECORDS / "study_003" / "grade"
     [table] = classifier_tables(find_runs([folder]))
@@ -287,18 +165,3 @@ def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
     cells = [interval(entry.estimates[measure].as_dict(), "value") for measure in measures]
     row = [f"{len(table.contract.patients)} / 5 folds", *cells]
     assert f"| {' | '.join(row)} |" in (folder / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
-    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
-    [(table, row)] = [(table, row) for table in tables for row in table.rows if row.honest.runs[0].name == "study_000"]
-    arms = row.measures["pooled Dice"]
-    low, high = arms.added.estimate.ci95 or (0, 0)
-    assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
-    assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.honest.value:.3f}" in page
-
-
-def test_a_pair_of_runs_of_one_experiment_is_named_alike() -> None:
-    (table,) = build_leaderboard(find_runs([RECORDS / "quick_cpu"])).tables
-    assert [entry.label for entry in table.entries] == ["unet_slim", "unet_bn"]

@@ -1,0 +1,65 @@
+"""The page of the leakage, and what the README says of its runs, are what the recorded runs hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lgg_seg.comparison.leakage import leak_tables
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import build_leaderboard
+from lgg_seg.reporting.leakage import leaks_markdown
+from lgg_seg.statistics.bootstrap import summarise
+from tests.experiments.records import RECORDS, ROOT, content, interval
+
+
+def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs() -> None:
+    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+    _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
+    assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
+    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
+    new, known = (
+        pd.concat(
+            pd.read_csv(path) for path in sorted((RECORDS / "leak").glob(f"unet_slim_40_{split}_?/per_slice.csv"))
+        )
+        .groupby("patient")[["tp", "fp", "fn"]]
+        .sum()
+        for split in ("kfold", "slice_kfold")
+    )
+    pooled = [2 * t.tp.sum() / (2 * t.tp + t.fp + t.fn).sum() for t in (new, known)]
+    each = [2 * t.tp / (2 * t.tp + t.fp + t.fn) for t in (new, known)]
+    assert f"a pooled Dice of {pooled[1]:.3f}, and the very same slices with {pooled[0]:.3f}" in page
+    assert f"adds {pooled[1] - pooled[0]:.3f} (0.055 to 0.135)**" in page
+    better, failed = each[1] > each[0], each[0] < 0.5
+    assert f"over patients it is {each[1].mean():.3f} and {each[0].mean():.3f}: {better.sum()} of the 88" in page
+    assert f"with it and {(~better).sum()} worse, and none of the {failed.sum()} with a Dice below 0.5" in page
+    assert (each[1][failed] >= 0.5).all()
+    others = [2 * t.tp.sum() / (2 * t.tp + t.fp + t.fn).sum() for t in (new[~failed], known[~failed])]
+    assert f"without them it is {others[0]:.3f} and {others[1]:.3f}" in page
+    slices = [content(path) for path in sorted((RECORDS / "leak").glob("unet_slim_40_slice_kfold_?"))]
+    minibatch = np.mean([one["metrics"]["minibatch/dice"] for one in slices])
+    assert f"a mean over mini-batches, it is {minibatch:.3f} by slice" in page
+
+
+def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
+    folds = [folder / "per_patient.csv" for folder in sorted((RECORDS / "leak").glob("unet_slim_40_kfold_?"))]
+    dice = [pd.read_csv(path)["dice"] for path in folds]
+    everyone = summarise(pd.concat(dice).to_numpy())
+    assert (len(folds), everyone.ci95 is not None) == (5, True)
+    told = (
+        f"{interval({'mean': everyone.mean, 'ci95': everyone.ci95}, 'mean')}, and of {dice[0].mean():.3f} on this fold"
+    )
+    assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
+def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
+    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
+    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+    [(table, row)] = [(table, row) for table in tables for row in table.rows if row.honest.runs[0].name == "study_000"]
+    arms = row.measures["pooled Dice"]
+    low, high = arms.added.estimate.ci95 or (0, 0)
+    assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
+    assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.honest.value:.3f}" in page
