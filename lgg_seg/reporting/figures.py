@@ -90,10 +90,11 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
     grid = figure.subplots(len(panels), columns, squeeze=False)
     for axes_row, (name, row) in zip(grid, panels.items(), strict=True):
         for axes in axes_row:
-            axes.set_axis_off()
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
         for axes, panel in zip(axes_row, row, strict=False):
             draw(axes, panel)
-        axes_row[0].text(-0.06, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="center", va="center")
+        axes_row[0].set_ylabel(name)
     figure.suptitle(f"{title}\ntruth green, prediction magenta", x=0.01, ha="left", fontsize="small")
     return figure
 

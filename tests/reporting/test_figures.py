@@ -117,7 +117,7 @@ def test_a_grid_has_a_row_a_name_and_leaves_the_places_of_missing_slices_empty()
     figure = panel_grid({"first": row, "second": row[:1]}, "Slices")
     grid = np.array(figure.axes).reshape(2, 3)
     assert [len(axes.images) for axes in grid.flat] == [1, 1, 1, 1, 0, 0]
-    assert [[text.get_text() for text in axes.texts] for axes in grid[:, 0]] == [["first"], ["second"]]
+    assert [axes.get_ylabel() for axes in grid[:, 0]] == ["first", "second"]
     assert "truth green, prediction magenta" in figure.get_suptitle()
     drawn = pixels(figure).reshape(-1, 3)
     for colour in (TRUTH, PREDICTION):

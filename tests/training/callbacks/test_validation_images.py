@@ -92,7 +92,7 @@ def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
     assert [axes.get_title() for axes in grid[0]] == ["epoch 0", "epoch 2", "epoch 3"]
     for axes, slice_id in zip(grid[:, 0], taken[0].wanted, strict=True):
         one = data.index.slices[slice_id]
-        assert axes.texts[0].get_text() == f"{one.patient} / {one.number}"
+        assert axes.get_ylabel() == f"{one.patient} / {one.number}"
         assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
 
 
