@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lgg_seg.errors import UserError
+from lgg_seg.runs.atomic import replacing
 
 LZW = 5  # what a mask shrinks to nearly nothing by, and every reader of TIFF knows
 
@@ -41,14 +42,8 @@ class OutputFolder:
         if name.casefold() in self._written:
             raise UserError(f"{target} would be written twice: two files of the input have one name; rename one.")
         self._written.add(name.casefold())
-        partial = target.with_name(f".partial-{target.name}")  # the ending says the format
-        with _reported(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                yield partial
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+        with _reported(target), replacing(target) as partial:
+            yield partial
 
     def write_image(self, name: str, pixels: NDArray[np.uint8]) -> None:
         """Write (H, W) or RGB (H, W, 3) in the format that the name's ending says: TIFF or PNG."""

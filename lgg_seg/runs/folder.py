@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from yaml import YAMLError
 
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
 from lgg_seg.errors import UserError
+from lgg_seg.runs.atomic import replacing
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
 
@@ -65,14 +65,8 @@ class RunFolder:
     def writing(self, name: str) -> Iterator[Path]:
         """A temporary path beside `name`, renamed to it when the block ends well."""
         target = self.path / name
-        partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
-        with self._reported(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                yield partial
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+        with self._reported(target), replacing(target) as partial:
+            yield partial
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `content`; NaN and infinity are not JSON and are refused."""
