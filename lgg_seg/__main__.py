@@ -56,9 +56,9 @@ def main(words: list[str]) -> int:
     flags = parser.parse_intermixed_args(words)
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
     shown = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
-    if not (flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun):
-        # What is only shown needs no look at the code behind it, whose import takes seconds.
-        check_overrides(flags.overrides, sweep=bool(sweep or shown))
+    own_configs = flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun
+    if not (own_configs or flags.shell_completion):
+        check_overrides(flags.overrides, sweep=sweep, values=not shown)
     if shown and flags.multirun:
         raise UserError("What is shown is of one run; leave -m out, and all but one value of each key.")
     if not shown:

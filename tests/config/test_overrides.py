@@ -134,6 +134,7 @@ def test_resume_stands_alone() -> None:
         (["--cfg", "hydra", "-p", "hydra.sweeper"], "GridSweeper"),
         (["--cfg", "job", "loss=dice"], "lgg_seg.losses.Dice"),
         (["--info", "defaults"], "Defaults List"),
+        (["--shell-completion", "install=bash"], "complete"),
         (["--version"], f"lgg_seg {lgg_seg.__version__}"),
         (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
     ],
@@ -146,3 +147,12 @@ def test_hydras_own_flags_show_and_train_nothing(flags: list[str], shown: str, t
     assert done.returncode == 0, done.stderr
     assert shown in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("words", [["--cfg", "job", "seed=1,2"], ["-m", "--cfg", "job", "seed=1"]])
+def test_what_is_shown_is_of_one_run(words: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lgg_seg", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
