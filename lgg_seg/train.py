@@ -41,12 +41,11 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
         UserError: anything the user can mend; `status.json` says it too.
         Pruned: its study has stopped the `trial` that it is.
     """
-    Experiment.of(config)  # refused before any work is done
+    experiment = Experiment.of(config)
     folder = RunFolder(path)
-    if (
-        int(os.environ.get("LOCAL_RANK", 0)) > 0
-    ):  # Lightning starts the other processes of a distributed run by the same command
-        train(config, folder, overrides)
+    # Lightning starts the other processes of a distributed run by the same command.
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        train(experiment, folder, overrides)
         return
     folder.create()
     configure_logs(folder.path / "run.log")
@@ -55,7 +54,7 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
             config.data[key] = str(Path(config.data[key]).absolute())
     folder.write_config(config, overrides)
     with recorded(folder), runs_ended():
-        _report(folder, train(config, folder, overrides, trial=trial), config.name)
+        _report(folder, train(experiment, folder, overrides, trial=trial), config.name)
 
 
 def resume(path: Path, *, trial: Trial | None = None) -> None:
@@ -70,14 +69,15 @@ def resume(path: Path, *, trial: Trial | None = None) -> None:
     check_config(config)
     if folder.read_json("status.json")["state"] == "finished":
         raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
+    experiment = Experiment.of(config)
     read_checkpoint(folder.last)
     configure_logs(folder.path / "run.log")
     with recorded(folder), runs_ended():
-        _report(folder, train(config, folder, overrides, resume=True, trial=trial), config.name)
+        _report(folder, train(experiment, folder, overrides, resume=True, trial=trial), config.name)
 
 
 def train(
-    config: DictConfig,
+    experiment: Experiment,
     folder: RunFolder,
     overrides: Sequence[str],
     *,
@@ -93,8 +93,8 @@ def train(
         UserError: anything the user can mend.
     """
     started = time.perf_counter()
+    config = experiment.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    experiment = Experiment.of(config)
     hardware = experiment.trainer.prepare()
     data = experiment.data()
     data.prepare_data()

@@ -35,7 +35,7 @@ class Evaluation(ABC):
         """How many slices were measured."""
 
     @abstractmethod
-    def numbers(self, threshold: float, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
+    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
         """The task's own part of `metrics.json`: `metrics` above all."""
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Evaluation(ABC):
         cost: dict[str, Any],
     ) -> dict[str, Any]:
         """The content of `metrics.json`."""
-        numbers = self.numbers(threshold["value"], settings.n_bootstrap, metadata)
+        numbers = self.numbers(settings.n_bootstrap, metadata)
         return {
             "split": subset,
             "patients": self.patients,

@@ -76,14 +76,14 @@ class ClassifierEvaluation(Evaluation):
     def slice_count(self) -> int:
         return sum(len(one.truth) for one in self.each)
 
-    def numbers(self, threshold: float, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002
+    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002  # the base's signature
         """The metrics, and the calibration's bins.
 
         `undefined_resamples` counts those that an interval leaves out, because no patient drawn had one of the classes.
         """
         slices = self.slices
         bins = calibration_bins(slices.probability, slices.truth)
-        measured = {f"slice/{name}": one for name, one in estimates(slices, threshold, n_bootstrap).items()}
+        measured = {f"slice/{name}": one for name, one in estimates(slices, self.threshold, n_bootstrap).items()}
         measured |= self._patient_estimates(n_bootstrap)
         return {
             "task": "classification",

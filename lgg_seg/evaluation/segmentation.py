@@ -53,7 +53,7 @@ class SegmentationEvaluation(Evaluation):
     def slice_count(self) -> int:
         return sum(len(score.slices) for score in self.scores)
 
-    def numbers(self, threshold: float, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002
+    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
         """The metrics, the mean Dice of groups of patients, and the calibration's bins."""
         return {
             "metrics": aggregate(self.scores, resamples=n_bootstrap),
