@@ -49,8 +49,7 @@ pytest: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lock:
-	uv pip compile --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --universal \
-		--python-version 3.11 --extra dev --quiet pyproject.toml -o requirements.txt
+	uv pip compile --no-header --no-annotate --generate-hashes --universal --python-version 3.11 --extra dev --quiet pyproject.toml -o requirements.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist build

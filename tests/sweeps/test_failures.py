@@ -63,7 +63,10 @@ def test_only_the_last_attempt_at_a_cell_counts_as_failed(tmp_path: Path) -> Non
         (["trainer.max_epochs=0"], "1 or more"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence_in_the_cells_folder(tmp_path: Path, words: list[str], says: str) -> None:
+def test_what_a_user_can_mend_is_one_sentence_in_the_cells_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     outcome = run_cell(compose_config([*words, "trainer.accelerator=cpu"]), tmp_path / "cell", words)
     assert outcome.state == "failed"
     status = RunFolder(tmp_path / "cell").read_json("status.json")
