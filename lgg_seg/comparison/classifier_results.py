@@ -30,7 +30,7 @@ class ClassifierEntry:
 
     `estimates` are named as in `metrics.json`, each the mean over seeds. `auroc` is the slices' ROC area in each
     resample of the patients, (RESAMPLES,), the same resamples for all entries of one contract. The rest is as in
-    `comparison.entries.Entry`.
+    `results.Entry`.
     """
 
     label: str

@@ -31,7 +31,7 @@ from lgg_seg.errors import UserError
 class PatientVolume:
     """One patient's slices of a subset, in order, as the network sees them and as they are.
 
-    `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocess.normalise`; `masks`
+    `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocessing.normalise`; `masks`
     (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own;
     `slices` are places in `Index.slices`, `numbers` those of the file names.
     """

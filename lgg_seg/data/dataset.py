@@ -20,7 +20,7 @@ class Item(TypedDict):
     """A prepared slice; in a batch every value has a leading axis.
 
     `image` (C, S, S) uint8; `mask` (1, S, S) uint8 with 0 and 1; `statistics` (C, 4) float32, for
-    `preprocess.normalise`; `slice` and `patient` are places in `Index.slices` and `Index.patients`.
+    `preprocessing.normalise`; `slice` and `patient` are places in `Index.slices` and `Index.patients`.
     """
 
     image: torch.Tensor

@@ -45,7 +45,7 @@ class Trained:
         threshold: probability from which on a pixel is tumour, as it was tested.
         postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`, as it was tested.
         digest: SHA-256 of the file with the weights.
-        seen: digests (`records.provenance.volume_digest`) of the volumes that it was trained on or that chose its
+        seen: digests (`runs.provenance.volume_digest`) of the volumes that it was trained on or that chose its
             checkpoint.
         recipe: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
         home: the folder it came from.

@@ -90,7 +90,7 @@ def _write_tables(output: OutputFolder, outcome: Outcome) -> None:
 
 
 def scan_digest(scan: Scan) -> str:
-    """By which a volume is known again; the same as `records.provenance.volume_digest` of the slices in a data tree."""
+    """By which a volume is known again; the same as `runs.provenance.volume_digest` of the slices in a data tree."""
     return hashlib.sha256("".join(digest(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
 
 

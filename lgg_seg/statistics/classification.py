@@ -35,7 +35,7 @@ class Estimate:
 
 
 def estimates(answers: Answers, threshold: float, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
-    """Every measure of `answers.measures` with its percentile bootstrap interval: whole patients are drawn anew."""
+    """Every measure of `binary.measures` with its percentile bootstrap interval: whole patients are drawn anew."""
     here = sample(answers, threshold)
     drawn = resampled(answers, threshold, resamples, seed)
     several = answers.patients > 1
