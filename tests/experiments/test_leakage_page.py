@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from lgg_seg.comparison.leakage import leak_tables
+from lgg_seg.comparison.leakage import LeakTable, leak_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.reporting.leakage import leaks_markdown
@@ -13,8 +14,12 @@ from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, ROOT, content, interval
 
 
-def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs() -> None:
-    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+@pytest.fixture(scope="module")
+def tables() -> list[LeakTable]:
+    return leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+
+
+def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs(tables: list[LeakTable]) -> None:
     _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
     assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
 
@@ -55,9 +60,8 @@ def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
     assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
 
-def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
+def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds(tables: list[LeakTable]) -> None:
     page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    tables = leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
     [(table, row)] = [(table, row) for table in tables for row in table.rows if row.honest.runs[0].name == "study_000"]
     arms = row.measures["pooled Dice"]
     low, high = arms.added.estimate.ci95 or (0, 0)
