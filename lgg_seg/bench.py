@@ -25,7 +25,7 @@ from lgg_seg.inference.model import hardware as hardware_of
 from lgg_seg.networks.build import network, target
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import code_state, hardware_facts, versions
+from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 from lgg_seg.runs.status import out_of_memory
 from lgg_seg.speed import CHANNELS, Step, clock, fetching, prediction, quickest, training
 
@@ -163,7 +163,7 @@ def _record(found: Benchmark) -> dict[str, Any]:
         "fetched_by_one_process": found.fetched,
         "precision": found.hardware.precision,
         "channels_last": found.hardware.channels_last,
-        "hardware": hardware_facts(found.hardware),
+        "hardware": hardware_metadata(found.hardware),
         "versions": versions(),
         "code": code_state(),
     }
@@ -171,7 +171,7 @@ def _record(found: Benchmark) -> dict[str, Any]:
 
 def print_benchmark(found: Benchmark) -> None:
     """A table of the networks, and a line for each augmentation."""
-    facts = hardware_facts(found.hardware)
+    facts = hardware_metadata(found.hardware)
     where = facts["gpu"] or f"{facts['processor']}, threads: {facts['threads']}"
     table = Table(
         title=f"slices a second at {found.size} x {found.size}, {found.batch_size} at once, {where}",

@@ -61,7 +61,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     print_leaderboard(board)
     print_leaks(leaks)
     print_classifiers(classifiers)
-    print(f"leaderboard.html, .md and .csv are in {place.shown}")
+    print(f"leaderboard.html, .md and .csv are in {place.display_path}")
     words = shlex.join(str(folder) for folder in (folders if len(folders) <= MOST_NAMED else [output]))
     print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {words} wandb=ENTITY/PROJECT")
     return board

@@ -66,7 +66,7 @@ def measure(
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
     evaluation.write(folder, place, content, data.patient_facts)
     draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
-    return folder.shown / place, content
+    return folder.display_path / place, content
 
 
 def _data(experiment: Experiment, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:

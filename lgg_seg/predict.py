@@ -17,7 +17,7 @@ from lgg_seg.inference.trained import Trained, from_run, from_zoo
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import Outcome, Overlays, predict_all
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.runs.provenance import code_state, hardware_facts, versions
+from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
 Backend = Literal["torch", "onnx"]
 
@@ -95,7 +95,7 @@ def _settings(
         "precision": hardware.precision if backend == "torch" else "32-true",
         "code": code_state(),
         "versions": versions(),
-        "hardware": hardware_facts(hardware),
+        "hardware": hardware_metadata(hardware),
     }
 
 

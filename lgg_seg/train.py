@@ -27,7 +27,7 @@ from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
-from lgg_seg.runs.status import recorded
+from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Progress, Pruning, Trial, ValidationImages, checkpoints
 from lgg_seg.training.experiment import Experiment
 
@@ -53,7 +53,7 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
         if config.data[key] is not None:
             config.data[key] = str(Path(config.data[key]).absolute())
     folder.write_config(config, overrides)
-    with recorded(folder), runs_ended():
+    with record_status(folder), runs_ended():
         _report(folder, train(experiment, folder, overrides, trial=trial), config.name)
 
 
@@ -72,7 +72,7 @@ def resume(path: Path, *, trial: Trial | None = None) -> None:
     experiment = Experiment.of(config)
     read_checkpoint(folder.last)
     configure_logs(folder.path / "run.log")
-    with recorded(folder), runs_ended():
+    with record_status(folder), runs_ended():
         _report(folder, train(experiment, folder, overrides, resume=True, trial=trial), config.name)
 
 
@@ -167,7 +167,7 @@ def test(
 
 def _report(folder: RunFolder, content: dict[str, Any], name: str) -> None:
     print_result(content, name)
-    print(f"run folder: {folder.shown}")
+    print(f"run folder: {folder.display_path}")
 
 
 def _refuse_other_data(folder: RunFolder, facts: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ def arguments_of(
     return decorate
 
 
-def run_one_of(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
+def run_subcommand(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
     """Run the command that the first word names with the rest as its arguments; help where it is asked for.
 
     Returns:

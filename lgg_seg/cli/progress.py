@@ -11,15 +11,15 @@ from rich.progress import track
 T = TypeVar("T")
 
 
-def tracked(items: Iterable[T], what: str, total: int | None = None, *, shown: bool = True) -> Iterable[T]:
+def tracked(items: Iterable[T], what: str, total: int | None = None, *, visible: bool = True) -> Iterable[T]:
     """The items with a progress bar on stderr as they are taken, where that is a terminal; a log needs none.
 
     Args:
         items: what is worked on.
         what: the bar's words.
         total: how many there are, where the items have no length.
-        shown: False for no bar at all.
+        visible: False for no bar at all.
     """
     console = Console(stderr=True)
-    silent = not (shown and console.is_terminal)
+    silent = not (visible and console.is_terminal)
     return track(items, what, total=total, console=console, transient=True, disable=silent)

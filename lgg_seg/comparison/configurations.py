@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lgg_seg.comparison.runs import Run
-from lgg_seg.runs.identity import WATCHING
+from lgg_seg.runs.identity import NON_RESULT_KEYS
 
 WITHOUT_EFFECT = (
-    *WATCHING,
+    *NON_RESULT_KEYS,
     "name",
     "data.root",
     "evaluation.n_bootstrap",

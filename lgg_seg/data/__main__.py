@@ -10,7 +10,7 @@ from typing import Annotated
 
 from rich.console import Console
 
-from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
 from lgg_seg.data.kaggle.checksums import format_digests
 from lgg_seg.data.kaggle.download import download as fetch
@@ -68,7 +68,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (verify, down
 @command
 def main(words: list[str]) -> int:
     """Run one command; the exit code is 0, 1 for faults in the data, 2 for what cannot be done as asked."""
-    return run_one_of(words, "lgg_seg.data", _COMMANDS)
+    return run_subcommand(words, "lgg_seg.data", _COMMANDS)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
             name: stack.enter_context(NpyWriter(folder / f"{name}.npy", rows.get(name, len(index.patients))))
             for name in ARRAYS
         }
-        for patient in tracked(index.patients, "preparing slices", shown=progress):
+        for patient in tracked(index.patients, "preparing slices", visible=progress):
             volume = preprocess.prepare_volume(np.stack([native_image(s) for s in patient.slices]))
             truth = np.stack([native_mask(s) for s in patient.slices])
             sizes.setdefault(volume.geometry.size, patient.name)

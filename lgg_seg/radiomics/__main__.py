@@ -14,7 +14,7 @@ import sklearn
 from rich.console import Console
 from rich.progress import Progress
 
-from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.index import Index, build_index
@@ -54,7 +54,8 @@ def features(
         found = measure(predicted_volumes(masks), len(masks_patients(masks)))
     folder = _folder(output, "features")
     _write_features(folder, found)
-    print(f"{len(found.per_patient)} patients, {len(found.per_slice)} slices: {folder.shown}/shape_per_patient.csv, …")
+    written = folder.display_path / "shape_per_patient.csv"
+    print(f"{len(found.per_patient)} patients, {len(found.per_slice)} slices: {written}, …")
     return 0
 
 
@@ -97,7 +98,7 @@ def outcome(
     console = Console()
     for shown in [*outcome_tables(rows), single_table(singles)]:
         console.print(shown)
-    print(f"written to {folder.shown}")
+    print(f"written to {folder.display_path}")
     return 0
 
 
@@ -114,7 +115,7 @@ def leak(root: Root = _DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> i
     with folder.writing("roc_leak.png") as path:
         roc_figure({"death01 of slices": compared.curves}).savefig(path, dpi=130)
     Console().print(leak_table(compared.protocols))
-    print(f"written to {folder.shown}")
+    print(f"written to {folder.display_path}")
     return 0
 
 
@@ -150,7 +151,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (features, ou
 def main(words: list[str]) -> int:
     """Run one command; the exit code is 0, or 2 for what cannot be done as asked."""
     configure_logs()
-    return run_one_of(words, "lgg_seg.radiomics", _COMMANDS)
+    return run_subcommand(words, "lgg_seg.radiomics", _COMMANDS)
 
 
 if __name__ == "__main__":

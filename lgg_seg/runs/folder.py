@@ -31,7 +31,7 @@ class RunFolder:
         self.path = path.absolute()
 
     @property
-    def shown(self) -> Path:
+    def display_path(self) -> Path:
         """The path as one would type it: relative where it lies below the working directory."""
         return self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
 

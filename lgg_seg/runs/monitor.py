@@ -29,7 +29,7 @@ LOSS = Monitor("val/loss", "min", "loss")
 """Of a segmentation where it is asked for, and of a classifier whose validation slices are all of one class, which have
 no ROC curve."""
 
-OF_SEGMENTATION = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}
+SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}
 """What `trainer.monitor` can choose."""
 
 

@@ -69,7 +69,7 @@ def versions() -> dict[str, str | None]:
     }
 
 
-def hardware_facts(hardware: Hardware) -> dict[str, Any]:
+def hardware_metadata(hardware: Hardware) -> dict[str, Any]:
     """The device, its name, cores and memory; no host name and no path."""
     gpu = torch.cuda.get_device_name(hardware.device) if hardware.device.type == "cuda" else None
     return {
@@ -96,7 +96,7 @@ def volume_digest(patient: Patient) -> str:
     return hashlib.sha256("".join(s.image_digest for s in patient.slices).encode()).hexdigest()[:16]
 
 
-def split_record(index: Index, split: Split) -> dict[str, Any]:
+def split_metadata(index: Index, split: Split) -> dict[str, Any]:
     """Who trained, chose the checkpoint and was tested: each patient's name with the digest of his images."""
     digests = {patient.name: volume_digest(patient) for patient in index.patients}
     return {
@@ -114,10 +114,10 @@ def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: I
         "choices": chosen_members(),
         "seed": seed,
         "versions": versions(),
-        "hardware": hardware_facts(hardware),
+        "hardware": hardware_metadata(hardware),
         "precision": hardware.precision,
         "channels_last": hardware.channels_last,
         "data_fingerprint": index.fingerprint,
-        "split": split_record(index, split),
+        "split": split_metadata(index, split),
         "metric_version": METRIC_VERSION,
     }

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded(folder: RunFolder) -> Iterator[None]:
+def record_status(folder: RunFolder) -> Iterator[None]:
     """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143."""
 
     def terminate(signum: int, _frame: Any) -> None:
@@ -35,7 +35,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, SystemExit) as error:
         folder.set_status("interrupted", type(error).__name__)
-        log.warning("interrupted; python -m lgg_seg resume=%s goes on", folder.shown)
+        log.warning("interrupted; python -m lgg_seg resume=%s goes on", folder.display_path)
         raise
     except Pruned as error:
         folder.set_status("pruned", str(error))
@@ -56,7 +56,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         lock.release()
 
 
-def being_written(folder: RunFolder) -> bool:
+def is_being_written(folder: RunFolder) -> bool:
     """Whether a process that is still alive is writing this run."""
     lock = _lock(folder)
     try:

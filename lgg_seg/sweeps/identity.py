@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lgg_seg.runs.identity import WATCHING
+from lgg_seg.runs.identity import NON_RESULT_KEYS
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=False)
     # Through JSON, as a config does that is read back from its file.
     content: dict[str, Any] = json.loads(json.dumps(plain, default=str))
-    for key in WATCHING:
+    for key in NON_RESULT_KEYS:
         *parents, name = key.split(".")
         node: Any = content
         for parent in parents:

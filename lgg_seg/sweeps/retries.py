@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.status import being_written
+from lgg_seg.runs.status import is_being_written
 from lgg_seg.sweeps.identity import identity
 
 Todo = Literal["run", "resume", "nothing"]
@@ -108,7 +108,7 @@ def settle(path: Path) -> str:
     """The state of the run in the folder `path`; one whose process was killed is put down as interrupted."""
     folder = RunFolder(path)
     state: str = folder.read_json(STATUS)["state"]
-    if state == "running" and not being_written(folder):
+    if state == "running" and not is_being_written(folder):
         state = "interrupted"
         folder.set_status("interrupted", "its process was killed")
     return state

@@ -28,7 +28,7 @@ from lgg_seg.networks.build import network, target
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import DICE, OF_SEGMENTATION
+from lgg_seg.runs.monitor import DICE, SEGMENTATION_MONITORS
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
@@ -117,7 +117,7 @@ class Experiment:
                 *parts,
                 patients=len(data.index.patients),
                 memory_format=hardware.memory_format,
-                monitor=OF_SEGMENTATION[self.trainer.monitor or DICE.column],
+                monitor=SEGMENTATION_MONITORS[self.trainer.monitor or DICE.column],
             )
         labels = slice_labels(data.index, self.target)
         require_both_classes(labels, data.split.train, self.target)

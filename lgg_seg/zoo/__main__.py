@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from lgg_seg.cli.arguments import Argument, run_one_of
+from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.hardware import configure_process
@@ -51,7 +51,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "add": add_mode
 @command
 def main(words: list[str]) -> int:
     """Run one command."""
-    return run_one_of(words, "lgg_seg.zoo", _COMMANDS)
+    return run_subcommand(words, "lgg_seg.zoo", _COMMANDS)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.splits.split import LEAKY
-from lgg_seg.runs.monitor import OF_SEGMENTATION
+from lgg_seg.runs.monitor import SEGMENTATION_MONITORS
 from lgg_seg.sweeps.sweeper import grid
 from lgg_seg.train import run
 
@@ -195,7 +195,7 @@ def test_an_experiment_runs_whole_on_phantom_data(experiment: str, tree: Path, t
     kept = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
     (chosen,) = [state for name, state in kept["callbacks"].items() if "'monitor': 'val/" in name and "Kept" in name]
     assert chosen["monitor"] == (config.trainer.monitor or "val/dice")
-    assert chosen["monitor"] in OF_SEGMENTATION
+    assert chosen["monitor"] in SEGMENTATION_MONITORS
     split = json.loads((tmp_path / "run" / "provenance.json").read_text())["split"]
     if experiment == "study_000":
         assert len(split["train"]) == len(split["val"]) == len(split["test"]) == PATIENTS

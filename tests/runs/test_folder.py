@@ -109,6 +109,6 @@ def test_the_status_keeps_the_time_of_the_start(folder: RunFolder) -> None:
 
 def test_a_path_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert RunFolder(Path("runs/1")).shown == Path("runs/1")
-    assert RunFolder(tmp_path / "runs" / "1").shown == Path("runs/1")
-    assert RunFolder(tmp_path.parent / "elsewhere").shown == tmp_path.parent / "elsewhere"
+    assert RunFolder(Path("runs/1")).display_path == Path("runs/1")
+    assert RunFolder(tmp_path / "runs" / "1").display_path == Path("runs/1")
+    assert RunFolder(tmp_path.parent / "elsewhere").display_path == tmp_path.parent / "elsewhere"

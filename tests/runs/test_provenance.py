@@ -16,7 +16,7 @@ import torch
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.splits.rules import PatientSplit
 from lgg_seg.hardware import Hardware
-from lgg_seg.runs.provenance import code_state, provenance, split_record, volume_digest
+from lgg_seg.runs.provenance import code_state, provenance, split_metadata, volume_digest
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 
@@ -55,7 +55,7 @@ def test_a_patient_is_known_again_under_another_name_and_nobody_else_is(
 
 def test_the_split_names_every_patient_once_with_the_digest_of_his_images(index: Index) -> None:
     split = PatientSplit(val=3, test=4, seed=0)(index)
-    record = split_record(index, split)
+    record = split_metadata(index, split)
     subsets = [record[subset] for subset in ("train", "val", "test")]
     assert [len(subset) for subset in subsets] == [5, 3, 4]
     assert subsets[0] | subsets[1] | subsets[2] == {p.name: volume_digest(p) for p in index.patients}

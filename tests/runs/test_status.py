@@ -10,7 +10,7 @@ import torch
 
 from lgg_seg.errors import Pruned, UserError
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.status import being_written, recorded
+from lgg_seg.runs.status import is_being_written, record_status
 
 
 @pytest.fixture
@@ -26,20 +26,20 @@ def status(folder: RunFolder) -> tuple[str, str | None]:
 
 
 def test_a_run_is_running_and_then_finished(folder: RunFolder) -> None:
-    with recorded(folder):
+    with record_status(folder):
         assert status(folder) == ("running", None)
     assert status(folder) == ("finished", None)
 
 
 @pytest.mark.parametrize("error", [ValueError("no slices"), UserError("no slices")])
 def test_a_run_that_raises_has_failed_and_says_why(folder: RunFolder, error: Exception) -> None:
-    with pytest.raises(type(error), match="no slices"), recorded(folder):
+    with pytest.raises(type(error), match="no slices"), record_status(folder):
         raise error
     assert status(folder) == ("failed", f"{type(error).__name__}: no slices")
 
 
 def test_a_trial_that_its_study_stops_is_pruned_and_says_why(folder: RunFolder) -> None:
-    with pytest.raises(Pruned), recorded(folder):
+    with pytest.raises(Pruned), record_status(folder):
         raise Pruned("hopeless")
     assert status(folder) == ("pruned", "hopeless")
 
@@ -48,14 +48,14 @@ def test_a_trial_that_its_study_stops_is_pruned_and_says_why(folder: RunFolder) 
 def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(
     folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(type(error)), recorded(folder):
+    with pytest.raises(type(error)), record_status(folder):
         raise error
     assert status(folder) == ("interrupted", type(error).__name__)
-    assert f"resume={folder.shown}" in caplog.text
+    assert f"resume={folder.display_path}" in caplog.text
 
 
 def test_sigterm_stops_the_run_with_exit_code_143(folder: RunFolder) -> None:
-    with pytest.raises(SystemExit) as caught, recorded(folder):
+    with pytest.raises(SystemExit) as caught, record_status(folder):
         signal.raise_signal(signal.SIGTERM)
     assert caught.value.code == 143
     assert status(folder)[0] == "interrupted"
@@ -69,7 +69,7 @@ def test_the_signal_handler_is_put_back(folder: RunFolder, error: type[BaseExcep
     before = signal.signal(signal.SIGTERM, ours)
     try:
         try:
-            with recorded(folder):
+            with record_status(folder):
                 assert signal.getsignal(signal.SIGTERM) is not ours
                 if error is not None:
                     raise error
@@ -81,14 +81,14 @@ def test_the_signal_handler_is_put_back(folder: RunFolder, error: type[BaseExcep
 
 
 def test_running_out_of_memory_names_the_remedies(folder: RunFolder) -> None:
-    with pytest.raises(UserError, match=r"data\.batch_size.*trainer\.accumulate"), recorded(folder):
+    with pytest.raises(UserError, match=r"data\.batch_size.*trainer\.accumulate"), record_status(folder):
         raise torch.OutOfMemoryError("CUDA out of memory")
     assert status(folder) == ("failed", "out of memory")
 
 
 def test_two_processes_do_not_write_one_run(folder: RunFolder) -> None:
-    with recorded(folder), pytest.raises(UserError, match="another process"), recorded(folder):
+    with record_status(folder), pytest.raises(UserError, match="another process"), record_status(folder):
         pass
-    assert not being_written(folder)
-    with recorded(folder):  # free again
-        assert being_written(folder)
+    assert not is_being_written(folder)
+    with record_status(folder):  # free again
+        assert is_being_written(folder)

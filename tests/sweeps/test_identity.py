@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.identity import WATCHING
+from lgg_seg.runs.identity import NON_RESULT_KEYS
 from lgg_seg.sweeps.identity import identity
 
 PLAIN = ["data.root=tree"]
@@ -35,7 +35,7 @@ def test_what_has_an_effect_makes_another_run(words: list[str]) -> None:
     assert identity(compose_config([*PLAIN, *words])) != identity(compose_config(PLAIN))
 
 
-@pytest.mark.parametrize("key", WATCHING)
+@pytest.mark.parametrize("key", NON_RESULT_KEYS)
 def test_every_key_that_is_left_out_exists(key: str) -> None:
     assert OmegaConf.select(compose_config(), key, default="missing") != "missing"
 

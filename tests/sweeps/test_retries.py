@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder, State
-from lgg_seg.runs.status import recorded
+from lgg_seg.runs.status import record_status
 from lgg_seg.sweeps.retries import claimed, latest_attempts, next_attempt, settle
 
 WANTED: dict[str, Any] = {"seed": 1, "data": {"root": "/tree"}}
@@ -122,7 +122,7 @@ def test_a_run_whose_process_was_killed_is_put_down_as_interrupted(tmp_path: Pat
 
 def test_a_run_that_goes_on_stays_running(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "cell", "interrupted")
-    with recorded(folder):
+    with record_status(folder):
         assert settle(folder.path) == "running"
 
 

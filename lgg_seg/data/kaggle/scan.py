@@ -66,7 +66,7 @@ def read_all(listing: Listing, *, progress: bool = True) -> tuple[Reading, ...]:
     """Decode every pair of a tree, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         readings = pool.map(lambda pair: read_pair(listing.root, pair), listing.pairs)
-        return tuple(tracked(readings, "reading slices", len(listing.pairs), shown=progress))
+        return tuple(tracked(readings, "reading slices", len(listing.pairs), visible=progress))
 
 
 def read_pair(root: Path, pair: Pair) -> Reading:

@@ -96,7 +96,7 @@ def end_run(exit_code: int) -> None:
 
 def sync(run: wandb.Run) -> str:
     """The command that publishes all of the run, whatever parts it was resumed in."""
-    return f"wandb sync {RunFolder(Path(run.dir).parent.parent).shown}/*run-*-{run.id}"
+    return f"wandb sync {RunFolder(Path(run.dir).parent.parent).display_path}/*run-*-{run.id}"
 
 
 def _settings() -> wandb.Settings:

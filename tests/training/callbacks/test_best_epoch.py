@@ -21,7 +21,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import OF_SEGMENTATION, Monitor, monitor_of
+from lgg_seg.runs.monitor import SEGMENTATION_MONITORS, Monitor, monitor_of
 from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
 from lgg_seg.training.experiment import Experiment
@@ -62,7 +62,7 @@ class Scripted(TrainingModule):
 
 
 def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS)) -> History:
-    monitor = OF_SEGMENTATION[name]
+    monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
     words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     settings = Experiment.of(compose_config(words)).trainer
@@ -73,7 +73,7 @@ def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EP
     return history
 
 
-@pytest.mark.parametrize("name", OF_SEGMENTATION)
+@pytest.mark.parametrize("name", SEGMENTATION_MONITORS)
 def test_the_checkpoint_is_of_the_best_epoch_by_it_and_so_is_the_mark_on_the_curve(name: str, tmp_path: Path) -> None:
     history = fit(tmp_path, name, [])
     kept, last = (torch.load(tmp_path / "checkpoints" / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
@@ -82,7 +82,7 @@ def test_the_checkpoint_is_of_the_best_epoch_by_it_and_so_is_the_mark_on_the_cur
     (mark,) = [line for line in dice.lines if line.get_linestyle() == ":"]
     assert list(mark.get_xdata()) == [BEST[name]] * 2
     shown = f"{EPOCHS[BEST[name]]['val/dice']:.3f} in epoch {BEST[name]}"
-    by = "" if name == "val/dice" else f", the best by {OF_SEGMENTATION[name].title}"
+    by = "" if name == "val/dice" else f", the best by {SEGMENTATION_MONITORS[name].title}"
     assert dice.get_title() == (f"patient Dice (best {shown})" if not by else f"patient Dice ({shown}{by})")
 
 
@@ -98,7 +98,7 @@ def test_what_a_sweep_compares_runs_by_stays_the_dice(tmp_path: Path) -> None:
 
 def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
     fit(tmp_path, "val/loss", [], epochs=4)
-    monitor = OF_SEGMENTATION["val/loss"]
+    monitor = SEGMENTATION_MONITORS["val/loss"]
     words = ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=6"]
     settings = Experiment.of(compose_config(words)).trainer
     history = History(RunFolder(tmp_path), "scripted", "patient")
