@@ -22,7 +22,7 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Hardware, Precision, configure_process
 from lgg_seg.inference.model import hardware as hardware_of
-from lgg_seg.networks.build import network, target
+from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
@@ -130,7 +130,7 @@ def _members(group: str, asked: str) -> list[str]:
 def _network(model: str, size: int, batch_size: int, seconds: float, hardware: Hardware) -> NetworkSpeed:
     words = [f"model={model}", f"preprocess.size={size}"]
     ours, plain = compose_config(words), compose_config([*words, "optimizer.fused=false"])
-    if target(ours.model) is not None:
+    if target_of(ours.model) is not None:
         raise UserError(f"model={model} classifies; only networks that segment are timed.")
     reference = replace(hardware, precision="32-true", channels_last=False)
 
@@ -138,7 +138,7 @@ def _network(model: str, size: int, batch_size: int, seconds: float, hardware: H
         steps = [kind(plain, reference, batch_size), kind(ours, hardware, batch_size)]
         return Rates(*(batch_size / took for took in quickest(steps, seconds, clock(hardware))))
 
-    built = network(ours.model, CHANNELS, pretrained=False)
+    built = build_network(ours.model, CHANNELS, pretrained=False)
     built = built.to(hardware.device).to(memory_format=hardware.memory_format)
     cost = network_cost(built, CHANNELS, (size, size), hardware)
     return NetworkSpeed(model, rates(training), rates(prediction), cost)

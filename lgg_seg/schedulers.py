@@ -21,46 +21,48 @@ Schedule = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Span:
+class ScheduleLength:
     """The length of a run in optimizer steps."""
 
     total_steps: int
     steps_per_epoch: int
 
 
-def none(optimizer: Optimizer, span: Span) -> Schedule:
+def none(optimizer: Optimizer, length: ScheduleLength) -> Schedule:
     """A constant learning rate."""
-    return _by_factor(optimizer, span, lambda _epoch, _progress: 1.0, warmup_epochs=0.0)
+    return _by_factor(optimizer, length, lambda _epoch, _progress: 1.0, warmup_epochs=0.0)
 
 
-def exponential(optimizer: Optimizer, span: Span, gamma: float = 0.95) -> Schedule:
+def exponential(optimizer: Optimizer, length: ScheduleLength, gamma: float = 0.95) -> Schedule:
     """The rate times `gamma` after every epoch."""
-    return _by_factor(optimizer, span, lambda epoch, _progress: gamma ** math.floor(epoch), warmup_epochs=0.0)
+    return _by_factor(optimizer, length, lambda epoch, _progress: gamma ** math.floor(epoch), warmup_epochs=0.0)
 
 
-def step(optimizer: Optimizer, span: Span, step_size: int = 10, gamma: float = 0.1) -> Schedule:
+def step(optimizer: Optimizer, length: ScheduleLength, step_size: int = 10, gamma: float = 0.1) -> Schedule:
     """The rate times `gamma` after every `step_size` epochs."""
     require(step_size >= 1, "scheduler.step_size", step_size, "1 or more")
-    return _by_factor(optimizer, span, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size), 0.0)
+    return _by_factor(optimizer, length, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size), 0.0)
 
 
-def cosine(optimizer: Optimizer, span: Span, warmup_epochs: float = 1.0, final_factor: float = 0.0) -> Schedule:
+def cosine(
+    optimizer: Optimizer, length: ScheduleLength, warmup_epochs: float = 1.0, final_factor: float = 0.0
+) -> Schedule:
     """Linear warm-up, then half a cosine down to `final_factor` of the rate (arXiv 1608.03983, without restarts)."""
 
     def factor(_epoch: float, progress: float) -> float:
         return final_factor + (1 - final_factor) * 0.5 * (1 + math.cos(math.pi * progress))
 
-    return _by_factor(optimizer, span, factor, warmup_epochs)
+    return _by_factor(optimizer, length, factor, warmup_epochs)
 
 
-def poly(optimizer: Optimizer, span: Span, power: float = 0.9, warmup_epochs: float = 0.0) -> Schedule:
+def poly(optimizer: Optimizer, length: ScheduleLength, power: float = 0.9, warmup_epochs: float = 0.0) -> Schedule:
     """(1 - progress)^power, nnU-Net's schedule."""
-    return _by_factor(optimizer, span, lambda _epoch, progress: (1 - progress) ** power, warmup_epochs)
+    return _by_factor(optimizer, length, lambda _epoch, progress: (1 - progress) ** power, warmup_epochs)
 
 
 def onecycle(
     optimizer: Optimizer,
-    span: Span,
+    length: ScheduleLength,
     pct_start: float = 0.3,
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
@@ -71,7 +73,7 @@ def onecycle(
     scheduler = OneCycleLR(
         optimizer,
         max_lr=peaks,
-        total_steps=span.total_steps + 1,  # it is stepped once more after the last optimizer step
+        total_steps=length.total_steps + 1,  # it is stepped once more after the last optimizer step
         pct_start=pct_start,
         div_factor=div_factor,
         final_div_factor=final_div_factor,
@@ -82,28 +84,28 @@ def onecycle(
 
 def plateau(
     optimizer: Optimizer,
-    span: Span,
+    length: ScheduleLength,
     patience: int = 5,
     factor: float = 0.5,
     monitor: Literal["val/dice", "val/iou", "val/auroc"] = "val/dice",
 ) -> Schedule:
     """The rate times `factor` when `monitor` has not risen for `patience` epochs."""
-    del span  # a plateau has no planned length
+    del length  # a plateau has no planned length
     scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience)
     return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
 
 
 def _by_factor(
-    optimizer: Optimizer, span: Span, factor: Callable[[float, float], float], warmup_epochs: float
+    optimizer: Optimizer, length: ScheduleLength, factor: Callable[[float, float], float], warmup_epochs: float
 ) -> Schedule:
     """A schedule from factor(epoch, progress), progress running from 0 to 1 after the warm-up."""
     require(warmup_epochs >= 0, "scheduler.warmup_epochs", warmup_epochs, "0 or more")
-    warmup = round(warmup_epochs * span.steps_per_epoch)
+    warmup = round(warmup_epochs * length.steps_per_epoch)
 
     def at(done: int) -> float:
         if done < warmup:
             return (done + 1) / (warmup + 1)
-        progress = (done - warmup) / max(1, span.total_steps - warmup)
-        return factor(done / span.steps_per_epoch, min(1.0, progress))
+        progress = (done - warmup) / max(1, length.total_steps - warmup)
+        return factor(done / length.steps_per_epoch, min(1.0, progress))
 
     return {"scheduler": LambdaLR(optimizer, at), "interval": "step"}

@@ -14,9 +14,9 @@ from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
-from lgg_seg.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, ScheduleLength
 
-SPAN = Span(total_steps=40, steps_per_epoch=4)
+LENGTH = ScheduleLength(total_steps=40, steps_per_epoch=4)
 PEAK = 0.1
 
 
@@ -24,12 +24,12 @@ def optimizer() -> Optimizer:
     return SGD([nn.Parameter(torch.zeros(1))], lr=PEAK, momentum=0.9)
 
 
-def rates(schedule: Callable[..., Schedule], span: Span = SPAN, **settings: float) -> list[float]:
+def rates(schedule: Callable[..., Schedule], length: ScheduleLength = LENGTH, **settings: float) -> list[float]:
     """The rate of every optimizer step, and the one left after the last."""
     steps = optimizer()
-    scheduler = schedule(steps, span, **settings)["scheduler"]
+    scheduler = schedule(steps, length, **settings)["scheduler"]
     found = []
-    for _ in range(span.total_steps):
+    for _ in range(length.total_steps):
         found.append(steps.param_groups[0]["lr"])
         steps.step()
         scheduler.step()
@@ -83,7 +83,7 @@ def test_onecycle_starts_low_peaks_and_ends_at_its_final_value() -> None:
 @pytest.mark.parametrize("kind", [SGD, AdamW])
 def test_onecycle_turns_momentum_the_other_way(kind: type[Optimizer]) -> None:
     steps = kind([nn.Parameter(torch.zeros(1))], lr=PEAK, **({"momentum": 0.9} if kind is SGD else {}))
-    scheduler = schedulers.onecycle(steps, SPAN)["scheduler"]
+    scheduler = schedulers.onecycle(steps, LENGTH)["scheduler"]
 
     def momentum() -> float:
         group = steps.param_groups[0]
@@ -98,7 +98,7 @@ def test_onecycle_turns_momentum_the_other_way(kind: type[Optimizer]) -> None:
 
 def test_plateau_halves_the_rate_once_the_dice_stands_still_for_longer_than_patience() -> None:
     steps = optimizer()
-    schedule = schedulers.plateau(steps, SPAN, patience=2, factor=0.5)
+    schedule = schedulers.plateau(steps, LENGTH, patience=2, factor=0.5)
     assert (schedule["interval"], schedule["monitor"]) == ("epoch", "val/dice")
     found = []
     for dice in (0.1, 0.2, 0.3, 0.3, 0.25, 0.3, 0.3):
@@ -107,21 +107,21 @@ def test_plateau_halves_the_rate_once_the_dice_stands_still_for_longer_than_pati
     assert found == pytest.approx([PEAK] * 5 + [PEAK / 2] * 2)
 
 
-@pytest.mark.parametrize("span", [SPAN, Span(2, 2), Span(3, 1), Span(1, 1)], ids=str)
+@pytest.mark.parametrize("length", [LENGTH, ScheduleLength(2, 2), ScheduleLength(3, 1), ScheduleLength(1, 1)], ids=str)
 @pytest.mark.parametrize("member", groups()["scheduler"])
 def test_every_schedule_goes_through_a_whole_run_with_a_rate_that_is_never_negative_or_above_the_optimizers(
-    member: str, span: Span
+    member: str, length: ScheduleLength
 ) -> None:
     steps = optimizer()
     config = compose_config([f"scheduler={member}"])
-    schedule = instantiate(config.scheduler, "scheduler")(steps, span)
+    schedule = instantiate(config.scheduler, "scheduler")(steps, length)
     by_epoch = schedule["interval"] == "epoch"
     found = [steps.param_groups[0]["lr"]]
-    for done in range(1, span.total_steps + 1):
+    for done in range(1, length.total_steps + 1):
         steps.step()
         if not by_epoch:
             schedule["scheduler"].step()
-        elif done % span.steps_per_epoch == 0:
+        elif done % length.steps_per_epoch == 0:
             schedule["scheduler"].step(0.5)
         found.append(steps.param_groups[0]["lr"])
     assert all(math.isfinite(rate) and 0 <= rate <= PEAK * (1 + 1e-9) for rate in found)

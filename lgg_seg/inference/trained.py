@@ -17,8 +17,7 @@ from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
 from lgg_seg.inference.zoo import entry_folder, names, read_card, read_weights
 from lgg_seg.networks import without_pretrained
-from lgg_seg.networks.build import network as build_network
-from lgg_seg.networks.build import target as target_of
+from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder

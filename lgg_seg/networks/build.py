@@ -13,7 +13,7 @@ from lgg_seg.networks.classifier import SliceClassifier, Target
 from lgg_seg.networks.pretrained import without_pretrained
 
 
-def target(model: Mapping[str, Any]) -> Target | None:
+def target_of(model: Mapping[str, Any]) -> Target | None:
     """What a `model` node predicts of a slice; None for a network that segments.
 
     Raises:
@@ -28,7 +28,7 @@ def target(model: Mapping[str, Any]) -> Target | None:
     return cast(Target, chosen)
 
 
-def network(model: Mapping[str, Any], channels: int, *, pretrained: bool) -> nn.Module:
+def build_network(model: Mapping[str, Any], channels: int, *, pretrained: bool) -> nn.Module:
     """The network of a `model` node. `pretrained=False` fetches no weights, for a network whose weights come from a
     checkpoint."""
     node = to_plain(model)

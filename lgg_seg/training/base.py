@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.monitor import Monitor
-from lgg_seg.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, ScheduleLength
 
 Batch = dict[str, Tensor]
 Normalise = Callable[[Tensor, Tensor], Tensor]
@@ -35,7 +35,7 @@ class TrainingModule(pl.LightningModule, ABC):
         loss: nn.Module,
         normalise: Normalise,
         optimizer: Callable[[Any], Optimizer],
-        scheduler: Callable[[Optimizer, Span], Schedule],
+        scheduler: Callable[[Optimizer, ScheduleLength], Schedule],
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class TrainingModule(pl.LightningModule, ABC):
 
     @property
     @abstractmethod
-    def awaitable(self) -> tuple[str, ...]:
+    def plateau_metrics(self) -> tuple[str, ...]:
         """The validation numbers, all better when larger, that a schedule may wait for."""
 
     def forward(self, image: Tensor, statistics: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class TrainingModule(pl.LightningModule, ABC):
         place = (self._seed, self.global_rank, self.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
-    def refuse_divergence(self) -> None:
+    def check_finite_loss(self) -> None:
         """Stop a run whose training loss is no number any more.
 
         Raises:
@@ -114,10 +114,10 @@ class TrainingModule(pl.LightningModule, ABC):
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
         total = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
-        span = Span(total_steps=total, steps_per_epoch=max(1, total // epochs))
-        schedule = self.scheduler_factory(optimizer, span)
+        length = ScheduleLength(total_steps=total, steps_per_epoch=max(1, total // epochs))
+        schedule = self.scheduler_factory(optimizer, length)
         awaited = schedule.get("monitor")
-        if awaited is not None and awaited not in self.awaitable:
-            remedies = " or ".join(f"scheduler.monitor={name}" for name in self.awaitable) or "another scheduler"
+        if awaited is not None and awaited not in self.plateau_metrics:
+            remedies = " or ".join(f"scheduler.monitor={name}" for name in self.plateau_metrics) or "another scheduler"
             raise UserError(f"scheduler.monitor={awaited} is not measured in this run; choose {remedies}.")
         return {"optimizer": optimizer, "lr_scheduler": schedule}

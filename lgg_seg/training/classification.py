@@ -14,7 +14,7 @@ from lgg_seg.losses import BCE, Focal, WeightedBCE
 from lgg_seg.metrics.streaming import SliceAnswers
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.runs.monitor import AUROC, LOSS, Monitor
-from lgg_seg.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, ScheduleLength
 from lgg_seg.training.base import Batch, Normalise, TrainingModule
 
 LOSSES: Final = (BCE, WeightedBCE, Focal)
@@ -43,14 +43,14 @@ class ClassificationModule(TrainingModule):
         loss: nn.Module,
         normalise: Normalise,
         optimizer: Callable[[Any], Optimizer],
-        scheduler: Callable[[Optimizer, Span], Schedule],
+        scheduler: Callable[[Optimizer, ScheduleLength], Schedule],
         labels: Sequence[bool],
         validated: Sequence[int],
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         require_slice_loss(loss)
         super().__init__(network, loss, normalise, optimizer, scheduler, memory_format)
-        self.asks_for_tumour = network.target == "tumour"
+        self.predicts_tumour = network.target == "tumour"
         self.labels: Tensor
         self.register_buffer("labels", torch.tensor(labels, dtype=torch.bool), persistent=False)
         self.both_classes = len({labels[i] for i in validated}) == 2
@@ -63,13 +63,13 @@ class ClassificationModule(TrainingModule):
         return AUROC if self.both_classes else LOSS
 
     @property
-    def awaitable(self) -> tuple[str, ...]:
+    def plateau_metrics(self) -> tuple[str, ...]:
         """The ROC area, where there is one."""
         return ("val/auroc",) if self.both_classes else ()
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        truth = batch["mask"].bool().flatten(1).any(dim=1) if self.asks_for_tumour else self.labels[batch["slice"]]
+        truth = batch["mask"].bool().flatten(1).any(dim=1) if self.predicts_tumour else self.labels[batch["slice"]]
         return self._step("train", self.train_answers, batch, truth)
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
@@ -85,7 +85,7 @@ class ClassificationModule(TrainingModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training measures; stop a run that has diverged."""
-        self.refuse_divergence()
+        self.check_finite_loss()
         self._log_answers("train", self.train_answers)
 
     def on_validation_epoch_end(self) -> None:

@@ -24,7 +24,7 @@ from lgg_seg.hardware import Hardware
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.segmenter import Segmenter
 from lgg_seg.networks import SliceClassifier
-from lgg_seg.networks.build import network, target
+from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder
@@ -58,7 +58,7 @@ class Experiment:
         """
         experiment = cls(
             config,
-            target(config.model),
+            target_of(config.model),
             instantiate(config.trainer, "trainer"),
             instantiate(config.evaluation, "evaluation"),
             instantiate(config.loss, "loss"),
@@ -106,7 +106,7 @@ class Experiment:
             UserError: for a classifier, training slices of one class alone.
         """
         parts = (
-            network(self.config.model, data.preprocess.channel_count, pretrained=pretrained),
+            build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained),
             self.loss,
             normalise,
             self._instantiate("optimizer"),
@@ -131,7 +131,7 @@ class Experiment:
 
     def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> Segmenter | Classifier:
         """The network with the weights of the run's best epoch, ready to measure."""
-        trained = network(self.config.model, data.preprocess.channel_count, pretrained=False)
+        trained = build_network(self.config.model, data.preprocess.channel_count, pretrained=False)
         load_weights(trained, folder.best)
         batch_size = self.evaluation.batch_size
         if self.target is None:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from lgg_seg.metrics.streaming import PatientDice
 from lgg_seg.runs.monitor import DICE, Monitor
-from lgg_seg.schedulers import Schedule, Span
+from lgg_seg.schedulers import Schedule, ScheduleLength
 from lgg_seg.training.base import Batch, Normalise, TrainingModule
 
 
@@ -42,7 +42,7 @@ class SegmentationModule(TrainingModule):
         loss: nn.Module,
         normalise: Normalise,
         optimizer: Callable[[Any], Optimizer],
-        scheduler: Callable[[Optimizer, Span], Schedule],
+        scheduler: Callable[[Optimizer, ScheduleLength], Schedule],
         patients: int,
         memory_format: torch.memory_format = torch.contiguous_format,
         monitor: Monitor = DICE,
@@ -58,7 +58,7 @@ class SegmentationModule(TrainingModule):
         return self._monitor
 
     @property
-    def awaitable(self) -> tuple[str, ...]:
+    def plateau_metrics(self) -> tuple[str, ...]:
         """Dice and IoU."""
         return "val/dice", "val/iou"
 
@@ -79,7 +79,7 @@ class SegmentationModule(TrainingModule):
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training Dice; stop a run that has diverged."""
         self._log_dice("train", self.train_dice)
-        self.refuse_divergence()
+        self.check_finite_loss()
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
         """Loss at the network's size, Dice on the native grid.

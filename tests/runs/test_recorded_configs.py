@@ -12,7 +12,7 @@ import torch
 from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.config.validation import check_config
 from lgg_seg.networks import without_pretrained
-from lgg_seg.networks.build import network as build_network
+from lgg_seg.networks.build import build_network
 from lgg_seg.runs.folder import RunFolder
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

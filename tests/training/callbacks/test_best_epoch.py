@@ -49,7 +49,7 @@ class Scripted(TrainingModule):
         return self._monitor
 
     @property
-    def awaitable(self) -> tuple[str, ...]:
+    def plateau_metrics(self) -> tuple[str, ...]:
         return ()
 
     def training_step(self, batch: dict[str, torch.Tensor], _batch_idx: int) -> torch.Tensor:
