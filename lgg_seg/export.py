@@ -96,7 +96,7 @@ def description(trained: Trained, format: Format, parity: Parity) -> dict[str, A
             "shape": ["batch", trained.preprocess.channel_count, size or "height", size or "width"],
         },
         "output": {"name": OUTPUT, "dtype": "float32", "meaning": trained.target or "tumour, a logit a pixel"},
-        **trained.recipe,
+        **trained.config,
         "threshold": trained.threshold,
         "postprocess": trained.postprocess,
         "parity": parity.as_dict(),

@@ -15,7 +15,7 @@ from lgg_seg.inference.model import BATCH_SIZE, Model, Runner, VolumeClassifier,
 from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.trained import Trained, from_run, from_zoo
 from lgg_seg.prediction.discover import find_scans
-from lgg_seg.prediction.job import Outcome, Overlays, predict_all
+from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
@@ -30,17 +30,19 @@ def predict(
     classifier: Annotated[Path | None, Argument("the folder of a classifier's run: adds its probabilities")] = None,
     threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
     largest_component: Annotated[bool | None, Argument("keep the largest 3D part alone; null: as tested")] = None,
-    mirror: Annotated[bool, Argument("average with the prediction for the mirrored volume")] = False,
+    tta: Annotated[
+        bool, Argument("test-time augmentation: average with the prediction for the mirrored volume", key="mirror")
+    ] = False,
     overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
     backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
     batch_size: Annotated[int, Argument("slices at once")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes bf16 where the hardware has it")] = "auto",
-) -> Outcome:
+) -> PredictionResult:
     """Segment new scans with trained networks, without any ground truth.
 
     Raises:
-        UserError: anything the user can mend, except for files of the input: those are in the outcome's faults.
+        UserError: anything the user can mend, except for files of the input: those are in the outcome's issues.
     """
     require(batch_size >= 1, "batch_size", batch_size, "1 or more")
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
@@ -55,7 +57,7 @@ def predict(
         return onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, chosen, batch_size)
 
     rules = {None: None, True: "largest_component", False: "none"}
-    model = Model([(one, runner(one)) for one in trained], threshold, rules[largest_component], mirror)
+    model = Model([(one, runner(one)) for one in trained], threshold, rules[largest_component], tta)
     answering = from_run(classifier) if classifier else None
     asked = VolumeClassifier(answering, runner(answering)) if answering else None
     settings = _settings(model, asked, input, backend, batch_size, chosen)
@@ -89,7 +91,7 @@ def _settings(
         "classifiers": [_origin(trained) for trained in answering],
         "threshold": model.threshold,
         "postprocess": model.postprocess,
-        "mirror": model.mirror,
+        "mirror": model.tta,
         "backend": backend,
         "batch_size": batch_size,
         "precision": hardware.precision if backend == "torch" else "32-true",
@@ -100,7 +102,7 @@ def _settings(
 
 
 def _origin(trained: Trained) -> dict[str, Any]:
-    return {"name": trained.name, "weights_sha256": trained.digest, **trained.recipe}
+    return {"name": trained.name, "weights_sha256": trained.digest, **trained.config}
 
 
 @command
@@ -114,10 +116,10 @@ def main(given: dict[str, Any]) -> int:
     print(f"{len(outcome.slices)} slices of {len(outcome.volumes)} volumes, {with_tumour} with tumour")
     if seen := sum(row["seen_in_training"] for row in outcome.volumes):
         print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
-    for fault in outcome.faults:
-        print(f"left out: {fault.file} {fault.reason}", file=sys.stderr)
+    for issue in outcome.issues:
+        print(f"left out: {issue.file} {issue.reason}", file=sys.stderr)
     print(f"written to {given['output']}")
-    return 1 if outcome.faults else 0
+    return 1 if outcome.issues else 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MB, Budget, LimitError
 from lgg_seg.app.names import hidden, unsafe
-from lgg_seg.prediction.scan import Fault
+from lgg_seg.prediction.scan import Issue
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ENTRY = b"PK\x01\x02"  # begins every entry of the directory of a zip
@@ -26,7 +26,7 @@ def is_archive(content: bytes) -> bool:
     return content.startswith(_MAGIC)
 
 
-def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Fault]]:
+def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Issue]]:
     """The members of a zip as (path, bytes), and a fault for each that is left out.
 
     What a half of a volume would do to its normalisation nobody would see, so an archive beyond a limit is refused as
@@ -53,7 +53,7 @@ def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, b
             try:
                 found.append((_path(entry), _read(archive, entry, budget)))
             except _MemberError as error:
-                faults.append(Fault(f"{name}/{entry.filename}", str(error)))
+                faults.append(Issue(f"{name}/{entry.filename}", str(error)))
         return found, faults
 
 

@@ -42,7 +42,7 @@ def background_of(volume: Volume, shown: Shown) -> Picture:
 
 
 def _key(volume: Volume) -> str:
-    names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.faults)))
+    names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.issues)))
     return digest(volume.digest.encode(), volume.truth.tobytes(), volume.known.tobytes(), names.encode())
 
 

@@ -30,10 +30,10 @@ _UNKNOWN = (
 
 def facts(trained: Trained) -> dict[str, Any]:
     """`metrics`, `tested` (both empty for a run without a test), `limits`, `data` and `licence`."""
-    if (trained.home / CARD).is_file():
-        card = read_card(trained.home)
+    if (trained.source_dir / CARD).is_file():
+        card = read_card(trained.source_dir)
         return {key: card.get(key, {}) for key in ("metrics", "tested", "limits", "data", "licence")}
-    folder = RunFolder(trained.home)
+    folder = RunFolder(trained.source_dir)
     tested = folder.read_json("metrics.json") if (folder.path / "metrics.json").is_file() else {}
     return {"metrics": tested.get("metrics", {}), "tested": tested, "limits": _UNKNOWN, "data": "", "licence": ""}
 

@@ -9,13 +9,13 @@ from pathlib import PurePosixPath
 from lgg_seg.app.tiff import slice_shape
 from lgg_seg.data.kaggle.images import ImageError, decode_mask
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.scan import Fault
+from lgg_seg.prediction.scan import Issue
 
 Files = Mapping[str, bytes]
 """Contents by path."""
 
 
-def paired(masks: Files, slices: Sequence[str], faults: list[Fault]) -> dict[str, str]:
+def paired(masks: Files, slices: Sequence[str], faults: list[Issue]) -> dict[str, str]:
     """The mask of each slice, by their paths: of its own folder, else of another where one slice alone has that name.
 
     A mask whose slice could not be used is not reported beside it.
@@ -30,15 +30,15 @@ def paired(masks: Files, slices: Sequence[str], faults: list[Fault]) -> dict[str
         alone = named[PurePosixPath(stem).name]
         of = own.get(stem) or (alone[0] if len(alone) == 1 else None)
         if of is None:
-            faults.append(Fault(mask, "is a mask without its slice"))
+            faults.append(Issue(mask, "is a mask without its slice"))
         elif of in pairs:
-            faults.append(Fault(mask, f"is a second mask of {of}; {pairs[of]} counts"))
+            faults.append(Issue(mask, f"is a second mask of {of}; {pairs[of]} counts"))
         else:
             pairs[of] = mask
     return pairs
 
 
-def read_mask(truth: Bools, path: str, masks: Files, faults: list[Fault]) -> bool:
+def read_mask(truth: Bools, path: str, masks: Files, faults: list[Issue]) -> bool:
     """Fill `truth` (H, W) with a mask and say whether that could be done."""
     try:
         shape = slice_shape(masks[path])
@@ -47,9 +47,9 @@ def read_mask(truth: Bools, path: str, masks: Files, faults: list[Fault]) -> boo
             raise ValueError(f"is a mask of {shape[1]} x {shape[0]} pixels, where its slice is {slices}")
         truth[:] = decode_mask(masks[path], path)
     except ImageError as error:
-        faults.append(Fault(path, error.reason))
+        faults.append(Issue(path, error.reason))
         return False
     except ValueError as error:
-        faults.append(Fault(path, str(error)))
+        faults.append(Issue(path, str(error)))
         return False
     return True

@@ -94,7 +94,7 @@ def _chosen(volumes: Sequence[Volume]) -> Volume:
 
 def _note(volume: Volume, seen: bool) -> None:
     """What a reader of the result must know."""
-    notes = [note[0].upper() + note[1:] for note in volume.scan.notes]
+    notes = [note[0].upper() + note[1:] for note in volume.scan.warnings]
     if seen:
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:

@@ -15,10 +15,10 @@ from lgg_seg.app.names import unsafe
 from lgg_seg.app.tiff import slice_shape
 from lgg_seg.data.kaggle.images import decode_scan
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import slice_volumes, told_apart
-from lgg_seg.prediction.filenames import comes_second, is_mask
+from lgg_seg.prediction.discover import slice_volumes, with_unique_names
+from lgg_seg.prediction.filenames import duplicate_reason, is_mask
 from lgg_seg.prediction.job import scan_digest
-from lgg_seg.prediction.scan import Fault, Scan, ScanError
+from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, stack
 
 
@@ -46,7 +46,7 @@ class Upload:
     """The volumes, and every file that could not be used."""
 
     volumes: tuple[Volume, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[Issue, ...]
 
 
 def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
@@ -55,7 +55,7 @@ def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
     What a file is, its bytes say; its name says whose slice it is, its number, and whether it is a mask
     (`…_mask.tif`). Whatever is wrong with a file is among the faults, and the others are read all the same.
     """
-    faults: list[Fault] = []
+    faults: list[Issue] = []
     budget = Budget()
     try:
         _check_size(dropped)
@@ -63,7 +63,7 @@ def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
         masks = {path: content for path, content in files.items() if is_mask(path)}
         slices = _usable({path: files[path] for path in files if path not in masks}, budget, faults)
     except LimitError as error:
-        return Upload((), (Fault("The upload", str(error)),))
+        return Upload((), (Issue("The upload", str(error)),))
     truths = paired(masks, [path for path in files if path not in masks], faults)
     volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices, faults)]
     return Upload(tuple(volume for volume in volumes if volume is not None), tuple(faults))
@@ -76,17 +76,17 @@ def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
         raise LimitError(f"is larger than {MAX_UPLOAD // MB} MB; drop one patient at a time")
 
 
-def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
+def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Issue]) -> dict[str, bytes]:
     """Every file by its path, those of archives too. Of two whose names differ in case or ending alone, the first."""
     found: list[tuple[str, bytes]] = []
     for name, content in dropped:
         if reason := unsafe(name):
-            faults.append(Fault(name, reason))
+            faults.append(Issue(name, reason))
         elif is_archive(content):
             try:
                 members, wrong = unpack(name, content, budget)
             except LimitError as error:
-                faults.append(Fault(name, str(error)))
+                faults.append(Issue(name, str(error)))
                 continue
             found += members
             faults += wrong
@@ -95,45 +95,45 @@ def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Fa
     files: dict[str, bytes] = {}
     firsts: dict[str, str] = {}
     for path, content in found:
-        if reason := comes_second(path, firsts):
-            faults.append(Fault(path, reason))
+        if reason := duplicate_reason(path, firsts):
+            faults.append(Issue(path, reason))
         else:
             files[path] = content
     return files
 
 
-def _usable(slices: Files, budget: Budget, faults: list[Fault]) -> dict[str, bytes]:
+def _usable(slices: Files, budget: Budget, faults: list[Issue]) -> dict[str, bytes]:
     """The slices that may be decoded, by what their headers say; the squares that they fit in are counted."""
     kept = {}
     for path, content in slices.items():
         try:
             side = max(slice_shape(content))
         except ValueError as error:
-            faults.append(Fault(path, str(error)))
+            faults.append(Issue(path, str(error)))
             continue
         budget.take_pixels(side * side)
         kept[path] = content
     return kept
 
 
-def _sources(slices: Files, faults: list[Fault]) -> Sequence[SliceFiles]:
+def _sources(slices: Files, faults: list[Issue]) -> Sequence[SliceFiles]:
     folders: dict[str, list[str]] = defaultdict(list)
     for path in sorted(slices):
         folder, _, name = path.rpartition("/")
         folders[f"{folder}/" if folder else ""].append(name)
     sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names, faults)]
-    return list(told_apart(sources))
+    return list(with_unique_names(sources))
 
 
 def _volume(
-    source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Fault]
+    source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Issue]
 ) -> Volume | None:
     try:
         scan = stack(source.files, lambda path: decode_scan(slices[path], path))
     except ScanError as error:
-        faults += error.faults
+        faults += error.issues
         return None
-    faults += scan.faults
+    faults += scan.issues
     truth = np.zeros(scan.images.shape[:3], np.bool_)
     known = np.zeros(len(truth), np.bool_)
     for k, path in enumerate(scan.files):

@@ -132,7 +132,7 @@ def _card(
     trained = replace(trained, name=name)
     return {
         "name": trained.name,
-        **trained.recipe,
+        **trained.config,
         "threshold": metrics["threshold"],
         "postprocess": trained.postprocess,
         "weights": {

@@ -39,8 +39,8 @@ class Model:
         threshold: probability from which on a pixel is tumour; by default as tested, of several the mean.
         postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`; by default as tested, and
             `none` where members differ.
-        mirror: average with the prediction for the volume mirrored left to right, which is a head too. (Upside down it
-            is none: no network was trained on that.)
+        tta: test-time augmentation: average with the prediction for the volume mirrored left to right. (Upside down is
+            left out: no network was trained on that.)
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Model:
         members: Sequence[tuple[Trained, Runner]],
         threshold: float | None = None,
         postprocess: str | None = None,
-        mirror: bool = False,
+        tta: bool = False,
     ) -> None:
         self.members = [(require_segmentation(trained), runner) for trained, runner in members]
         tested = [trained.threshold for trained, _ in self.members]
@@ -57,7 +57,7 @@ class Model:
         self.postprocess = postprocess or (rules.pop() if len(rules) == 1 else "none")
         if self.postprocess not in POSTPROCESSES:
             raise UserError(f"postprocess is {self.postprocess!r}; choose from {', '.join(POSTPROCESSES)}.")
-        self.mirror = mirror
+        self.tta = tta
 
     @property
     def name(self) -> str:
@@ -88,7 +88,7 @@ class Model:
         require_volume(volume)
         total = np.zeros(volume.shape[:3], np.float32)
         for trained, runner in self.members:
-            total += _probability(trained, runner, volume, self.mirror)
+            total += _probability(trained, runner, volume, self.tta)
         return total / np.float32(len(self.members))
 
     def mask(self, probability: Probability) -> Bools:
@@ -154,10 +154,10 @@ def require_volume(volume: NDArray[np.uint8]) -> None:
         )
 
 
-def _probability(trained: Trained, runner: Runner, volume: NDArray[np.uint8], mirror: bool) -> Probability:
+def _probability(trained: Trained, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
     images, statistics, geometry = _prepared(trained, volume)
     found = probabilities(runner.volume_logits(images, statistics), geometry.to_native)
-    if mirror:
+    if tta:
         flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
         found = (found + probabilities(flipped, geometry.to_native)) / np.float32(2)
     return _numbers(trained, found)

@@ -51,9 +51,9 @@ class OnnxRunner:
 def export_folder(trained: Trained) -> Path:
     """Where exports of a network are kept: in its run's folder, or for one of the zoo, which may be read-only, in the
     cache."""
-    if (trained.home / CARD).exists():
+    if (trained.source_dir / CARD).exists():
         return default_cache_dir() / "exports" / f"{trained.name}-{trained.digest[:12]}"
-    return trained.home / "export"
+    return trained.source_dir / "export"
 
 
 def onnx_runner(trained: Trained, batch_size: int) -> OnnxRunner:
@@ -63,10 +63,10 @@ def onnx_runner(trained: Trained, batch_size: int) -> OnnxRunner:
         UserError: it was not, or other weights were.
     """
     folder = export_folder(trained)
-    if (trained.home / CARD).exists():
-        named = f"zoo={trained.name if trained.home.parent == MODELS else trained.home}"
+    if (trained.source_dir / CARD).exists():
+        named = f"zoo={trained.name if trained.source_dir.parent == MODELS else trained.source_dir}"
     else:
-        named = f"run={trained.home}"
+        named = f"run={trained.source_dir}"
     command = f"python -m lgg_seg.export {named} format=onnx"
     try:
         described: Any = json.loads((folder / "onnx" / DESCRIPTION).read_text(encoding="utf-8"))

@@ -46,8 +46,8 @@ class Trained:
         digest: SHA-256 of the file with the weights.
         seen: digests (`runs.provenance.volume_digest`) of the volumes that it was trained on or that chose its
             checkpoint.
-        recipe: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
-        home: the folder it came from.
+        config: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
+        source_dir: the folder it came from.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Trained:
     postprocess: str
     digest: str
     seen: frozenset[str]
-    recipe: Mapping[str, Any]
-    home: Path
+    config: Mapping[str, Any]
+    source_dir: Path
 
 
 def restore(source: str | Path) -> Trained:
@@ -87,8 +87,8 @@ def from_run(path: Path) -> Trained:
     config, _ = folder.read_config()
     if missing := [node for node in NODES if node not in config]:
         raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")
-    recipe = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
-    target, network, preprocess = _built(recipe)
+    nodes = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
+    target, network, preprocess = _built(nodes)
     load_weights(network, folder.best)
     if (state := folder.read_json("status.json")["state"]) != "finished":
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
@@ -102,8 +102,8 @@ def from_run(path: Path) -> Trained:
         postprocess=settings.postprocess,
         digest=file_digest(folder.best),
         seen=frozenset(seen_volumes(folder.read_json("provenance.json")["split"]).values()),
-        recipe=recipe,
-        home=folder.path,
+        config=nodes,
+        source_dir=folder.path,
     )
 
 
@@ -132,8 +132,8 @@ def from_zoo(source: str | Path) -> Trained:
         postprocess=card["postprocess"],
         digest=card["weights"]["sha256"],
         seen=frozenset(seen_volumes(card["training"]["split"]).values()),
-        recipe={"model": card["model"], "preprocess": card["preprocess"]},
-        home=folder,
+        config={"model": card["model"], "preprocess": card["preprocess"]},
+        source_dir=folder,
     )
 
 
@@ -163,10 +163,10 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _built(recipe: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preprocess]:
+def _built(nodes: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preprocess]:
     """An untrained network and its preprocessing; nothing is fetched for it."""
-    model = recipe["model"]
-    preprocess = cast(Preprocess, instantiate(recipe["preprocess"], "preprocess"))
+    model = nodes["model"]
+    preprocess = cast(Preprocess, instantiate(nodes["preprocess"], "preprocess"))
     return target_of(model), build_network(model, preprocess.channel_count, pretrained=False), preprocess
 
 

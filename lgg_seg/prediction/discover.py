@@ -13,7 +13,7 @@ from typing import TypeVar
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.filenames import (
     UNUSED,
-    comes_second,
+    duplicate_reason,
     ending,
     is_mask,
     is_tiff,
@@ -22,7 +22,7 @@ from lgg_seg.prediction.filenames import (
     without_ending,
 )
 from lgg_seg.prediction.nifti import NiftiFiles
-from lgg_seg.prediction.scan import Fault, Source
+from lgg_seg.prediction.scan import Issue, Source
 from lgg_seg.prediction.slices import SliceFiles
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})", re.ASCII)
@@ -31,15 +31,15 @@ _KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volum
 
 
 @dataclass(frozen=True)
-class Found:
+class ScanListing:
     """The volumes of an input below its folder `root`, and the files that fit none."""
 
     root: Path
     sources: tuple[Source, ...]
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
 
 
-def find_scans(path: Path) -> Found:
+def find_scans(path: Path) -> ScanListing:
     """The volumes of a file or of a folder and all folders below it.
 
     In one folder, TIFF files named `<patient>_<n>.tif` are one volume a patient, in the order of n; all others
@@ -52,7 +52,7 @@ def find_scans(path: Path) -> Found:
     something after it (`<case>_fa`): that may be anything of the same patient and is left out.
 
     Masks (`…_mask.tif`, and beside scans `…_seg`, `…_label`, `…_mask_7`, …) are passed over. Whatever else is left out
-    is among the faults.
+    is among the issues.
 
     Raises:
         UserError: there is nothing to predict on.
@@ -62,41 +62,41 @@ def find_scans(path: Path) -> Found:
     if not path.is_dir():
         raise UserError(f"{path} is not there; input= is {_KINDS}.")
     sources: list[SliceFiles | NiftiFiles] = []
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     firsts: dict[str, str] = {}
-    for folder, names in _folders(path, faults):
-        scans = _scans(folder, names, firsts, faults)
-        sources += slice_volumes(folder, [name for name in scans if is_tiff(name)], faults)
-        sources += _nifti_volumes(folder, [name for name in scans if ending(name)], faults)
-    if not sources and not faults:
+    for folder, names in _folders(path, issues):
+        scans = _scans(folder, names, firsts, issues)
+        sources += slice_volumes(folder, [name for name in scans if is_tiff(name)], issues)
+        sources += _nifti_volumes(folder, [name for name in scans if ending(name)], issues)
+    if not sources and not issues:
         raise UserError(f"{path} holds no scans; input= is {_KINDS}.")
-    return Found(path, tuple(told_apart(sources)), tuple(faults))
+    return ScanListing(path, tuple(with_unique_names(sources)), tuple(issues))
 
 
-def _one_file(path: Path) -> Found:
+def _one_file(path: Path) -> ScanListing:
     name, stem = path.name, without_ending(path.name)
     if mask_like(name):
         raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
     if is_tiff(name):
-        return Found(path.parent, (SliceFiles(stem, ((_number(stem), name),)),), ())
+        return ScanListing(path.parent, (SliceFiles(stem, ((_number(stem), name),)),), ())
     if not ending(name):
         raise UserError(f"{path} is not read; input= is {_KINDS}.")
     case, sequence = sequence_of(name) or ("", "FLAIR")
     if sequence == "FLAIR":
-        return Found(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
+        return ScanListing(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
     kind = "no FLAIR" if sequence == UNUSED else f"a {sequence} scan"
     remedy = f"FLAIR is needed: name it {_flair(case)}{ending(name)} if it is that, or give its folder"
-    return Found(path.parent, (), (Fault(name, f"is {kind} by its name; {remedy}"),))
+    return ScanListing(path.parent, (), (Issue(name, f"is {kind} by its name; {remedy}"),))
 
 
-def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]:
+def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
     """Every folder below `root`, itself included, with its files; one that links lead to twice, once.
 
-    A folder that may not be opened is added to `faults`.
+    A folder that may not be opened is added to `issues`.
     """
 
     def refused(error: OSError) -> None:
-        faults.append(Fault(os.path.relpath(error.filename, root), f"cannot be opened ({error.strerror})"))
+        issues.append(Issue(os.path.relpath(error.filename, root), f"cannot be opened ({error.strerror})"))
 
     seen = set()
     for folder, below, names in os.walk(root, followlinks=True, onerror=refused):
@@ -110,30 +110,30 @@ def _folders(root: Path, faults: list[Fault]) -> Iterator[tuple[str, list[str]]]
         yield "" if relative == "." else f"{relative}/", sorted(name for name in names if not name.startswith("."))
 
 
-def _scans(folder: str, names: Sequence[str], firsts: dict[str, str], faults: list[Fault]) -> list[str]:
+def _scans(folder: str, names: Sequence[str], firsts: dict[str, str], issues: list[Issue]) -> list[str]:
     """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
     read = [name for name in names if (is_tiff(name) or ending(name)) and not is_mask(name)]
     scans = [name for name in read if not mask_like(name)]
     if read and not scans:
         # Somebody may call his scans so: nothing of a patient is passed over in silence.
         others = f", and so are others beside it ({len(read) - 1})" if len(read) > 1 else ""
-        faults.append(Fault(folder + read[0], f"is a mask by its name{others}; rename what is a scan"))
+        issues.append(Issue(folder + read[0], f"is a mask by its name{others}; rename what is a scan"))
     kept = []
     for name in scans:
-        if reason := comes_second(folder + name, firsts):
-            faults.append(Fault(folder + name, reason))
+        if reason := duplicate_reason(folder + name, firsts):
+            issues.append(Issue(folder + name, reason))
         else:
             kept.append(name)
     return kept
 
 
-def slice_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> list[SliceFiles]:
+def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue]) -> list[SliceFiles]:
     """The volumes that the slices of one folder are, as `find_scans` says.
 
     Args:
         folder: its path below the input with a slash at its end; empty for the input itself.
         names: the slices' file names, without masks.
-        faults: gets the slices whose number another of their volume has.
+        issues: gets the slices whose number another of their volume has.
     """
     patients: dict[str, dict[int, str]] = defaultdict(dict)
     others = []
@@ -145,7 +145,7 @@ def slice_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> lis
         number, numbered = int(match["number"]), patients[match["stem"]]
         if number in numbered:
             reason = f"has the slice number {number} of {numbered[number]}, which counts; rename one of them"
-            faults.append(Fault(folder + name, reason))
+            issues.append(Issue(folder + name, reason))
         else:
             numbered[number] = folder + name
     own = Path(folder).name
@@ -159,7 +159,7 @@ def slice_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> lis
     return volumes
 
 
-def _nifti_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> list[NiftiFiles]:
+def _nifti_volumes(folder: str, names: Sequence[str], issues: list[Issue]) -> list[NiftiFiles]:
     """The volumes that the NIfTI files of one folder are, as `find_scans` says."""
     cases: dict[str, dict[str, str]] = defaultdict(dict)
     spelt: dict[str, str] = {}
@@ -172,7 +172,7 @@ def _nifti_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> li
         of_case = cases[case.casefold()]
         spelt.setdefault(case.casefold(), case)
         if sequence in of_case and sequence != UNUSED:
-            faults.append(Fault(folder + name, f"is a second {sequence} beside {Path(of_case[sequence]).name}"))
+            issues.append(Issue(folder + name, f"is a second {sequence} beside {Path(of_case[sequence]).name}"))
         else:
             of_case[sequence] = folder + name
     volumes = []
@@ -183,7 +183,7 @@ def _nifti_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> li
             stem = folder + case if case else without_ending(files["FLAIR"])
             volumes.append(NiftiFiles(stem if case else folder.rstrip("/") or stem, stem, used))
         else:
-            faults += [Fault(file, f"has no FLAIR ({_flair(case)}) beside it") for file in files.values()]
+            issues += [Issue(file, f"has no FLAIR ({_flair(case)}) beside it") for file in files.values()]
     for name in alone:
         stem = without_ending(name)
         if (of := next((case for case in cases if _of_case(stem, case, "FLAIR" in cases[case])), None)) is None:
@@ -191,7 +191,7 @@ def _nifti_volumes(folder: str, names: Sequence[str], faults: list[Fault]) -> li
         else:
             beside = Path(next(iter(cases[of].values()))).name
             remedy = f"name it {_flair(spelt[of])}{ending(name)} if it is FLAIR, or put it into another folder"
-            faults.append(Fault(folder + name, f"says no sequence in its name beside {beside}; {remedy}"))
+            issues.append(Issue(folder + name, f"says no sequence in its name beside {beside}; {remedy}"))
     return volumes
 
 
@@ -209,7 +209,7 @@ def _flair(case: str) -> str:
     return f"{case}_flair" if case else "flair"
 
 
-def told_apart(sources: Sequence[_Files]) -> Iterator[_Files]:
+def with_unique_names(sources: Sequence[_Files]) -> Iterator[_Files]:
     """Volumes of one name become `name`, `name (2)`, …; case makes no difference, for it makes none on some disks."""
     taken: set[str] = set()
     for source in sources:

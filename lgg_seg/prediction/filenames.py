@@ -60,7 +60,7 @@ def sequence_of(name: str) -> tuple[str, str] | None:
     return None
 
 
-def comes_second(file: str, firsts: dict[str, str]) -> str | None:
+def duplicate_reason(file: str, firsts: dict[str, str]) -> str | None:
     """Why a file is left out for one before it, whose mask would have the same name; else it is added to `firsts`.
 
     Case makes no difference, for it makes none on the disks of Windows and macOS; nor does a slice's ending.

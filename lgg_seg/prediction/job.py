@@ -18,33 +18,33 @@ from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.segmenter import Probability
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import Found
+from lgg_seg.prediction.discover import ScanListing
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
-from lgg_seg.prediction.scan import Fault, Scan, ScanError, Source
-from lgg_seg.prediction.tables import Answers, Row, slice_rows, volume_row
+from lgg_seg.prediction.scan import Issue, Scan, ScanError, Source
+from lgg_seg.prediction.tables import ClassifierProbabilities, Row, slice_rows, volume_row
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
 
 
 @dataclass
-class Outcome:
+class PredictionResult:
     """What came of an input: rows of the two tables, and every file that could not be used."""
 
     slices: list[Row] = field(default_factory=list)
     volumes: list[Row] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 def predict_all(
     model: Model,
     classifier: VolumeClassifier | None,
-    found: Found,
+    found: ScanListing,
     output: OutputFolder,
     overlays: Overlays,
     settings: Mapping[str, Any],
-) -> Outcome:
+) -> PredictionResult:
     """Predict on every volume of `found`; what cannot be read is listed, and the others are done all the same.
 
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
@@ -54,16 +54,16 @@ def predict_all(
     Raises:
         UserError: the device runs out of memory; the output cannot be written; a network gives what is no number.
     """
-    outcome = Outcome(faults=list(found.faults))
+    outcome = PredictionResult(issues=list(found.issues))
     try:
         for source in tracked(found.sources, "predicting"):
             try:
                 scan = source.read(found.root)
             except ScanError as error:
-                outcome.faults.extend(error.faults)
+                outcome.issues.extend(error.issues)
                 continue
-            outcome.faults.extend(scan.faults)
-            for note in scan.notes:
+            outcome.issues.extend(scan.issues)
+            for note in scan.warnings:
                 log.warning("%s: %s", source.name, note)
             probability, mask, answers = _predicted(model, classifier, scan)
             source.write_mask(found.root, scan, mask, output)
@@ -76,17 +76,17 @@ def predict_all(
             _write_tables(output, outcome)
         raise
     _write_tables(output, outcome)
-    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.faults)}
+    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.issues)}
     output.write_json("provenance.json", {**settings, **counts})
     return outcome
 
 
-def _write_tables(output: OutputFolder, outcome: Outcome) -> None:
+def _write_tables(output: OutputFolder, outcome: PredictionResult) -> None:
     if outcome.volumes:
         output.write_table("per_slice.csv", outcome.slices)
         output.write_table("per_volume.csv", outcome.volumes)
-    if outcome.faults:
-        output.write_table("faults.csv", [{"file": fault.file, "reason": fault.reason} for fault in outcome.faults])
+    if outcome.issues:
+        output.write_table("faults.csv", [{"file": issue.file, "reason": issue.reason} for issue in outcome.issues])
 
 
 def scan_digest(scan: Scan) -> str:
@@ -94,10 +94,14 @@ def scan_digest(scan: Scan) -> str:
     return hashlib.sha256("".join(digest(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
 
 
-def _predicted(model: Model, classifier: VolumeClassifier | None, scan: Scan) -> tuple[Probability, Bools, Answers]:
+def _predicted(
+    model: Model, classifier: VolumeClassifier | None, scan: Scan
+) -> tuple[Probability, Bools, ClassifierProbabilities]:
     try:
         probability = model.predict(scan.images)
-        answers: Answers = {} if classifier is None else {classifier.target: classifier.predict(scan.images)}
+        answers: ClassifierProbabilities = (
+            {} if classifier is None else {classifier.target: classifier.predict(scan.images)}
+        )
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise UserError("The device ran out of memory; try a smaller batch_size, or device=cpu.") from error
     return probability, model.mask(probability), answers

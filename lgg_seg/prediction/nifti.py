@@ -17,8 +17,8 @@ from lgg_seg.prediction.file_grid import FileGrid
 from lgg_seg.prediction.filenames import ending
 from lgg_seg.prediction.intensity import is_flat, to_uint8
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import FLAT, SEQUENCES, Fault, Scan, ScanError
-from lgg_seg.prediction.warnings import common_notes, filled
+from lgg_seg.prediction.scan import FLAT, SEQUENCES, Issue, Scan, ScanError
+from lgg_seg.prediction.warnings import filled, volume_warnings
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
 SQUARE = 1.1  # ratio of a pixel's sides up to which nobody would call it oblong
@@ -51,21 +51,21 @@ class NiftiFiles:
         flair = self.files["FLAIR"]
         image = _open(root, flair)
         turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
-        faults: list[Fault] = []
-        notes: list[str] = []
-        sequences = _sequences(image, flair, notes)
+        issues: list[Issue] = []
+        warnings: list[str] = []
+        sequences = _sequences(image, flair, warnings)
         if is_flat(sequences["FLAIR"]):
-            raise ScanError([Fault(flair, FLAT)])
+            raise ScanError([Issue(flair, FLAT)])
         for sequence, file in self.files.items():
             if sequence != "FLAIR":
                 other = _open(root, file)
                 if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
-                    raise ScanError([Fault(file, "is on another grid than its FLAIR; resample it to that one")])
-                found = _sequences(other, file, notes)
+                    raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
+                found = _sequences(other, file, warnings)
                 if len(found) > 1:
-                    raise ScanError([Fault(file, "holds several volumes beside a FLAIR of its own")])
+                    raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
                 if is_flat(found["FLAIR"]):
-                    faults.append(Fault(file, FLAT))
+                    issues.append(Issue(file, FLAT))
                 else:
                     sequences[sequence] = found["FLAIR"]
         axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}
@@ -78,9 +78,9 @@ class NiftiFiles:
             images=images,
             files=(flair,) * len(images),
             numbers=grid.slice_numbers(),
-            faults=tuple(faults),
+            issues=tuple(issues),
             voxel_mm3=float(abs(np.linalg.det(axes_mm))),
-            notes=(*notes, *empty, *_notes(image, sides), *common_notes(images, ())),
+            warnings=(*warnings, *empty, *_header_warnings(image, sides), *volume_warnings(images, ())),
             grid=grid,
         )
 
@@ -112,22 +112,22 @@ def _open(root: Path, file: str) -> nib.Nifti1Image:
     except Exception as error:  # a damaged header can raise anything
         raise _unreadable(file, error) from error
     if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
-        raise ScanError([Fault(file, "is no NIfTI file")])
+        raise ScanError([Issue(file, "is no NIfTI file")])
     if image.get_data_dtype().kind not in "iuf":
-        raise ScanError([Fault(file, f"holds {image.get_data_dtype()} voxels, where numbers are read")])
+        raise ScanError([Issue(file, f"holds {image.get_data_dtype()} voxels, where numbers are read")])
     if np.prod(image.shape, dtype=np.float64) > MAX_VOXELS:
-        raise ScanError([Fault(file, f"declares {' x '.join(map(str, image.shape))} voxels; the limit is 512³")])
+        raise ScanError([Issue(file, f"declares {' x '.join(map(str, image.shape))} voxels; the limit is 512³")])
     return image
 
 
-def _sequences(image: nib.Nifti1Image, file: str, notes: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """The file's volumes (X, Y, Z) by sequence; `notes` gets what is to be said of their voxels."""
+def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[str, NDArray[np.uint8]]:
+    """The file's volumes (X, Y, Z) by sequence; `warnings` gets what is to be said of their voxels."""
     shape = image.shape
     count = shape[-1] if len(shape) in (4, 5) else 1
     if len(shape) not in (3, 4, 5) or (len(shape) == 5 and shape[3] != 1) or count not in (1, 3) or 0 in shape:
         raise ScanError(
             [
-                Fault(
+                Issue(
                     file,
                     f"is {' x '.join(map(str, shape))}, where a volume is read: of FLAIR, or of 3 sequences along the "
                     "fourth axis (pre-contrast, FLAIR, post-contrast)",
@@ -139,7 +139,7 @@ def _sequences(image: nib.Nifti1Image, file: str, notes: list[str]) -> dict[str,
     except Exception as error:  # a truncated or damaged stream can raise anything
         raise _unreadable(file, error) from error
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
-        notes.append(f"{missing} of the {voxels.size} voxels of {file} are no numbers, and nothing was seen there")
+        warnings.append(f"{missing} of the {voxels.size} voxels of {file} are no numbers, and nothing was seen there")
     volumes = [_as_stored(voxels[..., k]) for k in range(count)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
 
@@ -156,27 +156,27 @@ def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
         # Of a box with those sides: in metres a voxel of any use is hardly more than nothing.
         if sides.all() and abs(np.linalg.det(affine[:3, :3] / sides)) > 1e-6:
             return cast(NDArray[np.float64], io_orientation(affine))
-    raise ScanError([Fault(file, "has an affine that says not where its voxels are")])
+    raise ScanError([Issue(file, "has an affine that says not where its voxels are")])
 
 
 def _space_unit(image: nib.Nifti1Image) -> int:
     return int(image.header["xyzt_units"]) & _SPACE_UNIT
 
 
-def _notes(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> tuple[str, ...]:
+def _header_warnings(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> tuple[str, ...]:
     """`sides_mm` (3,) of a voxel: from column to column, row to row and slice to slice."""
-    notes = []
+    warnings = []
     if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
-        notes.append("the file does not say how the patient lay; its third axis was taken for the body's")
+        warnings.append("the file does not say how the patient lay; its third axis was taken for the body's")
     if _space_unit(image) not in _MM:
-        notes.append("the file does not say the unit of its voxels' sides; millimetres were taken")
+        warnings.append("the file does not say the unit of its voxels' sides; millimetres were taken")
     sides = sides_mm[:2]
     if sides.max() > SQUARE * sides.min():
-        notes.append(
+        warnings.append(
             f"axial pixels of {sides[0]:.2g} x {sides[1]:.2g} mm: the networks know square ones; resample the volume"
         )
-    return tuple(notes)
+    return tuple(warnings)
 
 
 def _unreadable(file: str, error: Exception) -> ScanError:
-    return ScanError([Fault(file, f"cannot be read as NIfTI ({' '.join(str(error).split())[:200]})")])
+    return ScanError([Issue(file, f"cannot be read as NIfTI ({' '.join(str(error).split())[:200]})")])

@@ -18,11 +18,11 @@ from lgg_seg.prediction.output import OutputFolder
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
-"""The fault of a file in which nothing can be seen, so that no tumour in it says nothing of the patient."""
+"""The issue of a file in which nothing can be seen, so that no tumour in it says nothing of the patient."""
 
 
 @dataclass(frozen=True)
-class Fault:
+class Issue:
     """A file of the input that could not be used: its path there, and why, completing "the file …"."""
 
     file: str
@@ -39,18 +39,18 @@ class Scan:
         files: of each slice, the file it came from, below the input.
         numbers: of each slice, the number that a reader knows it by: of a file for each slice the one in its name, of
             NIfTI the index along the file's own axis, from 0.
-        faults: files of this volume that were left out.
+        issues: files of this volume that were left out.
         voxel_mm3: what a voxel measures; None where the files do not say.
-        notes: what a reader of the result should know of this volume.
+        warnings: what a reader of the result should know of this volume.
         grid: where slices, rows and columns lie in the file, where one file holds them all.
     """
 
     images: NDArray[np.uint8]
     files: tuple[str, ...]
     numbers: tuple[int, ...]
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
     voxel_mm3: float | None = None
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     grid: FileGrid | None = None
 
     @property
@@ -73,9 +73,9 @@ def missing_sequences(images: NDArray[np.uint8]) -> tuple[str, ...]:
 class ScanError(UserError):
     """A volume of which nothing can be used."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.file} {fault.reason}" for fault in faults))
-        self.faults = tuple(faults)
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        super().__init__("; ".join(f"{issue.file} {issue.reason}" for issue in issues))
+        self.issues = tuple(issues)
 
 
 class Source(Protocol):

@@ -15,8 +15,8 @@ from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.intensity import is_flat
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import FLAT, Fault, Scan, ScanError
-from lgg_seg.prediction.warnings import common_notes, filled
+from lgg_seg.prediction.scan import FLAT, Issue, Scan, ScanError
+from lgg_seg.prediction.warnings import filled, volume_warnings
 
 
 @dataclass(frozen=True)
@@ -58,30 +58,30 @@ def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[
     Raises:
         ScanError: none can be read, or nothing can be seen in any.
     """
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     read: list[tuple[int, str, NDArray[np.uint8]]] = []
     for number, file in files:
         try:
             read.append((number, file, read_slice(file)))
         except ImageError as error:
-            faults.append(Fault(file, error.reason))
+            issues.append(Issue(file, error.reason))
     if not read:
-        raise ScanError(faults)
+        raise ScanError(issues)
     height, width = Counter(image.shape[:2] for _, _, image in read).most_common(1)[0][0]
     kept = [one for one in read if one[2].shape[:2] == (height, width)]
     for _, file, image in read:
         if image.shape[:2] != (height, width):
             found = f"{image.shape[1]} x {image.shape[0]}"
-            faults.append(Fault(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
+            issues.append(Issue(file, f"is {found} pixels, where this volume's slices are {width} x {height}"))
     stacked = np.stack([image for _, _, image in kept])
     if is_flat(stacked[..., FLAIR]):
-        raise ScanError([*faults, *(Fault(file, FLAT) for _, file, _ in kept)])
-    images, notes = filled(stacked)
+        raise ScanError([*issues, *(Issue(file, FLAT) for _, file, _ in kept)])
+    images, warnings = filled(stacked)
     numbers = tuple(number for number, _, _ in kept)
     return Scan(
         images=images,
         files=tuple(file for _, file, _ in kept),
         numbers=numbers,
-        faults=tuple(faults),
-        notes=(*notes, *common_notes(images, numbers)),
+        issues=tuple(issues),
+        warnings=(*warnings, *volume_warnings(images, numbers)),
     )

@@ -23,11 +23,13 @@ from lgg_seg.prediction.scan import Scan
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
 
 Row = dict[str, Any]
-Answers = Mapping[str, Floats32]
+ClassifierProbabilities = Mapping[str, Floats32]
 """A classifier's probability of yes for each slice (D,), by what it answers; empty without one."""
 
 
-def slice_rows(volume: str, scan: Scan, mask: Bools, probability: Probability, answers: Answers) -> list[Row]:
+def slice_rows(
+    volume: str, scan: Scan, mask: Bools, probability: Probability, answers: ClassifierProbabilities
+) -> list[Row]:
     """A row a slice: its file, the fields of `SliceShape`, probabilities of tumour, and the classifier's answer."""
     shapes = [slice_shape(one) for one in mask]
     return [
@@ -44,7 +46,9 @@ def slice_rows(volume: str, scan: Scan, mask: Bools, probability: Probability, a
     ]
 
 
-def volume_row(volume: str, scan: Scan, mask: Bools, probability: Probability, answers: Answers, seen: bool) -> Row:
+def volume_row(
+    volume: str, scan: Scan, mask: Bools, probability: Probability, answers: ClassifierProbabilities, seen: bool
+) -> Row:
     """The fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the mean of the answers.
 
     `seen`: whether a network was trained on this very volume, whose mask is then better than that of a new one.
@@ -60,8 +64,8 @@ def volume_row(volume: str, scan: Scan, mask: Bools, probability: Probability, a
         **{f"{target}_probability": float(answer.mean(dtype=np.float64)) for target, answer in answers.items()},
         "missing_sequences": " and ".join(scan.missing_sequences) or "none",
         "seen_in_training": seen,
-        "files_left_out": len(scan.faults),
-        "notes": "; ".join(scan.notes),
+        "files_left_out": len(scan.issues),
+        "notes": "; ".join(scan.warnings),
     }
 
 

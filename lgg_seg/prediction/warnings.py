@@ -27,18 +27,18 @@ def filled(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...
     return made, tuple(f"the {SEQUENCES[c]} sequence holds no intensities: every voxel is the same" for c in flat)
 
 
-def common_notes(images: NDArray[np.uint8], numbers: Sequence[int]) -> tuple[str, ...]:
+def volume_warnings(images: NDArray[np.uint8], numbers: Sequence[int]) -> tuple[str, ...]:
     """Notes of a volume (D, H, W, 3) whose slices have those numbers: too few slices, gaps, missing sequences."""
-    notes = []
+    warnings = []
     if len(images) == 1:
-        notes.append("a single slice: normalised by its own statistics, not a volume's")
+        warnings.append("a single slice: normalised by its own statistics, not a volume's")
     if gaps := [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]:
         listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:_FEW])
-        notes.append(f"the volume is not whole: there is no slice {listed}{', …' if len(gaps) > _FEW else ''}")
+        warnings.append(f"the volume is not whole: there is no slice {listed}{', …' if len(gaps) > _FEW else ''}")
     if missing := missing_sequences(images):
         plural = "s" if len(missing) > 1 else ""
-        notes.append(
+        warnings.append(
             f"FLAIR stands in for the missing {' and '.join(missing)} sequence{plural}: expect a worse mask than with "
             "all three; give them where there are any, and see the network's card"
         )
-    return tuple(notes)
+    return tuple(warnings)

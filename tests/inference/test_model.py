@@ -87,7 +87,7 @@ def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained
 
 
 def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: Trained, volume: np.ndarray) -> None:
-    plain, both = model(trained), model(trained, mirror=True)
+    plain, both = model(trained), model(trained, tta=True)
     mirrored = np.ascontiguousarray(volume[:, :, ::-1])
     assert np.allclose(both.predict(mirrored), both.predict(volume)[:, :, ::-1], atol=1e-5)
     assert not np.allclose(plain.predict(mirrored), plain.predict(volume)[:, :, ::-1], atol=1e-3)

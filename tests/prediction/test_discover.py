@@ -73,9 +73,9 @@ def test_of_two_files_whose_masks_would_be_one_the_second_is_a_fault(
 ) -> None:
     found = find_scans(touch(tmp_path, *names))
     assert len(found.sources) == 1
-    (fault,) = found.faults
-    assert fault.file == names[1]
-    assert second in fault.reason
+    (issue,) = found.issues
+    assert issue.file == names[1]
+    assert second in issue.reason
 
 
 def test_a_packed_nifti_and_a_plain_one_have_masks_of_their_own_and_are_both_done(tmp_path: Path) -> None:
@@ -118,14 +118,14 @@ def test_sequences_are_understood_by_the_names_that_brats_and_others_give_them(t
         "bids/sub-1": {"FLAIR": "bids/sub-1_T2_FLAIR.nii", "pre-contrast": "bids/sub-1_T1w.nii"},
         "plain": {"FLAIR": "plain/flair.nii", "pre-contrast": "plain/T1.nii", "post-contrast": "plain/t1gd.nii"},
     }
-    assert find_scans(tmp_path).faults == ()
+    assert find_scans(tmp_path).issues == ()
 
 
 def test_a_patient_whose_flair_is_not_there_is_left_out_and_said_to_be(tmp_path: Path) -> None:
     touch(tmp_path, *(f"B/B-{s}.nii.gz" for s in ("t1n", "t1c", "t2w", "seg")), "good.nii")
     found = find_scans(tmp_path)
     assert [source.name for source in found.sources] == ["good"]
-    assert {fault.file: fault.reason for fault in found.faults} == {
+    assert {issue.file: issue.reason for issue in found.issues} == {
         f"B/B-{s}.nii.gz": "has no FLAIR (B_flair) beside it" for s in ("t1n", "t1c", "t2w")
     }
 
@@ -141,32 +141,32 @@ def test_a_patient_whose_flair_is_not_there_is_left_out_and_said_to_be(tmp_path:
 def test_a_single_file_of_another_sequence_is_not_taken_for_flair(tmp_path: Path, name: str, says: str) -> None:
     found = find_scans(touch(tmp_path, name) / name)
     assert found.sources == ()
-    (fault,) = found.faults
-    assert fault.file == name
-    assert says in fault.reason
-    assert "give its folder" in fault.reason
+    (issue,) = found.issues
+    assert issue.file == name
+    assert says in issue.reason
+    assert "give its folder" in issue.reason
 
 
 def test_beside_named_sequences_a_file_that_names_none_is_another_patients_flair(tmp_path: Path) -> None:
     touch(tmp_path, "a_flair.nii.gz", "patient2.nii.gz", "b.nii", "b_t1.nii")
     found = find_scans(tmp_path)
     assert [source.name for source in found.sources] == ["a", "b", "patient2"]
-    assert [fault.file for fault in found.faults] == ["b_t1.nii"]
+    assert [issue.file for issue in found.issues] == ["b_t1.nii"]
 
 
 def test_what_may_be_anything_of_a_patient_whose_flair_is_there_is_left_out_and_said_to_be(tmp_path: Path) -> None:
     touch(tmp_path, "a_flair.nii", "a_fa.nii", "a.nii", "p/flair.nii", "p/md.nii")
     found = find_scans(tmp_path)
     assert [source.name for source in found.sources] == ["a", "p"]
-    assert [fault.file for fault in found.faults] == ["a.nii", "a_fa.nii", "p/md.nii"]
-    assert "name it a_flair.nii if it is FLAIR" in found.faults[0].reason
+    assert [issue.file for issue in found.issues] == ["a.nii", "a_fa.nii", "p/md.nii"]
+    assert "name it a_flair.nii if it is FLAIR" in found.issues[0].reason
 
 
 def test_masks_by_the_names_of_others_are_no_scans(tmp_path: Path) -> None:
     touch(tmp_path, "a_1.tif", "a_mask_1.tif", "seg.tif", "a_1_SEG.tif", "a-label.tif", "mask2.tif", "fatigue_1.tif")
     touch(tmp_path, "v.nii", "v_seg.nii", "v_labels.nii.gz", "segment.nii")
     found = find_scans(tmp_path)
-    assert found.faults == ()
+    assert found.issues == ()
     assert [source.name for source in found.sources] == ["a", "fatigue", "segment", "v"]
 
 
@@ -174,9 +174,9 @@ def test_a_folder_of_masks_by_the_names_of_others_is_passed_over_with_a_word(tmp
     touch(tmp_path, "x/a_1.tif", "y/for_seg_1.tif", "y/for_seg_2.tif", "z/a_1_mask.tif")
     found = find_scans(tmp_path)
     assert [source.name for source in found.sources] == ["x/a"]
-    (fault,) = found.faults
-    assert fault.file == "y/for_seg_1.tif"
-    assert fault.reason == "is a mask by its name, and so are others beside it (1); rename what is a scan"
+    (issue,) = found.issues
+    assert issue.file == "y/for_seg_1.tif"
+    assert issue.reason == "is a mask by its name, and so are others beside it (1); rename what is a scan"
 
 
 def test_nifti_files_that_name_no_sequence_are_volumes_of_their_own(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_nifti_files_that_name_no_sequence_are_volumes_of_their_own(tmp_path: Pa
 
 def test_a_sequence_without_its_flair_and_a_second_flair_are_faults(tmp_path: Path) -> None:
     touch(tmp_path, "a_flair.nii", "a_flair.nii.gz", "b_post.nii")
-    faults = {fault.file: fault.reason for fault in find_scans(tmp_path).faults}
-    assert faults == {
+    issues = {issue.file: issue.reason for issue in find_scans(tmp_path).issues}
+    assert issues == {
         "a_flair.nii.gz": "is a second FLAIR beside a_flair.nii",
         "b_post.nii": "has no FLAIR (b_flair) beside it",
     }

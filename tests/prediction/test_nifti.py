@@ -25,9 +25,9 @@ ORIENTATIONS = [
 ]
 
 
-def notes(root: Path) -> str:
+def warnings(root: Path) -> str:
     """What is noted of `v.nii`."""
-    return "; ".join(files(flair="v.nii").read(root).notes)
+    return "; ".join(files(flair="v.nii").read(root).warnings)
 
 
 def stored(orientation: np.ndarray, head: np.ndarray = HEAD) -> nib.Nifti1Image:
@@ -115,11 +115,11 @@ def test_other_numbers_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
 def test_what_a_reader_should_know_of_a_volume_is_noted(tmp_path: Path) -> None:
     oblong = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([-2.0, -4, 5, 1]))
     nib.save(oblong, tmp_path / "v.nii")
-    assert "2 x 4 mm" in notes(tmp_path)
+    assert "2 x 4 mm" in warnings(tmp_path)
     oblong.set_sform(None, code=0)
     oblong.set_qform(None, code=0)
     nib.save(oblong, tmp_path / "v.nii")
-    assert "how the patient lay" in notes(tmp_path)
+    assert "how the patient lay" in warnings(tmp_path)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("meter", 1000), ("micron", 0.001)])
@@ -132,7 +132,7 @@ def test_a_voxels_size_is_what_the_affine_and_its_unit_say_whatever_pixdim_says(
     content[80:92] = np.array([1, 7, 1], np.float32).tobytes()  # pixdim[1:4], which disagrees
     (tmp_path / "v.nii").write_bytes(content)
     assert files(flair="v.nii").read(tmp_path).voxel_mm3 == pytest.approx(20)
-    assert not notes(tmp_path)
+    assert not warnings(tmp_path)
 
 
 def test_the_unit_that_a_file_does_not_say_is_taken_for_millimetres_and_that_is_noted(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_unit_that_a_file_does_not_say_is_taken_for_millimetres_and_that_is_
     image.header["xyzt_units"] = 0
     nib.save(image, tmp_path / "v.nii")
     assert files(flair="v.nii").read(tmp_path).voxel_mm3 == pytest.approx(20)
-    assert "does not say the unit" in notes(tmp_path)
+    assert "does not say the unit" in warnings(tmp_path)
 
 
 @pytest.mark.parametrize("value", [np.nan, 0, 7])
@@ -154,7 +154,7 @@ def test_voxels_that_are_no_numbers_are_counted_in_a_note(tmp_path: Path) -> Non
     holed = HEAD.transpose(2, 1, 0, 3).astype(np.float32)
     holed[:3, 0, 0, 1] = np.nan
     nib.save(nib.Nifti1Image(holed, LPS), tmp_path / "v.nii")
-    assert "3 of the 630 voxels of v.nii are no numbers" in notes(tmp_path)
+    assert "3 of the 630 voxels of v.nii are no numbers" in warnings(tmp_path)
 
 
 def test_a_black_file_beside_flair_is_a_fault_a_black_channel_a_note_and_flair_stands_in_for_both(
@@ -169,15 +169,15 @@ def test_a_black_file_beside_flair_is_a_fault_a_black_channel_a_note_and_flair_s
     together = files(flair="v.nii").read(tmp_path)
     for scan in (apart, together):
         assert np.array_equal(scan.images, HEAD[..., [1, 1, 2]])
-        assert "FLAIR stands in for the missing pre-contrast sequence:" in scan.notes[-1]
-    assert [fault.file for fault in apart.faults] == ["pre.nii"]
-    assert "the pre-contrast sequence holds no intensities" in "; ".join(together.notes)
+        assert "FLAIR stands in for the missing pre-contrast sequence:" in scan.warnings[-1]
+    assert [issue.file for issue in apart.issues] == ["pre.nii"]
+    assert "the pre-contrast sequence holds no intensities" in "; ".join(together.warnings)
 
 
 def test_a_single_slice_and_flair_alone_are_noted(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HEAD[:1, ..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
-    assert "a single slice: normalised by its own statistics" in notes(tmp_path)
-    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in notes(tmp_path)
+    assert "a single slice: normalised by its own statistics" in warnings(tmp_path)
+    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in warnings(tmp_path)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
@@ -224,7 +224,7 @@ def test_a_volume_too_large_truncated_or_of_another_kind_is_a_fault_that_names_i
     declaring(tmp_path / "v.nii.gz", shape)
     with pytest.raises(ScanError, match=says) as caught:
         files(flair="v.nii.gz").read(tmp_path)
-    assert caught.value.faults[0].file == "v.nii.gz"
+    assert caught.value.issues[0].file == "v.nii.gz"
 
 
 @pytest.mark.parametrize(

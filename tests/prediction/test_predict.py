@@ -1,4 +1,4 @@
-"""The command: the same masks as the evaluation, whatever the input; tables; faults; and a folder that stays ours."""
+"""The command: the same masks as the evaluation, whatever the input; tables; issues; and a folder that stays ours."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def test_bad_files_are_listed_the_good_ones_done_and_the_exit_code_is_1(
     masks = sorted(path.name for path in (tmp_path / "out").rglob("*_mask.tif"))
     assert len(masks) == 11
     assert f"{first.name}_3_mask.tif" not in masks
-    faults = pd.read_csv(tmp_path / "out" / "faults.csv").set_index("file")["reason"]
-    assert "zero bytes" in faults[f"{first.name}/{first.name}_3.tif"]
-    assert "cannot be read as NIfTI" in faults["empty.nii.gz"]
+    issues = pd.read_csv(tmp_path / "out" / "faults.csv").set_index("file")["reason"]
+    assert "zero bytes" in issues[f"{first.name}/{first.name}_3.tif"]
+    assert "cannot be read as NIfTI" in issues["empty.nii.gz"]
     assert f"left out: {first.name}/{first.name}_3.tif" in capsys.readouterr().err
     assert not (tmp_path / "out" / "overlays").exists()
 

@@ -32,7 +32,7 @@ def test_slices_are_stacked_with_their_channels_in_the_files_order(tmp_path: Pat
     write(tmp_path / "a_2.tif", second)
     scan = SliceFiles("a", ((1, "a_1.tif"), (2, "a_2.tif"))).read(tmp_path)
     assert np.array_equal(scan.images, np.stack([first, second]))
-    assert (scan.numbers, scan.faults, scan.missing_sequences) == ((1, 2), (), ())
+    assert (scan.numbers, scan.issues, scan.missing_sequences) == ((1, 2), (), ())
 
 
 def test_flair_alone_stands_in_for_the_other_sequences(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_flair_alone_stands_in_for_the_other_sequences(tmp_path: Path) -> None:
     scan = SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
     assert np.array_equal(scan.images, np.repeat(grey[None, ..., None], 3, axis=3))
     assert scan.missing_sequences == ("pre-contrast", "post-contrast")
-    assert "own statistics" in scan.notes[0]
+    assert "own statistics" in scan.warnings[0]
 
 
 def test_bad_slices_are_named_with_their_fault_and_the_others_read(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_bad_slices_are_named_with_their_fault_and_the_others_read(tmp_path: Pat
     (tmp_path / "a_6.tif").write_bytes(b"<!DOCTYPE html>")
     scan = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(1, 8))).read(tmp_path)
     assert scan.files == ("a_2.tif", "a_3.tif")
-    reasons = {fault.file: fault.reason for fault in scan.faults}
+    reasons = {issue.file: issue.reason for issue in scan.issues}
     assert reasons["a_1.tif"] == "is 9 x 9 pixels, where this volume's slices are 6 x 8"
     assert "zero bytes" in reasons["a_4.tif"]
     assert "truncated" in reasons["a_5.tif"]
@@ -95,7 +95,7 @@ def test_a_volume_in_which_nothing_can_be_seen_is_a_fault_and_a_black_slice_amon
     with pytest.raises(ScanError, match=r"a_1\.tif holds no intensities: every voxel is the same.*a_2\.tif holds no"):
         SliceFiles("a", black).read(tmp_path)
     scan = SliceFiles("a", (*black, (3, "a_3.tif"))).read(tmp_path)
-    assert (scan.numbers, scan.faults, scan.notes) == ((1, 2, 3), (), ())
+    assert (scan.numbers, scan.issues, scan.warnings) == ((1, 2, 3), (), ())
 
 
 def test_flair_stands_in_for_a_channel_that_is_black_throughout_and_that_is_noted(tmp_path: Path) -> None:
@@ -104,17 +104,17 @@ def test_flair_stands_in_for_a_channel_that_is_black_throughout_and_that_is_note
     write(tmp_path / "a_1.tif", image)
     scan = SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
     assert np.array_equal(scan.images[0], image[..., [0, 1, 1]])
-    assert scan.notes[0] == "the post-contrast sequence holds no intensities: every voxel is the same"
+    assert scan.warnings[0] == "the post-contrast sequence holds no intensities: every voxel is the same"
 
 
 def test_gaps_in_the_numbers_and_missing_sequences_are_noted_and_a_whole_volume_has_no_note(tmp_path: Path) -> None:
     for n in range(3, 18):
         write(tmp_path / f"a_{n}.tif", pixels())
         write(tmp_path / f"b_{n}.tif", pixels(channels=None))
-    assert SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18))).read(tmp_path).notes == ()
-    gaps, stands_in = SliceFiles("b", tuple((n, f"b_{n}.tif") for n in (3, 5, 9, 12, 13))).read(tmp_path).notes
+    assert SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18))).read(tmp_path).warnings == ()
+    gaps, stands_in = SliceFiles("b", tuple((n, f"b_{n}.tif") for n in (3, 5, 9, 12, 13))).read(tmp_path).warnings
     assert gaps == "the volume is not whole: there is no slice 4, 6 to 8, 10 to 11"
     assert "missing pre-contrast and post-contrast sequences: expect a worse mask" in stands_in
     assert "the network's card" in stands_in
-    many = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18, 2))).read(tmp_path).notes
+    many = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18, 2))).read(tmp_path).warnings
     assert many == ("the volume is not whole: there is no slice 4, 6, 8, 10, 12, …",)
