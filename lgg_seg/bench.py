@@ -20,8 +20,7 @@ from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Hardware, Precision, configure_process
-from lgg_seg.inference.model import hardware as hardware_of
+from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
@@ -86,7 +85,7 @@ def bench(
     if output is not None:
         _require_writable(output)
     configure_process(threads)
-    hardware = hardware_of(device, precision)
+    hardware = choose_hardware(device, precision)
     try:
         found = Benchmark(
             size,

@@ -16,7 +16,7 @@ from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.rules import AllPatients
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings, evaluate
-from lgg_seg.inference.trained import seen_volumes
+from lgg_seg.inference.trained import training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.folder import RunFolder
@@ -94,7 +94,7 @@ def _as_tested(folder: RunFolder, settings: EvaluationSettings) -> tuple[dict[st
 
 
 def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
-    known = seen_volumes(facts["split"])
+    known = training_volumes(facts["split"])
     digests = set(known.values())
     return [p.name for p in index.patients if p.name in known or volume_digest(p) in digests]
 

@@ -26,10 +26,9 @@ from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
 from lgg_seg.deploy.usage import export_page
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware, configure_process
-from lgg_seg.inference.model import Runner
 from lgg_seg.inference.onnx import DESCRIPTION, INPUT, OUTPUT, OnnxRunner, export_folder
-from lgg_seg.inference.segmenter import Segmenter
-from lgg_seg.inference.trained import Trained, from_run, from_zoo
+from lgg_seg.inference.runner import Runner, TorchRunner
+from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import versions
 
@@ -81,7 +80,7 @@ def export(
     return folder, parity
 
 
-def description(trained: Trained, format: Format, parity: Parity) -> dict[str, Any]:
+def description(trained: TrainedModel, format: Format, parity: Parity) -> dict[str, Any]:
     """The content of `model.json`."""
     size = trained.preprocess.size
     return {
@@ -114,7 +113,7 @@ def _root(run: Path | None, named: Path | None) -> Path | None:
     return find_tree(Path(root)) if root else None
 
 
-def _written(trained: Trained, format: Format, path: Path) -> Runner:
+def _written(trained: TrainedModel, format: Format, path: Path) -> Runner:
     """Write the model, and read it back as another program would."""
     program = _program(trained)
     if format == "onnx":
@@ -122,7 +121,7 @@ def _written(trained: Trained, format: Format, path: Path) -> Runner:
         return OnnxRunner(path, SLICES)
     torch.export.save(program, path)
     cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    return Segmenter(_Evaluating(torch.export.load(path).module()), normalise, cpu, SLICES)
+    return TorchRunner(_Evaluating(torch.export.load(path).module()), normalise, cpu, SLICES)
 
 
 class _Evaluating(torch.nn.Module):
@@ -137,7 +136,7 @@ class _Evaluating(torch.nn.Module):
         return self._call[0](x)
 
 
-def _program(trained: Trained) -> ExportedProgram:
+def _program(trained: TrainedModel) -> ExportedProgram:
     size = trained.preprocess.size or 256
     example = torch.zeros(2, trained.preprocess.channel_count, size, size)
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}

@@ -39,17 +39,22 @@ class Hardware:
         return torch.autocast(self.device.type, dtype=dtype, enabled=self.precision != "32-true")
 
 
-def choose_hardware(accelerator: Accelerator, precision: Precision, channels_last: bool) -> Hardware:
-    """Resolve `auto`: the best device that is there, bf16-mixed where its hardware has bf16.
+def choose_hardware(
+    accelerator: Accelerator, precision: Precision, channels_last: bool = True, key: str = "device"
+) -> Hardware:
+    """Resolve `auto`: the best device of this machine, bf16-mixed where its hardware has bf16.
+
+    `key` is the argument or config key of the accelerator, for the error.
 
     Raises:
-        UserError: a device is asked for that is not there.
+        UserError: the accelerator is not on this machine.
     """
     available = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if accelerator == "auto":
         accelerator = next(name for name in ("gpu", "mps", "cpu") if available[name])
     if not available[accelerator]:
-        raise UserError(f"trainer.accelerator={accelerator} is not on this machine; use trainer=auto or trainer=cpu.")
+        group = key.partition(".")[0]
+        raise UserError(f"{key}={accelerator} is not on this machine; use {group}=auto or {group}=cpu.")
     device = torch.device("cuda" if accelerator == "gpu" else accelerator)
     if precision == "auto":
         precision = "bf16-mixed" if _has_bf16(device) else "32-true"

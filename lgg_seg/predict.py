@@ -10,10 +10,11 @@ from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Hardware, Precision, configure_process
-from lgg_seg.inference.model import BATCH_SIZE, Model, Runner, VolumeClassifier, hardware, torch_runner
+from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.inference.model import BATCH_SIZE, Model, VolumeClassifier, torch_runner
 from lgg_seg.inference.onnx import onnx_runner
-from lgg_seg.inference.trained import Trained, from_run, from_zoo
+from lgg_seg.inference.runner import Runner
+from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
@@ -51,9 +52,9 @@ def predict(
         raise UserError("Say what to predict with: run=RUN, or zoo=NAME for a model that ships with the package.")
     found = find_scans(input)
     configure_process()
-    chosen = hardware(device, precision)
+    chosen = choose_hardware(device, precision)
 
-    def runner(one: Trained) -> Runner:
+    def runner(one: TrainedModel) -> Runner:
         return onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, chosen, batch_size)
 
     rules = {None: None, True: "largest_component", False: "none"}
@@ -101,7 +102,7 @@ def _settings(
     }
 
 
-def _origin(trained: Trained) -> dict[str, Any]:
+def _origin(trained: TrainedModel) -> dict[str, Any]:
     return {"name": trained.name, "weights_sha256": trained.digest, **trained.config}
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
 from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Batch
@@ -84,7 +84,7 @@ def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
 
 def prediction(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What predicting does with a batch: to the device, normalised, through the network, and the logits back."""
-    segmenter = Segmenter(build_network(config.model, CHANNELS, pretrained=False), normalise, hardware, batch_size)
+    segmenter = TorchRunner(build_network(config.model, CHANNELS, pretrained=False), normalise, hardware, batch_size)
     batch = noise(config.preprocess.size, batch_size)
     return lambda: segmenter.logits(batch["image"], batch["statistics"]).cpu()
 

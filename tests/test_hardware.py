@@ -20,7 +20,7 @@ def test_auto_chooses_what_is_there() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that must be missing")
 def test_a_gpu_that_is_not_there_is_refused_with_the_way_out() -> None:
     with pytest.raises(UserError, match="trainer=cpu"):
-        choose_hardware("gpu", "auto", channels_last=True)
+        choose_hardware("gpu", "auto", key="trainer.accelerator")
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])

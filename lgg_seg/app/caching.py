@@ -11,7 +11,7 @@ from lgg_seg.app.measurements import Findings, find, masks_archive
 from lgg_seg.app.model import Loaded, probability
 from lgg_seg.app.pictures import Picture, Shown, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
-from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.runner import Probability
 
 
 def upload_of(dropped: Sequence[tuple[str, bytes]]) -> Upload:
@@ -69,7 +69,7 @@ def _predict(volume: str, weights: str, _network: Loaded, _volume: Volume) -> Pr
 def _find(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> Findings:  # noqa: ARG001  # the cache's key
     model = _network.model
     found = probability_of(_network, _volume)
-    return find(_volume, found, threshold, model.postprocess, model.has_seen(_volume.digest))
+    return find(_volume, found, threshold, model.postprocess, model.was_trained_on(_volume.digest))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

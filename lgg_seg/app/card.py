@@ -9,7 +9,7 @@ import pandas as pd
 
 from lgg_seg.app.names import plain
 from lgg_seg.data.splits.split import LEAKY
-from lgg_seg.inference.trained import Trained
+from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.inference.zoo import CARD, read_card
 from lgg_seg.runs.folder import RunFolder
 
@@ -28,7 +28,7 @@ _UNKNOWN = (
 )
 
 
-def facts(trained: Trained) -> dict[str, Any]:
+def facts(trained: TrainedModel) -> dict[str, Any]:
     """`metrics`, `tested` (both empty for a run without a test), `limits`, `data` and `licence`."""
     if (trained.source_dir / CARD).is_file():
         card = read_card(trained.source_dir)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lgg_seg.app.uploads import Volume
-from lgg_seg.inference.segmenter import Probability, binarise
+from lgg_seg.inference.runner import Probability, binarise
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.counts import confusion
 from lgg_seg.metrics.overlap import dice
@@ -46,7 +46,7 @@ def find(volume: Volume, probability: Probability, threshold: float, postprocess
         volume: the slices, and the masks that were given.
         probability: what a model gave.
         threshold: from which on a pixel is tumour.
-        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`.
+        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`.
         seen: whether the network was trained on this volume.
     """
     mask = binarise(probability, threshold, postprocess)

@@ -11,10 +11,10 @@ from typing import Annotated
 from lgg_seg.app.uploads import Volume
 from lgg_seg.cli.arguments import Argument, parse_arguments
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Accelerator, configure_process
-from lgg_seg.inference.model import Model, hardware, torch_runner
-from lgg_seg.inference.segmenter import Probability
-from lgg_seg.inference.trained import Trained, from_run, from_zoo
+from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
+from lgg_seg.inference.model import Model, torch_runner
+from lgg_seg.inference.runner import Probability
+from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 
 DEFAULT = "unet_slim"
 
@@ -24,7 +24,7 @@ class Loaded:
     """A network ready to use, and where it came from."""
 
     model: Model
-    trained: Trained
+    trained: TrainedModel
 
 
 def load(
@@ -41,7 +41,7 @@ def load(
         raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
     trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)
     configure_process()
-    return Loaded(Model([(trained, torch_runner(trained, hardware(device, "auto")))]), trained)
+    return Loaded(Model([(trained, torch_runner(trained, choose_hardware(device, "auto")))]), trained)
 
 
 def loaded(words: Sequence[str]) -> Loaded:

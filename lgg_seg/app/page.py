@@ -68,7 +68,7 @@ def _work(network: Loaded) -> None:
     if not upload.volumes:
         return
     volume = _chosen(upload.volumes)
-    _note(volume, network.model.has_seen(volume.digest))
+    _note(volume, network.model.was_trained_on(volume.digest))
     study(network, volume)
 
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Ints
 from lgg_seg.prediction.overlay import window
 from lgg_seg.prediction.scan import SEQUENCES

@@ -15,7 +15,7 @@ from lgg_seg.app.pictures import SHOWN, Picture, heated, outlined
 from lgg_seg.app.tables import downloads, features
 from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
-from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.runner import Probability
 from lgg_seg.prediction.output import encode_image
 
 _PREDICTION, _TRUTH = "prediction", "ground truth"

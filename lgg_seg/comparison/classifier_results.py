@@ -15,9 +15,9 @@ from lgg_seg.comparison.merging import single_run_costs
 from lgg_seg.comparison.results import merge_seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
-from lgg_seg.metrics.binary import Answers, Threshold, sample
+from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
 from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
-from lgg_seg.statistics.classification import Estimate, estimate, resampled
+from lgg_seg.statistics.classification import Estimate, bootstrap_measures, estimate
 
 HEADLINE = "slice/auroc"
 OF_PATIENTS = ("accuracy", "f1", "auroc")
@@ -64,7 +64,7 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
     merged = merge_seeds(runs)
     seeds = list(merged.seeds.values())
     slices, auroc = _estimates("slice", [_answers(folds, lambda run: run.slices) for folds in seeds])
-    areas = [sample(*_answers(folds, lambda run: run.slices))["auroc"] for folds in seeds]
+    areas = [measures(*_answers(folds, lambda run: run.slices))["auroc"] for folds in seeds]
     if target == "grade":
         patients, _ = _estimates("patient", [_answers(folds, lambda run: run.patients) for folds in seeds])
     else:
@@ -83,7 +83,7 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
     )
 
 
-def _answers(folds: Iterable[Run], table: Callable[[Run], pd.DataFrame | None]) -> tuple[Answers, Floats32]:
+def _answers(folds: Iterable[Run], table: Callable[[Run], pd.DataFrame | None]) -> tuple[BinaryPredictions, Floats32]:
     """A table's answers, the patients in the order of their names, with the threshold that each was held against."""
     parts = []
     for run in folds:
@@ -92,16 +92,16 @@ def _answers(folds: Iterable[Run], table: Callable[[Run], pd.DataFrame | None]) 
         parts.append(frame.assign(threshold=(run.result or {})["threshold"]["value"]))
     rows = pd.concat(parts).sort_values("patient", kind="stable")
     codes, _ = pd.factorize(rows["patient"], sort=True)
-    answers = Answers(
+    answers = BinaryPredictions(
         rows["probability"].to_numpy(dtype=np.float32), rows["label"].to_numpy() == 1, codes.astype(np.int64)
     )
     return answers, rows["threshold"].to_numpy(dtype=np.float32)
 
 
-def _estimates(prefix: str, seeds: Sequence[tuple[Answers, Threshold]]) -> tuple[dict[str, Estimate], Floats]:
+def _estimates(prefix: str, seeds: Sequence[tuple[BinaryPredictions, Threshold]]) -> tuple[dict[str, Estimate], Floats]:
     """Of each measure the mean over the seeds, with the interval of that mean; and the ROC area's resamples."""
-    values = [sample(answers, threshold) for answers, threshold in seeds]
-    drawn = [resampled(answers, threshold, RESAMPLES, seed=0) for answers, threshold in seeds]
+    values = [measures(answers, threshold) for answers, threshold in seeds]
+    drawn = [bootstrap_measures(answers, threshold, RESAMPLES, seed=0) for answers, threshold in seeds]
     several = seeds[0][0].patients > 1
     means = {name: np.mean([one[name] for one in drawn], axis=0) for name in values[0]}
     found = {

@@ -16,7 +16,7 @@ from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.statistics.classification import Estimate
-from lgg_seg.statistics.pooled import PatientSums, pooled_dice, redrawn, tumour_slice_dice
+from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
 
 HEADLINE = "pooled Dice"
 MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
@@ -161,7 +161,7 @@ def _samples(entry: Entry, asked: Sequence[int], slices: Slices) -> list[Sample]
     """
     seeds = [patient_sums(entry.seeds[seed], slices) for seed in asked]
     patients = seeds[0].tp.size
-    once, weights = np.ones((1, patients), np.int64), redrawn(patients, seed=0)
+    once, weights = np.ones((1, patients), np.int64), bootstrap_weights(patients, seed=0)
     return [
         _mean([Sample(float(measure(sums, once)[0]), measure(sums, weights)) for sums in seeds])
         for measure in MEASURES.values()

@@ -17,9 +17,8 @@ from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.model import Runner
-from lgg_seg.inference.segmenter import Segmenter
-from lgg_seg.inference.trained import Trained
+from lgg_seg.inference.runner import Runner, TorchRunner
+from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.scan import ScanError
 
@@ -50,7 +49,7 @@ Batch = tuple[Tensor, Tensor]
 """Prepared slices uint8 (B, C, S, S) with their volume's statistics (C, 4)."""
 
 
-def comparison_slices(trained: Trained, root: Path | None) -> tuple[str, list[Batch]]:
+def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
     """A few slices in the middle of the first volumes below `root`; of phantom heads where it is None.
 
     Returns:
@@ -66,10 +65,10 @@ def comparison_slices(trained: Trained, root: Path | None) -> tuple[str, list[Ba
         return "phantom heads", _slices(trained, tree)
 
 
-def compare(trained: Trained, other: Runner, of: str, batches: list[Batch]) -> Parity:
+def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch]) -> Parity:
     """The network as trained, in float32 on the CPU, against the same in another form."""
     cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    reference = Segmenter(trained.network, normalise, cpu, SLICES)
+    reference = TorchRunner(trained.network, normalise, cpu, SLICES)
     slices, largest, disagreeing, positive = 0, 0.0, 0, 0
     for images, statistics in batches:
         ours = torch.sigmoid(reference.volume_logits(images, statistics)).numpy()
@@ -83,14 +82,14 @@ def compare(trained: Trained, other: Runner, of: str, batches: list[Batch]) -> P
     return Parity(slices, of, largest, disagreeing, positive)
 
 
-def _slices(trained: Trained, root: Path) -> list[Batch]:
+def _slices(trained: TrainedModel, root: Path) -> list[Batch]:
     found = list(_volumes(trained, root))
     if not found:
         raise UserError(f"{root} holds no scan that can be read; name another tree with data.root=.")
     return found
 
 
-def _volumes(trained: Trained, root: Path) -> Iterator[Batch]:
+def _volumes(trained: TrainedModel, root: Path) -> Iterator[Batch]:
     """Statistics are the whole volume's; only then are slices chosen."""
     found, done = find_scans(root), 0
     for source in found.sources:

@@ -24,8 +24,8 @@ from lgg_seg.deploy.model_card import card_page, data_facts
 from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter
-from lgg_seg.inference.trained import Trained, from_run
+from lgg_seg.inference.runner import TorchRunner
+from lgg_seg.inference.trained import TrainedModel, from_run
 from lgg_seg.inference.zoo import CARD, PAGE, WEIGHTS
 from lgg_seg.runs.folder import RunFolder
 
@@ -110,18 +110,18 @@ def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
     return config, metrics
 
 
-def _parity(trained: Trained, root: Path | None) -> Parity:
+def _parity(trained: TrainedModel, root: Path | None) -> Parity:
     """Of the weights as they will be read again, in float32, on the CPU."""
     network = copy.deepcopy(trained.network)
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved(network).items()})
     cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
     of, batches = comparison_slices(trained, root)
-    return compare(trained, Segmenter(network, normalise, cpu, SLICES), of, batches)
+    return compare(trained, TorchRunner(network, normalise, cpu, SLICES), of, batches)
 
 
 def _card(
     name: str,
-    trained: Trained,
+    trained: TrainedModel,
     config: DictConfig,
     metrics: dict[str, Any],
     facts: dict[str, Any],

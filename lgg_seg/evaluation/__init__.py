@@ -14,13 +14,13 @@ from lgg_seg.evaluation.classification import evaluate_classifier
 from lgg_seg.evaluation.segmentation import evaluate_segmenter
 from lgg_seg.evaluation.settings import EvaluationSettings
 from lgg_seg.inference.classifier import Classifier
-from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.runner import TorchRunner
 
 __all__ = ["Evaluation", "EvaluationSettings", "choose_threshold", "evaluate"]
 
 
 def evaluate(
-    predictor: Segmenter | Classifier,
+    predictor: TorchRunner | Classifier,
     data: DataModule,
     subset: Subset,
     loss: nn.Module,
@@ -36,7 +36,7 @@ def evaluate(
 
 
 def choose_threshold(
-    predictor: Segmenter | Classifier, data: DataModule, loss: nn.Module, settings: EvaluationSettings
+    predictor: TorchRunner | Classifier, data: DataModule, loss: nn.Module, settings: EvaluationSettings
 ) -> dict[str, Any]:
     """The threshold to test with and where it comes from; `validation` is the best one of the validation patients."""
     if settings.threshold == "fixed":

@@ -15,16 +15,16 @@ from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.evaluation.base import Evaluation, Metadata
 from lgg_seg.evaluation.tables import Row
 from lgg_seg.inference.classifier import Classifier
-from lgg_seg.inference.segmenter import slice_losses
+from lgg_seg.inference.runner import slice_losses
 from lgg_seg.metrics.arrays import Bools, Floats32
-from lgg_seg.metrics.binary import Answers, best_f1_threshold, patient_counts
+from lgg_seg.metrics.binary import BinaryPredictions, best_f1_threshold, patient_counts
 from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_error
 from lgg_seg.networks.classifier import Target
-from lgg_seg.statistics.classification import Estimate, estimates, own_measures, patient_means
+from lgg_seg.statistics.classification import Estimate, estimates, measures_by_patient, within_patient_means
 
 
 @dataclass(frozen=True)
-class PatientAnswers:
+class PatientPredictions:
     """One patient's slices by number: probability of yes float32 and truth bool, each (D,)."""
 
     patient: str
@@ -39,22 +39,22 @@ class ClassifierEvaluation(Evaluation):
 
     target: Target
     threshold: float
-    each: tuple[PatientAnswers, ...]
+    each: tuple[PatientPredictions, ...]
     losses: tuple[float, ...]
     seconds: float
 
     @property
-    def slices(self) -> Answers:
+    def slices(self) -> BinaryPredictions:
         """Every slice's answer."""
         sizes = [len(one.truth) for one in self.each]
-        return Answers(
+        return BinaryPredictions(
             np.concatenate([one.probability for one in self.each]),
             np.concatenate([one.truth for one in self.each]),
             np.repeat(np.arange(len(sizes)), sizes),
         )
 
     @property
-    def grades(self) -> Answers | None:
+    def grades(self) -> BinaryPredictions | None:
         """Every patient's answer: the mean probability over all his slices; None for `tumour`, which each of them has.
 
         All slices, because on a new scan nobody knows which show tumour; the mean of probabilities and not of logits,
@@ -62,7 +62,7 @@ class ClassifierEvaluation(Evaluation):
         """
         if self.target != "grade":
             return None
-        return Answers(
+        return BinaryPredictions(
             np.array([one.probability.mean(dtype=np.float64) for one in self.each], dtype=np.float32),
             np.array([one.truth[0] for one in self.each]),
             np.arange(len(self.each)),
@@ -101,7 +101,7 @@ class ClassifierEvaluation(Evaluation):
         """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
         patient has, the means over patients of the accuracy and the ROC area within each."""
         if self.grades is None:
-            found = patient_means(self.slices, self.threshold, n_bootstrap)
+            found = within_patient_means(self.slices, self.threshold, n_bootstrap)
         else:
             found = estimates(self.grades, self.threshold, n_bootstrap)
         return {f"patient/{name}": found[name] for name in ("accuracy", "f1", "auroc") if name in found}
@@ -109,7 +109,7 @@ class ClassifierEvaluation(Evaluation):
     def patient_rows(self, metadata: Metadata) -> list[Row]:
         slices, grades = self.slices, self.grades
         counts = patient_counts(slices, self.threshold).tolist()
-        own = own_measures(slices, self.threshold)
+        own = measures_by_patient(slices, self.threshold)
         rows: list[Row] = []
         for place, one in enumerate(self.each):
             row: Row = {"patient": one.patient}
@@ -145,7 +145,7 @@ def evaluate_classifier(
     classifier: Classifier, volumes: Iterable[PatientVolume], loss: nn.Module, threshold: float
 ) -> ClassifierEvaluation:
     """Classify and measure the slices of the volumes, one volume after the other."""
-    each: list[PatientAnswers] = []
+    each: list[PatientPredictions] = []
     losses: list[float] = []
     seconds = 0.0
     for volume in volumes:
@@ -154,7 +154,7 @@ def evaluate_classifier(
         probability = classifier.probabilities(volume, logits)
         seconds += time.perf_counter() - started
         truth = classifier.truth(volume)
-        each.append(PatientAnswers(volume.patient, volume.numbers, probability, truth))
+        each.append(PatientPredictions(volume.patient, volume.numbers, probability, truth))
         losses.extend(slice_losses(logits[:, :, None, None], torch.from_numpy(truth)[:, None, None, None], loss))
     each.sort(key=lambda one: one.patient)
     return ClassifierEvaluation(classifier.target, threshold, tuple(each), tuple(losses), seconds)

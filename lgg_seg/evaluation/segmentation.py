@@ -18,7 +18,7 @@ from lgg_seg.evaluation.aggregate import aggregate
 from lgg_seg.evaluation.base import Evaluation, Metadata
 from lgg_seg.evaluation.settings import EvaluationSettings
 from lgg_seg.evaluation.tables import Row, patient_rows, slice_rows
-from lgg_seg.inference.segmenter import Segmenter, binarise, probabilities, slice_losses
+from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
 from lgg_seg.metrics.curves import best_threshold
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.metrics.strata import patient_strata
@@ -80,7 +80,7 @@ class SegmentationEvaluation(Evaluation):
 
 
 def evaluate_segmenter(
-    segmenter: Segmenter,
+    segmenter: TorchRunner,
     volumes: Iterable[PatientVolume],
     loss: nn.Module,
     threshold: float,

@@ -25,7 +25,7 @@ def patient_rows(scores: Sequence[PatientScore]) -> list[Row]:
             "lesion_tp": int(score.lesions.tp),
             "lesion_fp": int(score.lesions.fp),
             "lesion_fn": int(score.lesions.fn),
-            "boundary_complexity": score.boundary_complexity,
+            "boundary_complexity": score.boundary_irregularity,
         }
         for score in scores
     ]

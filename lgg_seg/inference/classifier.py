@@ -11,7 +11,7 @@ from torch import Tensor
 from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
@@ -33,7 +33,7 @@ class Classifier:
         labels: Sequence[bool | None],
     ) -> None:
         self.network = network
-        self._runner = Segmenter(network, normalise, hardware, batch_size)
+        self._runner = TorchRunner(network, normalise, hardware, batch_size)
         self._labels = labels
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,20 +14,12 @@ from lgg_seg.data.grid import Geometry
 from lgg_seg.data.preprocessing import Preprocess, normalise
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware
-from lgg_seg.inference.segmenter import POSTPROCESSES, Probability, Segmenter, binarise, probabilities
-from lgg_seg.inference.trained import Trained, require_segmentation, restore
+from lgg_seg.inference.runner import POSTPROCESSES, Probability, Runner, TorchRunner, binarise, probabilities
+from lgg_seg.inference.trained import TrainedModel, require_segmentation, restore
 from lgg_seg.metrics.arrays import Bools, Floats32
 
 BATCH_SIZE = 16
 _AXES = "(slices, height, width, 3)"
-
-
-class Runner(Protocol):
-    """Runs a network on a prepared volume, batch by batch, in whatever it is that runs it."""
-
-    def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Logits, float32 (D, 1, …), of uint8 (D, C, S, S) with the volume's statistics (C, 4)."""
-        ...
 
 
 class Model:
@@ -37,7 +28,7 @@ class Model:
     Args:
         members: the networks with what is to run each of them.
         threshold: probability from which on a pixel is tumour; by default as tested, of several the mean.
-        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`; by default as tested, and
+        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`; by default as tested, and
             `none` where members differ.
         tta: test-time augmentation: average with the prediction for the volume mirrored left to right. (Upside down is
             left out: no network was trained on that.)
@@ -45,7 +36,7 @@ class Model:
 
     def __init__(
         self,
-        members: Sequence[tuple[Trained, Runner]],
+        members: Sequence[tuple[TrainedModel, Runner]],
         threshold: float | None = None,
         postprocess: str | None = None,
         tta: bool = False,
@@ -95,15 +86,15 @@ class Model:
         """The tumour, bool (D, H, W), of what `predict` gave."""
         return binarise(probability, self.threshold, self.postprocess)
 
-    def has_seen(self, digest: str) -> bool:
+    def was_trained_on(self, digest: str) -> bool:
         """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
-        return any(digest in trained.seen for trained, _ in self.members)
+        return any(digest in trained.training_volumes for trained, _ in self.members)
 
 
 class VolumeClassifier:
     """A trained slice classifier: a volume in, the probability of yes for each of its slices out."""
 
-    def __init__(self, trained: Trained, runner: Runner) -> None:
+    def __init__(self, trained: TrainedModel, runner: Runner) -> None:
         if trained.target is None:
             raise UserError(f"{trained.name} is no classifier; give one as classifier=, or it as run=.")
         self.trained, self.target, self._runner = trained, trained.target, runner
@@ -119,24 +110,12 @@ class VolumeClassifier:
 def load_model(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
     """See `lgg_seg.load`."""
     trained = restore(source)
-    return Model([(trained, torch_runner(trained, hardware(device, precision)))])
+    return Model([(trained, torch_runner(trained, choose_hardware(device, precision)))])
 
 
-def torch_runner(trained: Trained, hardware: Hardware, batch_size: int = BATCH_SIZE) -> Runner:
+def torch_runner(trained: TrainedModel, hardware: Hardware, batch_size: int = BATCH_SIZE) -> Runner:
     """PyTorch itself, which moves the network to the device."""
-    return Segmenter(trained.network, normalise, hardware, batch_size)
-
-
-def hardware(device: Accelerator, precision: Precision) -> Hardware:
-    """Where and in which precision networks run; `auto` takes the best device, and bf16 where it has that.
-
-    Raises:
-        UserError: the device is not there.
-    """
-    there = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, True):
-        raise UserError(f"device={device} is not on this machine; use device=auto or device=cpu.")
-    return choose_hardware(device, precision, channels_last=True)
+    return TorchRunner(trained.network, normalise, hardware, batch_size)
 
 
 def require_volume(volume: NDArray[np.uint8]) -> None:
@@ -154,7 +133,7 @@ def require_volume(volume: NDArray[np.uint8]) -> None:
         )
 
 
-def _probability(trained: Trained, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
+def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
     images, statistics, geometry = _prepared(trained, volume)
     found = probabilities(runner.volume_logits(images, statistics), geometry.to_native)
     if tta:
@@ -163,13 +142,13 @@ def _probability(trained: Trained, runner: Runner, volume: NDArray[np.uint8], tt
     return _numbers(trained, found)
 
 
-def _prepared(trained: Trained, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Geometry]:
+def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Geometry]:
     prepared = trained.preprocess.prepare_volume(volume)
     images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
     return images, torch.from_numpy(prepared.statistics), prepared.geometry
 
 
-def _numbers(trained: Trained, probability: Floats32) -> Floats32:
+def _numbers(trained: TrainedModel, probability: Floats32) -> Floats32:
     if not np.isfinite(probability).all():
         raise UserError(
             f"{trained.name}: some probabilities are not numbers; its weights have diverged or are damaged: take "

@@ -14,7 +14,7 @@ from torch import Tensor
 from lgg_seg.data.kaggle.index import default_cache_dir
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
-from lgg_seg.inference.trained import Trained
+from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.inference.zoo import CARD, MODELS
 
 INPUT, OUTPUT = "image", "logits"
@@ -48,7 +48,7 @@ class OnnxRunner:
         return torch.from_numpy(np.asarray(logits, np.float32))
 
 
-def export_folder(trained: Trained) -> Path:
+def export_folder(trained: TrainedModel) -> Path:
     """Where exports of a network are kept: in its run's folder, or for one of the zoo, which may be read-only, in the
     cache."""
     if (trained.source_dir / CARD).exists():
@@ -56,7 +56,7 @@ def export_folder(trained: Trained) -> Path:
     return trained.source_dir / "export"
 
 
-def onnx_runner(trained: Trained, batch_size: int) -> OnnxRunner:
+def onnx_runner(trained: TrainedModel, batch_size: int) -> OnnxRunner:
     """The network as it was exported.
 
     Raises:

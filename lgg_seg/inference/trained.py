@@ -35,17 +35,17 @@ class TestedAs(Protocol):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained network in float32 on the CPU, and how it is used.
 
     Attributes:
         name: the run folder's or the zoo entry's.
         target: what a classifier answers; None for a network that segments.
         threshold: probability from which on a pixel is tumour, as it was tested.
-        postprocess: a name of `lgg_seg.inference.segmenter.POSTPROCESSES`, as it was tested.
+        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`, as it was tested.
         digest: SHA-256 of the file with the weights.
-        seen: digests (`runs.provenance.volume_digest`) of the volumes that it was trained on or that chose its
-            checkpoint.
+        training_volumes: digests (`runs.provenance.volume_digest`) of the volumes that it was trained on or that chose
+            its checkpoint.
         config: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
         source_dir: the folder it came from.
     """
@@ -57,12 +57,12 @@ class Trained:
     threshold: float
     postprocess: str
     digest: str
-    seen: frozenset[str]
+    training_volumes: frozenset[str]
     config: Mapping[str, Any]
     source_dir: Path
 
 
-def restore(source: str | Path) -> Trained:
+def restore(source: str | Path) -> TrainedModel:
     """What `source` names: a model of the zoo, or the folder of a run or of a zoo entry.
 
     Raises:
@@ -76,7 +76,7 @@ def restore(source: str | Path) -> Trained:
     return from_zoo(source)
 
 
-def from_run(path: Path) -> Trained:
+def from_run(path: Path) -> TrainedModel:
     """A run's network with the weights of its best epoch.
 
     Raises:
@@ -93,7 +93,7 @@ def from_run(path: Path) -> Trained:
     if (state := folder.read_json("status.json")["state"]) != "finished":
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
     settings = cast(TestedAs, instantiate(config.evaluation, "evaluation"))
-    return Trained(
+    return TrainedModel(
         name=folder.path.name,
         network=network.eval(),
         preprocess=preprocess,
@@ -101,13 +101,13 @@ def from_run(path: Path) -> Trained:
         threshold=_threshold(folder, settings),
         postprocess=settings.postprocess,
         digest=file_digest(folder.best),
-        seen=frozenset(seen_volumes(folder.read_json("provenance.json")["split"]).values()),
+        training_volumes=frozenset(training_volumes(folder.read_json("provenance.json")["split"]).values()),
         config=nodes,
         source_dir=folder.path,
     )
 
 
-def from_zoo(source: str | Path) -> Trained:
+def from_zoo(source: str | Path) -> TrainedModel:
     """A model of the zoo by its name, or by the folder of its entry.
 
     Raises:
@@ -123,7 +123,7 @@ def from_zoo(source: str | Path) -> Trained:
         )
     except RuntimeError as error:
         raise UserError(f"The weights in {folder} belong to another network than its card describes.") from error
-    return Trained(
+    return TrainedModel(
         name=folder.name,
         network=network.eval(),
         preprocess=preprocess,
@@ -131,13 +131,13 @@ def from_zoo(source: str | Path) -> Trained:
         threshold=float(card["threshold"]["value"]),
         postprocess=card["postprocess"],
         digest=card["weights"]["sha256"],
-        seen=frozenset(seen_volumes(card["training"]["split"]).values()),
+        training_volumes=frozenset(training_volumes(card["training"]["split"]).values()),
         config={"model": card["model"], "preprocess": card["preprocess"]},
         source_dir=folder,
     )
 
 
-def require_segmentation(trained: Trained) -> Trained:
+def require_segmentation(trained: TrainedModel) -> TrainedModel:
     """Refuse a classifier where masks are wanted.
 
     Raises:
@@ -148,7 +148,7 @@ def require_segmentation(trained: Trained) -> Trained:
     return trained
 
 
-def seen_volumes(split: Mapping[str, Any]) -> dict[str, str]:
+def training_volumes(split: Mapping[str, Any]) -> dict[str, str]:
     """The digests by name of a split's patients that trained a network or chose its checkpoint.
 
     Under a leaky protocol slices of every test patient were trained on.

@@ -21,7 +21,7 @@ Threshold = float | Floats32
 
 
 @dataclass(frozen=True)
-class Answers:
+class BinaryPredictions:
     """`probability` float32 of yes, `truth` bool and `patient` int64 from 0, each `(N,)`.
 
     Raises:
@@ -43,13 +43,13 @@ class Answers:
         """How many there are."""
         return int(self.patient.max()) + 1
 
-    def of(self, patient: int) -> Answers:
+    def of(self, patient: int) -> BinaryPredictions:
         """One patient's."""
         rows = self.patient == patient
-        return Answers(self.probability[rows], self.truth[rows], np.zeros(int(rows.sum()), np.int64))
+        return BinaryPredictions(self.probability[rows], self.truth[rows], np.zeros(int(rows.sum()), np.int64))
 
 
-def measures(answers: Answers, threshold: Threshold, weights: Ints) -> dict[str, Floats]:
+def weighted_measures(answers: BinaryPredictions, threshold: Threshold, weights: Ints) -> dict[str, Floats]:
     """All measures of the rule `probability >= threshold` and of the probabilities themselves, each `(n,)`.
 
     `f1` keeps the house's policy (1 where there is no yes and none is said). NaN is what cannot be known: `recall`,
@@ -73,13 +73,13 @@ def measures(answers: Answers, threshold: Threshold, weights: Ints) -> dict[str,
     }
 
 
-def sample(answers: Answers, threshold: Threshold) -> dict[str, float]:
+def measures(answers: BinaryPredictions, threshold: Threshold) -> dict[str, float]:
     """Every measure of the answers as they are; NaN is what cannot be known."""
     ones = np.ones((1, answers.patients), np.int64)
-    return {name: float(value[0]) for name, value in measures(answers, threshold, ones).items()}
+    return {name: float(value[0]) for name, value in weighted_measures(answers, threshold, ones).items()}
 
 
-def roc(answers: Answers, weights: Ints) -> tuple[Floats, Floats]:
+def roc(answers: BinaryPredictions, weights: Ints) -> tuple[Floats, Floats]:
     """False and true positive rates, each `(n, T)`, by falling threshold, from (0, 0) to (1, 1); NaN without a yes or
     without a no. A patient counts as often as the weights say."""
     false, true = _curves(answers, weights)
@@ -87,7 +87,7 @@ def roc(answers: Answers, weights: Ints) -> tuple[Floats, Floats]:
         return false / false[:, -1:], true / true[:, -1:]
 
 
-def best_f1_threshold(answers: Answers) -> float:
+def best_f1_threshold(answers: BinaryPredictions) -> float:
     """The threshold of `THRESHOLDS` with the highest F1, of equals the one nearest 0.5; for validation patients."""
     said = answers.probability >= np.asarray(THRESHOLDS, np.float32)[:, None]
     tp = (said & answers.truth).sum(axis=1)
@@ -96,7 +96,7 @@ def best_f1_threshold(answers: Answers) -> float:
     return THRESHOLDS[best]
 
 
-def patient_counts(answers: Answers, threshold: Threshold) -> Ints:
+def patient_counts(answers: BinaryPredictions, threshold: Threshold) -> Ints:
     """True and false positives, false and true negatives of each patient, `(P, 4)`."""
     said = answers.probability >= np.asarray(threshold, np.float32)
     # Said and true: 0 is no and no, a true negative; 1 a false negative; 2 a false positive; 3 a true positive.
@@ -106,12 +106,12 @@ def patient_counts(answers: Answers, threshold: Threshold) -> Ints:
     return by_name
 
 
-def _counts(answers: Answers, threshold: Threshold, weights: Ints) -> Counts:
+def _counts(answers: BinaryPredictions, threshold: Threshold, weights: Ints) -> Counts:
     tp, fp, fn, tn = (weights @ patient_counts(answers, threshold)).T
     return Counts(tp, fp, fn, tn)
 
 
-def _curves(answers: Answers, weights: Ints) -> tuple[Ints, Ints]:
+def _curves(answers: BinaryPredictions, weights: Ints) -> tuple[Ints, Ints]:
     """Weighted false and true positives, each `(n, T)`, of every rule that the probabilities tell apart, from the one
     that never says yes to the one that always does."""
     order = np.argsort(-answers.probability, kind="stable")

@@ -7,7 +7,7 @@ import numpy as np
 from lgg_seg.metrics.arrays import Bools
 
 
-def boundary_complexity(truth: Bools) -> float | None:
+def boundary_irregularity(truth: Bools) -> float | None:
     """Boundary complexity: perimeter over that of the disc of the same area, mean over slices weighted by area.
 
     1 for a disc, 1.13 for a square (1.07 as estimated here), more for lobed outlines and for several parts. The

@@ -8,7 +8,7 @@ from scipy.ndimage import label
 from lgg_seg.metrics.arrays import Bools, check_masks, crop_to_union
 from lgg_seg.metrics.counts import Counts
 
-TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
+CONNECTIVITY = np.ones((3, 3, 3), dtype=np.bool_)
 """26-connectivity: voxels that share a face, an edge or a corner belong to one lesion."""
 
 
@@ -31,8 +31,8 @@ def lesion_counts(prediction: Bools, truth: Bools) -> Counts:
     check_masks(prediction, truth)
     prediction, truth = crop_to_union(prediction, truth)
     shared = prediction & truth
-    true_components, true_lesions = label(truth, TOUCHING)
-    predicted_components, predicted_lesions = label(prediction, TOUCHING)
+    true_components, true_lesions = label(truth, CONNECTIVITY)
+    predicted_components, predicted_lesions = label(prediction, CONNECTIVITY)
     found = len(np.unique(true_components[shared]))
     overlapping = len(np.unique(predicted_components[shared]))
     return Counts(tp=found, fp=int(predicted_lesions) - overlapping, fn=int(true_lesions) - found, tn=0)

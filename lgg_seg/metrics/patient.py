@@ -9,7 +9,7 @@ import numpy as np
 
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools, Floats32, Ints, check_masks, check_probability
-from lgg_seg.metrics.boundary import boundary_complexity
+from lgg_seg.metrics.boundary import boundary_irregularity
 from lgg_seg.metrics.calibration import CalibrationBins, calibration_bins
 from lgg_seg.metrics.counts import Counts, confusion
 from lgg_seg.metrics.curves import probability_histogram
@@ -48,7 +48,7 @@ class SliceScore:
 class PatientScore:
     """One patient's volume: counts over all its slices, lesions in 3D, and `values` by the keys of `PATIENT_METRICS`.
 
-    `lesions` are the counts of `lesion.lesion_counts`; `boundary_complexity` is that of the true tumour; `histogram`
+    `lesions` are the counts of `lesion.lesion_counts`; `boundary_irregularity` is that of the true tumour; `histogram`
     and `calibration` describe the probabilities, before any post-processing of the prediction.
     """
 
@@ -57,7 +57,7 @@ class PatientScore:
     counts: Counts
     values: Mapping[str, float]
     lesions: Counts
-    boundary_complexity: float | None
+    boundary_irregularity: float | None
     histogram: Ints = field(repr=False, compare=False)
     calibration: CalibrationBins = field(repr=False, compare=False)
 
@@ -121,7 +121,7 @@ def score_patient(
         counts=volumes.counts,
         values={key: metric.function(volumes) for key, metric in PATIENT_METRICS.items()},
         lesions=lesion_counts(prediction, truth),
-        boundary_complexity=boundary_complexity(truth),
+        boundary_irregularity=boundary_irregularity(truth),
         histogram=probability_histogram(probability, truth),
         calibration=calibration_bins(probability, truth),
     )

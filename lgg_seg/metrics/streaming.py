@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from lgg_seg.metrics.binary import Answers, sample
+from lgg_seg.metrics.binary import BinaryPredictions, measures
 
 
 class PatientDice(Metric):
@@ -64,7 +64,7 @@ class PatientDice(Metric):
         return {name: (value * seen).sum() / seen.sum() for name, value in (("dice", dice), ("iou", iou))}
 
 
-class SliceAnswers(Metric):
+class BinarySliceMetrics(Metric):
     """Accuracy, F1 and ROC area of a classifier over the slices seen so far, in any order, batching or sharding."""
 
     full_state_update = False
@@ -86,6 +86,6 @@ class SliceAnswers(Metric):
         """`{"accuracy", "f1", "auroc"}` at the threshold 0.5: float32 scalars; the area is NaN with one class alone."""
         probability = dim_zero_cat(self.probabilities).cpu().numpy()
         truth = dim_zero_cat(self.truths).cpu().numpy()
-        answers = Answers(probability, truth, np.zeros(truth.shape, np.int64))
-        measured = sample(answers, threshold=0.5)
+        answers = BinaryPredictions(probability, truth, np.zeros(truth.shape, np.int64))
+        measured = measures(answers, threshold=0.5)
         return {name: torch.tensor(measured[name], dtype=torch.float32) for name in ("accuracy", "f1", "auroc")}

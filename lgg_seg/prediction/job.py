@@ -16,7 +16,7 @@ from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import digest
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model, VolumeClassifier
-from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import ScanListing
 from lgg_seg.prediction.output import OutputFolder
@@ -68,7 +68,7 @@ def predict_all(
             probability, mask, answers = _predicted(model, classifier, scan)
             source.write_mask(found.root, scan, mask, output)
             _draw(output, source, scan, mask, overlays)
-            seen = model.has_seen(scan_digest(scan))
+            seen = model.was_trained_on(scan_digest(scan))
             outcome.slices.extend(slice_rows(source.name, scan, mask, probability, answers))
             outcome.volumes.append(volume_row(source.name, scan, mask, probability, answers, seen))
     except BaseException:

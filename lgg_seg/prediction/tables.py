@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lgg_seg.inference.segmenter import Probability
+from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.scan import Scan
 from lgg_seg.radiomics.shape import slice_shape, volume_shape

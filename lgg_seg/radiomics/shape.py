@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import label
 
 from lgg_seg.metrics.arrays import Bools, Ints
-from lgg_seg.metrics.boundary import boundary_complexity
+from lgg_seg.metrics.boundary import boundary_irregularity
 from lgg_seg.metrics.components import largest_component
 from lgg_seg.radiomics.contour import angular_standard_deviation, margin_fluctuation, outline
 from lgg_seg.radiomics.ellipsoid import ellipsoid_volume_ratio
@@ -99,7 +99,7 @@ def slice_shape(mask: Bools) -> SliceShape:
     pixels = np.argwhere(mask)
     row, column = pixels.mean(axis=0)
     spread_row, spread_column = pixels.std(axis=0)
-    complexity = boundary_complexity(mask[None])
+    complexity = boundary_irregularity(mask[None])
     assert complexity is not None  # there is tumour
     asd, mf = _unevenness(mask)
     return SliceShape(
@@ -144,7 +144,7 @@ def volume_shape(mask: Bools) -> VolumeShape:
         mf=mf,
         asd_mean=_weighted(asds, areas[with_tumour]),
         mf_mean=_weighted(mfs, areas[with_tumour]),
-        complexity=boundary_complexity(mask),
+        complexity=boundary_irregularity(mask),
         bevr=ellipsoid_volume_ratio(mask),
     )
 

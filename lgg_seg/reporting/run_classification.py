@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from lgg_seg.evaluation.classification import ClassifierEvaluation
-from lgg_seg.metrics.binary import Answers, patient_counts, roc
+from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
 from lgg_seg.reporting.figures import PREDICTION
 from lgg_seg.reporting.formatting import number
 from lgg_seg.statistics.classification import roc_band
@@ -50,7 +50,7 @@ def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title:
     return figure
 
 
-def _roc(axes: Axes, answers: Answers, threshold: float) -> None:
+def _roc(axes: Axes, answers: BinaryPredictions, threshold: float) -> None:
     axes.plot([0, 1], [0, 1], color="#b0b0b0", linewidth=0.8, linestyle=":")
     if answers.truth.any() and not answers.truth.all():
         ones = np.ones((1, answers.patients), np.int64)

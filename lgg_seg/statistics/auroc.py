@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.statistics.bootstrap import RESAMPLES, draws
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices
 
 SUSPICIOUS = 0.85
 """AUROC above which a leak must be looked for: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
@@ -35,7 +35,7 @@ def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed:
     # (P, N): 1 where a patient with the outcome scores higher than one without it, 1/2 for a tie; mean of repetitions.
     wins = ((np.sign(differences) + 1) / 2).mean(axis=0)
     areas: list[Floats] = []
-    for drawn in draws(truth.size, resamples, seed):
+    for drawn in bootstrap_indices(truth.size, resamples, seed):
         times = np.apply_along_axis(np.bincount, 1, drawn, minlength=truth.size)
         with_outcome, without = times[:, truth], times[:, ~truth]
         pairs = with_outcome.sum(axis=1) * without.sum(axis=1)

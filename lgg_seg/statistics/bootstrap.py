@@ -64,7 +64,7 @@ def summarise(values: Sequence[float] | Floats, resamples: int = RESAMPLES, seed
     )
 
 
-def draws(patients: int, resamples: int, seed: int) -> Iterator[Ints]:
+def bootstrap_indices(patients: int, resamples: int, seed: int) -> Iterator[Ints]:
     """Resamples of patients with replacement, some at a time so that memory stays bounded.
 
     Yields:
@@ -77,6 +77,6 @@ def draws(patients: int, resamples: int, seed: int) -> Iterator[Ints]:
 
 
 def _interval(values: Floats, resamples: int, seed: int) -> tuple[float, float]:
-    means = np.concatenate([values[drawn].mean(axis=1) for drawn in draws(values.size, resamples, seed)])
+    means = np.concatenate([values[drawn].mean(axis=1) for drawn in bootstrap_indices(values.size, resamples, seed)])
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.metrics.binary import Answers, Threshold, measures, roc, sample
-from lgg_seg.statistics.bootstrap import RESAMPLES, draws, summarise
+from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures, roc, weighted_measures
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices, summarise
 
 _CELLS_AT_ONCE = 2_000_000
 """Bounds the memory of the resampling at some 100 MB: a resample has a number a slice."""
@@ -34,21 +34,25 @@ class Estimate:
         return {"value": self.value, "ci95": list(self.ci95) if self.ci95 else None}
 
 
-def estimates(answers: Answers, threshold: float, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
+def estimates(
+    answers: BinaryPredictions, threshold: float, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Estimate]:
     """Every measure of `binary.measures` with its percentile bootstrap interval: whole patients are drawn anew."""
-    here = sample(answers, threshold)
-    drawn = resampled(answers, threshold, resamples, seed)
+    here = measures(answers, threshold)
+    drawn = bootstrap_measures(answers, threshold, resamples, seed)
     several = answers.patients > 1
     return {name: estimate(value, drawn[name] if several else np.array([])) for name, value in here.items()}
 
 
-def resampled(answers: Answers, threshold: Threshold, resamples: int, seed: int) -> dict[str, Floats]:
+def bootstrap_measures(
+    answers: BinaryPredictions, threshold: Threshold, resamples: int, seed: int
+) -> dict[str, Floats]:
     """Every measure in each resample of the patients, `(resamples,)`.
 
     The draws depend on the seed and the number of patients alone: two classifiers measured on the same patients, in
     the same order, are resampled alike, so that their differences are paired.
     """
-    parts = [measures(answers, threshold, weights) for weights in _weights(answers, resamples, seed)]
+    parts = [weighted_measures(answers, threshold, weights) for weights in _weights(answers, resamples, seed)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -63,12 +67,14 @@ def estimate(value: float, drawn: Floats) -> Estimate:
     )
 
 
-def patient_means(answers: Answers, threshold: float, resamples: int, seed: int = 0) -> dict[str, Estimate]:
+def within_patient_means(
+    answers: BinaryPredictions, threshold: float, resamples: int, seed: int = 0
+) -> dict[str, Estimate]:
     """Accuracy and ROC area within each patient, averaged over the patients who have it.
 
     A patient whose slices are all of one class has no ROC area and is not in its mean.
     """
-    own = own_measures(answers, threshold)
+    own = measures_by_patient(answers, threshold)
     found: dict[str, Estimate] = {}
     for name, values in own.items():
         known = values[np.isfinite(values)]
@@ -80,13 +86,13 @@ def patient_means(answers: Answers, threshold: float, resamples: int, seed: int 
     return found
 
 
-def own_measures(answers: Answers, threshold: float) -> dict[str, Floats]:
+def measures_by_patient(answers: BinaryPredictions, threshold: float) -> dict[str, Floats]:
     """`accuracy` and `auroc` of each patient's own slices, `(P,)`; NaN where a patient has one class alone."""
-    each = [sample(answers.of(patient), threshold) for patient in range(answers.patients)]
+    each = [measures(answers.of(patient), threshold) for patient in range(answers.patients)]
     return {name: np.array([one[name] for one in each]) for name in ("accuracy", "auroc")}
 
 
-def roc_band(answers: Answers, resamples: int, seed: int = 0) -> tuple[Floats, Floats, Floats]:
+def roc_band(answers: BinaryPredictions, resamples: int, seed: int = 0) -> tuple[Floats, Floats, Floats]:
     """False positive rates from 0 to 1, and the pointwise 95 % interval of the true positive rate at each, `(101,)`."""
     grid = np.linspace(0, 1, 101)
     rows = [
@@ -99,10 +105,10 @@ def roc_band(answers: Answers, resamples: int, seed: int = 0) -> tuple[Floats, F
     return grid, low, high
 
 
-def _weights(answers: Answers, resamples: int, seed: int) -> Iterator[Ints]:
+def _weights(answers: BinaryPredictions, resamples: int, seed: int) -> Iterator[Ints]:
     """How often each patient is drawn in each resample, `(n, P)`, some resamples at a time."""
     patients = answers.patients
-    for drawn in draws(patients, resamples, seed):
+    for drawn in bootstrap_indices(patients, resamples, seed):
         places = drawn + np.arange(len(drawn))[:, None] * patients
         weights = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
         yield from np.array_split(weights, -(-len(weights) * answers.truth.size // _CELLS_AT_ONCE))

@@ -49,7 +49,7 @@ class Difference:
     patients: int
 
     @property
-    def standing(self) -> Literal["worse", "contradictory", "inseparable"]:
+    def significance(self) -> Literal["worse", "contradictory", "inseparable"]:
         """What the data say of it: below the best one; below by mean and above by ranks; or nothing.
 
         "worse" takes all three: a corrected p under 0.05, signed ranks that point down, an interval that excludes 0.

@@ -9,7 +9,7 @@ import numpy as np
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.counts import Counts
 from lgg_seg.metrics.overlap import dice
-from lgg_seg.statistics.bootstrap import RESAMPLES, draws
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ def tumour_slice_dice(sums: PatientSums, weights: Ints) -> Floats:
     return np.divide(weights @ sums.slice_dice, number, out=mean, where=number > 0)
 
 
-def redrawn(patients: int, seed: int, resamples: int = RESAMPLES) -> Ints:
+def bootstrap_weights(patients: int, seed: int, resamples: int = RESAMPLES) -> Ints:
     """How often each patient is drawn in each resample: `(resamples, patients)`, rows adding up to `patients`."""
     parts = [
-        np.stack([np.bincount(row, minlength=patients) for row in drawn]) for drawn in draws(patients, resamples, seed)
+        np.stack([np.bincount(row, minlength=patients) for row in drawn])
+        for drawn in bootstrap_indices(patients, resamples, seed)
     ]
     return np.concatenate(parts)

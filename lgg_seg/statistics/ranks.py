@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.statistics.bootstrap import RESAMPLES, draws
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices
 
 ZERO_METHOD: Final = "pratt"
 """Patients without a difference are ranked with the others, as the smallest, and then their ranks drop out (Pratt
@@ -101,7 +101,7 @@ def rank_distribution(values: Floats, names: Sequence[str], resamples: int = RES
     scores = values[:, by_name]
     scores = scores[np.lexsort(scores.T)]
     total = np.zeros((configurations, configurations))
-    for drawn in draws(patients, resamples, seed):
+    for drawn in bootstrap_indices(patients, resamples, seed):
         total += _rank_counts(_means(scores, drawn))
     distribution = np.empty_like(total)
     distribution[by_name] = total / resamples

@@ -19,7 +19,7 @@ def verdict(comparison: Comparison) -> str:
         return f"{best} ({score}, {_count(patients)}) is the only configuration: there is nothing to compare it with."
     if patients == 1:
         return f"A single patient cannot separate {best} ({comparison.mean:.3f}) from {_listed(others)}."
-    groups = {kind: [d for d in others if d.standing == kind] for kind in ("inseparable", "worse", "contradictory")}
+    groups = {kind: [d for d in others if d.significance == kind] for kind in ("inseparable", "worse", "contradictory")}
     p_name = "p" if len(others) == 1 else "Holm-corrected p"
     sentences = []
     if near := groups["inseparable"]:

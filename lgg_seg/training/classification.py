@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, Focal, WeightedBCE
-from lgg_seg.metrics.streaming import SliceAnswers
+from lgg_seg.metrics.streaming import BinarySliceMetrics
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.runs.monitor import AUROC, LOSS, Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
@@ -54,8 +54,8 @@ class ClassificationModule(TrainingModule):
         self.labels: Tensor
         self.register_buffer("labels", torch.tensor(labels, dtype=torch.bool), persistent=False)
         self.both_classes = len({labels[i] for i in validated}) == 2
-        self.train_answers = SliceAnswers()
-        self.val_answers = SliceAnswers()
+        self.train_answers = BinarySliceMetrics()
+        self.val_answers = BinarySliceMetrics()
 
     @property
     def monitor(self) -> Monitor:
@@ -76,7 +76,7 @@ class ClassificationModule(TrainingModule):
         """Loss and answers of one batch, against the labels."""
         self._step("val", self.val_answers, batch, self.labels[batch["slice"]])
 
-    def _step(self, subset: str, answers: SliceAnswers, batch: Batch, truth: Tensor) -> Tensor:
+    def _step(self, subset: str, answers: BinarySliceMetrics, batch: Batch, truth: Tensor) -> Tensor:
         logits = self(batch["image"], batch["statistics"])
         loss = slice_loss(self.loss, logits, truth)
         answers.update(torch.sigmoid(logits.detach().float())[:, 0], truth)
@@ -92,7 +92,7 @@ class ClassificationModule(TrainingModule):
         """Log the epoch's validation measures."""
         self._log_answers("val", self.val_answers)
 
-    def _log_answers(self, subset: str, answers: SliceAnswers) -> None:
+    def _log_answers(self, subset: str, answers: BinarySliceMetrics) -> None:
         for name, value in answers.compute().items():
             self.log(f"{subset}/{name}", value, prog_bar=name == "auroc")
         answers.reset()

@@ -22,7 +22,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.classifier import Classifier
-from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
@@ -129,13 +129,13 @@ class Experiment:
             memory_format=hardware.memory_format,
         )
 
-    def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> Segmenter | Classifier:
+    def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner | Classifier:
         """The network with the weights of the run's best epoch, ready to measure."""
         trained = build_network(self.config.model, data.preprocess.channel_count, pretrained=False)
         load_weights(trained, folder.best)
         batch_size = self.evaluation.batch_size
         if self.target is None:
-            return Segmenter(trained, normalise, hardware, batch_size)
+            return TorchRunner(trained, normalise, hardware, batch_size)
         labels = slice_labels(data.index, self.target)
         return Classifier(cast(SliceClassifier, trained), normalise, hardware, batch_size, labels)
 

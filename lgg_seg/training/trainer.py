@@ -56,7 +56,7 @@ class TrainerSettings:
         """Settle the process (threads, allocator, determinism) and say what it runs on."""
         torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
         configure_process(self.threads)
-        return choose_hardware(self.accelerator, self.precision, self.channels_last)
+        return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
 
     def build(
         self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]

@@ -17,7 +17,7 @@ from lgg_seg.comparison.classifier_tables import classifier_tables
 from lgg_seg.comparison.runs import Run, find_runs
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.evaluation import EvaluationSettings
-from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
@@ -49,7 +49,7 @@ def write_classifier(
         generator = np.random.default_rng((config.seed, place, noise))
         truth = np.arange(20) < 4 + place if target == "tumour" else np.full(20, place % 2 == 0)
         probability = np.clip(0.3 * generator.random(20) + 0.3 + skill * truth, 0, 1).astype(np.float32)
-        each.append(PatientAnswers(patient, tuple(range(1, 21)), probability, truth))
+        each.append(PatientPredictions(patient, tuple(range(1, 21)), probability, truth))
     evaluation = ClassifierEvaluation(target, 0.5, tuple(each), (0.3,), seconds=1.0)
     threshold = {"value": 0.5, "from": "fixed"}
     cost = {"parameters": 24_558_145, "train_seconds": 60.0}

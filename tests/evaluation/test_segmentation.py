@@ -18,7 +18,7 @@ from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation, strata
 from lgg_seg.evaluation.tables import patient_rows
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.losses import Dice
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.networks import UNet
@@ -39,10 +39,10 @@ def data(phantom_root: Path) -> DataModule:
     return module
 
 
-def segmenter(batch_size: int = 16) -> Segmenter:
+def segmenter(batch_size: int = 16) -> TorchRunner:
     torch.manual_seed(5)  # untrained, and yet neither all nor nothing is tumour: a seventh, in many pieces
     network = UNet(2, batch_norm=True)
-    return Segmenter(network, normalise, Hardware(torch.device("cpu"), "32-true", False), batch_size)
+    return TorchRunner(network, normalise, Hardware(torch.device("cpu"), "32-true", False), batch_size)
 
 
 def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> SegmentationEvaluation:

@@ -16,18 +16,19 @@ from torch import nn
 import lgg_seg
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
-from lgg_seg.inference.model import Model, VolumeClassifier, hardware, torch_runner
-from lgg_seg.inference.segmenter import Segmenter
-from lgg_seg.inference.trained import Trained, from_run, restore
+from lgg_seg.hardware import choose_hardware
+from lgg_seg.inference.model import Model, VolumeClassifier, torch_runner
+from lgg_seg.inference.runner import TorchRunner
+from lgg_seg.inference.trained import TrainedModel, from_run, restore
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.runs.folder import RunFolder
 
-CPU = hardware("cpu", "32-true")
+CPU = choose_hardware("cpu", "32-true")
 
 
 @pytest.fixture(scope="module")
-def trained(trained_run: Path) -> Trained:
+def trained(trained_run: Path) -> TrainedModel:
     return from_run(trained_run)
 
 
@@ -36,11 +37,11 @@ def volume(phantom_root: Path) -> np.ndarray:
     return find_scans(phantom_root).sources[0].read(phantom_root).images
 
 
-def model(*trained: Trained, **settings: object) -> Model:
+def model(*trained: TrainedModel, **settings: object) -> Model:
     return Model([(one, torch_runner(one, CPU)) for one in trained], **settings)
 
 
-def other(trained: Trained) -> Trained:
+def other(trained: TrainedModel) -> TrainedModel:
     """Another network of the same kind, with a threshold of its own."""
     torch.manual_seed(3)
     network = type(trained.network)(0.0625)
@@ -71,14 +72,14 @@ def test_importing_the_package_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
-def test_several_networks_average_and_one_twice_is_itself(trained: Trained, volume: np.ndarray) -> None:
+def test_several_networks_average_and_one_twice_is_itself(trained: TrainedModel, volume: np.ndarray) -> None:
     second = other(trained)
     one, two = model(trained).predict(volume), model(second).predict(volume)
     assert np.allclose(model(trained, second).predict(volume), (one + two) / 2, atol=1e-6)
     assert np.allclose(model(trained, trained).predict(volume), one, atol=1e-6)
 
 
-def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained: Trained) -> None:
+def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained: TrainedModel) -> None:
     second = other(trained)
     assert (model(second).threshold, model(second).postprocess) == (0.3, "largest_component")
     assert (model(trained, second).threshold, model(trained, second).postprocess) == (pytest.approx(0.4), "none")
@@ -86,14 +87,14 @@ def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained
     assert (told.threshold, told.postprocess) == (0.9, "none")
 
 
-def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: Trained, volume: np.ndarray) -> None:
+def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: TrainedModel, volume: np.ndarray) -> None:
     plain, both = model(trained), model(trained, tta=True)
     mirrored = np.ascontiguousarray(volume[:, :, ::-1])
     assert np.allclose(both.predict(mirrored), both.predict(volume)[:, :, ::-1], atol=1e-5)
     assert not np.allclose(plain.predict(mirrored), plain.predict(volume)[:, :, ::-1], atol=1e-3)
 
 
-def test_the_batch_size_changes_nothing(trained: Trained, volume: np.ndarray) -> None:
+def test_the_batch_size_changes_nothing(trained: TrainedModel, volume: np.ndarray) -> None:
     found = [Model([(trained, torch_runner(trained, CPU, size))]).predict(volume) for size in (1, 4, 16)]
     assert np.allclose(found[0], found[1], atol=1e-4)
     assert np.allclose(found[0], found[2], atol=1e-4)
@@ -105,17 +106,17 @@ def test_the_batch_size_changes_nothing(trained: Trained, volume: np.ndarray) ->
      np.zeros((0, 8, 8, 3), np.uint8)],
     ids=["floats", "a slice", "one channel", "nothing"],
 )  # fmt: skip
-def test_what_is_no_volume_of_three_sequences_in_8_bits_is_refused(trained: Trained, wrong: np.ndarray) -> None:
+def test_what_is_no_volume_of_three_sequences_in_8_bits_is_refused(trained: TrainedModel, wrong: np.ndarray) -> None:
     with pytest.raises(UserError, match=r"must be uint8 \(slices, height, width, 3\)"):
         model(trained).predict(wrong)
 
 
-def test_a_network_that_gives_no_numbers_is_refused(trained: Trained, volume: np.ndarray) -> None:
+def test_a_network_that_gives_no_numbers_is_refused(trained: TrainedModel, volume: np.ndarray) -> None:
     class Diverged(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x[:, :1] * torch.nan
 
-    broken = Model([(trained, Segmenter(Diverged(), normalise, CPU, 4))])
+    broken = Model([(trained, TorchRunner(Diverged(), normalise, CPU, 4))])
     with pytest.raises(UserError, match="not numbers"):
         broken.predict(volume)
 
@@ -129,7 +130,7 @@ def test_a_classifier_answers_for_every_slice_and_makes_no_masks(grade_run: Path
         model(classifier)
 
 
-def test_a_segmentation_is_no_classifier(trained: Trained) -> None:
+def test_a_segmentation_is_no_classifier(trained: TrainedModel) -> None:
     with pytest.raises(UserError, match="no classifier"):
         VolumeClassifier(trained, torch_runner(trained, CPU))
 
@@ -139,7 +140,7 @@ def test_a_run_knows_whom_it_was_trained_on_and_not_whom_it_was_tested_on(
 ) -> None:
     split, seen = RunFolder(trained_run).read_json("provenance.json")["split"], model(from_run(trained_run))
     for source in find_scans(phantom_root).sources:
-        known = seen.has_seen(scan_digest(source.read(phantom_root)))
+        known = seen.was_trained_on(scan_digest(source.read(phantom_root)))
         assert known == (source.name not in split["test"]), source.name
 
 

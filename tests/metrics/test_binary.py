@@ -8,36 +8,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from lgg_seg.metrics.binary import Answers, best_f1_threshold, measures, patient_counts, roc
+from lgg_seg.metrics.binary import BinaryPredictions, best_f1_threshold, patient_counts, roc, weighted_measures
 from lgg_seg.statistics.classification import (
     Estimate,
+    bootstrap_measures,
     estimates,
-    own_measures,
-    patient_means,
-    resampled,
+    measures,
+    measures_by_patient,
     roc_band,
-    sample,
+    within_patient_means,
 )
 
-HAND = Answers(  # ranks, from the top: yes .9, no .8, yes and no tied at .6, no .2, yes .1
+HAND = BinaryPredictions(  # ranks, from the top: yes .9, no .8, yes and no tied at .6, no .2, yes .1
     np.array([0.9, 0.8, 0.6, 0.6, 0.2, 0.1], np.float32),
     np.array([True, False, True, False, False, True]),
     np.array([0, 0, 0, 1, 1, 1]),
 )
 
 
-def random(slices: int = 300, patients: int = 12, seed: int = 0) -> Answers:
+def random(slices: int = 300, patients: int = 12, seed: int = 0) -> BinaryPredictions:
     """Rounded probabilities, so that many are tied."""
     generator = np.random.default_rng(seed)
     truth = generator.random(slices) < 0.35
     probability = np.round(0.6 * generator.random(slices) + 0.3 * truth, 2).astype(np.float32)
     patient = generator.integers(patients, size=slices)
     patient[:patients] = np.arange(patients)
-    return Answers(probability, truth, patient)
+    return BinaryPredictions(probability, truth, patient)
 
 
 def test_the_measures_are_those_of_a_table_worked_by_hand() -> None:
-    found = sample(HAND, threshold=0.5)
+    found = measures(HAND, threshold=0.5)
     # Said yes: .9 .8 .6 .6, of which two are true; not said: a true no and a missed yes.
     assert found["accuracy"] == pytest.approx(3 / 6)
     assert found["f1"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 1))
@@ -55,7 +55,7 @@ def test_the_measures_are_those_of_a_table_worked_by_hand() -> None:
 def test_the_measures_are_those_of_scikit_learn(seed: int, threshold: float) -> None:
     answers = random(seed=seed)
     said = answers.probability >= np.float32(threshold)
-    found = sample(answers, threshold)
+    found = measures(answers, threshold)
     truth, score = answers.truth, answers.probability
     assert found["auroc"] == pytest.approx(oracle.roc_auc_score(truth, score), abs=1e-12)
     assert found["average_precision"] == pytest.approx(oracle.average_precision_score(truth, score), abs=1e-12)
@@ -78,17 +78,17 @@ def test_a_patient_who_counts_twice_is_as_if_his_slices_stood_there_twice(weight
     times = np.array(weights)[answers.patient]
     if not times.any():
         return
-    written_out = Answers(
+    written_out = BinaryPredictions(
         np.repeat(answers.probability, times), np.repeat(answers.truth, times), np.zeros(times.sum(), np.int64)
     )
-    weighted = measures(answers, 0.5, np.array([weights]))
-    for name, value in sample(written_out, 0.5).items():
+    weighted = weighted_measures(answers, 0.5, np.array([weights]))
+    for name, value in measures(written_out, 0.5).items():
         assert weighted[name][0] == pytest.approx(value, nan_ok=True), name
 
 
 def test_what_cannot_be_known_is_not_a_number_in_metrics_json() -> None:
     """Slices that are all empty, none of them called a tumour: right, but no recall and no ROC area."""
-    answers = Answers(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
+    answers = BinaryPredictions(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
     found = {name: one.as_dict() for name, one in estimates(answers, 0.5, resamples=20).items()}
     assert found["accuracy"] == {"value": 1.0, "ci95": [1.0, 1.0]}
     for name in ("auroc", "average_precision", "recall", "precision"):
@@ -102,7 +102,7 @@ def test_intervals_resample_patients_and_not_slices() -> None:
     truth = np.tile([True, False], 500)
     right = patient % 2 == 0
     probability = np.where(right == truth, 0.9, 0.1).astype(np.float32)
-    found = estimates(Answers(probability, truth, patient), 0.5, resamples=2000)["accuracy"]
+    found = estimates(BinaryPredictions(probability, truth, patient), 0.5, resamples=2000)["accuracy"]
     # The share of right patients among ten drawn is binomial(10, 1/2) / 10.
     assert found.value == 0.5
     assert found.ci95 == pytest.approx((0.2, 0.8), abs=1e-9)
@@ -110,7 +110,7 @@ def test_intervals_resample_patients_and_not_slices() -> None:
 
 def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
     answers = random(slices=120, patients=8, seed=3)
-    drawn = resampled(answers, 0.5, 400, seed=0)["auroc"]
+    drawn = bootstrap_measures(answers, 0.5, 400, seed=0)["auroc"]
     generator = np.random.default_rng(0)
     rows = [np.flatnonzero(answers.patient == p) for p in range(8)]
     by_hand = []
@@ -121,7 +121,7 @@ def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
 
 
 def test_resamples_without_both_classes_are_counted_and_left_out() -> None:
-    grades = Answers(np.array([0.2, 0.3, 0.9], np.float32), np.array([False, False, True]), np.arange(3))
+    grades = BinaryPredictions(np.array([0.2, 0.3, 0.9], np.float32), np.array([False, False, True]), np.arange(3))
     found = estimates(grades, 0.5, resamples=3000)["auroc"]
     assert (found.value, found.ci95) == (1.0, (1.0, 1.0))
     assert found.undefined / 3000 == pytest.approx((2 / 3) ** 3 + (1 / 3) ** 3, abs=0.03)
@@ -132,19 +132,21 @@ def test_a_single_patient_has_no_interval() -> None:
 
 
 def test_within_each_patient_accuracy_and_area_are_averaged_over_patients() -> None:
-    own = own_measures(HAND, 0.5)
+    own = measures_by_patient(HAND, 0.5)
     np.testing.assert_allclose(own["accuracy"], [2 / 3, 1 / 3])
     np.testing.assert_allclose(own["auroc"], [1 / 2, 0])  # .9 wins and .6 loses against .8; .1 loses against both
-    found = patient_means(HAND, 0.5, resamples=200)
+    found = within_patient_means(HAND, 0.5, resamples=200)
     assert found["accuracy"].value == pytest.approx(1 / 2)
     assert found["auroc"].value == pytest.approx(1 / 4)
     assert found["auroc"].ci95 == pytest.approx((0, 1 / 2))
 
 
 def test_a_patient_of_one_class_has_no_area_and_is_not_in_its_mean() -> None:
-    answers = Answers(np.array([0.9, 0.1, 0.8], np.float32), np.array([True, False, True]), np.array([0, 0, 1]))
-    assert patient_means(answers, 0.5, resamples=10)["auroc"].value == 1.0
-    alone = patient_means(answers.of(1), 0.5, resamples=10)["auroc"]
+    answers = BinaryPredictions(
+        np.array([0.9, 0.1, 0.8], np.float32), np.array([True, False, True]), np.array([0, 0, 1])
+    )
+    assert within_patient_means(answers, 0.5, resamples=10)["auroc"].value == 1.0
+    alone = within_patient_means(answers.of(1), 0.5, resamples=10)["auroc"]
     assert (alone.value, alone.ci95) == (None, None)
 
 
@@ -161,12 +163,12 @@ def test_the_band_holds_the_curve_and_narrows_with_more_patients() -> None:
 
 def test_the_threshold_with_the_best_f1_is_found() -> None:
     assert best_f1_threshold(HAND) == 0.1  # all called yes: 2·3 / (2·3 + 3) is more than 4/7 above
-    separable = Answers(np.array([0.7, 0.3], np.float32), np.array([True, False]), np.array([0, 0]))
+    separable = BinaryPredictions(np.array([0.7, 0.3], np.float32), np.array([True, False]), np.array([0, 0]))
     assert best_f1_threshold(separable) == 0.5, "of equals the one nearest the middle"
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(TypeError, match="float32"):
-        Answers(np.array([0.5]), np.array([True]), np.array([0]))
+        BinaryPredictions(np.array([0.5]), np.array([True]), np.array([0]))
     with pytest.raises(ValueError, match="one shape"):
-        Answers(np.array([0.5], np.float32), np.array([True]), np.array([0, 1]))
+        BinaryPredictions(np.array([0.5], np.float32), np.array([True]), np.array([0, 1]))

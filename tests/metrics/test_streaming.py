@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lgg_seg.metrics.counts import confusion
 from lgg_seg.metrics.overlap import dice, iou
-from lgg_seg.metrics.streaming import PatientDice, SliceAnswers
+from lgg_seg.metrics.streaming import BinarySliceMetrics, PatientDice
 from tests.metrics.volumes import blobs
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -91,7 +91,7 @@ def test_update_does_not_wait_for_the_gpu() -> None:
 
 def test_a_classifiers_answers_are_measured_over_all_batches_and_forgotten_at_a_reset() -> None:
     """Four slices in two batches, worked by hand: of four pairs the yes of .9 wins two, that of .4 wins one."""
-    answers = SliceAnswers()
+    answers = BinarySliceMetrics()
     answers.update(torch.tensor([0.9, 0.6]), torch.tensor([True, False]))
     answers.update(torch.tensor([0.4, 0.1]), torch.tensor([True, False]))
     found = {name: float(value) for name, value in answers.compute().items()}

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from lgg_seg.evaluation import EvaluationSettings
-from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientAnswers
+from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
 from lgg_seg.networks.classifier import Target
 from lgg_seg.reporting.run_classification import classification_table, roc_figure
 from lgg_seg.reporting.run_table import caption, print_result
@@ -23,7 +23,7 @@ def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:
     for number in range(patients):
         truth = np.arange(8) < 3 if target == "tumour" else np.full(8, number % 2 == 0)
         probability = np.clip(0.6 * generator.random(8) + 0.3 * truth, 0, 1).astype(np.float32)
-        each.append(PatientAnswers(f"TCGA_CS_{number}", tuple(range(1, 9)), probability, truth))
+        each.append(PatientPredictions(f"TCGA_CS_{number}", tuple(range(1, 9)), probability, truth))
     return ClassifierEvaluation(target, 0.5, tuple(each), (0.4,), seconds=1.0)
 
 

@@ -58,7 +58,7 @@ def test_pairing_tells_apart_what_unpaired_intervals_do_not() -> None:
     (difference,) = differences(_correlated(110, 2), ["a", "b"]).differences
     assert difference.ci95 is not None
     assert difference.ci95[1] - difference.ci95[0] < 0.02
-    assert difference.standing == "worse"
+    assert difference.significance == "worse"
 
 
 def test_p_is_scipys_over_patients() -> None:
@@ -125,13 +125,13 @@ def test_identical_configurations_differ_by_nothing_with_p_1() -> None:
     scores = np.random.default_rng(0).random(9)
     (difference,) = differences(np.stack([scores, scores], axis=1), ["a", "b"]).differences
     assert difference == Difference("b", 0, (0, 0), 1, 1, rank_effect=0, zeros=9, patients=9)
-    assert difference.standing == "inseparable"
+    assert difference.significance == "inseparable"
 
 
 def test_a_single_patient_has_neither_interval_nor_p() -> None:
     expected = Difference("a", -0.25, None, None, None, rank_effect=-1, zeros=0, patients=1)
     assert differences(np.array([[0.5, 0.75]]), ["a", "b"]) == Comparison("b", 0.75, 1, (expected,))
-    assert expected.standing == "inseparable"
+    assert expected.significance == "inseparable"
 
 
 def test_a_single_configuration_is_the_best_of_none() -> None:
@@ -139,7 +139,7 @@ def test_a_single_configuration_is_the_best_of_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ci95", "p_holm", "rank_effect", "standing"),
+    ("ci95", "p_holm", "rank_effect", "significance"),
     [
         ((-0.05, -0.01), 0.049, -0.5, "worse"),
         ((-0.05, -0.01), 0.05, -0.5, "inseparable"),
@@ -150,9 +150,11 @@ def test_a_single_configuration_is_the_best_of_none() -> None:
     ],
 )
 def test_worse_takes_a_small_p_an_interval_below_zero_and_ranks_that_agree(
-    ci95: tuple[float, float], p_holm: float, rank_effect: float, standing: str
+    ci95: tuple[float, float], p_holm: float, rank_effect: float, significance: str
 ) -> None:
-    assert Difference("a", -0.03, ci95, p_holm / 2, p_holm, rank_effect, zeros=0, patients=20).standing == standing
+    assert (
+        Difference("a", -0.03, ci95, p_holm / 2, p_holm, rank_effect, zeros=0, patients=20).significance == significance
+    )
 
 
 def test_little_gains_with_a_few_disasters_are_not_called_clearly_worse() -> None:
@@ -163,7 +165,7 @@ def test_little_gains_with_a_few_disasters_are_not_called_clearly_worse() -> Non
     assert difference.mean == pytest.approx((95 * 0.01 - 15 * 0.4) / 110)
     assert difference.p_holm is not None
     assert difference.p_holm < 0.001
-    assert difference.standing == "contradictory"
+    assert difference.significance == "contradictory"
 
 
 def test_the_method_told_is_the_method_used() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.statistics.pooled import PatientSums, pooled_dice, redrawn, tumour_slice_dice
+from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
 
 
 def sums(rows: list[tuple[int, int, int, float, int]]) -> PatientSums:
@@ -29,11 +29,11 @@ def test_patients_without_tumour_have_no_tumour_slice_and_a_pooled_dice_by_the_p
 
 
 def test_each_resample_has_as_many_patients_as_there_are_and_the_same_seed_the_same_ones() -> None:
-    drawn = redrawn(7, seed=3, resamples=500)
+    drawn = bootstrap_weights(7, seed=3, resamples=500)
     assert drawn.shape == (500, 7)
     assert (drawn.sum(axis=1) == 7).all()
-    assert (drawn == redrawn(7, seed=3, resamples=500)).all()
-    assert (drawn != redrawn(7, seed=4, resamples=500)).any()
+    assert (drawn == bootstrap_weights(7, seed=3, resamples=500)).all()
+    assert (drawn != bootstrap_weights(7, seed=4, resamples=500)).any()
     assert drawn.mean() == 1
     assert (drawn == 0).mean() == pytest.approx((6 / 7) ** 7, abs=0.02)  # a patient is left out that often
 
@@ -44,7 +44,7 @@ def test_the_interval_is_that_of_scipy() -> None:
     tp = (truth * generator.uniform(0.4, 0.95, 30)).astype(int)
     fp = generator.integers(0, 900, 30)
     ours = sums([(int(t), int(f), int(n - t), 0.0, 1) for t, f, n in zip(tp, fp, truth, strict=True)])
-    drawn = pooled_dice(ours, redrawn(30, seed=0))
+    drawn = pooled_dice(ours, bootstrap_weights(30, seed=0))
 
     def statistic(tp: Ints, fp: Ints, fn: Ints, axis: int) -> Floats:
         dice: Floats = 2 * tp.sum(axis) / (2 * tp.sum(axis) + fp.sum(axis) + fn.sum(axis))

@@ -55,7 +55,7 @@ def difference_forest(table: Table, looks: Sequence[Look]) -> Figure:
             continue
         low, high = found.ci95 or (found.mean, found.mean)
         lowest = min(lowest, low)
-        worse = found.standing == "worse"
+        worse = found.significance == "worse"
         axes.plot([low, high], [y, y], color=look.colour, linewidth=2.4, solid_capstyle="butt", zorder=4)
         axes.plot(
             found.mean, y, "o", markersize=7.5, color=look.colour, markerfacecolor=look.colour if worse else "white",

@@ -127,7 +127,7 @@ def _row(
         difference_interval=interval.strip("()"),
         p=Cell(holm_p(table, entry), found.p_holm if found else None),
         first=Cell(f"{first:.0%}" if len(table.entries) > 1 else ABSENT, first),
-        standing=STANDINGS[found.standing] if found else None,
+        standing=STANDINGS[found.significance] if found else None,
         cells=tuple(cells),
         seeds=Cell(with_spread(len(entry.seeds), entry.seed_spread), len(entry.seeds)),
         folds=Cell(str(entry.folds), entry.folds),

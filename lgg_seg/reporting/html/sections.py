@@ -89,7 +89,7 @@ def _summary(table: Table) -> str:
     """The verdict in numbers of configurations, where naming them takes more than a glance; else nothing."""
     if len(table.verdict) <= GLANCE:
         return ""
-    standings = Counter(d.standing for d in table.statistics.differences)
+    standings = Counter(d.significance for d in table.statistics.differences)
     counts = (
         (standings["inseparable"], "cannot be told apart from it"),
         (standings["worse"], "clearly worse"),

@@ -61,7 +61,7 @@ def test_the_forest_has_each_entrys_interval_patients_and_seeds(table: Table, lo
 def test_a_difference_is_filled_only_where_it_is_clear(table: Table, looked: list[Look]) -> None:
     axes = forests.difference_forest(table, looked).axes[0]
     marks = [line for line in axes.lines if line.get_marker() == "o"]
-    expected = {d.name: (d.mean, d.standing) for d in table.statistics.differences}
+    expected = {d.name: (d.mean, d.significance) for d in table.statistics.differences}
     assert {standing for _, standing in expected.values()} == {"worse", "inseparable"}
     for mark, entry in zip(marks, table.entries[1:], strict=True):
         mean, standing = expected[entry.label]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,15 @@ from lgg_seg.metrics.components import largest_component
 Probability = npt.NDArray[np.float32]
 
 
-class Segmenter:
+class Runner(Protocol):
+    """Runs a network on a prepared volume, batch by batch, in whatever it is that runs it."""
+
+    def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
+        """Logits, float32 (D, 1, …), of uint8 (D, C, S, S) with the volume's statistics (C, 4)."""
+        ...
+
+
+class TorchRunner:
     """Runs a network in evaluation mode on the hardware it was given.
 
     `normalise` and `to_native` are those of the preprocessing that the network was trained with.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lgg_seg.data.grid import Geometry
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.segmenter import Segmenter, binarise, probabilities, slice_losses
+from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
 from lgg_seg.losses import BCE, Dice
 from lgg_seg.networks import UNet, UNetPlusPlus
 
@@ -38,7 +38,7 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
     torch.manual_seed(0)
     net = network().train()
     found = [
-        Segmenter(net, normalise, hardware(channels_last), size).volume_logits(volume(), STATISTICS)
+        TorchRunner(net, normalise, hardware(channels_last), size).volume_logits(volume(), STATISTICS)
         for size in (1, 3, 7, 16)
     ]
     assert found[0].shape == (7, 1, 32, 32)
@@ -48,7 +48,7 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
 
 
 def test_a_slice_is_normalised_by_its_volumes_statistics_before_the_network_sees_it() -> None:
-    segmenter = Segmenter(nn.Identity(), normalise, hardware(), batch_size=2)
+    segmenter = TorchRunner(nn.Identity(), normalise, hardware(), batch_size=2)
     seen = segmenter.volume_logits(volume(), STATISTICS)
     torch.testing.assert_close(seen, (volume().float().clamp(10, 240) - 100) / 50)
 
