@@ -16,7 +16,7 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.comparison.classifier_results import classifies
 from lgg_seg.comparison.classifier_tables import classifier_tables
-from lgg_seg.comparison.leakage import leak_tables
+from lgg_seg.comparison.leakage import leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
@@ -24,7 +24,7 @@ from lgg_seg.reporting.classifiers import classifier_rows, classifiers_markdown,
 from lgg_seg.reporting.columns import rows
 from lgg_seg.reporting.html import write_report
 from lgg_seg.reporting.leaderboard import markdown, print_leaderboard
-from lgg_seg.reporting.leakage import leak_rows, leaks_markdown, print_leaks
+from lgg_seg.reporting.leakage import leakage_markdown, leakage_rows, print_leakage
 from lgg_seg.runs.folder import RunFolder
 
 MOST_NAMED = 4  # folders in a command that is printed
@@ -44,22 +44,22 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     runs = find_runs(folders)
     board = build_leaderboard(runs)
     classifiers = classifier_tables([run for run in runs if classifies(run)])
-    leaks = leak_tables(board)
+    leaks = leakage_tables(board)
     place = RunFolder(output)
     with place.writing("leaderboard.csv") as path:
         lines = [*rows(board), *classifier_rows(classifiers, first=len(board.tables) + 1)]
         pd.DataFrame(lines).convert_dtypes().to_csv(path, index=False)
     with place.writing("leaderboard.md") as path:
-        path.write_text(markdown(board) + leaks_markdown(leaks) + classifiers_markdown(classifiers), encoding="utf-8")
+        path.write_text(markdown(board) + leakage_markdown(leaks) + classifiers_markdown(classifiers), encoding="utf-8")
     if leaks:
         with place.writing("leak.csv") as path:
-            pd.DataFrame(leak_rows(leaks)).to_csv(path, index=False)
+            pd.DataFrame(leakage_rows(leaks)).to_csv(path, index=False)
     with place.writing("leaderboard.html") as path:
         write_report(board, path, classifiers, leaks)
     with place.writing("wandb_report.json") as path:
         write_spec(board, path)
     print_leaderboard(board)
-    print_leaks(leaks)
+    print_leakage(leaks)
     print_classifiers(classifiers)
     print(f"leaderboard.html, .md and .csv are in {place.display_path}")
     words = shlex.join(str(folder) for folder in (folders if len(folders) <= MOST_NAMED else [output]))

@@ -1,1 +1,1 @@
-"""Runs side by side: read from their folders, merged, held against the contract, ranked, tested."""
+"""Runs side by side: read from their folders, merged, grouped by comparability, ranked, tested."""

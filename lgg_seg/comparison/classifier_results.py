@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.comparability import Contract, Rules, rules_of
+from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, protocol_of
 from lgg_seg.comparison.merging import single_run_costs
 from lgg_seg.comparison.results import merge_seeds
 from lgg_seg.comparison.runs import Run
@@ -25,18 +25,18 @@ UNKNOWN = Estimate(None, None)
 
 
 @dataclass(frozen=True)
-class ClassifierEntry:
+class ClassifierResult:
     """One configuration of a classifier.
 
     `estimates` are named as in `metrics.json`, each the mean over seeds. `auroc` is the slices' ROC area in each
     resample of the patients, (RESAMPLES,), the same resamples for all entries of one contract. The rest is as in
-    `results.Entry`.
+    `results.SegmentationResult`.
     """
 
     label: str
     settings: dict[str, str]
     target: str
-    contract: Contract
+    comparability: Comparability
     seeds: dict[int, tuple[Run, ...]]
     estimates: dict[str, Estimate] = field(repr=False)
     auroc: Floats = field(repr=False, compare=False)
@@ -50,17 +50,17 @@ def classifies(run: Run) -> bool:
     return (run.result or {}).get("task") == "classification"
 
 
-def merge(runs: Sequence[Run]) -> list[ClassifierEntry]:
+def merge(runs: Sequence[Run]) -> list[ClassifierResult]:
     """Measured runs of classifiers as entries, in the order of their first run."""
     settings = configurations.settings(runs)
-    groups: dict[tuple[str, str, Rules], list[Run]] = defaultdict(list)
+    groups: dict[tuple[str, str, EvaluationProtocol], list[Run]] = defaultdict(list)
     for run in runs:
         target = str((run.result or {})["target"])
-        groups[configurations.identity(run.config), target, rules_of(run)].append(run)
-    return [_entry(group, target, rules, settings[name]) for (name, target, rules), group in groups.items()]
+        groups[configurations.identity(run.config), target, protocol_of(run)].append(run)
+    return [_entry(group, target, protocol, settings[name]) for (name, target, protocol), group in groups.items()]
 
 
-def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, str]) -> ClassifierEntry:
+def _entry(runs: Sequence[Run], target: str, protocol: EvaluationProtocol, setting: dict[str, str]) -> ClassifierResult:
     merged = merge_seeds(runs)
     seeds = list(merged.seeds.values())
     slices, auroc = _estimates("slice", [_answers(folds, lambda run: run.slices) for folds in seeds])
@@ -69,11 +69,11 @@ def _entry(runs: Sequence[Run], target: str, rules: Rules, setting: dict[str, st
         patients, _ = _estimates("patient", [_answers(folds, lambda run: run.patients) for folds in seeds])
     else:
         patients = _within_patients(seeds)
-    return ClassifierEntry(
+    return ClassifierResult(
         label=configurations.label(setting, runs[0].label),
         settings=setting,
         target=target,
-        contract=Contract(rules, merged.slices),
+        comparability=Comparability(protocol, merged.slices),
         seeds=merged.seeds,
         estimates=slices | {f"patient/{name}": patients.get(f"patient/{name}", UNKNOWN) for name in OF_PATIENTS},
         auroc=auroc,

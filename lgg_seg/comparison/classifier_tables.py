@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierEntry, merge
-from lgg_seg.comparison.comparability import Contract, why_apart
+from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierResult, merge
+from lgg_seg.comparison.comparability import Comparability, why_apart
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.statistics.bootstrap import RESAMPLES
@@ -51,15 +51,15 @@ class ClassifierTable:
     """
 
     target: str
-    contract: Contract
+    comparability: Comparability
     reason: str
-    entries: tuple[ClassifierEntry, ...]
+    entries: tuple[ClassifierResult, ...]
     differences: tuple[AreaDifference, ...]
 
     @property
     def verdict(self) -> str:
         """What the data say and what they cannot say."""
-        best, patients = self.entries[0], len(self.contract.patients)
+        best, patients = self.entries[0], len(self.comparability.patients)
         area = best.estimates[HEADLINE].value
         if area is None:
             return f"The slices of these {patients} patients are of one class alone: there is no ROC curve."
@@ -78,24 +78,24 @@ class ClassifierTable:
 
 def classifier_tables(runs: Sequence[Run]) -> tuple[ClassifierTable, ...]:
     """Merge, sort into tables, rank. Honest tables come first, then those with more entries, then more patients."""
-    groups: dict[tuple[str, Contract], list[ClassifierEntry]] = defaultdict(list)
+    groups: dict[tuple[str, Comparability], list[ClassifierResult]] = defaultdict(list)
     for entry in merge(runs) if runs else []:
-        groups[entry.target, entry.contract].append(entry)
+        groups[entry.target, entry.comparability].append(entry)
 
-    def order(key: tuple[str, Contract]) -> tuple[bool, bool, int, int]:
-        rules, patients = key[1].rules, key[1].patients
-        return rules.leaky, rules.truncated, -len(groups[key]), -len(patients)
+    def order(key: tuple[str, Comparability]) -> tuple[bool, bool, int, int]:
+        protocol, patients = key[1].protocol, key[1].patients
+        return protocol.leaky, protocol.truncated, -len(groups[key]), -len(patients)
 
     ordered = sorted(groups, key=order)
     return tuple(_table(key, groups[key], _reason(key, ordered[0])) for key in ordered)
 
 
-def _reason(key: tuple[str, Contract], first: tuple[str, Contract]) -> str:
+def _reason(key: tuple[str, Comparability], first: tuple[str, Comparability]) -> str:
     other = [f"another question: {key[0]}, not {first[0]}"] if key[0] != first[0] else []
     return "; ".join([*other, *filter(None, [why_apart(key[1], first[1])])])
 
 
-def _table(key: tuple[str, Contract], entries: Sequence[ClassifierEntry], reason: str) -> ClassifierTable:
+def _table(key: tuple[str, Comparability], entries: Sequence[ClassifierResult], reason: str) -> ClassifierTable:
     names = configurations.labels([e.settings for e in entries], [e.label for e in entries])
     named = [replace(entry, label=name) for entry, name in zip(entries, names, strict=True)]
     best, *others = sorted(named, key=lambda e: (-(e.estimates[HEADLINE].value or 0.0), e.label))
@@ -105,7 +105,7 @@ def _table(key: tuple[str, Contract], entries: Sequence[ClassifierEntry], reason
     corrected = holm(p_values) if p_values else []
     return ClassifierTable(
         target=key[0],
-        contract=key[1],
+        comparability=key[1],
         reason=reason,
         entries=(best, *others),
         differences=tuple(
@@ -116,7 +116,7 @@ def _table(key: tuple[str, Contract], entries: Sequence[ClassifierEntry], reason
 
 
 def _difference(
-    entry: ClassifierEntry, best: ClassifierEntry, drawn: Floats, p_value: float, p_holm: float
+    entry: ClassifierResult, best: ClassifierResult, drawn: Floats, p_value: float, p_holm: float
 ) -> AreaDifference:
     mean = (entry.estimates[HEADLINE].value or 0.0) - (best.estimates[HEADLINE].value or 0.0)
     if not drawn.size:

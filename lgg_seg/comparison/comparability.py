@@ -13,11 +13,11 @@ MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Rules:
+class EvaluationProtocol:
     """How a run was measured: everything that must agree but who was measured."""
 
     data_fingerprint: str
-    protocol: str
+    split_protocol: str
     subset: str
     metric_version: int
     threshold: str
@@ -28,15 +28,20 @@ class Rules:
     @property
     def leaky(self) -> bool:
         """Whether test slices come from patients the network was trained on."""
-        return self.protocol == LEAKY or self.seen
+        return self.split_protocol == LEAKY or self.seen
 
 
 @dataclass(frozen=True)
-class Contract:
-    """The rules with the slices measured, each as its patient's name and its number: entries of one table share it."""
+class Comparability:
+    """The protocol and the slices measured, each as (patient, number): results of one table share it."""
 
-    rules: Rules
+    protocol: EvaluationProtocol
     slices: frozenset[tuple[str, int]]
+
+    @property
+    def leaky(self) -> bool:
+        """Whether test slices come from patients the network was trained on."""
+        return self.protocol.leaky
 
     @cached_property
     def patients(self) -> frozenset[str]:
@@ -44,13 +49,13 @@ class Contract:
         return frozenset(name for name, _ in self.slices)
 
 
-def rules_of(run: Run) -> Rules:
-    """The rules that a measured run's files name."""
+def protocol_of(run: Run) -> EvaluationProtocol:
+    """The protocol that the files of a measured run name."""
     result: dict[str, Any] = run.result or {}
     threshold = result["threshold"]
-    return Rules(
+    return EvaluationProtocol(
         data_fingerprint=result.get("data_fingerprint") or run.provenance["data_fingerprint"],
-        protocol=result["protocol"],
+        split_protocol=result["protocol"],
         subset=result["split"],
         metric_version=result["metric_version"],
         threshold="chosen on validation patients" if threshold["from"] == "validation" else f"{threshold['value']:g}",
@@ -60,9 +65,9 @@ def rules_of(run: Run) -> Rules:
     )
 
 
-def why_apart(contract: Contract, first: Contract) -> str:
-    """In words, what keeps `contract` out of the table of `first`."""
-    ours, theirs = contract.rules, first.rules
+def why_apart(one: Comparability, first: Comparability) -> str:
+    """In words, what keeps `one` out of the table of `first`."""
+    ours, theirs = one.protocol, first.protocol
     reasons = []
     if ours.leaky:
         reasons.append(
@@ -81,9 +86,9 @@ def why_apart(contract: Contract, first: Contract) -> str:
         reasons.append(f"measured on the {ours.subset} patients, not the {theirs.subset} patients")
     if ours.truncated != theirs.truncated:
         reasons.append("TRUNCATED: only the first test patients were measured" if ours.truncated else "all measured")
-    if contract.patients != first.patients and ours.data_fingerprint == theirs.data_fingerprint:
-        reasons.append(_other_patients(contract.patients, first.patients))
-    elif contract.slices != first.slices and ours.data_fingerprint == theirs.data_fingerprint:
+    if one.patients != first.patients and ours.data_fingerprint == theirs.data_fingerprint:
+        reasons.append(_other_patients(one.patients, first.patients))
+    elif one.slices != first.slices and ours.data_fingerprint == theirs.data_fingerprint:
         reasons.append("other slices of the same patients")
     return "; ".join(reasons)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.metrics.strata import patient_strata
 
 FAILED = 0.5
@@ -23,7 +23,7 @@ class Stratum:
     dice: tuple[float, ...]
 
 
-def strata(table: Table) -> list[Stratum]:
+def strata(table: SegmentationTable) -> list[Stratum]:
     """The groups of `patient_strata` over the table's patients. The truth is the same for all entries."""
     truth = table.entries[0].patients.loc[table.patients].reset_index()
     known = [{str(column): value for column, value in row.items()} for row in truth.to_dict("records")]
@@ -35,13 +35,13 @@ def strata(table: Table) -> list[Stratum]:
     ]
 
 
-def failed_by_all(table: Table) -> list[str]:
+def failed_by_all(table: SegmentationTable) -> list[str]:
     """The patients on whom every entry fails, the worst first."""
     best = table.dice.max(axis=1)
     return [table.patients[i] for i in np.argsort(best, kind="stable") if best[i] < FAILED]
 
 
-def by_difficulty(table: Table) -> list[str]:
+def by_difficulty(table: SegmentationTable) -> list[str]:
     """All patients, from the one with the lowest Dice, averaged over the entries, to the one with the highest."""
     mean = table.dice.mean(axis=1)
     return [table.patients[i] for i in np.argsort(mean, kind="stable")]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.comparability import Rules
-from lgg_seg.comparison.results import Entry, measured
+from lgg_seg.comparison.comparability import EvaluationProtocol
+from lgg_seg.comparison.results import SegmentationResult, measured
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
@@ -51,43 +51,43 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Arms:
+class ProtocolPair:
     """One measure by patient and with the leak."""
 
-    honest: Sample
+    by_patient: Sample
     leaky: Sample
 
     @property
     def added(self) -> Sample:
         """What the leak adds."""
-        return self.leaky - self.honest
+        return self.leaky - self.by_patient
 
 
 @dataclass(frozen=True)
-class Leak:
+class LeakageRow:
     """One configuration under two splits with everything else equal; `measures` by the names of `MEASURES`.
 
     Only the seeds that it was trained with both ways count.
     """
 
     label: str
-    honest: Entry
-    leaky: Entry
+    by_patient: SegmentationResult
+    leaky: SegmentationResult
     seeds: tuple[int, ...]
-    measures: dict[str, Arms]
+    measures: dict[str, ProtocolPair]
 
     @property
     def steps(self) -> tuple[int, int]:
         """Optimizer steps of a run by patient and of one with the leak: the splits differ in slices by a few."""
-        return _steps(self.honest), _steps(self.leaky)
+        return _steps(self.by_patient), _steps(self.leaky)
 
 
 @dataclass(frozen=True)
-class LeakTable:
+class LeakageTable:
     """The configurations of which the same slices were tested both ways; every number is over those alone."""
 
     slices: Slices
-    rows: tuple[Leak, ...]
+    rows: tuple[LeakageRow, ...]
 
     @property
     def patients(self) -> frozenset[str]:
@@ -95,13 +95,13 @@ class LeakTable:
         return frozenset(name for name, _ in self.slices)
 
     @property
-    def mean(self) -> dict[str, Arms]:
+    def mean(self) -> dict[str, ProtocolPair]:
         """Each measure's mean over the rows, resample by resample."""
-        return {name: Arms(*(_mean([getattr(row.measures[name], arm) for row in self.rows])
-                             for arm in ("honest", "leaky"))) for name in MEASURES}  # fmt: skip
+        return {name: ProtocolPair(*(_mean([getattr(row.measures[name], arm) for row in self.rows])
+                             for arm in ("by_patient", "leaky"))) for name in MEASURES}  # fmt: skip
 
 
-def leak_tables(board: Leaderboard) -> list[LeakTable]:
+def leakage_tables(board: Leaderboard) -> list[LeakageTable]:
     """Every configuration of the leaderboard of which any slice was measured both ways, that of most slices first."""
     entries = [entry for table in board.tables for entry in table.entries]
     pairs = [
@@ -110,51 +110,53 @@ def leak_tables(board: Leaderboard) -> list[LeakTable]:
         for leaky in entries
         if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky)
     ]
-    rows: dict[Slices, list[Leak]] = defaultdict(list)
+    rows: dict[Slices, list[LeakageRow]] = defaultdict(list)
     for name, (honest, leaky) in zip(_names([honest for honest, _ in pairs]), pairs, strict=True):
         if slices := _tested_both_ways(honest, leaky):
             rows[slices].append(_leak(name, honest, leaky, slices))
-    tables = [LeakTable(slices, tuple(found)) for slices, found in rows.items()]
+    tables = [LeakageTable(slices, tuple(found)) for slices, found in rows.items()]
     return sorted(tables, key=lambda table: (-len(table.slices), -len(table.rows)))
 
 
-def _leaky(entry: Entry) -> bool:
-    return entry.contract.rules.leaky
+def _leaky(entry: SegmentationResult) -> bool:
+    return entry.comparability.leaky
 
 
-def _tested_both_ways(honest: Entry, leaky: Entry) -> Slices:
+def _tested_both_ways(honest: SegmentationResult, leaky: SegmentationResult) -> Slices:
     """Of patients whose other slices the leaky training really held: a cut in a list of files may leave some new."""
     known: set[tuple[str, int]] = set()
     for run in leaky.runs:
         trained = run.provenance.get("split", {}).get("train", {})
         known |= {key for key in measured([run]) if key[0] in trained}
-    return honest.contract.slices & leaky.contract.slices & known
+    return honest.comparability.slices & leaky.comparability.slices & known
 
 
-def _but_for_the_split(honest: Entry, leaky: Entry) -> bool:
+def _but_for_the_split(honest: SegmentationResult, leaky: SegmentationResult) -> bool:
     """Whether they are equal but for the kind of split: its shares, folds and seed are equal, too."""
     return _without_the_kind(honest) == _without_the_kind(leaky) and not honest.seeds.keys().isdisjoint(leaky.seeds)
 
 
-def _without_the_kind(entry: Entry) -> tuple[str, Rules]:
+def _without_the_kind(entry: SegmentationResult) -> tuple[str, EvaluationProtocol]:
     config = entry.runs[0].config
     split = {key: value for key, value in config["split"].items() if f"split.{key}" not in KIND}
     # Patients that were trained on and measured again leak too, but by no split.
-    return configurations.identity(config | {"split": split}), replace(entry.contract.rules, protocol="")
+    return configurations.identity(config | {"split": split}), replace(entry.comparability.protocol, split_protocol="")
 
 
-def _names(honest: Sequence[Entry]) -> list[str]:
+def _names(honest: Sequence[SegmentationResult]) -> list[str]:
     settings = [{key: value for key, value in entry.settings.items() if key not in KIND} for entry in honest]
     return configurations.labels(settings, [entry.runs[0].label for entry in honest])
 
 
-def _leak(name: str, honest: Entry, leaky: Entry, slices: Slices) -> Leak:
+def _leak(name: str, honest: SegmentationResult, leaky: SegmentationResult, slices: Slices) -> LeakageRow:
     seeds = tuple(seed for seed in honest.seeds if seed in leaky.seeds)
     arms = zip(_samples(honest, seeds, slices), _samples(leaky, seeds, slices), strict=True)
-    return Leak(name, honest, leaky, seeds, dict(zip(MEASURES, (Arms(*both) for both in arms), strict=True)))
+    return LeakageRow(
+        name, honest, leaky, seeds, dict(zip(MEASURES, (ProtocolPair(*both) for both in arms), strict=True))
+    )
 
 
-def _samples(entry: Entry, asked: Sequence[int], slices: Slices) -> list[Sample]:
+def _samples(entry: SegmentationResult, asked: Sequence[int], slices: Slices) -> list[Sample]:
     """Each measure, averaged over the seeds in every resample.
 
     The resamples are of the same patients for every entry, so differences are paired and means can be taken.
@@ -185,6 +187,6 @@ def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
     return PatientSums(**{name: sums[name].to_numpy() for name in names})
 
 
-def _steps(entry: Entry) -> int:
+def _steps(entry: SegmentationResult) -> int:
     histories = [run.history for run in entry.runs if run.history is not None]
     return round(float(np.mean([history["step"].max() for history in histories])))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.comparability import Contract, Rules, rules_of
+from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, protocol_of
 from lgg_seg.comparison.merging import Metrics, averaged, measures, single_run_costs, whole_patients
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.registry import PATIENT_METRICS
@@ -18,7 +18,7 @@ from lgg_seg.statistics.bootstrap import summarise
 
 
 @dataclass(frozen=True)
-class Entry:
+class SegmentationResult:
     """One configuration.
 
     `seeds` maps each seed to its runs, one a fold, which together measured every patient of `contract`. `patients` has
@@ -29,7 +29,7 @@ class Entry:
 
     label: str
     settings: dict[str, str]
-    contract: Contract
+    comparability: Comparability
     seeds: dict[int, tuple[Run, ...]]
     patients: pd.DataFrame = field(repr=False, compare=False)
     metrics: Metrics = field(repr=False)
@@ -58,16 +58,16 @@ class Entry:
         return float(np.std(dice, ddof=1)) if len(dice) > 1 else None
 
 
-def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[Entry]:
+def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[SegmentationResult]:
     """The measured ones among the runs as entries, in the order of their first run.
 
     `settings` are those of `configurations.settings`, perhaps over more runs than these.
     """
-    groups: dict[tuple[str, Rules], list[Run]] = defaultdict(list)
+    groups: dict[tuple[str, EvaluationProtocol], list[Run]] = defaultdict(list)
     for run in runs:
         if run.result is not None and "patient/dice" in run.result["metrics"]:  # a classifier has none
-            groups[configurations.identity(run.config), rules_of(run)].append(run)
-    return [_entry(group, rules, settings[name]) for (name, rules), group in groups.items()]
+            groups[configurations.identity(run.config), protocol_of(run)].append(run)
+    return [_entry(group, protocol, settings[name]) for (name, protocol), group in groups.items()]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
     return Merged(seeds, everything, tuple(dict.fromkeys(notes)))
 
 
-def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
+def _entry(runs: Sequence[Run], protocol: EvaluationProtocol, setting: dict[str, str]) -> SegmentationResult:
     merged = merge_seeds(runs)
     seeds = merged.seeds
     patients = _averaged_patients([whole_patients(folds).sort_index() for folds in seeds.values()])
@@ -121,10 +121,10 @@ def _entry(runs: Sequence[Run], rules: Rules, setting: dict[str, str]) -> Entry:
         f"patient/{key}": summarise(patients[key].to_numpy()).as_dict() if key in patients else None
         for key in PATIENT_METRICS
     }
-    return Entry(
+    return SegmentationResult(
         label=configurations.label(setting, runs[0].label),
         settings=setting,
-        contract=Contract(rules, merged.slices),
+        comparability=Comparability(protocol, merged.slices),
         seeds=seeds,
         patients=patients,
         metrics=metrics,

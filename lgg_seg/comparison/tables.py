@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.comparability import Contract, why_apart
-from lgg_seg.comparison.results import Entry, merge
+from lgg_seg.comparison.comparability import Comparability, why_apart
+from lgg_seg.comparison.results import SegmentationResult, merge
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.statistics.paired import Comparison, Difference, differences
@@ -19,30 +19,30 @@ from lgg_seg.statistics.verdict import verdict
 
 
 @dataclass(frozen=True)
-class Table:
+class SegmentationTable:
     """Entries of one contract, the best first.
 
     `reason` says why they stand apart from the first table; it is empty for that one, unless it leaks.
     `ranks[k, r]` is the share of resamples of the patients in which entry k comes r-th.
     """
 
-    contract: Contract
+    comparability: Comparability
     reason: str
-    entries: tuple[Entry, ...]
+    entries: tuple[SegmentationResult, ...]
     statistics: Comparison
     ranks: Floats = field(repr=False, compare=False)
 
     @property
     def patients(self) -> list[str]:
         """Everyone measured, sorted."""
-        return sorted(self.contract.patients)
+        return sorted(self.comparability.patients)
 
     @property
     def dice(self) -> Floats:
         """Patient Dice (N, K): patients as `patients`, entries in their order."""
         return _dice(self.entries)
 
-    def difference(self, entry: Entry) -> Difference | None:
+    def difference(self, entry: SegmentationResult) -> Difference | None:
         """Of an entry to the best; None for the best."""
         return next((d for d in self.statistics.differences if d.name == entry.label), None)
 
@@ -71,7 +71,7 @@ class Unmeasured:
 class Leaderboard:
     """Everything that was found: tables of measured entries, and the runs that have no result."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[SegmentationTable, ...]
     unmeasured: tuple[Unmeasured, ...]
 
     @property
@@ -83,26 +83,27 @@ class Leaderboard:
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
     """Merge, sort into tables, rank. Honest tables come first, then those with more entries, then more patients."""
     settings = configurations.settings([run for run in runs if run.config])
-    groups: dict[Contract, list[Entry]] = defaultdict(list)
+    groups: dict[Comparability, list[SegmentationResult]] = defaultdict(list)
     for entry in merge(runs, settings):
-        groups[entry.contract].append(entry)
-    ordered = sorted(groups, key=lambda c: (c.rules.leaky, c.rules.truncated, -len(groups[c]), -len(c.patients)))
+        groups[entry.comparability].append(entry)
+    ordered = sorted(groups, key=lambda c: (c.protocol.leaky, c.protocol.truncated, -len(groups[c]), -len(c.patients)))
     tables = tuple(_table(contract, groups[contract], why_apart(contract, ordered[0])) for contract in ordered)
     return Leaderboard(tables, tuple(_unmeasured(runs, settings)))
 
 
-def _table(contract: Contract, entries: Sequence[Entry], reason: str) -> Table:
+def _table(comparability: Comparability, entries: Sequence[SegmentationResult], reason: str) -> SegmentationTable:
     # What differs from another table's entries alone would only lengthen the names.
     names = configurations.labels([e.settings for e in entries], [e.label for e in entries])
     entries = [replace(entry, label=name) for entry, name in zip(entries, names, strict=True)]
     ranked = tuple(sorted(entries, key=lambda e: (-e.metrics["patient/dice"]["mean"], e.label)))
     names = [entry.label for entry in ranked]
     values = _dice(ranked)
-    return Table(contract, reason, ranked, differences(values, names), rank_distribution(values, names))
+    statistics = differences(values, names)
+    return SegmentationTable(comparability, reason, ranked, statistics, rank_distribution(values, names))
 
 
-def _dice(entries: Sequence[Entry]) -> Floats:
-    patients = sorted(entries[0].contract.patients)
+def _dice(entries: Sequence[SegmentationResult]) -> Floats:
+    patients = sorted(entries[0].comparability.patients)
     return np.stack([entry.patients.loc[patients, "dice"].to_numpy(dtype=np.float64) for entry in entries], axis=1)
 
 

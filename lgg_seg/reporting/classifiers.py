@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierEntry
+from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierResult
 from lgg_seg.comparison.classifier_tables import METHOD, AreaDifference, ClassifierTable
 from lgg_seg.reporting.formatting import ABSENT, duration, number, p_value, si, with_interval, with_spread
 from lgg_seg.reporting.leaderboard import fitting
@@ -55,13 +55,13 @@ def _terminal_grid(table: ClassifierTable, shown: list[str]) -> Grid:
 
 def title(table: ClassifierTable) -> str:
     """What was asked, who was measured, and how."""
-    rules = table.contract.rules
+    protocol = table.comparability.protocol
     parts = [
-        f"classifiers: {QUESTIONS[table.target]} {len(table.contract.patients)} {rules.subset} patients",
-        f"protocol {rules.protocol}",
-        f"threshold {rules.threshold}",
+        f"classifiers: {QUESTIONS[table.target]} {len(table.comparability.patients)} {protocol.subset} patients",
+        f"protocol {protocol.split_protocol}",
+        f"threshold {protocol.threshold}",
     ]
-    return ", ".join(parts + (["TRUNCATED"] if rules.truncated else []))
+    return ", ".join(parts + (["TRUNCATED"] if protocol.truncated else []))
 
 
 def interval(estimate: Estimate) -> str:
@@ -74,7 +74,7 @@ def holm_p(difference: AreaDifference | None) -> str:
     return p_value(difference.p_holm if difference else None)
 
 
-def seeds(entry: ClassifierEntry) -> str:
+def seeds(entry: ClassifierResult) -> str:
     """How many seeds, and the standard deviation of their ROC area where there are several."""
     return with_spread(len(entry.seeds), entry.seed_spread)
 
@@ -127,7 +127,7 @@ def classifier_rows(tables: Sequence[ClassifierTable], first: int) -> list[dict[
 
 
 def _row(
-    table_number: int, rank: int, table: ClassifierTable, entry: ClassifierEntry, difference: AreaDifference | None
+    table_number: int, rank: int, table: ClassifierTable, entry: ClassifierResult, difference: AreaDifference | None
 ) -> dict[str, Any]:
     low, high = entry.estimates[HEADLINE].ci95 or (None, None)
     gap_low, gap_high = (difference.ci95 if difference else None) or (None, None)
@@ -137,8 +137,8 @@ def _row(
         "configuration": entry.label,
         "target": table.target,
         **entry.settings,
-        "protocol": table.contract.rules.protocol,
-        "patients": len(table.contract.patients),
+        "protocol": table.comparability.protocol.split_protocol,
+        "patients": len(table.comparability.patients),
         "folds": _folds(entry),
         "seeds": len(entry.seeds),
         "status": "finished",
@@ -156,9 +156,9 @@ def _row(
     }
 
 
-def _lines(table: ClassifierTable) -> list[tuple[ClassifierEntry, AreaDifference | None]]:
+def _lines(table: ClassifierTable) -> list[tuple[ClassifierResult, AreaDifference | None]]:
     return list(zip(table.entries, (None, *table.differences), strict=True))
 
 
-def _folds(entry: ClassifierEntry) -> int:
+def _folds(entry: ClassifierResult) -> int:
     return len(next(iter(entry.seeds.values())))

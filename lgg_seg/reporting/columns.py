@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lgg_seg.comparison.results import Entry
-from lgg_seg.comparison.tables import Leaderboard, Table, Unmeasured
+from lgg_seg.comparison.results import SegmentationResult
+from lgg_seg.comparison.tables import Leaderboard, SegmentationTable, Unmeasured
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
 from lgg_seg.reporting.formatting import duration, one, si, three
 
@@ -26,13 +26,13 @@ class Column:
     group: str
     key: str
     title: str
-    value: Callable[[Entry], float | None]
+    value: Callable[[SegmentationResult], float | None]
     text: Callable[[float], str]
     better: int = 0
 
 
-def _metric(name: str, part: str | None = None) -> Callable[[Entry], float | None]:
-    def value(entry: Entry) -> float | None:
+def _metric(name: str, part: str | None = None) -> Callable[[SegmentationResult], float | None]:
+    def value(entry: SegmentationResult) -> float | None:
         found = entry.metrics[name]
         number: float | None = found if part is None or found is None else found[part]
         return number
@@ -40,11 +40,11 @@ def _metric(name: str, part: str | None = None) -> Callable[[Entry], float | Non
     return value
 
 
-def _cost(name: str) -> Callable[[Entry], float | None]:
+def _cost(name: str) -> Callable[[SegmentationResult], float | None]:
     return lambda entry: entry.cost.get(name)
 
 
-def _validation(entry: Entry) -> float | None:
+def _validation(entry: SegmentationResult) -> float | None:
     """The best validation Dice of each run's epochs, averaged: what a configuration may be chosen by."""
     best = [
         run.history["val/dice"].max() for run in entry.runs if run.history is not None and "val/dice" in run.history
@@ -119,7 +119,7 @@ def rows(board: Leaderboard) -> list[Row]:
     return [*measured, *(_unmeasured_row(one, keys) for one in board.unmeasured)]
 
 
-def _entry_row(number: int, rank: int, table: Table, entry: Entry, keys: list[str]) -> Row:
+def _entry_row(number: int, rank: int, table: SegmentationTable, entry: SegmentationResult, keys: list[str]) -> Row:
     dice = entry.metrics["patient/dice"]
     low, high = dice["ci95"] or (None, None)
     difference = table.difference(entry)
@@ -128,8 +128,8 @@ def _entry_row(number: int, rank: int, table: Table, entry: Entry, keys: list[st
         "rank": rank,
         "configuration": entry.label,
         **{key: entry.settings.get(key) for key in keys},
-        "protocol": entry.contract.rules.protocol,
-        "patients": len(entry.contract.patients),
+        "protocol": entry.comparability.protocol.split_protocol,
+        "patients": len(entry.comparability.patients),
         "folds": entry.folds,
         "seeds": len(entry.seeds),
         "status": "finished",

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
-from lgg_seg.comparison.results import Entry
-from lgg_seg.comparison.tables import Leaderboard, Table
+from lgg_seg.comparison.results import SegmentationResult
+from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
 from lgg_seg.reporting.columns import Column, columns
 from lgg_seg.reporting.formatting import ABSENT, p_value, three, with_interval, with_spread
 from lgg_seg.statistics.paired import METHOD
@@ -52,7 +52,7 @@ def fitting(build: Callable[[list[T]], Grid], columns: Sequence[T], console: Con
     return build([])
 
 
-def _grid(table: Table, shown: list[Column]) -> Grid:
+def _grid(table: SegmentationTable, shown: list[Column]) -> Grid:
     grid = Grid(title=title(table), caption=table.reason or None, title_justify="left", caption_justify="left")
     names = ("", "configuration", "patient Dice (95 %)", "Holm p", "first", "seeds ± SD")
     for name in (*names, *(column.title for column in shown)):
@@ -71,31 +71,31 @@ def _grid(table: Table, shown: list[Column]) -> Grid:
     return grid
 
 
-def title(table: Table) -> str:
+def title(table: SegmentationTable) -> str:
     """Who was measured, and how."""
-    rules = table.contract.rules
+    protocol = table.comparability.protocol
     parts = [
-        f"{len(table.contract.patients)} {rules.subset} patients",
-        f"protocol {rules.protocol}",
-        f"threshold {rules.threshold}",
-        f"post-processing {rules.postprocess}",
+        f"{len(table.comparability.patients)} {protocol.subset} patients",
+        f"protocol {protocol.split_protocol}",
+        f"threshold {protocol.threshold}",
+        f"post-processing {protocol.postprocess}",
     ]
-    return ", ".join(parts + (["TRUNCATED"] if rules.truncated else []))
+    return ", ".join(parts + (["TRUNCATED"] if protocol.truncated else []))
 
 
-def headline(entry: Entry) -> str:
+def headline(entry: SegmentationResult) -> str:
     """Mean patient Dice with its interval."""
     dice = entry.metrics["patient/dice"]
     return with_interval(dice["mean"], dice["ci95"])
 
 
-def holm_p(table: Table, entry: Entry) -> str:
+def holm_p(table: SegmentationTable, entry: SegmentationResult) -> str:
     """The corrected p of the difference to the best; a dash for the best."""
     found = table.difference(entry)
     return p_value(found.p_holm if found else None)
 
 
-def cell(column: Column, entry: Entry) -> str:
+def cell(column: Column, entry: SegmentationResult) -> str:
     """One number of an entry in words."""
     value = column.value(entry)
     return ABSENT if value is None else column.text(value)
@@ -114,7 +114,7 @@ def markdown(board: Leaderboard) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _grid_lines(table: Table) -> str:
+def _grid_lines(table: SegmentationTable) -> str:
     head = ["", "configuration", "patient Dice (95 %)", "difference to best (95 %)", "Holm p", "ranked first"]
     extra = [column for column in columns() if column.key != "patient_dice"]
     rows = [
@@ -135,18 +135,18 @@ def _grid_lines(table: Table) -> str:
     return _lines([*head, *(column.title for column in extra), "seeds ± SD", "folds", "status"], rows)
 
 
-def difference(table: Table, entry: Entry) -> str:
+def difference(table: SegmentationTable, entry: SegmentationResult) -> str:
     """Mean difference of patient Dice to the best with its interval; a dash for the best."""
     found = table.difference(entry)
     return with_interval(found.mean, found.ci95) if found else ABSENT
 
 
-def _failures(table: Table) -> list[str]:
+def _failures(table: SegmentationTable) -> list[str]:
     failed = failed_by_all(table)
     return [f"Every configuration fails (Dice below {FAILED}) on {', '.join(failed)}."] if failed else []
 
 
-def _strata_lines(table: Table) -> str:
+def _strata_lines(table: SegmentationTable) -> str:
     rows = [
         [one.stratum.replace("_", " "), one.group, str(len(one.patients)), *map(three, one.dice)]
         for one in strata(table)

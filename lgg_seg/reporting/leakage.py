@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lgg_seg.comparison.leakage import HEADLINE, MEASURES, Arms, LeakTable
+from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageTable, ProtocolPair
 from lgg_seg.reporting.formatting import three, with_interval
 
 HEADING = "What the leak adds"
@@ -23,7 +23,7 @@ METHOD = (
 )
 
 
-def print_leaks(tables: Sequence[LeakTable]) -> None:
+def print_leakage(tables: Sequence[LeakageTable]) -> None:
     """Print every table with its finding to stdout."""
     console = Console()
     for table in tables:
@@ -33,13 +33,13 @@ def print_leaks(tables: Sequence[LeakTable]) -> None:
             shown.add_column(name, justify="right", no_wrap=True)
         for name, _, measures in _lines(table):
             arms = measures[HEADLINE]
-            shown.add_row(name, three(arms.honest.value), three(arms.leaky.value), _added(arms))
+            shown.add_row(name, three(arms.by_patient.value), three(arms.leaky.value), _added(arms))
         console.print(shown)
         console.print(finding(table), highlight=False)
         console.print()
 
 
-def leaks_markdown(tables: Sequence[LeakTable]) -> str:
+def leakage_markdown(tables: Sequence[LeakageTable]) -> str:
     """The part of `leaderboard.md`; nothing without any."""
     if not tables:
         return ""
@@ -51,7 +51,7 @@ def leaks_markdown(tables: Sequence[LeakTable]) -> str:
     return "\n\n".join([*parts, METHOD]) + "\n"
 
 
-def leak_rows(tables: Sequence[LeakTable]) -> list[dict[str, Any]]:
+def leakage_rows(tables: Sequence[LeakageTable]) -> list[dict[str, Any]]:
     """Rows of `leak.csv`: a configuration each, then the mean of its table."""
     return [
         {
@@ -68,14 +68,14 @@ def leak_rows(tables: Sequence[LeakTable]) -> list[dict[str, Any]]:
     ]
 
 
-def _numbers(measure: str, arms: Arms) -> Iterator[tuple[str, float | None]]:
+def _numbers(measure: str, arms: ProtocolPair) -> Iterator[tuple[str, float | None]]:
     stem = measure.lower().replace(" ", "_").replace("-", "_")
-    for arm, sample in (("by_patient", arms.honest), ("leaky", arms.leaky), ("added", arms.added)):
+    for arm, sample in (("by_patient", arms.by_patient), ("leaky", arms.leaky), ("added", arms.added)):
         low, high = sample.estimate.ci95 or (None, None)
         yield from ((f"{stem}_{arm}", sample.value), (f"{stem}_{arm}_low", low), (f"{stem}_{arm}_high", high))
 
 
-def title(table: LeakTable) -> str:
+def title(table: LeakageTable) -> str:
     """What was tested both ways."""
     patients, slices = len(table.patients), len(table.slices)
     return f"The same {_number(slices, 'slice')} of {_number(patients, 'patient')}, tested by patient and with the leak"
@@ -85,7 +85,7 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def finding(table: LeakTable) -> str:
+def finding(table: LeakageTable) -> str:
     """What the table says of pooled Dice, in a sentence."""
     several = len(table.rows) > 1
     arms = (table.mean if several else table.rows[0].measures)[HEADLINE]
@@ -102,13 +102,13 @@ def finding(table: LeakTable) -> str:
     seeds = {len(row.seeds) for row in table.rows}
     single = " One seed each: how much training itself varies is not in the interval." if seeds == {1} else ""
     return (
-        f"{who} {three(arms.honest.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
+        f"{who} {three(arms.by_patient.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
         f"{three(arms.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
         f"{_added(arms)}: {weight}.{single}"
     )
 
 
-def grid(table: LeakTable) -> list[list[str]]:
+def grid(table: LeakageTable) -> list[list[str]]:
     """The table in words: a head, a row a configuration, and the mean of several."""
     head = ["configuration", "steps"]
     for measure in MEASURES:
@@ -124,16 +124,19 @@ def grid(table: LeakTable) -> list[list[str]]:
     return [head, *rows]
 
 
-def _lines(table: LeakTable) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Arms]]]:
+def _lines(table: LeakageTable) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, ProtocolPair]]]:
     for row in table.rows:
         yield row.label, row.steps, row.measures
     if len(table.rows) > 1:
         yield f"mean of {len(table.rows)}", None, table.mean
 
 
-def _cells(arms: Arms) -> list[str]:
-    return [*(with_interval(one.estimate.value, one.estimate.ci95) for one in (arms.honest, arms.leaky)), _added(arms)]
+def _cells(arms: ProtocolPair) -> list[str]:
+    return [
+        *(with_interval(one.estimate.value, one.estimate.ci95) for one in (arms.by_patient, arms.leaky)),
+        _added(arms),
+    ]
 
 
-def _added(arms: Arms) -> str:
+def _added(arms: ProtocolPair) -> str:
     return with_interval(arms.added.value, arms.added.estimate.ci95, "{:+.3f}".format)

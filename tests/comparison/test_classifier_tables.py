@@ -106,7 +106,7 @@ def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
         areas.append(roc_auc_score(truth, probability))
     (table,) = classifier_tables(found(tmp_path))
     (entry,) = table.entries
-    assert len(entry.contract.patients) == 8
+    assert len(entry.comparability.patients) == 8
     assert entry.estimates["slice/auroc"].value == pytest.approx(np.mean(areas))
     assert entry.seed_spread == pytest.approx(np.std(areas, ddof=1))
 
@@ -128,7 +128,7 @@ def test_another_question_other_patients_and_a_segmentation_are_never_in_one_tab
     write_classifier(tmp_path / "few", ["optimizer.lr=1e-2"], patients=PATIENTS[:5])
     write_run(tmp_path / "segmentation", ["model=unet_slim"])
     tables = classifier_tables(found(tmp_path))
-    assert [(table.target, len(table.entries), len(table.contract.patients)) for table in tables] == [
+    assert [(table.target, len(table.entries), len(table.comparability.patients)) for table in tables] == [
         ("tumour", 2, 8),
         ("grade", 1, 8),
         ("tumour", 1, 5),

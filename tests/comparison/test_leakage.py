@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from lgg_seg.compare import compare_folders
-from lgg_seg.comparison.leakage import LeakTable, leak_tables
+from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.strata import patient_strata
-from lgg_seg.reporting.leakage import finding, grid, leak_rows, leaks_markdown, title
+from lgg_seg.reporting.leakage import finding, grid, leakage_markdown, leakage_rows, title
 from tests.comparison.run_folders import Volume, volumes, write_run
 
 
@@ -38,8 +38,8 @@ def both(
     write_run(folder / f"{name}_leak", [*words, "split=slice_random"], dice=leaky, truths=known, protocol=LEAKY)
 
 
-def tables(folder: Path) -> list[LeakTable]:
-    return leak_tables(build_leaderboard(find_runs([folder])))
+def tables(folder: Path) -> list[LeakageTable]:
+    return leakage_tables(build_leaderboard(find_runs([folder])))
 
 
 def counted(run: Path, volumes_: dict[str, Volume]) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def test_a_configuration_stands_beside_itself_on_the_same_slices_and_the_mean_be
     [table] = tables(tmp_path)
     assert {row.label for row in table.rows} == {"unet_slim", "unet_bn"}
     slim = next(row for row in table.rows if row.label == "unet_slim").measures
-    for run, arm in (("patient", "honest"), ("leak", "leaky")):
+    for run, arm in (("patient", "by_patient"), ("leak", "leaky")):
         rows = counted(tmp_path / f"unet_slim_0_{run}", SHARED)
         total, tumour = rows[["tp", "fp", "fn"]].sum(), rows["truth_pixels"] > 0
         pooled = 2 * total.tp / (2 * total.tp + total.fp + total.fn)
@@ -69,7 +69,7 @@ def test_a_configuration_stands_beside_itself_on_the_same_slices_and_the_mean_be
     values = [row.measures["pooled Dice"].added.value for row in table.rows]
     assert mean.added.value == pytest.approx(sum(values) / 2)
     assert (len(table.patients), len(table.slices)) == (6, 18)
-    assert leak_rows([table])[0]["slices"] == 18
+    assert leakage_rows([table])[0]["slices"] == 18
     assert title(table).startswith("The same 18 slices of 6 patients")
 
 
@@ -79,8 +79,8 @@ def test_differences_are_paired_so_networks_alike_in_every_patient_differ_by_not
     [table] = tables(tmp_path)
     arms = table.rows[0].measures["pooled Dice"]
     assert arms.added.estimate.ci95 == (0.0, 0.0)
-    assert arms.honest.estimate.ci95 is not None
-    low, high = arms.honest.estimate.ci95
+    assert arms.by_patient.estimate.ci95 is not None
+    low, high = arms.by_patient.estimate.ci95
     assert high - low > 0.1
 
 
@@ -93,9 +93,9 @@ def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> 
         write_run(tmp_path / f"a{fold}", ["split=kfold", *words], dice=0.6, truths=people)
         write_run(tmp_path / f"b{fold}", ["split=slice_kfold", *words], dice=0.9, truths=slices, protocol=LEAKY)
     board = build_leaderboard(find_runs([tmp_path]))
-    [table] = leak_tables(board)
+    [table] = leakage_tables(board)
     assert table.slices == {(name, number) for name in names for number in NEW[name].numbers}
-    [leaky] = [one.entries[0] for one in board.tables if one.contract.rules.leaky]
+    [leaky] = [one.entries[0] for one in board.tables if one.comparability.leaky]
     assert (leaky.folds, list(leaky.seeds), leaky.notes) == (2, [0], ())
     recorded = pd.concat([pd.read_csv(tmp_path / f"b{fold}" / "per_slice.csv") for fold in range(2)])
     sums = recorded.groupby("patient")[["tp", "fp", "fn", "tn"]].sum()
@@ -128,7 +128,7 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
     both(tmp_path, ["model=unet_slim"], 0.7, 0.9, seed=1)
     [table] = tables(tmp_path)
     [row] = table.rows
-    assert row.measures["pooled Dice"].honest.value == pytest.approx(0.6, abs=0.01)
+    assert row.measures["pooled Dice"].by_patient.value == pytest.approx(0.6, abs=0.01)
     assert "One seed" not in finding(table)
 
 
@@ -220,5 +220,5 @@ def test_without_a_leak_nothing_is_said_of_one(tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "a", ["split=patient"])
     compare_folders([tmp_path / "runs"], tmp_path / "board")
     assert not (tmp_path / "board" / "leak.csv").exists()
-    assert leaks_markdown([]) == ""
+    assert leakage_markdown([]) == ""
     assert "What the leak adds" not in (tmp_path / "board" / "leaderboard.html").read_text(encoding="utf-8")

@@ -198,7 +198,7 @@ def test_a_leaky_table_comes_last_however_many_it_holds_and_says_so_even_alone(t
         write_run(tmp_path / "leaky" / str(i), [f"model={model}", "split=slice_random"], dice=0.95, protocol=LEAKY)
     assert "LEAKS" in board(tmp_path).tables[0].reason
     write_run(tmp_path / "honest", ["model=unet"], dice=0.5)
-    assert [table.contract.rules.leaky for table in board(tmp_path).tables] == [False, True]
+    assert [table.comparability.leaky for table in board(tmp_path).tables] == [False, True]
 
 
 def test_a_failed_run_is_a_row_with_its_reason_until_it_is_repeated_with_success(tmp_path: Path) -> None:

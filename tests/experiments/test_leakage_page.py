@@ -6,21 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lgg_seg.comparison.leakage import LeakTable, leak_tables
+from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
-from lgg_seg.reporting.leakage import leaks_markdown
+from lgg_seg.reporting.leakage import leakage_markdown
 from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, ROOT, content, interval
 
 
 @pytest.fixture(scope="module")
-def tables() -> list[LeakTable]:
-    return leak_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
+def tables() -> list[LeakageTable]:
+    return leakage_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
 
 
-def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs(tables: list[LeakTable]) -> None:
-    _, tables_and_method = leaks_markdown(tables).split("\n\n", 1)
+def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs(tables: list[LeakageTable]) -> None:
+    _, tables_and_method = leakage_markdown(tables).split("\n\n", 1)
     assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
 
 
@@ -60,10 +60,12 @@ def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
     assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
 
-def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds(tables: list[LeakTable]) -> None:
+def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds(tables: list[LeakageTable]) -> None:
     page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    [(table, row)] = [(table, row) for table in tables for row in table.rows if row.honest.runs[0].name == "study_000"]
+    [(table, row)] = [
+        (table, row) for table in tables for row in table.rows if row.by_patient.runs[0].name == "study_000"
+    ]
     arms = row.measures["pooled Dice"]
     low, high = arms.added.estimate.ci95 or (0, 0)
     assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
-    assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.honest.value:.3f}" in page
+    assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.by_patient.value:.3f}" in page

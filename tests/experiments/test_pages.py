@@ -163,5 +163,5 @@ def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
     assert (entry.notes, len(next(iter(entry.seeds.values())))) == ((), 5)
     measures = ("patient/accuracy", "patient/f1", "patient/auroc", "slice/auroc")
     cells = [interval(entry.estimates[measure].as_dict(), "value") for measure in measures]
-    row = [f"{len(table.contract.patients)} / 5 folds", *cells]
+    row = [f"{len(table.comparability.patients)} / 5 folds", *cells]
     assert f"| {' | '.join(row)} |" in (folder / "README.md").read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from lgg_seg.comparison.results import Entry
+from lgg_seg.comparison.results import SegmentationResult
 from lgg_seg.comparison.runs import Run
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.data.kaggle.images import read_image, read_mask
 from lgg_seg.data.kaggle.listing import find_tree
 from lgg_seg.data.preprocessing import FLAIR
@@ -51,20 +51,20 @@ class Drawn:
     background: bool
 
 
-def first_run(entry: Entry, patient: str) -> Run:
+def first_run(entry: SegmentationResult, patient: str) -> Run:
     """The run of the entry's first seed that measured the patient."""
     runs = next(iter(entry.seeds.values()))
     return next(run for run in runs if run.patients is not None and patient in set(run.patients["patient"]))
 
 
-def with_masks(table: Table) -> list[int]:
+def with_masks(table: SegmentationTable) -> list[int]:
     """Places of the best entries all of whose runs hold masks."""
     return [
         k for k, entry in enumerate(table.entries) if all((run.place / "masks.npz").is_file() for run in entry.runs)
     ][:MOST_ENTRIES]
 
 
-def drawn(table: Table, looks: Sequence[Look], places: Sequence[int], patient: str) -> Drawn:
+def drawn(table: SegmentationTable, looks: Sequence[Look], places: Sequence[int], patient: str) -> Drawn:
     """One patient's panels.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.formatting import duration, one, si
 from lgg_seg.reporting.html.style import INK, Look, badge, new_figure
 
@@ -19,7 +19,7 @@ MOST_TICKS = 5
 
 @dataclass(frozen=True)
 class Cost:
-    """A cost of `Entry.cost` with its name for people, the words of a value, and in what its values are round."""
+    """A cost of a result with its name for people, the text of a value, and in what its values are round."""
 
     key: str
     title: str
@@ -43,7 +43,7 @@ COSTS = (
 )
 
 
-def varying_costs(table: Table) -> list[Cost]:
+def varying_costs(table: SegmentationTable) -> list[Cost]:
     """The costs known of every entry in which two of them differ; the same for all tells nothing."""
     found = []
     for cost in COSTS:
@@ -62,7 +62,7 @@ def pareto(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     return front
 
 
-def cost_plot(table: Table, looks: Sequence[Look], cost: Cost) -> Figure:
+def cost_plot(table: SegmentationTable, looks: Sequence[Look], cost: Cost) -> Figure:
     """Mean patient Dice with its interval against one cost on a logarithmic axis; the Pareto front as a staircase."""
     figure, axes = new_figure(WIDTH, 3.1)
     x = [float(entry.cost[cost.key] or 0) for entry in table.entries]

@@ -14,9 +14,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from lgg_seg.comparison.results import Entry
+from lgg_seg.comparison.results import SegmentationResult
 from lgg_seg.comparison.runs import Run
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.metrics.calibration import CalibrationBins
 from lgg_seg.reporting.html.paths import without_paths
 from lgg_seg.reporting.html.style import MUTED, OTHERS, PALETTE, WIDTH, Look, badge, new_figure, spread, wrapped
@@ -27,7 +27,7 @@ ENOUGH_PIXELS = 50
 """A bin with fewer says nothing of how often its probability is right."""
 
 
-def learning_plot(table: Table, looks: Sequence[Look]) -> Figure | None:
+def learning_plot(table: SegmentationTable, looks: Sequence[Look]) -> Figure | None:
     """Validation Dice by epoch: the median over an entry's seeds and folds, and their range; None without histories."""
     figure, axes = new_figure(WIDTH, HEIGHT)
     ends = []
@@ -55,7 +55,7 @@ def learning_plot(table: Table, looks: Sequence[Look]) -> Figure | None:
     return figure
 
 
-def validation_dice(entry: Entry) -> pd.DataFrame:
+def validation_dice(entry: SegmentationResult) -> pd.DataFrame:
     """A row an epoch, a column a run; no columns without histories."""
     columns = [
         run.history.set_index("epoch")["val/dice"]
@@ -65,19 +65,19 @@ def validation_dice(entry: Entry) -> pd.DataFrame:
     return pd.concat(columns, axis=1).sort_index() if columns else pd.DataFrame()
 
 
-def training_patients(entry: Entry) -> float | None:
+def training_patients(entry: SegmentationResult) -> float | None:
     """How many patients a run of the entry was trained on: the median over its folds; None where no record says it."""
     known = [len(run.provenance["split"]["train"]) for run in entry.runs if "split" in run.provenance]
     return median(known) if known else None
 
 
-def size_plot(table: Table) -> Figure | None:
+def size_plot(table: SegmentationTable) -> Figure | None:
     """Mean patient Dice by the number of training patients, a line for each of the remaining settings.
 
     None unless the entries were asked for different numbers and at least two are known.
     """
     asked = {str(entry.runs[0].config.get("data", {}).get("train_patients")) for entry in table.entries}
-    lines: dict[str, list[tuple[float, Entry]]] = defaultdict(list)
+    lines: dict[str, list[tuple[float, SegmentationResult]]] = defaultdict(list)
     for entry in table.entries:
         count = training_patients(entry)
         if count is not None:
@@ -109,7 +109,7 @@ def size_plot(table: Table) -> Figure | None:
     return figure
 
 
-def reliability_plot(table: Table, looks: Sequence[Look]) -> Figure | None:
+def reliability_plot(table: SegmentationTable, looks: Sequence[Look]) -> Figure | None:
     """How often a pixel of a predicted probability is tumour; None where no entry's runs recorded it."""
     figure, axes = new_figure(WIDTH, HEIGHT)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=":")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lgg_seg.comparison.failures import by_difficulty, failed_by_all
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.html import contours
 from lgg_seg.reporting.html.embed import Picture, png
@@ -41,7 +41,7 @@ class FailedPatient:
     facts: dict[str, str]
 
 
-def failed(table: Table) -> list[FailedPatient]:
+def failed(table: SegmentationTable) -> list[FailedPatient]:
     """The worst first."""
     known = table.entries[0].patients
     found = []
@@ -53,7 +53,7 @@ def failed(table: Table) -> list[FailedPatient]:
     return found
 
 
-def pictures(table: Table, looks: Sequence[Look]) -> tuple[dict[str, tuple[Picture, ...]], tuple[str, ...]]:
+def pictures(table: SegmentationTable, looks: Sequence[Look]) -> tuple[dict[str, tuple[Picture, ...]], tuple[str, ...]]:
     """Pictures of patients by heading, and in words what could not be shown."""
     places = contours.with_masks(table)
     if not places:

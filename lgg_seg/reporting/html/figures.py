@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from lgg_seg.comparison.failures import FAILED, by_difficulty, failed_by_all, strata
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.html import costs, curves, forests, patients
 from lgg_seg.reporting.html.embed import Picture, svg
 from lgg_seg.reporting.html.style import Look
@@ -32,7 +32,7 @@ def _spoken(looks: Sequence[Look], words: Sequence[str]) -> str:
     return "; ".join(parts[:MOST_SPOKEN]) + more
 
 
-def distances(table: Table, looks: Sequence[Look]) -> list[Picture]:
+def distances(table: SegmentationTable, looks: Sequence[Look]) -> list[Picture]:
     """Means with their intervals; with several entries their differences to the best and their ranks, too."""
     entries = table.entries
     several = len(entries) > 1
@@ -65,7 +65,7 @@ def distances(table: Table, looks: Sequence[Look]) -> list[Picture]:
     return [means, gaps, ranks]
 
 
-def against_cost(table: Table, looks: Sequence[Look]) -> list[Picture]:
+def against_cost(table: SegmentationTable, looks: Sequence[Look]) -> list[Picture]:
     """A figure for each cost in which entries differ."""
     return [
         svg(
@@ -79,7 +79,7 @@ def against_cost(table: Table, looks: Sequence[Look]) -> list[Picture]:
     ]
 
 
-def over_data(table: Table) -> Picture | None:
+def over_data(table: SegmentationTable) -> Picture | None:
     """Dice by the number of training patients, where that was varied."""
     drawn = curves.size_plot(table)
     if drawn is None:
@@ -94,7 +94,7 @@ def over_data(table: Table) -> Picture | None:
     )
 
 
-def learning(table: Table, looks: Sequence[Look]) -> list[Picture]:
+def learning(table: SegmentationTable, looks: Sequence[Look]) -> list[Picture]:
     """Learning curves and reliability, where the runs recorded them."""
     found = []
     by_epoch, reliability = curves.learning_plot(table, looks), curves.reliability_plot(table, looks)
@@ -121,7 +121,7 @@ def learning(table: Table, looks: Sequence[Look]) -> list[Picture]:
     return found
 
 
-def groups_of_patients(table: Table, looks: Sequence[Look]) -> list[Picture]:
+def groups_of_patients(table: SegmentationTable, looks: Sequence[Look]) -> list[Picture]:
     """A figure for each stratum that has two groups, and the slices without tumour."""
     found = []
     for name, group in groupby(strata(table), key=lambda one: one.stratum):
@@ -140,7 +140,7 @@ def groups_of_patients(table: Table, looks: Sequence[Look]) -> list[Picture]:
     return found
 
 
-def everyone(table: Table, looks: Sequence[Look]) -> Picture:
+def everyone(table: SegmentationTable, looks: Sequence[Look]) -> Picture:
     """Every patient with every entry."""
     order = by_difficulty(table)
     several = len(looks) > 1

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.html.style import INK, MUTED, RULE, WIDTH, Look, badge, new_figure, wrapped
 from lgg_seg.reporting.leaderboard import difference, headline, holm_p
 
@@ -20,7 +20,7 @@ FADE = LinearSegmentedColormap.from_list("fade", ["#f6f8fa", "#0060a8"])
 MOST_WORDED = 12
 
 
-def forest(table: Table, looks: Sequence[Look]) -> Figure:
+def forest(table: SegmentationTable, looks: Sequence[Look]) -> Figure:
     """Mean patient Dice: interval as a bar, patients as faint dots, the means of several seeds as ticks."""
     figure, axes, rows = _rows(looks)
     axes.axvline(table.entries[0].metrics["patient/dice"]["mean"], color=MUTED, linewidth=0.8, linestyle=":")
@@ -41,7 +41,7 @@ def forest(table: Table, looks: Sequence[Look]) -> Figure:
     return figure
 
 
-def difference_forest(table: Table, looks: Sequence[Look]) -> Figure:
+def difference_forest(table: SegmentationTable, looks: Sequence[Look]) -> Figure:
     """Mean difference to the best with its interval; hollow where the data cannot separate the two."""
     figure, axes, rows = _rows(looks)
     by_name = {d.name: d for d in table.statistics.differences}
@@ -67,7 +67,7 @@ def difference_forest(table: Table, looks: Sequence[Look]) -> Figure:
     return figure
 
 
-def rank_map(table: Table, looks: Sequence[Look]) -> Figure:
+def rank_map(table: SegmentationTable, looks: Sequence[Look]) -> Figure:
     """In how many of 100 resamples of the patients each configuration has each rank."""
     count = len(looks)
     worded = count <= MOST_WORDED

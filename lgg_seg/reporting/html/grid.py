@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgg_seg.comparison.results import Entry
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.results import SegmentationResult
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.columns import Column, columns
 from lgg_seg.reporting.formatting import ABSENT, three, with_spread
 from lgg_seg.reporting.html.style import Look
@@ -71,7 +71,7 @@ class Grid:
         return [column for _, columns in self.groups for column in columns]
 
 
-def grid(table: Table, looks: Sequence[Look]) -> Grid:
+def grid(table: SegmentationTable, looks: Sequence[Look]) -> Grid:
     """The table's cells. The headline stands by itself, before the comparison with the best."""
     headline, median, *others = columns()
     members: dict[str, list[Column]] = {}
@@ -85,7 +85,7 @@ def grid(table: Table, looks: Sequence[Look]) -> Grid:
     return Grid((median,), groups, tuple(rows))
 
 
-def _best(column: Column, entries: Sequence[Entry]) -> float | None:
+def _best(column: Column, entries: Sequence[SegmentationResult]) -> float | None:
     """The best value; None where nothing is better or worse: one entry, all alike, or a number without a better."""
     values = [value for value in map(column.value, entries) if value is not None]
     if not column.better or len(set(values)) < 2:
@@ -93,13 +93,13 @@ def _best(column: Column, entries: Sequence[Entry]) -> float | None:
     return max(values, key=lambda value: column.better * value)
 
 
-def _axis(entries: Sequence[Entry]) -> tuple[float, float]:
+def _axis(entries: Sequence[SegmentationResult]) -> tuple[float, float]:
     ends = [end for entry in entries for end in entry.metrics["patient/dice"]["ci95"] or ()]
     return (min(ends), max(ends)) if ends else (0.0, 1.0)
 
 
 def _row(
-    table: Table,
+    table: SegmentationTable,
     rank: int,
     look: Look,
     ordered: Sequence[Column],

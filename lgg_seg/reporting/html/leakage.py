@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lgg_seg.comparison.leakage import HEADLINE, LeakTable, Sample
-from lgg_seg.reporting import leakage as leak_lines
+from lgg_seg.comparison.leakage import HEADLINE, LeakageTable, Sample
+from lgg_seg.reporting import leakage as leakage_report
 from lgg_seg.reporting.html.embed import Picture, svg
 from lgg_seg.reporting.html.paths import without_paths
 from lgg_seg.reporting.html.style import INK, MUTED, PALETTE, RULE, wrapped
@@ -20,7 +20,7 @@ HONEST, LEAKY = PALETTE[0], PALETTE[1]
 
 
 @dataclass(frozen=True)
-class LeakSection:
+class LeakageSection:
     """What the template shows of a table."""
 
     title: str
@@ -30,21 +30,21 @@ class LeakSection:
     picture: Picture
 
 
-def leak_section(table: LeakTable) -> LeakSection:
+def leakage_section(table: LeakageTable) -> LeakageSection:
     """Describe and draw a table."""
-    head, *rows = leak_lines.grid(table)
+    head, *rows = leakage_report.grid(table)
     picture = svg(
-        leak_plot(table),
+        leakage_plot(table),
         "",
         f"{HEADLINE} by patient and with the leak. "
         + "; ".join(f"{row[0]}: {row[2]}, with the leak {row[3]}, {row[4]} added" for row in rows),
         "Left: pooled Dice of the same slices, with 95 % intervals over patients. Right: what the leak adds. A line "
         "that crosses zero may be the luck of who was tested.",
     )
-    return LeakSection(leak_lines.title(table), leak_lines.finding(table), head, rows, picture)
+    return LeakageSection(leakage_report.title(table), leakage_report.finding(table), head, rows, picture)
 
 
-def leak_plot(table: LeakTable) -> Figure:
+def leakage_plot(table: LeakageTable) -> Figure:
     """Pooled Dice of every configuration in both tests, and the difference; the mean of several below a line."""
     lines = [(row.label, row.measures[HEADLINE]) for row in table.rows]
     several = len(lines) > 1
@@ -54,8 +54,8 @@ def leak_plot(table: LeakTable) -> Figure:
     both, added = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     heights = [-k - (0.35 if several and k == len(lines) - 1 else 0.0) for k in range(len(lines))]
     for (_, arms), y in zip(lines, heights, strict=True):
-        both.plot([arms.honest.value, arms.leaky.value], [y, y], color=RULE, linewidth=5, zorder=1)
-        _interval(both, arms.honest, y + 0.11, HONEST, "o")
+        both.plot([arms.by_patient.value, arms.leaky.value], [y, y], color=RULE, linewidth=5, zorder=1)
+        _interval(both, arms.by_patient, y + 0.11, HONEST, "o")
         _interval(both, arms.leaky, y - 0.11, LEAKY, "D")
         _interval(added, arms.added, y, INK, "o")
         added.annotate(f"{arms.added.value:+.3f}", (arms.added.value, y + 0.2), ha="center", fontsize=7.5, color=INK)

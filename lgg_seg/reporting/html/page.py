@@ -16,12 +16,12 @@ import lgg_seg
 from lgg_seg.comparison.classifier_tables import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.classifier_tables import ClassifierTable
 from lgg_seg.comparison.failures import FAILED
-from lgg_seg.comparison.leakage import LeakTable
+from lgg_seg.comparison.leakage import LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.reporting import classifiers as lines
-from lgg_seg.reporting import leakage as leak_lines
+from lgg_seg.reporting import leakage as leakage_report
 from lgg_seg.reporting.html import facts
-from lgg_seg.reporting.html.leakage import leak_section
+from lgg_seg.reporting.html.leakage import leakage_section
 from lgg_seg.reporting.html.paths import without_paths
 from lgg_seg.reporting.html.sections import section
 from lgg_seg.reporting.html.style import colours, configuration, drawing, looks
@@ -33,7 +33,7 @@ MOST_TABLES = 2  # whose patients the title counts
 
 
 def write_report(
-    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakTable] = ()
+    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakageTable] = ()
 ) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
@@ -52,13 +52,13 @@ def write_report(
 
 
 def render(
-    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakTable] = ()
+    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakageTable] = ()
 ) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     palette = colours(board)
     with drawing():
         sections = [section(number, table, looks(table, palette)) for number, table in enumerate(board.tables, start=1)]
-        leak_sections = [leak_section(table) for table in leaks]
+        leak_sections = [leakage_section(table) for table in leaks]
     style, script = _part("style.css"), _part("sort.js")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part),
@@ -74,8 +74,8 @@ def render(
         classifiers=[_classifiers(table) for table in classifiers],
         classifier_method=CLASSIFIER_METHOD,
         leaks=leak_sections,
-        leak_heading=leak_lines.HEADING,
-        leak_method=leak_lines.METHOD,
+        leak_heading=leakage_report.HEADING,
+        leak_method=leakage_report.METHOD,
         unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
         runs=facts.run_lines(board, path),
         days=facts.days(board.runs) if board.runs else "",
@@ -105,7 +105,7 @@ def _classifiers(table: ClassifierTable) -> dict[str, Any]:
         "title": lines.title(table),
         "verdict": table.verdict,
         "reason": table.reason,
-        "leaky": table.contract.rules.leaky,
+        "leaky": table.comparability.leaky,
         "head": head,
         "rows": rows,
     }
@@ -115,7 +115,7 @@ def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:
     if not board.tables:
         count = sum(len(table.entries) for table in classifiers)
         return _counted(count, "classifier") if count else "No run has a result yet"
-    honest = [table for table in board.tables if not table.contract.rules.leaky] or list(board.tables)
+    honest = [table for table in board.tables if not table.comparability.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})
     patients = " and ".join(str(len(table.patients)) for table in honest[:MOST_TABLES])
     more = ", …" if len(honest) > MOST_TABLES else ""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lgg_seg.comparison.failures import FAILED, Stratum, by_difficulty
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.html.style import INK, MUTED, OTHERS, RULE, Look, badge, new_figure, wrapped
 from lgg_seg.statistics.bootstrap import summarise
 
@@ -23,7 +23,7 @@ AROUND_FAILED = LinearSegmentedColormap.from_list(
 FALSE_POSITIVES = "empty_slice/false_positive_rate"
 
 
-def stratum_plot(table: Table, looks: Sequence[Look], groups: Sequence[Stratum]) -> Figure:
+def stratum_plot(table: SegmentationTable, looks: Sequence[Look], groups: Sequence[Stratum]) -> Figure:
     """Mean patient Dice in the groups of one stratum; intervals for the configurations with a colour."""
     rows = {name: row for row, name in enumerate(table.patients)}
     leading = [k for k, look in enumerate(looks) if look.leading]
@@ -53,7 +53,7 @@ def stratum_plot(table: Table, looks: Sequence[Look], groups: Sequence[Stratum])
     return figure
 
 
-def false_positive_plot(table: Table, looks: Sequence[Look]) -> Figure | None:
+def false_positive_plot(table: SegmentationTable, looks: Sequence[Look]) -> Figure | None:
     """On what share of the slices without tumour something is marked; None where there is no such slice."""
     known = [(e.metrics[FALSE_POSITIVES], look) for e, look in zip(table.entries, looks, strict=True)]
     shown = [(rate, look) for rate, look in known if rate is not None]
@@ -75,7 +75,7 @@ def false_positive_plot(table: Table, looks: Sequence[Look]) -> Figure | None:
     return figure
 
 
-def patient_map(table: Table, looks: Sequence[Look]) -> Figure:
+def patient_map(table: SegmentationTable, looks: Sequence[Look]) -> Figure:
     """Dice of every patient (a column, the hardest on the left) with every configuration (a row, the best on top)."""
     order = [table.patients.index(name) for name in by_difficulty(table)]
     values = table.dice[order].T

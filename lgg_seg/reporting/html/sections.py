@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgg_seg.comparison.tables import Table
+from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.reporting.html import figures
 from lgg_seg.reporting.html.embed import Picture
 from lgg_seg.reporting.html.failures import FailedPatient, failed, pictures
@@ -53,9 +53,9 @@ class Section:
         return len(self.looks) > 1
 
 
-def section(number: int, table: Table, looks: Sequence[Look]) -> Section:
+def section(number: int, table: SegmentationTable, looks: Sequence[Look]) -> Section:
     """Describe and draw a table."""
-    leaky = table.contract.rules.leaky
+    leaky = table.comparability.leaky
     words = title(table)
     return Section(
         number=number,
@@ -70,7 +70,7 @@ def section(number: int, table: Table, looks: Sequence[Look]) -> Section:
     )
 
 
-def _figures(table: Table, looks: Sequence[Look]) -> Figures:
+def _figures(table: SegmentationTable, looks: Sequence[Look]) -> Figures:
     shown, notes = pictures(table, looks)
     return Figures(
         distances=figures.distances(table, looks),
@@ -85,7 +85,7 @@ def _figures(table: Table, looks: Sequence[Look]) -> Figures:
     )
 
 
-def _summary(table: Table) -> str:
+def _summary(table: SegmentationTable) -> str:
     """The verdict in numbers of configurations, where naming them takes more than a glance; else nothing."""
     if len(table.verdict) <= GLANCE:
         return ""

@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lgg_seg.comparison.results import Entry
-from lgg_seg.comparison.tables import Leaderboard, Table
+from lgg_seg.comparison.results import SegmentationResult
+from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
 from lgg_seg.reporting.html.paths import without_paths
 
 INK, MUTED, RULE = "#1b2430", "#5a6675", "#d8dee6"
@@ -77,7 +77,7 @@ class Look:
 Configuration = tuple[tuple[str, str], ...]
 
 
-def configuration(entry: Entry) -> Configuration:
+def configuration(entry: SegmentationResult) -> Configuration:
     """What an entry was asked for: the same in every table in which it stands, where its label may be shorter."""
     return tuple(entry.settings.items())
 
@@ -88,7 +88,7 @@ def colours(board: Leaderboard) -> dict[Configuration, str]:
     return {one: PALETTE[i] if i < len(PALETTE) else OTHERS for i, one in enumerate(found)}
 
 
-def looks(table: Table, by_configuration: dict[Configuration, str]) -> list[Look]:
+def looks(table: SegmentationTable, by_configuration: dict[Configuration, str]) -> list[Look]:
     """Of the table's entries, in their order."""
     return [
         Look(number, without_paths(entry.label), by_configuration[configuration(entry)])

@@ -10,7 +10,7 @@ import wandb
 import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces import expr
 
-from lgg_seg.comparison.tables import Leaderboard, Table
+from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.leaderboard import difference, headline, markdown
 from lgg_seg.reporting.wandb.logger import IDENTITY
@@ -74,7 +74,7 @@ def publish(board: Leaderboard, target: str) -> str:
         ) from error
 
 
-def forest(table: Table) -> str:
+def forest(table: SegmentationTable) -> str:
     """The forest plot in letters: a W&B report has no chart with intervals."""
     width = max(len(entry.label) for entry in table.entries)
     lines = []
@@ -89,15 +89,15 @@ def forest(table: Table) -> str:
     return "\n".join([*lines, f"{'':<{width}} 0{'':<{FOREST_WIDTH}}1"])
 
 
-def _runs(table: Table) -> list[Any]:
+def _runs(table: SegmentationTable) -> list[Any]:
     """Panels over a table's own runs: in one panel they would be ranked. A leaky table has none."""
-    if table.contract.rules.leaky:
+    if table.comparability.leaky:
         return []
     ids = _ids(table)
     return [_panels(ids)] if ids else [wr.P(text="No panels: these runs were not logged with logger=wandb.")]
 
 
-def _ids(table: Table) -> list[str]:
+def _ids(table: SegmentationTable) -> list[str]:
     folders = [RunFolder(run.folder) for entry in table.entries for run in entry.runs]
     return [folder.read_json(IDENTITY)["id"] for folder in folders if (folder.path / IDENTITY).exists()]
 

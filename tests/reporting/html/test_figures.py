@@ -12,7 +12,7 @@ from matplotlib import colors
 
 from lgg_seg.comparison.failures import by_difficulty, strata
 from lgg_seg.comparison.runs import Run, find_runs
-from lgg_seg.comparison.tables import Leaderboard, Table, build_leaderboard
+from lgg_seg.comparison.tables import Leaderboard, SegmentationTable, build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.html import contours, costs, curves, facts, forests, patients
 from lgg_seg.reporting.html.paths import without_paths
@@ -38,16 +38,16 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
 
 
 @pytest.fixture(scope="module")
-def table(board: Leaderboard) -> Table:
+def table(board: Leaderboard) -> SegmentationTable:
     return board.tables[0]
 
 
 @pytest.fixture(scope="module")
-def looked(board: Leaderboard, table: Table) -> list[Look]:
+def looked(board: Leaderboard, table: SegmentationTable) -> list[Look]:
     return looks(table, colours(board))
 
 
-def test_the_forest_has_each_entrys_interval_patients_and_seeds(table: Table, looked: list[Look]) -> None:
+def test_the_forest_has_each_entrys_interval_patients_and_seeds(table: SegmentationTable, looked: list[Look]) -> None:
     axes = forests.forest(table, looked).axes[0]
     intervals = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2.4]
     assert [list(line.get_xdata()) for line in intervals] == [e.metrics["patient/dice"]["ci95"] for e in table.entries]
@@ -58,7 +58,7 @@ def test_the_forest_has_each_entrys_interval_patients_and_seeds(table: Table, lo
         assert np.allclose(points[2 * k + 1], list(entry.seed_dice.values()))
 
 
-def test_a_difference_is_filled_only_where_it_is_clear(table: Table, looked: list[Look]) -> None:
+def test_a_difference_is_filled_only_where_it_is_clear(table: SegmentationTable, looked: list[Look]) -> None:
     axes = forests.difference_forest(table, looked).axes[0]
     marks = [line for line in axes.lines if line.get_marker() == "o"]
     expected = {d.name: (d.mean, d.significance) for d in table.statistics.differences}
@@ -69,13 +69,13 @@ def test_a_difference_is_filled_only_where_it_is_clear(table: Table, looked: lis
         assert (mark.get_markerfacecolor() == "white") == (standing == "inseparable")
 
 
-def test_the_rank_map_holds_the_shares(table: Table, looked: list[Look]) -> None:
+def test_the_rank_map_holds_the_shares(table: SegmentationTable, looked: list[Look]) -> None:
     axes = forests.rank_map(table, looked).axes[0]
     assert np.array_equal(axes.images[0].get_array(), table.ranks)
     assert sum(float(text.get_text().rstrip("%")) for text in axes.texts) == pytest.approx(300, abs=2)
 
 
-def test_the_patient_map_is_sorted_by_difficulty(table: Table, looked: list[Look]) -> None:
+def test_the_patient_map_is_sorted_by_difficulty(table: SegmentationTable, looked: list[Look]) -> None:
     axes = patients.patient_map(table, looked).axes[0]
     shown = np.asarray(axes.images[0].get_array())
     assert np.all(np.diff(shown.mean(axis=0)) >= 0)
@@ -89,14 +89,14 @@ def test_failed_and_successful_patients_have_colours_of_different_kind() -> None
     assert fine[2] > fine[0], "blue"
 
 
-def test_strata_show_every_group_with_its_size(table: Table, looked: list[Look]) -> None:
+def test_strata_show_every_group_with_its_size(table: SegmentationTable, looked: list[Look]) -> None:
     sizes = [one for one in strata(table) if one.stratum == "tumour_size"]
     axes = patients.stratum_plot(table, looked, sizes).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["small\nn = 3", "medium\nn = 2", "large\nn = 2"]
     assert [text.xy[0] for text in axes.texts] == [dice for one in sizes for dice in one.dice]
 
 
-def test_a_cost_that_is_the_same_for_all_is_not_plotted(table: Table) -> None:
+def test_a_cost_that_is_the_same_for_all_is_not_plotted(table: SegmentationTable) -> None:
     assert [cost.key for cost in costs.varying_costs(table)] == ["parameters"], (
         "the median of the seeds' times is equal"
     )
@@ -123,7 +123,9 @@ def test_spread_numbers_keep_their_order_and_their_distance(values: list[float])
     assert np.mean(placed) == pytest.approx(np.mean(values))
 
 
-def test_the_learning_curve_is_the_median_and_the_range_of_the_runs(table: Table, looked: list[Look]) -> None:
+def test_the_learning_curve_is_the_median_and_the_range_of_the_runs(
+    table: SegmentationTable, looked: list[Look]
+) -> None:
     figure = curves.learning_plot(table, looked)
     assert figure is not None
     for line, entry in zip(reversed(figure.axes[0].lines), table.entries, strict=True):
@@ -148,11 +150,11 @@ def test_dice_by_training_patients_has_a_line_for_each_other_setting(tmp_path: P
     assert lines["model unet_slim"].get_xdata() == pytest.approx([12, 24], rel=0.02)
 
 
-def test_without_different_numbers_there_is_no_plot_of_training_patients(table: Table) -> None:
+def test_without_different_numbers_there_is_no_plot_of_training_patients(table: SegmentationTable) -> None:
     assert curves.size_plot(table) is None
 
 
-def test_the_reliability_of_probabilities_needs_every_runs_bins(table: Table, looked: list[Look]) -> None:
+def test_the_reliability_of_probabilities_needs_every_runs_bins(table: SegmentationTable, looked: list[Look]) -> None:
     figure = curves.reliability_plot(table, looked)
     assert figure is not None
     assert len(figure.axes[0].lines) == 4, "a line an entry, and the diagonal"
@@ -218,7 +220,7 @@ def test_what_is_not_alike_is_named(other: dict[str, str | bool | None], words: 
 PATIENT = "TCGA_CS_0000_19960101"
 
 
-def measured(tmp_path: Path, truths: dict[str, Volume], *words: str) -> tuple[Table, list[Look]]:
+def measured(tmp_path: Path, truths: dict[str, Volume], *words: str) -> tuple[SegmentationTable, list[Look]]:
     write_run(tmp_path / "run", words, truths=truths, dice=0.7)
     board = build_leaderboard(find_runs([tmp_path / "run"]))
     return board.tables[0], looks(board.tables[0], colours(board))
@@ -265,7 +267,7 @@ def test_damaged_masks_are_an_error_that_names_the_file(tmp_path: Path) -> None:
         contours.drawn(table, looked, [0], table.patients[0])
 
 
-def test_entries_without_masks_are_passed_over(table: Table) -> None:
+def test_entries_without_masks_are_passed_over(table: SegmentationTable) -> None:
     assert contours.with_masks(table) == [0, 1, 2]
     lost = table.entries[1].runs[1].place / "masks.npz"
     content = lost.read_bytes()

@@ -128,7 +128,7 @@ def test_the_verdict_the_method_and_the_failed_patients_are_told(mixed_report: t
 
 def test_a_leaky_table_has_its_banner_and_no_figures(mixed_report: tuple[Leaderboard, str]) -> None:
     board, html = mixed_report
-    assert [table.contract.rules.leaky for table in board.tables] == [False, True]
+    assert [table.comparability.leaky for table in board.tables] == [False, True]
     _, leaky = html.split('<section id="table-2"')
     leaky = leaky.split("</section>")[0]
     assert '<div class="leaks" role="alert"><strong>LEAKS</strong>' in leaky
