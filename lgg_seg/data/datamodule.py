@@ -22,7 +22,7 @@ from lgg_seg.data.grid import Geometry
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
 from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
-from lgg_seg.data.sampling import Draw, EpochSampler, SliceOrder
+from lgg_seg.data.sampling import Draw, EpochSampler, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
 from lgg_seg.errors import UserError
 
@@ -78,7 +78,7 @@ class DataModule(pl.LightningDataModule):
         split: Callable[[Index], Split],
         preprocess: Preprocess,
         augment: Augmentation,
-        sampler: SliceOrder,
+        sampler: SamplingStrategy,
         seed: int,
     ) -> None:
         super().__init__()

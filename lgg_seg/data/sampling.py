@@ -28,7 +28,7 @@ class Draw(NamedTuple):
     repeat: int
 
 
-class SliceOrder(ABC):
+class SamplingStrategy(ABC):
     """A rule for the order of slices; a member of the config group `sampler`."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class SliceOrder(ABC):
 
 
 @dataclass(frozen=True)
-class Uniform(SliceOrder):
+class Uniform(SamplingStrategy):
     """Every slice once."""
 
     def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:  # noqa: ARG002  # the interface's
@@ -45,7 +45,7 @@ class Uniform(SliceOrder):
 
 
 @dataclass(frozen=True)
-class TumourWeighted(SliceOrder):
+class TumourWeighted(SamplingStrategy):
     """A patient at random, then one of its slices in proportion to its tumour's area; with replacement.
 
     After mateuszbuda/brain-segmentation-pytorch: every slice's weight is its tumour's area in pixels plus `floor`
@@ -87,7 +87,7 @@ class EpochSampler(Sampler[Draw]):
 
     def __init__(
         self,
-        order: SliceOrder,
+        order: SamplingStrategy,
         slices: Sequence[int],
         index: Index,
         seed: int,
