@@ -43,7 +43,7 @@ def python(installed: Path, folder: Path, *words: str) -> subprocess.CompletedPr
     )
 
 
-def test_the_wheel_holds_every_module_every_config_and_the_digests_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_every_module_every_config_and_the_checksums_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     ours = {
@@ -53,7 +53,7 @@ def test_the_wheel_holds_every_module_every_config_and_the_digests_and_nothing_e
         if file.is_file() and "__pycache__" not in file.parts
     }
     configs = {f"lgg_seg/{file.relative_to(CHECKOUT)}" for file in (CHECKOUT / "conf").rglob("*.yaml")}
-    assert {"lgg_seg/data/kaggle/kaggle_digests.txt", "lgg_seg/py.typed"} <= names
+    assert {"lgg_seg/data/kaggle/kaggle_checksums.txt", "lgg_seg/py.typed"} <= names
     assert len(configs) > 30
     assert names == ours | configs
 

@@ -12,14 +12,14 @@ from rich.console import Console
 
 from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
-from lgg_seg.data.kaggle.checksums import format_digests
+from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.download import download as fetch
-from lgg_seg.data.kaggle.index import survey
+from lgg_seg.data.kaggle.index import check_integrity
 from lgg_seg.data.kaggle.listing import list_tree
 from lgg_seg.data.kaggle.scan import read_all
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.integrity import print_survey
+from lgg_seg.reporting.integrity import print_report
 
 _DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 Root = Annotated[Path, Argument("the tree's folder", key="data.root")]
@@ -27,8 +27,8 @@ Root = Annotated[Path, Argument("the tree's folder", key="data.root")]
 
 def verify(root: Root = _DEFAULT_ROOT) -> int:
     """Decode every file of a tree and list every fault; exit code 1 if there are errors."""
-    found = survey(root, rescan=True)
-    print_survey(found, Console(soft_wrap=True, highlight=False))
+    found = check_integrity(root, rescan=True)
+    print_report(found, Console(soft_wrap=True, highlight=False))
     return int(any(fault.severity == "error" for fault in found.faults))
 
 
@@ -52,13 +52,13 @@ def phantom(
 
 
 def digests(root: Root = _DEFAULT_ROOT) -> int:
-    """Print the digests of a sound tree's pixels, to be kept as its digests.txt: `… digests data.root=TREE > FILE`."""
+    """Print the checksums of a sound tree's pixels, to be kept as its digests.txt: `… digests data.root=TREE > FILE`."""
     readings = read_all(list_tree(root))
     if any(reading.problems for reading in readings):
         raise UserError(
             f"{root} has files that cannot be used: `python -m lgg_seg.data verify data.root={root}` lists them"
         )
-    sys.stdout.write(format_digests(readings))
+    sys.stdout.write(format_checksums(readings))
     return 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lgg_seg.cli.progress import tracked
-from lgg_seg.data.kaggle.images import digest
+from lgg_seg.data.kaggle.images import checksum
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.runner import Probability
@@ -91,7 +91,7 @@ def _write_tables(output: OutputFolder, outcome: PredictionResult) -> None:
 
 def scan_digest(scan: Scan) -> str:
     """By which a volume is known again; the same as `runs.provenance.volume_digest` of the slices in a data tree."""
-    return hashlib.sha256("".join(digest(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(checksum(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
 
 
 def _predicted(

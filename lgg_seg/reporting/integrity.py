@@ -1,4 +1,4 @@
-"""A survey of a tree, as text on a terminal."""
+"""An integrity report, as text on a terminal."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lgg_seg.data.kaggle.index import Survey
+from lgg_seg.data.kaggle.index import IntegrityReport
 from lgg_seg.data.kaggle.integrity import REMEDY, Fault, Kind
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
-def print_survey(survey: Survey, console: Console) -> None:
+def print_report(report: IntegrityReport, console: Console) -> None:
     """Print what the tree holds and every fault; notes of one kind are told one line a patient."""
-    console.print(_summary(survey))
+    console.print(_summary(report))
     groups: defaultdict[tuple[str, Kind], list[Fault]] = defaultdict(list)
-    for fault in survey.faults:
+    for fault in report.faults:
         groups[fault.severity, fault.kind].append(fault)
     for (severity, kind), faults in groups.items():
         console.print(Text(f"\n{severity}: {kind} ({len(faults)}): {_remedy(faults)}", style=_STYLE[severity]))
         for line in _notes(faults) if severity == "note" else map(str, faults):
             console.print(Text(f"  {line}"))
-    count = Counter(fault.severity for fault in survey.faults)
+    count = Counter(fault.severity for fault in report.faults)
     console.print(Text(f"\n{count['error']} errors, {count['warning']} warnings, {count['note']} notes"))
 
 
-def _summary(survey: Survey) -> Table:
-    index = survey.index
+def _summary(report: IntegrityReport) -> Table:
+    index = report.index
     institutions = Counter(p.institution for p in index.patients)
     shapes = Counter(s.shape for s in index.slices)
     table = Table(title=str(index.root), show_header=False)
@@ -44,7 +44,7 @@ def _summary(survey: Survey) -> Table:
         )
         or "nothing",
         "without clinical row": ", ".join(p.name for p in index.patients if not p.clinical) or "nobody",
-        "known digests": f"of {survey.covered} of {len(index.patients)} patients, compared pixel by pixel",
+        "published checksums": f"of {report.covered} of {len(index.patients)} patients, compared pixel by pixel",
         "fingerprint": index.fingerprint,
     }
     for name, value in rows.items():

@@ -93,7 +93,7 @@ def _processor() -> str:
 
 def volume_digest(patient: Patient) -> str:
     """A patient's images under one digest, by which he is known again under another name."""
-    return hashlib.sha256("".join(s.image_digest for s in patient.slices).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(s.image_checksum for s in patient.slices).encode()).hexdigest()[:16]
 
 
 def split_metadata(index: Index, split: Split) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_help_names_every_command_and_key(capsys: pytest.CaptureFixture[str]) ->
     assert all(word in said for word in ("verify", "download", "phantom", "digests", "patients=", "default 24"))
 
 
-def test_phantom_is_written_and_its_digests_are_those_it_ships(
+def test_phantom_is_written_and_its_checksums_are_those_it_ships(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "tree"

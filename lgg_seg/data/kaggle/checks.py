@@ -11,7 +11,7 @@ from lgg_seg.data.kaggle.scan import SEQUENCES, Reading
 
 
 def check(readings: Sequence[Reading]) -> list[Fault]:
-    """Every fault that the readings of a tree show, except what needs known digests or clinical rows."""
+    """Every fault that the readings of a tree show, except what needs published checksums or clinical rows."""
     faults = [Fault(kind, "error", r.patient, file, message) for r in readings for kind, file, message in r.problems]
     faults += [fault for r in readings for fault in _blank(r)]
     faults += _duplicates(readings)
@@ -40,7 +40,7 @@ def substituted(readings: Sequence[Reading]) -> tuple[str, ...]:
 
     Slices where FLAIR is constant say nothing either way: at the ends of a volume several sequences are all zero.
     """
-    telling = [r for r in readings if r.image_digest and "FLAIR" not in r.constant]
+    telling = [r for r in readings if r.image_checksum and "FLAIR" not in r.constant]
     return tuple(s for s in SEQUENCES if telling and all(s in r.copies for r in telling))
 
 
@@ -66,7 +66,7 @@ def _one_folder_a_person(readings: Sequence[Reading]) -> Iterator[Fault]:
 
 def _one_grid(readings: Sequence[Reading]) -> Iterator[Fault]:
     """A patient's slices are stacked into one volume, so they must share a shape: that of the first."""
-    readable = [r for r in readings if r.image_digest]
+    readable = [r for r in readings if r.image_checksum]
     for r in readable:
         (h, w), (first_h, first_w) = r.shape, readable[0].shape
         if r.shape != readable[0].shape:
@@ -78,9 +78,9 @@ def _duplicates(readings: Sequence[Reading]) -> Iterator[Fault]:
     """Slices with the same pixels: a leak between two patients, an oddity within one. Blank slices are all alike."""
     first: dict[str, Reading] = {}
     for r in readings:
-        if not r.image_digest or len(r.constant) == len(SEQUENCES):
+        if not r.image_checksum or len(r.constant) == len(SEQUENCES):
             continue
-        other = first.setdefault(r.image_digest, r)
+        other = first.setdefault(r.image_checksum, r)
         if other is not r:
             severity: Severity = "warning" if other.patient == r.patient else "error"
             yield Fault("duplicate", severity, r.patient, r.image, f"is the same slice as {other.image}")

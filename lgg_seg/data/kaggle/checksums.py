@@ -1,7 +1,7 @@
-"""Known digests: what the pixels of a published tree are, so that a flipped bit is found and named.
+"""Published checksums: what the pixels of a published tree are, so that a flipped bit is found and named.
 
 One line a patient: its name, then `number:IIIIIIIIMMMMMMMM` a slice, the first eight hexadecimal digits of the
-digests of the image and of the mask (as 0 and 1). A tree's own `digests.txt` goes before the packaged list.
+checksums of the image and of the mask (as 0 and 1). A tree's own `digests.txt` goes before the packaged list.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lgg_seg.data.kaggle.scan import Reading
 from lgg_seg.errors import UserError
 
 FILE = "digests.txt"
-_PACKAGED = "kaggle_digests.txt"
+_PACKAGED = "kaggle_checksums.txt"
 _DIGITS = 8
 
 Known = Mapping[str, Mapping[int, str]]
 
 
-def load_known(root: Path) -> Known:
-    """The digests known for a tree: by patient and slice number, 16 digits (8 of the image, 8 of the mask).
+def published_checksums(root: Path) -> Known:
+    """The checksums published for a tree: by patient and slice number, 16 digits (8 of the image, 8 of the mask).
 
     Raises:
         UserError: if the tree's own list is not in the format above.
@@ -32,10 +32,10 @@ def load_known(root: Path) -> Known:
     try:
         return {**packaged, **_parse(own.read_text(encoding="ascii"))} if own.is_file() else packaged
     except ValueError as error:
-        raise UserError(f"{own} is not a list of digests ({error}); remove it or write it again") from error
+        raise UserError(f"{own} is not a list of checksums ({error}); remove it or write it again") from error
 
 
-def format_digests(readings: Iterable[Reading]) -> str:
+def format_checksums(readings: Iterable[Reading]) -> str:
     """The list's text for what was read of a tree without faults."""
     lines: dict[str, list[str]] = {}
     for r in sorted(readings, key=lambda r: (r.patient, r.number)):
@@ -62,14 +62,14 @@ def compare(readings: Iterable[Reading], known: Known) -> tuple[list[Fault], int
         compared += 1
         differing += _short(r) != expected
         for file, found, wanted in (
-            (r.image, r.image_digest, expected[:_DIGITS]),
-            (r.mask, r.mask_digest, expected[_DIGITS:]),
+            (r.image, r.image_checksum, expected[:_DIGITS]),
+            (r.mask, r.mask_checksum, expected[_DIGITS:]),
         ):
             if found[:_DIGITS] != wanted:
-                faults.append(Fault("digest", "error", r.patient, file, "has other pixels than the published file"))
+                faults.append(Fault("checksum", "error", r.patient, file, "has other pixels than the published file"))
     if differing > compared / 2:
         message = f"{len(faults)} files have other pixels than the published ones: a processed copy of the dataset"
-        faults = [Fault("digest", "warning", "", None, message)]
+        faults = [Fault("checksum", "warning", "", None, message)]
     for patient, numbers in covered.items():
         missing = len(known[patient].keys() - numbers)
         if missing:
@@ -79,7 +79,7 @@ def compare(readings: Iterable[Reading], known: Known) -> tuple[list[Fault], int
 
 
 def _short(reading: Reading) -> str:
-    return reading.image_digest[:_DIGITS] + reading.mask_digest[:_DIGITS]
+    return reading.image_checksum[:_DIGITS] + reading.mask_checksum[:_DIGITS]
 
 
 def _parse(text: str) -> dict[str, dict[int, str]]:

@@ -91,7 +91,7 @@ def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
     return tumour
 
 
-def digest(array: NDArray[Any]) -> str:
+def checksum(array: NDArray[Any]) -> str:
     """16 hexadecimal digits of a decoded array's pixels, the same however the file stores them."""
     return hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lgg_seg.data.kaggle.checks import check, check_clinical, substituted
-from lgg_seg.data.kaggle.checksums import compare, load_known
+from lgg_seg.data.kaggle.checksums import compare, published_checksums
 from lgg_seg.data.kaggle.integrity import DataError, Fault, in_order
 from lgg_seg.data.kaggle.listing import list_tree, read_clinical, without_date
 from lgg_seg.data.kaggle.scan import Reading, scan
@@ -25,7 +25,7 @@ class Slice:
     """One axial slice and its mask.
 
     `number` is the slice's place in the volume as the file name gives it, from 1. `shape` is the native (height,
-    width) in pixels. The digests are those of the decoded pixels, so that the same slice stored in another way
+    width) in pixels. The checksums are those of the decoded pixels, so that the same slice stored in another way
     counts as the same.
     """
 
@@ -35,8 +35,8 @@ class Slice:
     mask: Path
     shape: tuple[int, int]
     tumour_pixels: int
-    image_digest: str
-    mask_digest: str
+    image_checksum: str
+    mask_checksum: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Survey:
+class IntegrityReport:
     """A tree's index with every fault found in it. Slices with an error of their own are not in the index.
 
-    `covered` counts the patients whose pixels were compared with known digests.
+    `covered` counts the patients whose pixels were compared with published checksums.
     """
 
     index: Index
@@ -102,7 +102,7 @@ def build_index(root: Path, *, cache_dir: Path | None = None, progress: bool = T
         UserError: if there is no tree at `root`.
         DataError: if the tree has errors; it lists all of them.
     """
-    found = survey(root, cache_dir=cache_dir, progress=progress)
+    found = check_integrity(root, cache_dir=cache_dir, progress=progress)
     if any(fault.severity == "error" for fault in found.faults):
         raise DataError(root, found.faults)
     for fault in found.faults:
@@ -111,7 +111,9 @@ def build_index(root: Path, *, cache_dir: Path | None = None, progress: bool = T
     return found.index
 
 
-def survey(root: Path, *, cache_dir: Path | None = None, rescan: bool = False, progress: bool = True) -> Survey:
+def check_integrity(
+    root: Path, *, cache_dir: Path | None = None, rescan: bool = False, progress: bool = True
+) -> IntegrityReport:
     """Index a tree and find every fault in it, raising none. `rescan` decodes every file, whatever is remembered.
 
     Raises:
@@ -121,7 +123,7 @@ def survey(root: Path, *, cache_dir: Path | None = None, rescan: bool = False, p
     readings = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan, progress=progress)
     clinical, clinical_faults = read_clinical(listing.root)
     by_patient = {name: list(group) for name, group in groupby(readings, key=lambda r: r.patient)}
-    digest_faults, covered = compare(readings, load_known(listing.root))
+    checksum_faults, covered = compare(readings, published_checksums(listing.root))
     patients = tuple(
         Patient(
             name=name,
@@ -132,14 +134,14 @@ def survey(root: Path, *, cache_dir: Path | None = None, rescan: bool = False, p
         for name in sorted(by_patient)
         if (slices := tuple(_slice(listing.root, r) for r in by_patient[name] if not r.problems))
     )
-    faults = [*listing.faults, *check(readings), *digest_faults, *clinical_faults]
+    faults = [*listing.faults, *check(readings), *checksum_faults, *clinical_faults]
     faults += check_clinical([p.name for p in patients], clinical)
-    return Survey(Index(listing.root, patients, fingerprint(patients)), in_order(faults), covered)
+    return IntegrityReport(Index(listing.root, patients, fingerprint(patients)), in_order(faults), covered)
 
 
 def fingerprint(patients: Iterable[Patient]) -> str:
     """SHA-256 over patients' names, slice numbers and pixels: the same wherever and however the tree is stored."""
-    rows = sorted((s.patient, s.number, s.image_digest, s.mask_digest) for p in patients for s in p.slices)
+    rows = sorted((s.patient, s.number, s.image_checksum, s.mask_checksum) for p in patients for s in p.slices)
     return hashlib.sha256("".join(f"{'/'.join(map(str, row))}\n" for row in rows).encode()).hexdigest()
 
 
@@ -151,6 +153,6 @@ def _slice(root: Path, r: Reading) -> Slice:
         mask=root / r.mask,
         shape=r.shape,
         tumour_pixels=r.tumour_pixels,
-        image_digest=r.image_digest,
-        mask_digest=r.mask_digest,
+        image_checksum=r.image_checksum,
+        mask_checksum=r.mask_checksum,
     )

@@ -13,7 +13,7 @@ from lgg_seg.errors import UserError
 Severity = Literal["error", "warning", "note"]
 Kind = Literal[
     "unreadable",
-    "digest",
+    "checksum",
     "mask missing",
     "image missing",
     "shape",
@@ -30,7 +30,7 @@ Kind = Literal[
 
 REMEDY: dict[Kind, str] = {
     "unreadable": "download or export these files again",
-    "digest": "the pixels are not the published ones: download these files again",
+    "checksum": "the pixels are not the published ones: download these files again",
     "mask missing": "add the mask, all zeros where there is no tumour, or remove the slice",
     "image missing": "add the slice, or remove its mask",
     "shape": "export slices and masks of one patient on one grid",

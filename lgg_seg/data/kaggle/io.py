@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.kaggle.images import digest, read_image, read_mask
+from lgg_seg.data.kaggle.images import checksum, read_image, read_mask
 from lgg_seg.data.kaggle.index import Slice
 from lgg_seg.errors import UserError
 
@@ -17,7 +17,7 @@ def native_image(item: Slice) -> NDArray[np.uint8]:
         UserError: the file cannot be read, or its pixels are not the indexed ones.
     """
     image = read_image(item.image)
-    if digest(image) != item.image_digest:
+    if checksum(image) != item.image_checksum:
         raise UserError(f"{item.image} has changed since the tree was indexed: start again")
     return image
 
@@ -29,6 +29,6 @@ def native_mask(item: Slice) -> NDArray[np.bool_]:
         UserError: the file cannot be read, or its pixels are not the indexed ones.
     """
     mask = read_mask(item.mask)
-    if digest(mask) != item.mask_digest:
+    if checksum(mask) != item.mask_checksum:
         raise UserError(f"{item.mask} has changed since the tree was indexed: start again")
     return mask.astype(np.bool_)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.cli.progress import tracked
-from lgg_seg.data.kaggle.images import ImageError, digest, read_image, read_mask
+from lgg_seg.data.kaggle.images import ImageError, checksum, read_image, read_mask
 from lgg_seg.data.kaggle.integrity import Kind
 from lgg_seg.data.kaggle.listing import Listing, Pair
 
@@ -38,8 +38,8 @@ class Reading:
     mask: str
     shape: tuple[int, int] = (0, 0)
     tumour_pixels: int = 0
-    image_digest: str = ""
-    mask_digest: str = ""
+    image_checksum: str = ""
+    mask_checksum: str = ""
     constant: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     problems: tuple[tuple[Kind, str, str], ...] = ()
@@ -52,8 +52,8 @@ def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: b
     without touching these is found by `rescan` alone.
     """
     root = listing.root.resolve()
-    key = digest(np.frombuffer(json.dumps([_FORMAT, str(root), listing.stamps]).encode(), np.uint8))
-    memory = cache_dir / f"index-{digest(np.frombuffer(str(root).encode(), np.uint8))}.json"
+    key = checksum(np.frombuffer(json.dumps([_FORMAT, str(root), listing.stamps]).encode(), np.uint8))
+    memory = cache_dir / f"index-{checksum(np.frombuffer(str(root).encode(), np.uint8))}.json"
     remembered = None if rescan else _recall(memory, key)
     if remembered is not None:
         return remembered
@@ -94,8 +94,8 @@ def read_pair(root: Path, pair: Pair) -> Reading:
         mask=pair.mask,
         shape=(0, 0) if image is None else (image.shape[0], image.shape[1]),
         tumour_pixels=0 if mask is None else int(np.count_nonzero(mask)),
-        image_digest="" if image is None else digest(image),
-        mask_digest="" if mask is None else digest(mask),
+        image_checksum="" if image is None else checksum(image),
+        mask_checksum="" if mask is None else checksum(mask),
         constant=constant,
         copies=copies,
         problems=tuple(problems),
@@ -129,8 +129,8 @@ def _recall(memory: Path, key: str) -> tuple[Reading, ...] | None:
                 mask=row[3],
                 shape=(row[4][0], row[4][1]),
                 tumour_pixels=row[5],
-                image_digest=row[6],
-                mask_digest=row[7],
+                image_checksum=row[6],
+                mask_checksum=row[7],
                 constant=tuple(row[8]),
                 copies=tuple(row[9]),
                 problems=tuple((kind, file, message) for kind, file, message in row[10]),

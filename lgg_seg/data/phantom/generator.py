@@ -15,7 +15,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.checksums import FILE as DIGESTS
-from lgg_seg.data.kaggle.checksums import format_digests
+from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.listing import Pair, without_date
 from lgg_seg.data.kaggle.scan import read_pair
 from lgg_seg.data.phantom.anatomy import Volume, draw
@@ -105,7 +105,7 @@ def _write_tree(root: Path, parameters: Mapping[str, int]) -> None:
             writer = csv.DictWriter(stream, ["Patient", *_CODED])
             writer.writeheader()
             writer.writerows(sorted(rows, key=lambda row: row["Patient"]))
-        (partial / DIGESTS).write_text(format_digests(readings), encoding="ascii")
+        (partial / DIGESTS).write_text(format_checksums(readings), encoding="ascii")
         (partial / MARKER).write_text(json.dumps(parameters) + "\n", encoding="utf-8")
         partial.chmod(0o755)  # mkdtemp's folders are for their owner alone
         if root.exists():

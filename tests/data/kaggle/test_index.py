@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lgg_seg.data.kaggle.images import digest, read_image, read_mask
-from lgg_seg.data.kaggle.index import Index, build_index, survey
+from lgg_seg.data.kaggle.images import checksum, read_image, read_mask
+from lgg_seg.data.kaggle.index import Index, build_index, check_integrity
 from lgg_seg.data.kaggle.listing import read_clinical
 from lgg_seg.errors import UserError
 
@@ -35,7 +35,7 @@ def test_index_tells_what_is_in_the_tree(phantom_root: Path) -> None:
     for s in index.slices[:6]:
         image, mask = read_image(s.image), read_mask(s.mask)
         assert (s.shape, s.tumour_pixels) == (mask.shape, int(mask.sum()))
-        assert (s.image_digest, s.mask_digest) == (digest(image), digest(mask))
+        assert (s.image_checksum, s.mask_checksum) == (checksum(image), checksum(mask))
 
 
 def test_fingerprint_does_not_depend_on_place_time_or_encoding(tree: Path) -> None:
@@ -78,7 +78,7 @@ def test_second_index_decodes_nothing(tree: Path, tmp_path: Path) -> None:
         path.write_bytes(bytes(stamp.st_size))  # nothing can be decoded any more
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert _index(tree, tmp_path / "cache") == first
-    assert any(f.severity == "error" for f in survey(tree, cache_dir=tmp_path / "cache", rescan=True).faults)
+    assert any(f.severity == "error" for f in check_integrity(tree, cache_dir=tmp_path / "cache", rescan=True).faults)
 
 
 def test_changed_file_is_read_again(tree: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_unusable_data_csv_is_a_warning(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.real
 def test_real_patients_have_no_fault_worse_than_a_note(real_root: Path) -> None:
-    found = survey(real_root, progress=False)
+    found = check_integrity(real_root, progress=False)
     assert {f.severity for f in found.faults} <= {"note"}
     assert (len(found.index.patients), found.covered) == (4, 4)
     assert {s.shape for s in found.index.slices} == {(256, 256)}
@@ -179,5 +179,5 @@ def test_flipped_bit_in_a_real_patient_is_named(real_root: Path, tmp_path: Path)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    errors = [f for f in survey(tmp_path, progress=False).faults if f.severity == "error"]
-    assert [(f.kind, f.file) for f in errors] == [("digest", f"{patient.name}/{path.name}")]
+    errors = [f for f in check_integrity(tmp_path, progress=False).faults if f.severity == "error"]
+    assert [(f.kind, f.file) for f in errors] == [("checksum", f"{patient.name}/{path.name}")]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lgg_seg.data.kaggle.images import ImageError, read_image, read_mask
-from lgg_seg.data.kaggle.index import build_index, survey
+from lgg_seg.data.kaggle.index import build_index, check_integrity
 from lgg_seg.data.kaggle.integrity import DataError, Fault
 
 Inject = Callable[[Path], tuple[str, str]]  # damages a patient's folder; returns the file to be named and the kind
@@ -50,7 +50,7 @@ def _flipped_bit(folder: Path) -> tuple[str, str]:
     image = cv2.imread(str(path))
     image[20, 20, 1] ^= 64
     _write(path, image)
-    return _named(path), "digest"
+    return _named(path), "checksum"
 
 
 def _no_mask(folder: Path) -> tuple[str, str]:
@@ -120,7 +120,7 @@ def _patients(root: Path) -> list[Path]:
 
 
 def _faults(root: Path) -> tuple[Fault, ...]:
-    return survey(root, progress=False).faults
+    return check_integrity(root, progress=False).faults
 
 
 def test_phantom_has_no_error_and_no_warning(phantom_root: Path) -> None:
@@ -217,8 +217,8 @@ def test_processed_copy_of_a_known_tree_is_told_once_and_not_as_damage(tree: Pat
     for path in tree.glob("*/*.tif"):
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         _write(path, cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_NEAREST))
-    digest_faults = [f for f in _faults(tree) if f.kind == "digest"]
-    assert [f.severity for f in digest_faults] == ["warning"]
+    checksum_faults = [f for f in _faults(tree) if f.kind == "checksum"]
+    assert [f.severity for f in checksum_faults] == ["warning"]
 
 
 def test_masks_of_zeros_and_ones_are_the_same_masks(tree: Path) -> None:
@@ -285,7 +285,7 @@ def test_damaged_files_print_nothing_on_stderr(tree: Path, capfd: pytest.Capture
     data = bytearray(cv2.imencode(".tif", cv2.imread(str(path)))[1].tobytes())
     data[200:400] = bytes(200)  # breaks the LZW stream
     path.write_bytes(bytes(data))
-    assert any(f.kind in ("unreadable", "digest") for f in _faults(tree))
+    assert any(f.kind in ("unreadable", "checksum") for f in _faults(tree))
     assert capfd.readouterr().err == ""
 
 
@@ -295,5 +295,7 @@ def test_one_patient_under_two_dates_is_an_error(tree: Path) -> None:
     for path in sorted(second.iterdir()):
         path.rename(path.with_name(path.name.replace(second.name, again)))
     second.rename(tree / again)
-    errors = [fault for fault in survey(tree).faults if fault.severity == "error" and fault.kind == "duplicate"]
+    errors = [
+        fault for fault in check_integrity(tree).faults if fault.severity == "error" and fault.kind == "duplicate"
+    ]
     assert [(fault.patient, first.name in fault.message) for fault in errors] == [(again, True)]
