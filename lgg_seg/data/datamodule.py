@@ -22,7 +22,7 @@ from lgg_seg.data.grid import Geometry
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
 from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
-from lgg_seg.data.sampling import Draw, EpochSampler, SamplingStrategy
+from lgg_seg.data.sampling import EpochSampler, SampleKey, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
 from lgg_seg.errors import UserError
 
@@ -125,7 +125,9 @@ class DataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Item]:
         """The validation slices in order, as they are. Nothing is computed for them, so no process is worth it."""
-        return self._loader(SliceDataset(self.cache, self.index), [Draw(0, i, 0) for i in self.split.val], workers=0)
+        return self._loader(
+            SliceDataset(self.cache, self.index), [SampleKey(0, i, 0) for i in self.split.val], workers=0
+        )
 
     def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
         """The subset's slices patient by patient, in the index's order; `all` is every slice of the tree."""
@@ -180,7 +182,9 @@ class DataModule(pl.LightningDataModule):
     def _place(self) -> dict[str, int]:
         return {patient.name: place for place, patient in enumerate(self.index.patients)}
 
-    def _loader(self, dataset: SliceDataset, sampler: EpochSampler | Sequence[Draw], workers: int) -> DataLoader[Item]:
+    def _loader(
+        self, dataset: SliceDataset, sampler: EpochSampler | Sequence[SampleKey], workers: int
+    ) -> DataLoader[Item]:
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         training = isinstance(sampler, EpochSampler)
         return DataLoader(

@@ -13,7 +13,7 @@ from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.preprocessing import FLAIR
-from lgg_seg.data.sampling import Draw
+from lgg_seg.data.sampling import SampleKey
 
 
 class Item(TypedDict):
@@ -40,12 +40,12 @@ class SliceDataset(Dataset[Item]):
     def __len__(self) -> int:
         return len(self._cache.images)
 
-    def __getitem__(self, draw: Draw) -> Item:
+    def __getitem__(self, key: SampleKey) -> Item:
         # Copies: what is mapped is read-only, and a tensor is not.
-        image, mask = np.array(self._cache.images[draw.slice]), np.array(self._cache.masks[draw.slice])
+        image, mask = np.array(self._cache.images[key.slice]), np.array(self._cache.masks[key.slice])
         if self._augment is not None:
-            image, mask = self._augment(image, mask, (self._seed, *draw))
-        patient = int(self._patient_of[draw.slice])
+            image, mask = self._augment(image, mask, (self._seed, *key))
+        patient = int(self._patient_of[key.slice])
         statistics = np.array(self._cache.statistics[patient])
         if self._augment is not None:
             statistics = statistics_of_copies(image, statistics)
@@ -53,7 +53,7 @@ class SliceDataset(Dataset[Item]):
             "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "mask": torch.from_numpy(np.ascontiguousarray(mask[None])),
             "statistics": torch.from_numpy(statistics),
-            "slice": draw.slice,
+            "slice": key.slice,
             "patient": patient,
         }
 

@@ -17,7 +17,7 @@ from lgg_seg.data.kaggle.index import Index
 from lgg_seg.errors import UserError
 
 
-class Draw(NamedTuple):
+class SampleKey(NamedTuple):
     """A slice, by its id in the index, drawn in an epoch for the `repeat`-th time, from 0.
 
     It carries all that seeds the slice's augmentation, so that workers need share nothing.
@@ -75,7 +75,7 @@ class TumourWeighted(SamplingStrategy):
         return np.asarray(weights / weights.sum(), np.float64)
 
 
-class EpochSampler(Sampler[Draw]):
+class EpochSampler(Sampler[SampleKey]):
     """Draws of an epoch for one rank of a distributed run, equally many for every rank.
 
     The order is f(seed, epoch), whatever was drawn before. Lightning calls `set_epoch`.
@@ -103,7 +103,7 @@ class EpochSampler(Sampler[Draw]):
         self._resumed = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw epoch `epoch` when iterated next."""
+        """SampleKey epoch `epoch` when iterated next."""
         self._epoch = epoch
 
     def resume(self, epoch: int, drawn: int) -> None:
@@ -114,18 +114,18 @@ class EpochSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return -(-len(self._slices) // self.world)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleKey]:
         epoch = self._epoch
         resumed, drawn = self._resumed
-        mine = self.draws(epoch)[self.rank :: self.world]
+        mine = self.keys_of(epoch)[self.rank :: self.world]
         return iter(mine[drawn:] if epoch == resumed else mine)
 
-    def draws(self, epoch: int) -> list[Draw]:
+    def keys_of(self, epoch: int) -> list[SampleKey]:
         """The draws of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""
         order = self._order(self._slices, self._index, np.random.default_rng((self._seed, epoch))).tolist()
         seen: Counter[int] = Counter()
         draws = []
         for i in order + order[: len(self) * self.world - len(order)]:
-            draws.append(Draw(epoch, i, seen[i]))
+            draws.append(SampleKey(epoch, i, seen[i]))
             seen[i] += 1
         return draws

@@ -78,7 +78,7 @@ def test_workers_and_order_change_no_item(make):
             for key in mine:
                 torch.testing.assert_close(mine[key], theirs[key], rtol=0, atol=0)
     loader = one.train_dataloader()
-    draws = loader.sampler.draws(0)
+    draws = loader.sampler.keys_of(0)
     there = {draw: loader.dataset[draw]["image"] for draw in draws}
     for draw in reversed(draws):
         assert torch.equal(loader.dataset[draw]["image"], there[draw])

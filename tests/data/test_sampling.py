@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgg_seg.data.kaggle.index import Index, Patient, Slice
-from lgg_seg.data.sampling import Draw, EpochSampler, TumourWeighted, Uniform
+from lgg_seg.data.sampling import EpochSampler, SampleKey, TumourWeighted, Uniform
 from lgg_seg.errors import UserError
 
 AREAS = {"A": (0, 0, 90, 10), "B": (0, 0, 0), "C": (5,) * 20}
@@ -40,7 +40,7 @@ def test_the_order_is_a_function_of_seed_and_epoch(order):
 def test_uniform_draws_every_slice_once():
     ids = [3, 5, 8, 13]
     draws = list(EpochSampler(Uniform(), ids, INDEX, seed=0))
-    assert sorted(draws) == [Draw(0, i, 0) for i in ids]
+    assert sorted(draws) == [SampleKey(0, i, 0) for i in ids]
 
 
 @given(st.sampled_from([Uniform(), TumourWeighted()]), st.integers(1, 40), st.integers(0, 5))
@@ -56,13 +56,13 @@ def test_ranks_share_an_epoch_equally_and_no_draw_is_made_twice(order, world, ep
 
 
 def test_a_repeated_slice_counts_its_draws():
-    draws = EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).draws(0)
+    draws = EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).keys_of(0)
     for i, count in Counter(d.slice for d in draws).items():
         assert [d.repeat for d in draws if d.slice == i] == list(range(count))
 
 
 def test_tumour_weighted_draws_patients_alike_and_slices_by_area():
-    draws = [d.slice for epoch in range(400) for d in EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).draws(epoch)]
+    draws = [d.slice for epoch in range(400) for d in EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).keys_of(epoch)]
     assert len(draws) == 400 * len(ALL)
     patients = Counter(INDEX.slices[i].patient for i in draws)
     assert all(abs(count / len(draws) - 1 / 3) < 0.02 for count in patients.values())
