@@ -7,10 +7,10 @@ from itertools import groupby
 
 from lgg_seg.data.kaggle.integrity import Fault, Severity
 from lgg_seg.data.kaggle.listing import without_date
-from lgg_seg.data.kaggle.scan import SEQUENCES, Reading
+from lgg_seg.data.kaggle.scan import SEQUENCES, SliceInfo
 
 
-def check(readings: Sequence[Reading]) -> list[Fault]:
+def check(readings: Sequence[SliceInfo]) -> list[Fault]:
     """Every fault that the readings of a tree show, except what needs published checksums or clinical rows."""
     faults = [Fault(kind, "error", r.patient, file, message) for r in readings for kind, file, message in r.problems]
     faults += [fault for r in readings for fault in _blank(r)]
@@ -35,7 +35,7 @@ def check_clinical(patients: Sequence[str], clinical: Mapping[str, Mapping[str, 
     ]
 
 
-def substituted(readings: Sequence[Reading]) -> tuple[str, ...]:
+def substituted(readings: Sequence[SliceInfo]) -> tuple[str, ...]:
     """The sequences that equal FLAIR in every slice of a patient.
 
     Slices where FLAIR is constant say nothing either way: at the ends of a volume several sequences are all zero.
@@ -44,7 +44,7 @@ def substituted(readings: Sequence[Reading]) -> tuple[str, ...]:
     return tuple(s for s in SEQUENCES if telling and all(s in r.copies for r in telling))
 
 
-def _blank(r: Reading) -> Iterator[Fault]:
+def _blank(r: SliceInfo) -> Iterator[Fault]:
     if not r.constant:
         return
     if len(r.constant) < len(SEQUENCES):
@@ -55,7 +55,7 @@ def _blank(r: Reading) -> Iterator[Fault]:
         yield Fault("blank", "warning", r.patient, r.image, "is blank: every sequence holds one value throughout")
 
 
-def _one_folder_a_person(readings: Sequence[Reading]) -> Iterator[Fault]:
+def _one_folder_a_person(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
     """Folders that differ in their date alone are one person's, whom a split by folder could put on both sides."""
     folder_of: dict[str, str] = {}
     for folder in dict.fromkeys(r.patient for r in readings):
@@ -64,7 +64,7 @@ def _one_folder_a_person(readings: Sequence[Reading]) -> Iterator[Fault]:
             yield Fault("duplicate", "error", folder, None, f"is the patient of {first} under another date")
 
 
-def _one_grid(readings: Sequence[Reading]) -> Iterator[Fault]:
+def _one_grid(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
     """A patient's slices are stacked into one volume, so they must share a shape: that of the first."""
     readable = [r for r in readings if r.image_checksum]
     for r in readable:
@@ -74,9 +74,9 @@ def _one_grid(readings: Sequence[Reading]) -> Iterator[Fault]:
             yield Fault("shape", "error", r.patient, r.image, message)
 
 
-def _duplicates(readings: Sequence[Reading]) -> Iterator[Fault]:
+def _duplicates(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
     """Slices with the same pixels: a leak between two patients, an oddity within one. Blank slices are all alike."""
-    first: dict[str, Reading] = {}
+    first: dict[str, SliceInfo] = {}
     for r in readings:
         if not r.image_checksum or len(r.constant) == len(SEQUENCES):
             continue

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lgg_seg.data.kaggle.integrity import Fault
-from lgg_seg.data.kaggle.scan import Reading
+from lgg_seg.data.kaggle.scan import SliceInfo
 from lgg_seg.errors import UserError
 
 FILE = "digests.txt"
@@ -35,7 +35,7 @@ def published_checksums(root: Path) -> Known:
         raise UserError(f"{own} is not a list of checksums ({error}); remove it or write it again") from error
 
 
-def format_checksums(readings: Iterable[Reading]) -> str:
+def format_checksums(readings: Iterable[SliceInfo]) -> str:
     """The list's text for what was read of a tree without faults."""
     lines: dict[str, list[str]] = {}
     for r in sorted(readings, key=lambda r: (r.patient, r.number)):
@@ -43,7 +43,7 @@ def format_checksums(readings: Iterable[Reading]) -> str:
     return "".join(" ".join(line) + "\n" for line in lines.values())
 
 
-def compare(readings: Iterable[Reading], known: Known) -> tuple[list[Fault], int]:
+def compare(readings: Iterable[SliceInfo], known: Known) -> tuple[list[Fault], int]:
     """Where a tree's pixels are not the known ones, and how many of its patients are known.
 
     Where most of the tree differs, someone has processed all of it: that is another dataset under the same names,
@@ -78,7 +78,7 @@ def compare(readings: Iterable[Reading], known: Known) -> tuple[list[Fault], int
     return faults, len(covered)
 
 
-def _short(reading: Reading) -> str:
+def _short(reading: SliceInfo) -> str:
     return reading.image_checksum[:_DIGITS] + reading.mask_checksum[:_DIGITS]
 
 

@@ -15,7 +15,7 @@ from lgg_seg.data.kaggle.checks import check, check_clinical, substituted
 from lgg_seg.data.kaggle.checksums import compare, published_checksums
 from lgg_seg.data.kaggle.integrity import DataError, Fault, in_order
 from lgg_seg.data.kaggle.listing import list_tree, read_clinical, without_date
-from lgg_seg.data.kaggle.scan import Reading, scan
+from lgg_seg.data.kaggle.scan import SliceInfo, scan
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def fingerprint(patients: Iterable[Patient]) -> str:
     return hashlib.sha256("".join(f"{'/'.join(map(str, row))}\n" for row in rows).encode()).hexdigest()
 
 
-def _slice(root: Path, r: Reading) -> Slice:
+def _slice(root: Path, r: SliceInfo) -> Slice:
     return Slice(
         patient=r.patient,
         number=r.number,

@@ -21,11 +21,11 @@ from lgg_seg.data.kaggle.listing import Listing, Pair
 log = logging.getLogger(__name__)
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
-_FORMAT = 1  # of the remembered readings; raise it when `Reading` or what fills it changes
+_FORMAT = 1  # of the remembered readings; raise it when `SliceInfo` or what fills it changes
 
 
 @dataclass(frozen=True)
-class Reading:
+class SliceInfo:
     """What decoding one slice and its mask told.
 
     `constant` names the sequences that hold one value throughout, `copies` those equal to FLAIR pixel by pixel.
@@ -45,7 +45,7 @@ class Reading:
     problems: tuple[tuple[Kind, str, str], ...] = ()
 
 
-def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: bool = True) -> tuple[Reading, ...]:
+def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: bool = True) -> tuple[SliceInfo, ...]:
     """Decode every pair of a tree, or take what an earlier scan of the very same files found.
 
     Files count as the same if their paths, sizes and modification times are: a bit that flipped on the disk
@@ -62,14 +62,14 @@ def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: b
     return readings
 
 
-def read_all(listing: Listing, *, progress: bool = True) -> tuple[Reading, ...]:
+def read_all(listing: Listing, *, progress: bool = True) -> tuple[SliceInfo, ...]:
     """Decode every pair of a tree, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         readings = pool.map(lambda pair: read_pair(listing.root, pair), listing.pairs)
         return tuple(tracked(readings, "reading slices", len(listing.pairs), visible=progress))
 
 
-def read_pair(root: Path, pair: Pair) -> Reading:
+def read_pair(root: Path, pair: Pair) -> SliceInfo:
     """Decode one slice and its mask; what cannot be read is told, not raised."""
     image, image_problem = _image(root / pair.image)
     mask, mask_problem = _mask(root / pair.mask)
@@ -87,7 +87,7 @@ def read_pair(root: Path, pair: Pair) -> Reading:
         planes = {name: np.ascontiguousarray(image[..., c]) for c, name in enumerate(SEQUENCES)}
         constant = tuple(name for name, plane in planes.items() if plane.min() == plane.max())
         copies = tuple(n for n, plane in planes.items() if n != "FLAIR" and np.array_equal(plane, planes["FLAIR"]))
-    return Reading(
+    return SliceInfo(
         patient=pair.patient,
         number=pair.number,
         image=pair.image,
@@ -116,13 +116,13 @@ def _mask(path: Path) -> tuple[NDArray[np.uint8] | None, ImageError | None]:
         return None, error
 
 
-def _recall(memory: Path, key: str) -> tuple[Reading, ...] | None:
+def _recall(memory: Path, key: str) -> tuple[SliceInfo, ...] | None:
     try:
         stored = json.loads(memory.read_bytes())
         if stored["key"] != key:
             return None
         return tuple(
-            Reading(
+            SliceInfo(
                 patient=row[0],
                 number=row[1],
                 image=row[2],
@@ -144,7 +144,7 @@ def _recall(memory: Path, key: str) -> tuple[Reading, ...] | None:
         return None
 
 
-def _remember(memory: Path, key: str, readings: tuple[Reading, ...]) -> None:
+def _remember(memory: Path, key: str, readings: tuple[SliceInfo, ...]) -> None:
     partial = memory.with_suffix(f".{os.getpid()}.tmp")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
