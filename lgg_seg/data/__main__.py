@@ -52,7 +52,7 @@ def phantom(
 
 
 def digests(root: Root = _DEFAULT_ROOT) -> int:
-    """Print the checksums of a sound tree's pixels, to be kept as its digests.txt: `… digests data.root=TREE > FILE`."""
+    """Print the checksums of a sound tree's pixels, to be kept as its digests.txt: `… digests > FILE`."""
     readings = read_all(list_tree(root))
     if any(reading.problems for reading in readings):
         raise UserError(

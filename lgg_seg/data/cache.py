@@ -21,7 +21,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from lgg_seg.cli.progress import tracked
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.npy import NpyWriter
@@ -39,14 +39,14 @@ class Cache:
     """Prepared slices, read-only.
 
     `images` (N, S, S, C) uint8 and `masks` (N, S, S) uint8 with 0 and 1, by slice id; `statistics` (P, C, 4) float32
-    and `geometries`, by the patient's place in the index.
+    and `grids`, by the patient's place in the index.
     """
 
     folder: Path
     images: NDArray[np.uint8]
     masks: NDArray[np.uint8]
     statistics: NDArray[np.float32]
-    geometries: tuple[Geometry, ...]
+    grids: tuple[Grid, ...]
 
     def __reduce__(self) -> tuple[object, ...]:
         """A worker maps the files itself: pickling a memory-mapped array would send it all its pixels."""
@@ -111,8 +111,8 @@ def _fault(folder: Path) -> str | None:
 
 
 def _load(folder: Path) -> Cache:
-    images, masks, statistics, geometries = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
-    return Cache(folder, images, masks, statistics, tuple(Geometry.from_numbers(row.tolist()) for row in geometries))
+    images, masks, statistics, grids = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+    return Cache(folder, images, masks, statistics, tuple(Grid.from_numbers(row.tolist()) for row in grids))
 
 
 def _build(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> Cache:
@@ -140,13 +140,13 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
         for patient in tracked(index.patients, "preparing slices", visible=progress):
             volume = preprocess.prepare_volume(np.stack([native_image(s) for s in patient.slices]))
             truth = np.stack([native_mask(s) for s in patient.slices])
-            sizes.setdefault(volume.geometry.size, patient.name)
+            sizes.setdefault(volume.grid.size, patient.name)
             if len(sizes) > 1:
                 found = " and ".join(f"{name} gives {size} pixels" for size, name in sizes.items())
                 raise UserError(f"preprocess.size=null needs volumes of one size, but {found}: set preprocess.size")
             files["images"].append(volume.images)
-            files["masks"].append(volume.geometry.masks_to_network(truth))
+            files["masks"].append(volume.grid.masks_to_network(truth))
             files["statistics"].append(volume.statistics[None])
-            files["geometries"].append(np.array([volume.geometry.numbers], np.int64))
+            files["geometries"].append(np.array([volume.grid.numbers], np.int64))
     checksums = {name: file.checksum for name, file in files.items()}
     (folder / "checksums.json").write_text(json.dumps(checksums))

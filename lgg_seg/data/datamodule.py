@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.dataset import Item, SliceDataset
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
 from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
@@ -42,7 +42,7 @@ class PatientVolume:
     images: torch.Tensor
     masks: torch.Tensor
     statistics: torch.Tensor
-    geometry: Geometry
+    grid: Grid
     truth: NDArray[np.bool_]
 
 
@@ -144,7 +144,7 @@ class DataModule(pl.LightningDataModule):
                     images=torch.from_numpy(np.ascontiguousarray(self.cache.images[list(ids)].transpose(0, 3, 1, 2))),
                     masks=torch.from_numpy(self.cache.masks[list(ids)][:, None]),
                     statistics=torch.from_numpy(np.array(self.cache.statistics[place])),
-                    geometry=self.cache.geometries[place],
+                    grid=self.cache.grids[place],
                     truth=np.stack(self.native_masks(ids)),
                 )
 
@@ -154,10 +154,10 @@ class DataModule(pl.LightningDataModule):
 
     def to_native(self, probability: torch.Tensor, slices: Sequence[int]) -> list[torch.Tensor]:
         """Probabilities (B, S, S) of these slices on their native grids, each (H, W) float32 on the same device."""
-        geometries = [self.cache.geometries[self._place[self.index.slices[i].patient]] for i in slices]
-        if len(set(geometries)) == 1:
-            return list(geometries[0].to_native(probability))
-        return [g.to_native(p[None])[0] for g, p in zip(geometries, probability, strict=True)]
+        grids = [self.cache.grids[self._place[self.index.slices[i].patient]] for i in slices]
+        if len(set(grids)) == 1:
+            return list(grids[0].to_native(probability))
+        return [g.to_native(p[None])[0] for g, p in zip(grids, probability, strict=True)]
 
     def flair(self, slice_id: int) -> NDArray[np.uint8]:
         """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for looking at."""

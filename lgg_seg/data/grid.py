@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Geometry:
+class Grid:
     """A crop box, padded to a square with zeros on both sides and resampled.
 
     `native` is the slice's (height, width) in pixels, `box` the crop's (top, left, height, width) in it, `size` the
@@ -26,7 +26,7 @@ class Geometry:
     size: int
 
     @classmethod
-    def from_numbers(cls, numbers: Sequence[int]) -> Geometry:
+    def from_numbers(cls, numbers: Sequence[int]) -> Grid:
         """What `numbers` came from."""
         height, width, top, left, rows, columns, size = numbers
         return cls((height, width), (top, left, rows, columns), size)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import UserError
 
@@ -25,12 +25,12 @@ class PreparedVolume:
     """A volume on the network's grid.
 
     `images` (D, S, S, C) uint8; `statistics` (C, 4) float32: low, high, mean, std of each channel. Masks follow by
-    `geometry.masks_to_network`.
+    `grid.masks_to_network`.
     """
 
     images: NDArray[np.uint8]
     statistics: NDArray[np.float32]
-    geometry: Geometry
+    grid: Grid
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Preprocess:
         if self.skull == "remove":
             images = images * brain_mask(images)[..., None]
         box = _brain_box(images) if self.crop == "brain" else (0, 0, images.shape[1], images.shape[2])
-        geometry = Geometry((images.shape[1], images.shape[2]), box, self.size or max(box[2:]))
-        prepared = geometry.to_network(self._selected(images))
+        grid = Grid((images.shape[1], images.shape[2]), box, self.size or max(box[2:]))
+        prepared = grid.to_network(self._selected(images))
         if self.sharpen > 0:
             prepared = _sharpen(prepared, self.sharpen)
         statistics = _volume_statistics if self.normalisation == "volume" else _unit_statistics
-        return PreparedVolume(prepared, statistics(prepared), geometry)
+        return PreparedVolume(prepared, statistics(prepared), grid)
 
     def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.channels == "all":

@@ -121,11 +121,11 @@ class EpochSampler(Sampler[SampleKey]):
         return iter(mine[drawn:] if epoch == resumed else mine)
 
     def keys_of(self, epoch: int) -> list[SampleKey]:
-        """The draws of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""
+        """The keys of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""
         order = self._order(self._slices, self._index, np.random.default_rng((self._seed, epoch))).tolist()
         seen: Counter[int] = Counter()
-        draws = []
+        keys = []
         for i in order + order[: len(self) * self.world - len(order)]:
-            draws.append(SampleKey(epoch, i, seen[i]))
+            keys.append(SampleKey(epoch, i, seen[i]))
             seen[i] += 1
-        return draws
+        return keys

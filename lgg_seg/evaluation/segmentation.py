@@ -92,7 +92,7 @@ def evaluate_segmenter(
     for volume in volumes:
         started = time.perf_counter()
         logits = segmenter.volume_logits(volume.images, volume.statistics)
-        probability = probabilities(logits, volume.geometry.to_native)
+        probability = probabilities(logits, volume.grid.to_native)
         seconds += time.perf_counter() - started
         prediction = binarise(probability, threshold, settings.postprocess)
         evaluation.scores.append(score_patient(volume.patient, volume.numbers, probability, volume.truth, prediction))

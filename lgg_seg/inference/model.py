@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.preprocessing import Preprocess, normalise
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware
@@ -134,18 +134,18 @@ def require_volume(volume: NDArray[np.uint8]) -> None:
 
 
 def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
-    images, statistics, geometry = _prepared(trained, volume)
-    found = probabilities(runner.volume_logits(images, statistics), geometry.to_native)
+    images, statistics, grid = _prepared(trained, volume)
+    found = probabilities(runner.volume_logits(images, statistics), grid.to_native)
     if tta:
         flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
-        found = (found + probabilities(flipped, geometry.to_native)) / np.float32(2)
+        found = (found + probabilities(flipped, grid.to_native)) / np.float32(2)
     return _numbers(trained, found)
 
 
-def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Geometry]:
+def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Grid]:
     prepared = trained.preprocess.prepare_volume(volume)
     images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
-    return images, torch.from_numpy(prepared.statistics), prepared.geometry
+    return images, torch.from_numpy(prepared.statistics), prepared.grid
 
 
 def _numbers(trained: TrainedModel, probability: Floats32) -> Floats32:

@@ -34,7 +34,7 @@ def assert_whole(cache: Cache, index: Index) -> None:
     np.testing.assert_array_equal(cache.images, [native_image(s) for s in index.slices])
     np.testing.assert_array_equal(cache.masks, [native_mask(s) for s in index.slices])
     assert cache.statistics.shape == (3, 3, 4)
-    assert [g.native for g in cache.geometries] == [(32, 32)] * 3
+    assert [g.native for g in cache.grids] == [(32, 32)] * 3
 
 
 def test_it_holds_the_slices_in_the_indexs_order(index, tmp_path):
@@ -146,7 +146,7 @@ def test_patients_of_different_sizes_share_a_network_grid_but_not_a_native_one(i
     mixed = build_index(tree, cache_dir=tmp_path, progress=False)
     cache = opened(mixed, tmp_path)
     assert cache.images.shape == (16, 32, 32, 3)
-    assert [g.native for g in cache.geometries] == [(32, 32)] * 3 + [(48, 48)]
+    assert [g.native for g in cache.grids] == [(32, 32)] * 3 + [(48, 48)]
     with pytest.raises(UserError, match=r"TCGA_ZZ_P900_19990101 gives 48 pixels: set preprocess\.size"):
         opened(mixed, tmp_path, Preprocess(size=None))
 

@@ -117,9 +117,9 @@ def test_volumes_are_whole_patients_with_the_truth_from_their_files(make, subset
     for volume in volumes:
         assert volume.numbers == (1, 2, 3, 4, 5)
         assert volume.images.shape == (5, 3, 48, 48)
-        assert volume.geometry.native == (32, 32)
+        assert volume.grid.native == (32, 32)
         np.testing.assert_array_equal(volume.truth, [native_mask(data.index.slices[i]) for i in volume.slices])
-        np.testing.assert_array_equal(volume.masks[:, 0], volume.geometry.masks_to_network(volume.truth))
+        np.testing.assert_array_equal(volume.masks[:, 0], volume.grid.masks_to_network(volume.truth))
 
 
 def test_a_network_grid_mask_comes_back_to_the_native_one_of_its_slice(make):

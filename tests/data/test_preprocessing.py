@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.preprocessing import Preprocess, normalise
 from lgg_seg.errors import UserError
 
@@ -27,16 +27,16 @@ def disc(height: int, width: int, radius: float) -> NDArray[np.bool_]:
     return ((y - 0.45 * height) ** 2 + (x - 0.55 * width) ** 2 < radius**2)[None]
 
 
-def back(geometry: Geometry, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    there = torch.from_numpy(geometry.masks_to_network(masks)).float()
-    return np.asarray(geometry.to_native(there) >= 0.5)
+def back(grid: Grid, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    there = torch.from_numpy(grid.masks_to_network(masks)).float()
+    return np.asarray(grid.to_native(there) >= 0.5)
 
 
 @given(st.integers(60, 120), st.integers(60, 120), st.integers(60, 160), st.sampled_from(["none", "brain"]))
 def test_a_mask_comes_back_from_the_network_grid_to_where_it_was(height, width, size, crop):
     geometry = Preprocess(size=size, crop=crop).prepare_volume(head(height, width)).geometry
     truth = disc(height, width, radius=12)
-    found = back(geometry, truth)
+    found = back(grid, truth)
     assert found.shape == truth.shape
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.95
 
@@ -44,13 +44,13 @@ def test_a_mask_comes_back_from_the_network_grid_to_where_it_was(height, width, 
 def test_without_resampling_the_way_there_and_back_is_exact():
     truth = np.random.default_rng(0).random((3, 40, 64)) > 0.5
     geometry = Preprocess(size=None).prepare_volume(head(40, 64, 3)).geometry
-    assert geometry == Geometry((40, 64), (0, 0, 40, 64), 64)
-    np.testing.assert_array_equal(back(geometry, truth), truth)
+    assert grid == Grid((40, 64), (0, 0, 40, 64), 64)
+    np.testing.assert_array_equal(back(grid, truth), truth)
 
 
 def test_outside_the_crop_the_probability_is_zero():
-    geometry = Geometry(native=(50, 60), box=(10, 20, 30, 25), size=45)
-    native = geometry.to_native(torch.ones(2, 45, 45))
+    grid = Grid(native=(50, 60), box=(10, 20, 30, 25), size=45)
+    native = grid.to_native(torch.ones(2, 45, 45))
     assert native.dtype == torch.float32
     assert native.sum() == 2 * 30 * 25
     assert native[:, 10:40, 20:45].min() == 1
@@ -60,12 +60,12 @@ def test_the_brain_crop_is_the_box_above_a_tenth_of_the_volumes_maximum():
     volume = np.full((4, 50, 60, 3), 20, np.uint8)
     volume[1, 12:30, 20:41, 0] = 200
     volume[3, 9:12, 33, 2] = 21
-    assert Preprocess(crop="brain").prepare_volume(volume).geometry.box == (9, 20, 21, 21)
+    assert Preprocess(crop="brain").prepare_volume(volume).grid.box == (9, 20, 21, 21)
 
 
 def test_a_blank_volume_is_kept_whole_and_becomes_zeros():
     volume = Preprocess(crop="brain", size=32).prepare_volume(np.zeros((2, 32, 32, 3), np.uint8))
-    assert volume.geometry.box == (0, 0, 32, 32)
+    assert volume.grid.box == (0, 0, 32, 32)
     images = torch.from_numpy(volume.images.transpose(0, 3, 1, 2))
     assert normalise(images, torch.from_numpy(volume.statistics).expand(2, 3, 4)).abs().max() == 0
 
@@ -111,7 +111,7 @@ def test_half_a_pixel_of_tumour_is_tumour_and_less_is_not():
     mask = np.zeros((1, 4, 4), np.bool_)
     mask[0, 0, :2] = True
     mask[0, 3, 3] = True
-    np.testing.assert_array_equal(Geometry((4, 4), (0, 0, 4, 4), 2).masks_to_network(mask), [[[1, 0], [0, 0]]])
+    np.testing.assert_array_equal(Grid((4, 4), (0, 0, 4, 4), 2).masks_to_network(mask), [[[1, 0], [0, 0]]])
 
 
 @pytest.mark.parametrize(("field", "value"), [("size", 0), ("sharpen", -1.0)])

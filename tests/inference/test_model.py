@@ -64,7 +64,7 @@ def test_what_is_loaded_has_its_network_and_its_preprocessing(trained_run: Path,
         statistics = torch.from_numpy(prepared.statistics).expand(len(images), -1, -1)
         by_hand = torch.sigmoid(loaded.network(normalise(images, statistics)))[:, 0]
     assert prepared.images.shape[1:3] == (32, 32)
-    assert np.allclose(prepared.geometry.to_native(by_hand).numpy(), loaded.predict(volume), atol=1e-5)
+    assert np.allclose(prepared.grid.to_native(by_hand).numpy(), loaded.predict(volume), atol=1e-5)
 
 
 def test_importing_the_package_imports_no_torch() -> None:

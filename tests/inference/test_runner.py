@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lgg_seg.data.grid import Geometry
+from lgg_seg.data.grid import Grid
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
@@ -54,9 +54,9 @@ def test_a_slice_is_normalised_by_its_volumes_statistics_before_the_network_sees
 
 
 def test_probabilities_are_on_the_native_grid_and_in_0_to_1() -> None:
-    geometry = Geometry(native=(40, 50), box=(0, 5, 40, 40), size=16)
+    grid = Grid(native=(40, 50), box=(0, 5, 40, 40), size=16)
     logits = torch.randn(3, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 30
-    found = probabilities(logits, geometry.to_native)
+    found = probabilities(logits, grid.to_native)
     assert (found.shape, found.dtype) == ((3, 40, 50), np.float32)
     assert found.min() >= 0
     assert found.max() <= 1
