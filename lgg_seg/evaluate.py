@@ -61,10 +61,10 @@ def measure(
     evaluation = evaluate(predictor, data, subset, experiment.loss, threshold["value"], settings)
     # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
     protocol = facts["split"]["protocol"] if seen else data.split.protocol
-    content = evaluation.result(split, protocol, threshold, settings, data.patient_facts, cost)
+    content = evaluation.result(split, protocol, threshold, settings, data.patient_metadata, cost)
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
-    evaluation.write(folder, place, content, data.patient_facts)
+    evaluation.write(folder, place, content, data.patient_metadata)
     draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
     return folder.display_path / place, content
 

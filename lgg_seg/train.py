@@ -159,8 +159,8 @@ def test(
         "train_seconds": train_seconds,
         "peak_memory_bytes": peak_memory_bytes(hardware.device),
     }
-    content = evaluation.result("test", data.split.protocol, threshold, settings, data.patient_facts, cost)
-    evaluation.write(folder, ".", content, data.patient_facts)
+    content = evaluation.result("test", data.split.protocol, threshold, settings, data.patient_metadata, cost)
+    evaluation.write(folder, ".", content, data.patient_metadata)
     draw_evaluation(evaluation, folder, "figures", data, content)
     return content, evaluation
 

@@ -168,7 +168,7 @@ class DataModule(pl.LightningDataModule):
         return len(self.split.patients(self.index, subset))
 
     @property
-    def patient_facts(self) -> dict[str, dict[str, str]]:
+    def patient_metadata(self) -> dict[str, dict[str, str]]:
         """What is known of each patient beside the pixels: institution, and the sequences that FLAIR stands in for."""
         return {
             patient.name: {

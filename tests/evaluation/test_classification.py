@@ -66,8 +66,8 @@ def written(
     data: DataModule, evaluation: ClassifierEvaluation, folder: Path
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     threshold = {"value": evaluation.threshold, "from": "fixed"}
-    content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 1})
-    evaluation.write(RunFolder(folder), ".", content, data.patient_facts)
+    content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 1})
+    evaluation.write(RunFolder(folder), ".", content, data.patient_metadata)
     return (
         json.loads((folder / "metrics.json").read_text()),
         pd.read_csv(folder / "per_patient.csv"),

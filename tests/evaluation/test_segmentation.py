@@ -112,7 +112,7 @@ def test_the_batch_size_changes_no_number(data: DataModule, whole: SegmentationE
 
 def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: SegmentationEvaluation) -> None:
     threshold = {"value": 0.5, "from": "fixed"}
-    content = whole.result("test", "patient", threshold, SETTINGS, data.patient_facts, {"parameters": 7})
+    content = whole.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 7})
     read = json.loads(json.dumps(content, allow_nan=False))
     assert (read["split"], read["patients"], read["slices"], read["truncated"]) == ("test", 4, 24, False)
     assert read["metrics"]["loss"] == pytest.approx(np.mean(whole.losses))
@@ -137,7 +137,7 @@ def test_a_truncated_test_measures_the_first_patients_and_says_so(
     assert [one.patient for one in few.scores] == [one.patient for one in whole.scores[:2]]
     settings = dataclasses.replace(SETTINGS, max_patients=2)
     threshold = {"value": 0.5, "from": "fixed"}
-    assert few.result("test", "patient", threshold, settings, data.patient_facts, {})["truncated"] is True
+    assert few.result("test", "patient", threshold, settings, data.patient_metadata, {})["truncated"] is True
 
 
 def test_a_fixed_threshold_looks_at_no_patient(data: DataModule) -> None:
@@ -174,7 +174,7 @@ def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
     data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
-    whole.write(RunFolder(tmp_path), "evaluations/1", content, data.patient_facts)
+    whole.write(RunFolder(tmp_path), "evaluations/1", content, data.patient_metadata)
     place = tmp_path / "evaluations" / "1"
     assert json.loads((place / "metrics.json").read_text()) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
@@ -187,7 +187,7 @@ def test_the_masks_written_are_those_that_were_measured(
     data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    whole.write(folder, ".", {"protocol": "patient"}, data.patient_facts)
+    whole.write(folder, ".", {"protocol": "patient"}, data.patient_metadata)
     for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
@@ -203,7 +203,7 @@ def test_the_masks_written_are_those_that_were_measured(
 def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(
     data: DataModule, whole: SegmentationEvaluation
 ) -> None:
-    for row in whole.patient_rows(data.patient_facts):
+    for row in whole.patient_rows(data.patient_metadata):
         patient = next(p for p in data.index.patients if p.name == row["patient"])
         assert row["institution"] == patient.institution
         assert row["missing_sequence"] == (" and ".join(patient.substituted) or "none")
