@@ -34,7 +34,7 @@ def back(grid: Grid, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @given(st.integers(60, 120), st.integers(60, 120), st.integers(60, 160), st.sampled_from(["none", "brain"]))
 def test_a_mask_comes_back_from_the_network_grid_to_where_it_was(height, width, size, crop):
-    geometry = Preprocess(size=size, crop=crop).prepare_volume(head(height, width)).geometry
+    grid = Preprocess(size=size, crop=crop).prepare_volume(head(height, width)).grid
     truth = disc(height, width, radius=12)
     found = back(grid, truth)
     assert found.shape == truth.shape
@@ -43,7 +43,7 @@ def test_a_mask_comes_back_from_the_network_grid_to_where_it_was(height, width, 
 
 def test_without_resampling_the_way_there_and_back_is_exact():
     truth = np.random.default_rng(0).random((3, 40, 64)) > 0.5
-    geometry = Preprocess(size=None).prepare_volume(head(40, 64, 3)).geometry
+    grid = Preprocess(size=None).prepare_volume(head(40, 64, 3)).grid
     assert grid == Grid((40, 64), (0, 0, 40, 64), 64)
     np.testing.assert_array_equal(back(grid, truth), truth)
 
