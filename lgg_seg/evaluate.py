@@ -13,7 +13,7 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.data.splits.rules import AllPatients
+from lgg_seg.data.splits import AllPatients
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings, evaluate
 from lgg_seg.inference.trained import training_volumes

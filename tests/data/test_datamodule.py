@@ -18,7 +18,7 @@ from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import Uniform
-from lgg_seg.data.splits.rules import AllPatients, PatientSplit
+from lgg_seg.data.splits import AllPatients, PatientSplit
 from lgg_seg.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -11,7 +11,7 @@ import pytest
 
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.labels import GRADE, labelled, require_both_classes, slice_labels
-from lgg_seg.data.splits.rules import AllPatients, PatientSplit
+from lgg_seg.data.splits import AllPatients, PatientSplit
 from lgg_seg.errors import UserError
 
 

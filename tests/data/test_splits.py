@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgg_seg.data.kaggle.index import Index, Patient, Slice
-from lgg_seg.data.splits.rules import (
+from lgg_seg.data.splits import (
     AllPatients,
     BudaSplit,
     KFoldSplit,

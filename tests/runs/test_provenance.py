@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lgg_seg.data.kaggle.index import Index, build_index
-from lgg_seg.data.splits.rules import PatientSplit
+from lgg_seg.data.splits import PatientSplit
 from lgg_seg.hardware import Hardware
 from lgg_seg.runs.provenance import code_state, provenance, split_metadata, volume_digest
 

@@ -1,9 +1,7 @@
-"""The ways of dividing a dataset root: by patient, by fold, as published, and the leaky ones for comparison."""
+"""Splits of a data set: by patient, and the leaky ones by slice for comparison."""
 
-from lgg_seg.data.splits.rules import (
-    BudaSplit,
-    KFoldSplit,
-    PatientSplit,
+from lgg_seg.data.splits.by_patient import AllPatients, BudaSplit, KFoldSplit, PatientSplit
+from lgg_seg.data.splits.by_slice import (
     SliceKFoldSplit,
     SliceRandomSplit,
     SliceWithinPatientSplit,
@@ -11,6 +9,7 @@ from lgg_seg.data.splits.rules import (
 )
 
 __all__ = [
+    "AllPatients",
     "BudaSplit",
     "KFoldSplit",
     "PatientSplit",

@@ -1,12 +1,12 @@
-"""A tree's slices in three parts: who trains, who chooses the checkpoint, who is the exam."""
+"""A data set's slices in three subsets: for training, for choosing the checkpoint, for the test."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.errors import UserError
@@ -16,12 +16,14 @@ Protocol = Literal["patient", "slice_random (leaky)"]
 SUBSETS: tuple[Subset, ...] = ("train", "val", "test")
 LEAKY: Protocol = "slice_random (leaky)"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Split:
     """Three disjoint subsets of `Index.slices`, as ascending ids; make one with `Split.of`, which checks it.
 
-    Under the protocol `patient` no patient stands in two subsets. `LEAKY` is the one protocol of every split that puts
+    Under the protocol `patient` no patient is in two subsets. `LEAKY` is the one protocol of every split that puts
     slices of a patient into several subsets, and says so wherever its numbers go. `hash` is a sha256 over the subsets'
     slices by name.
     """
@@ -41,18 +43,18 @@ class Split:
         Raises:
             UserError: a slice, or under the protocol `patient` a patient, is in two subsets.
         """
-        subsets = dict(zip(SUBSETS, (tuple(sorted(set(ids))) for ids in (train, val, test)), strict=True))
+        subsets = {subset: tuple(sorted(set(ids))) for subset, ids in zip(SUBSETS, (train, val, test), strict=True)}
+        slices = {subset: [index.slices[i] for i in ids] for subset, ids in subsets.items()}
         unit = "slice" if protocol == LEAKY else "patient"
         names = {
-            subset: {
-                f"{s.patient}/{s.number}" if unit == "slice" else s.patient for s in (index.slices[i] for i in ids)
-            }
-            for subset, ids in subsets.items()
+            subset: {f"{s.patient}/{s.number}" if unit == "slice" else s.patient for s in group}
+            for subset, group in slices.items()
         }
         for one, other in combinations(SUBSETS, 2):
             if shared := sorted(names[one] & names[other]):
                 raise UserError(f"{unit} {shared[0]} is in both {one} and {other}: give it to one of them alone")
-        return cls(**subsets, protocol=protocol, hash=_digest(index, subsets))
+        lines = "".join(f"{subset}\t{s.patient}\t{s.number}\n" for subset in SUBSETS for s in slices[subset])
+        return cls(**subsets, protocol=protocol, hash=hashlib.sha256(lines.encode()).hexdigest())
 
     def slices(self, subset: Subset) -> tuple[int, ...]:
         """The ids of a subset's slices, ascending."""
@@ -63,7 +65,7 @@ class Split:
         return tuple(dict.fromkeys(index.slices[i].patient for i in self.slices(subset)))
 
     def with_training_patients(self, index: Index, count: int, seed: int) -> Split:
-        """The same exam with only the first `count` training patients of a seeded order: 12 are among the 24.
+        """The same test set with only the first `count` training patients of a seeded order: 12 are among the 24.
 
         Raises:
             UserError: there are not that many.
@@ -79,7 +81,7 @@ class Split:
 
 
 def seeded_order(names: Iterable[str], seed: int) -> list[str]:
-    """Names in the order of their digests under the seed.
+    """Names in the order of their hashes under the seed.
 
     Unlike a random generator's, the order is the same on every machine and with every library version, and one name
     more does not reshuffle the rest.
@@ -87,10 +89,33 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
 
 
-def _digest(index: Index, subsets: dict[Subset, tuple[int, ...]]) -> str:
-    lines = (
-        f"{subset}\t{s.patient}\t{s.number}\n"
-        for subset, ids in subsets.items()
-        for s in (index.slices[i] for i in ids)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def subset_size(share: float, total: int, key: str) -> int:
+    """How many of `total` the fraction or count `share` is; of a fraction above 0 at least one.
+
+    Raises:
+        UserError: it is out of range; the message names `key`.
+    """
+    if isinstance(share, int):
+        count = share
+    elif 0 <= share < 1:
+        count = max(round(share * total), 1 if share > 0 else 0)
+    else:
+        raise UserError(f"{key}={share}: give a fraction of at least 0 and below 1, or a whole number")
+    if not 0 <= count <= total:
+        raise UserError(f"{key}={share}: there are {total} to choose from")
+    return count
+
+
+def take_fold(dealt: Sequence[T], folds: int, fold: int, unit: str) -> tuple[list[T], list[T]]:
+    """Every `folds`-th item from the `fold`-th on, and the others."""
+    if not 2 <= folds <= len(dealt):
+        raise UserError(f"split.n_splits={folds}: choose 2 to {len(dealt)}, the number of {unit}")
+    if not 0 <= fold < folds:
+        raise UserError(f"split.fold={fold}: folds are numbered 0 to {folds - 1}")
+    return list(dealt[fold::folds]), [one for k, one in enumerate(dealt) if k % folds != fold]
+
+
+def require_training(count: int, unit: str) -> None:
+    """Refuse a split without training slices."""
+    if count < 1:
+        raise UserError(f"the split leaves no {unit} for training: lower split.val or split.test")

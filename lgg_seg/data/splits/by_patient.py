@@ -1,0 +1,120 @@
+"""Splits by patient: at random, in folds, as published, and all patients as the test set."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.data.kaggle.listing import without_date
+from lgg_seg.data.splits.split import Split, require_training, seeded_order, subset_size, take_fold
+from lgg_seg.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PatientSplit:
+    """Patients at random, each institution in proportion to its size.
+
+    `val` and `test` are fractions of the patients (0.1) or counts of them (20). Sizes are exact, by largest
+    remainder, and a fraction above 0 gives at least one patient. `seed` is the split's own, so that runs that differ
+    in their seed alone share one test set.
+    """
+
+    val: float | int = 0.1
+    test: float | int = 0.1
+    seed: int = 0
+
+    def __call__(self, index: Index) -> Split:
+        total = len(index.patients)
+        test, rest = _sample(index.patients, subset_size(self.test, total, "split.test"), self.seed)
+        val, train = _sample(rest, subset_size(self.val, total, "split.val"), self.seed)
+        return _by_patient(index, train, val, test)
+
+
+@dataclass(frozen=True)
+class KFoldSplit:
+    """One fold of a cross-validation over patients: the test folds partition the patients.
+
+    Patients are dealt to the folds one by one, institution after institution, so that neither a fold's size nor its
+    share of an institution is more than one patient off. Validation patients are sampled from the others.
+    """
+
+    n_splits: int = 5
+    fold: int = 0
+    val: float | int = 0.1
+    seed: int = 0
+
+    def __call__(self, index: Index) -> Split:
+        dealt = [p for group in _institutions(index.patients, self.seed) for p in group]
+        test, rest = take_fold(dealt, self.n_splits, self.fold, f"patients in {index.root}")
+        val, train = _sample(rest, subset_size(self.val, len(dealt), "split.val"), self.seed)
+        return _by_patient(index, train, val, test)
+
+
+_BUDA = "CS_4944 CS_6667 CS_6668 DU_5851 DU_6404 DU_6408 DU_7014 HT_7616 HT_7692 HT_7879"
+BUDA_PATIENTS = frozenset(f"TCGA_{short}" for short in _BUDA.split())
+
+
+@dataclass(frozen=True)
+class BudaSplit:
+    """The ten held-out patients of mateuszbuda/brain-segmentation-pytorch as the test set.
+
+    Deviation: there the ten also chose the checkpoint; here validation patients are sampled from the others, each
+    institution in proportion to its size.
+    """
+
+    val: float | int = 0.1
+    seed: int = 0
+
+    def __call__(self, index: Index) -> Split:
+        test = [p for p in index.patients if without_date(p.name) in BUDA_PATIENTS]
+        if not test:
+            raise UserError(f"split=buda: none of its ten patients is in {index.root}; choose split=patient")
+        if missing := sorted(BUDA_PATIENTS - {without_date(p.name) for p in test}):
+            names = ", ".join(missing)
+            log.warning("split=buda: %d of its ten patients are not in %s: %s", len(missing), index.root, names)
+        rest = [p for p in index.patients if without_date(p.name) not in BUDA_PATIENTS]
+        val, train = _sample(rest, subset_size(self.val, len(index.patients), "split.val"), self.seed)
+        return _by_patient(index, train, val, test)
+
+
+@dataclass(frozen=True)
+class AllPatients:
+    """Every patient as the test set: for evaluating a run on a data set that it has never seen."""
+
+    def __call__(self, index: Index) -> Split:
+        return Split.of(index, (), (), range(len(index.slices)), "patient")
+
+
+def _sample(patients: Sequence[Patient], count: int, seed: int) -> tuple[list[Patient], list[Patient]]:
+    """`count` of the patients, each institution in proportion to its size by largest remainder, and the others."""
+    require_training(len(patients) - count, "patients")
+    groups = _institutions(patients, seed)
+    sizes = [count * len(group) // len(patients) for group in groups]
+    by_remainder = sorted(range(len(groups)), key=lambda g: -(count * len(groups[g]) % len(patients)))
+    for g in by_remainder[: count - sum(sizes)]:
+        sizes[g] += 1
+    sampled = [p for group, size in zip(groups, sizes, strict=True) for p in group[:size]]
+    others = [p for group, size in zip(groups, sizes, strict=True) for p in group[size:]]
+    return sampled, others
+
+
+def _institutions(patients: Sequence[Patient], seed: int) -> list[list[Patient]]:
+    """Patients by institution; both the institutions and the patients of each in a seeded order."""
+    groups: defaultdict[str, list[Patient]] = defaultdict(list)
+    by_name = {p.name: p for p in patients}
+    for name in seeded_order(by_name, seed):
+        groups[by_name[name].institution].append(by_name[name])
+    return [groups[institution] for institution in seeded_order(groups, seed)]
+
+
+def _by_patient(index: Index, *groups: Sequence[Patient]) -> Split:
+    ids: defaultdict[str, list[int]] = defaultdict(list)
+    for i, s in enumerate(index.slices):
+        ids[s.patient].append(i)
+    train, val, test = ([i for p in group for i in ids[p.name]] for group in groups)
+    return Split.of(index, train, val, test, "patient")
