@@ -111,8 +111,8 @@ def test_preprocessing_blackens_what_is_not_brain_and_leaves_the_brain_as_it_was
 
 
 def test_the_crop_follows_the_brain_where_the_skull_is_removed() -> None:
-    with_skull = Preprocess(size=64, crop="brain").prepare_volume(head()).geometry.box
-    without = Preprocess(size=64, crop="brain", skull="remove").prepare_volume(head()).geometry.box
+    with_skull = Preprocess(size=64, crop="brain").prepare_volume(head()).grid.box
+    without = Preprocess(size=64, crop="brain", skull="remove").prepare_volume(head()).grid.box
     assert without[2] < with_skull[2]
     assert without[3] < with_skull[3]
 
