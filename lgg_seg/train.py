@@ -129,8 +129,8 @@ def train(
         return {}
 
     history.draw()
-    for snapshots in (c for c in extras if isinstance(c, ValidationImages)):
-        snapshots.draw(folder, data)
+    for images in (c for c in extras if isinstance(c, ValidationImages)):
+        images.draw(folder, data)
     content, evaluation = test(experiment, folder, data, hardware, history.train_seconds)
     for board in boards:
         publish_result(evaluation, board, folder, content, data)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Ints
-from lgg_seg.prediction.overlay import window
+from lgg_seg.prediction.overlay import enlarged, enlarged_mask, outlines, window
 from lgg_seg.prediction.scan import SEQUENCES
 
 Picture = NDArray[np.uint8]
@@ -23,7 +23,7 @@ PREDICTION, TRUTH = (255, 92, 158), (86, 214, 152)
 """The magenta and green of every figure here, lightened for a dark ground. Lines differ in their style, too, for eyes
 that tell the two apart badly."""
 
-SIDE = 768  # pixels of the longer side, on which lines are drawn finer than a pixel of the slice
+SIDE = 768  # pixels of a picture's longer side, on which lines are drawn finer than a pixel of the slice
 WIDTH = 2
 _DASH, _GAP = 14, 9  # steps along the outline of a mask that was given
 COLOURS = "plasma"  # even to the eye and to the colour-blind, and no grey in it
@@ -44,38 +44,24 @@ def background(images: NDArray[np.uint8], shown: Shown) -> Picture:
 
 def outlined(picture: Picture, prediction: Bools | None, truth: Bools | None) -> Picture:
     """A slice (H, W, 3), enlarged, with the outlines (H, W) of what was found, solid, and of what was given, dashed."""
-    drawn = enlarged(picture)
+    drawn = enlarged(picture, SIDE)
     if prediction is not None:
-        _line(drawn, _borders(prediction, drawn.shape), PREDICTION, closed=True)
+        _line(drawn, outlines(enlarged_mask(prediction, drawn.shape)), PREDICTION, closed=True)
     if truth is not None:  # last: where the two agree, the other is seen between the dashes
-        for border in _borders(truth, drawn.shape):
+        for border in outlines(enlarged_mask(truth, drawn.shape)):
             _line(drawn, _dashes(border), TRUTH, closed=False)
     return drawn
 
 
 def heated(picture: Picture, probability: Probability) -> Picture:
     """A slice (H, W, 3), enlarged, with P(tumour) (H, W) of `FAINTEST` and more in colours over it."""
-    drawn = enlarged(picture)
+    drawn = enlarged(picture, SIDE)
     size = (drawn.shape[1], drawn.shape[0])
     smooth = cv2.resize(np.asarray(probability, np.float32), size, interpolation=cv2.INTER_LINEAR)
     hot = smooth >= FAINTEST
     colours = np.asarray(mpl.colormaps[COLOURS](smooth[hot])[:, :3] * 255)
     drawn[hot] = (drawn[hot] * (1 - _OPACITY) + colours * _OPACITY).round().astype(np.uint8)
     return drawn
-
-
-def enlarged(picture: Picture) -> Picture:
-    """A slice (H, W, 3) whose longer side has `SIDE` pixels, or its own number where that is more."""
-    scale = max(1.0, SIDE / max(picture.shape[:2]))
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def _borders(mask: Bools, shape: tuple[int, ...]) -> Sequence[Ints]:
-    """Outlines of a mask (H, W), those of its holes too, each (n, 1, 2) on a picture of that shape."""
-    smooth = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) >= 0.5
-    found, _ = cv2.findContours(smooth.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    return [np.asarray(border, np.int64) for border in found]
 
 
 def _dashes(border: Ints) -> Sequence[Ints]:

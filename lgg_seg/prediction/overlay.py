@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Ints
 from lgg_seg.prediction.scan import Scan
 
 COLOUR = (216, 27, 96)  # the magenta of predictions in every figure here
@@ -32,18 +32,31 @@ def overlay(grey: Picture, mask: Bools, side: int = SIDE) -> Picture:
 
     The outline is drawn on the enlarged picture, where half a pixel of the slice can be seen.
     """
-    scale = max(1.0, side / max(grey.shape))
-    size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
-    enlarged = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
-    picture = np.asarray(cv2.cvtColor(enlarged, cv2.COLOR_GRAY2RGB), np.uint8)
-    if not mask.any():
-        return picture
-    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) >= 0.5
+    picture = enlarged(np.repeat(grey[..., None], 3, axis=-1), side)
+    inside = enlarged_mask(mask, picture.shape)
     tinted = picture[inside] * (1 - TINT) + np.array(COLOUR, np.float32) * TINT
     picture[inside] = tinted.round().astype(np.uint8)
-    outline, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outline, -1, COLOUR, max(1, side // 256), cv2.LINE_AA)
+    cv2.drawContours(picture, outlines(inside), -1, COLOUR, max(1, side // 256), cv2.LINE_AA)
     return picture
+
+
+def enlarged(picture: Picture, side: int) -> Picture:
+    """A slice (H, W, 3) whose longer side has `side` pixels, or its own number where that is more."""
+    scale = max(1.0, side / max(picture.shape[:2]))
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def enlarged_mask(mask: Bools, shape: tuple[int, ...]) -> Bools:
+    """A mask (H, W) on a picture of that `shape`, with smooth borders."""
+    smooth = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(smooth >= 0.5)
+
+
+def outlines(mask: Bools) -> Sequence[Ints]:
+    """The outlines of a mask (H, W), each (n, 1, 2) as x and y; a hole has one, too."""
+    borders, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(border) for border in borders]
 
 
 def sheet(scan: Scan, mask: Bools, title: str) -> Picture:

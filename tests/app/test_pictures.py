@@ -6,7 +6,8 @@ import matplotlib as mpl
 import numpy as np
 
 from lgg_seg.app.legends import heat_legend, outline_legend
-from lgg_seg.app.pictures import COLOURS, FAINTEST, PREDICTION, SIDE, TRUTH, background, enlarged, heated, outlined
+from lgg_seg.app.pictures import COLOURS, FAINTEST, PREDICTION, SIDE, TRUTH, background, heated, outlined
+from lgg_seg.prediction.overlay import enlarged
 
 GREY = np.full((64, 48, 3), 40, np.uint8)
 BOX = np.zeros((64, 48), np.bool_)
@@ -18,8 +19,8 @@ def coloured(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def test_pictures_are_enlarged_without_changing_their_proportions() -> None:
-    assert enlarged(GREY).shape == (SIDE, SIDE * 48 // 64, 3)
-    assert enlarged(np.zeros((1024, 512, 3), np.uint8)).shape == (1024, 512, 3)
+    assert enlarged(GREY, SIDE).shape == (SIDE, SIDE * 48 // 64, 3)
+    assert enlarged(np.zeros((1024, 512, 3), np.uint8), SIDE).shape == (1024, 512, 3)
 
 
 def test_the_prediction_is_outlined_where_it_is() -> None:
@@ -40,14 +41,14 @@ def test_where_prediction_and_ground_truth_agree_both_are_seen() -> None:
 
 
 def test_what_is_left_out_of_the_outlines_leaves_the_slice_as_it_is() -> None:
-    assert np.array_equal(outlined(GREY, None, None), enlarged(GREY))
-    assert np.array_equal(outlined(GREY, np.zeros_like(BOX), np.zeros_like(BOX)), enlarged(GREY))
+    assert np.array_equal(outlined(GREY, None, None), enlarged(GREY, SIDE))
+    assert np.array_equal(outlined(GREY, np.zeros_like(BOX), np.zeros_like(BOX)), enlarged(GREY, SIDE))
 
 
 def test_low_probabilities_leave_the_anatomy_alone_and_high_ones_are_the_legends_colours() -> None:
     probability = np.where(BOX, 1.0, FAINTEST / 2).astype(np.float32)
     drawn = heated(GREY, probability)
-    assert np.array_equal(drawn[:100, :100], enlarged(GREY)[:100, :100])
+    assert np.array_equal(drawn[:100, :100], enlarged(GREY, SIDE)[:100, :100])
     top = np.array(mpl.colormaps[COLOURS](1.0)[:3]) * 255
     assert np.allclose(drawn[30 * 12, 20 * 12], 40 * 0.3 + top * 0.7, atol=1)
 

@@ -1,4 +1,4 @@
-"""What happens beside the training steps: checkpoints, history, snapshots, progress bar, stopping, pruning."""
+"""What happens beside the training steps: checkpoints, history, validation images, progress bar, stopping, pruning."""
 
 from lgg_seg.training.callbacks.checkpoints import checkpoints
 from lgg_seg.training.callbacks.early_stopping import EarlyStopping

@@ -1,13 +1,12 @@
-"""The same few validation slices, drawn as the training goes on."""
+"""Pictures of a few validation slices as training goes on."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
@@ -16,15 +15,18 @@ from lgg_seg.errors import require
 from lgg_seg.reporting.figures import Panel, panel_grid
 from lgg_seg.runs.folder import RunFolder
 
-MOST_COLUMNS = 8
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_COLUMNS = 8
 
 
 class ValidationImages(pl.Callback):
-    """Keeps what the network makes of `slices` validation slices in the first epoch, every
-    `every_epochs` after, and in the last.
+    """Predicted masks of `slices` validation slices in the first epoch, every `every_epochs` after, and in the last.
 
-    They are the slices with the most tumour of patients from the smallest tumour to the largest.
-    `figures/validation_slices.png` has a row a slice and a column a snapshot; TensorBoard gets each as it comes.
+    Each is a patient's slice with the most tumour; the patients range from the smallest tumour to the largest.
+    `figures/validation_slices.png` has a row for each slice and a column for each such epoch. TensorBoard gets the
+    columns one by one.
     """
 
     state_key = "Snapshots"  # as in the checkpoints of runs from before it was renamed
@@ -35,22 +37,18 @@ class ValidationImages(pl.Callback):
         self.count = slices
         self.every_epochs = every_epochs
         self.masks: dict[int, dict[int, Tensor]] = {}  # epoch, slice -> bool (H, W)
-        self.wanted: list[int] = []
+        self.chosen: list[int] = []
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the slices."""
         data = _data(trainer)
         batches = trainer.limit_val_batches
-        seen = data.split.val[: batches * data.batch_size] if isinstance(batches, int) else data.split.val
+        validated = data.split.val[: batches * data.batch_size] if isinstance(batches, int) else data.split.val
         largest: dict[str, int] = {}
-        for i in seen:
-            one = data.index.slices[i]
-            held = largest.get(one.patient)
-            if held is None or one.tumour_pixels > data.index.slices[held].tumour_pixels:
-                largest[one.patient] = i
+        for i in sorted(validated, key=lambda i: -data.index.slices[i].tumour_pixels):
+            largest.setdefault(data.index.slices[i].patient, i)
         ordered = sorted(largest.values(), key=lambda i: (data.index.slices[i].tumour_pixels, i))
-        places = np.linspace(0, len(ordered) - 1, min(self.count, len(ordered))).round().astype(int)
-        self.wanted = [ordered[place] for place in dict.fromkeys(places.tolist())]
+        self.chosen = _evenly(ordered, self.count)
 
     def on_validation_batch_end(
         self,
@@ -67,7 +65,7 @@ class ValidationImages(pl.Callback):
         epoch = trainer.current_epoch
         if epoch % self.every_epochs == 0 or epoch == cast(int, trainer.max_epochs) - 1:
             for slice_id, probability in zip(batch["slice"].tolist(), outputs["native"], strict=True):
-                if slice_id in self.wanted:
+                if slice_id in self.chosen:
                     self.masks.setdefault(epoch, {})[slice_id] = (probability >= 0.5).cpu()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -76,22 +74,18 @@ class ValidationImages(pl.Callback):
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     figure = self._figure(_data(trainer), [trainer.current_epoch])
-                    logger.experiment.add_image(
-                        "validation slices", _pixels(figure), trainer.global_step, dataformats="HWC"
-                    )
+                    logger.experiment.add_figure("validation slices", figure, trainer.global_step)
 
     def draw(self, folder: RunFolder, data: DataModule) -> None:
         """Write `figures/validation_slices.png`."""
-        epochs = sorted(self.masks)
-        if not epochs:
-            return
-        places = np.linspace(0, len(epochs) - 1, min(MOST_COLUMNS, len(epochs))).round().astype(int)
-        with folder.writing("figures/validation_slices.png") as path:
-            self._figure(data, [epochs[place] for place in places]).savefig(path, dpi=110)
+        if self.masks:
+            figure = self._figure(data, _evenly(sorted(self.masks), MAX_COLUMNS))
+            with folder.writing("figures/validation_slices.png") as path:
+                figure.savefig(path, dpi=110)
 
     def _figure(self, data: DataModule, epochs: list[int]) -> Figure:
         rows: dict[str, list[Panel]] = {}
-        for i in self.wanted:
+        for i in self.chosen:
             one = data.index.slices[i]
             flair, truth = data.flair(i), data.native_masks([i])[0]
             rows[f"{one.patient} / {one.number}"] = [
@@ -102,11 +96,11 @@ class ValidationImages(pl.Callback):
         return panel_grid(rows, "Validation slices over the epochs")
 
     def state_dict(self) -> dict[str, Any]:
-        """The masks so far, so that a resumed run's figure is whole."""
+        """The masks so far; a resumed run's figure shows them, too."""
         return {"masks": self.masks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the masks of the run that is resumed."""
+        """Restore the masks of the run that is resumed."""
         self.masks = dict(state_dict["masks"])
 
 
@@ -114,8 +108,7 @@ def _data(trainer: pl.Trainer) -> DataModule:
     return cast(DataModule, trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
 
 
-def _pixels(figure: Figure) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's canvas has no types
-    rgba = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
-    return np.asarray(rgba)[..., :3].copy()
+def _evenly(items: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the items, evenly spaced, with the first and the last."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[place] for place in places]

@@ -34,9 +34,7 @@ def data(phantom_root: Path) -> DataModule:
     return module
 
 
-def fit(
-    data: DataModule, folder: Path, snapshots: ValidationImages, epochs: int, limit: int | None = None
-) -> pl.Trainer:
+def fit(data: DataModule, folder: Path, images: ValidationImages, epochs: int, limit: int | None = None) -> pl.Trainer:
     torch.manual_seed(0)
     network = nn.Conv2d(3, 1, 3, padding=1)
     module = SegmentationModule(network, BCE(), normalise, partial(SGD, lr=0.1), schedulers.none, patients=12)
@@ -44,7 +42,7 @@ def fit(
     limits = [f"trainer.limit_{subset}_batches={limit or 'null'}" for subset in ("train", "val")]
     settings = Experiment.of(compose_config([*words, *limits])).trainer
     board = TensorBoardLogger(str(folder), name="", version="tensorboard")
-    trainer = settings.build(settings.prepare(), folder, [snapshots], [board])
+    trainer = settings.build(settings.prepare(), folder, [images], [board])
     trainer.fit(module, datamodule=data)
     return trainer
 
@@ -52,15 +50,15 @@ def fit(
 @pytest.fixture(scope="module")
 def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationImages, Path]:
     folder = tmp_path_factory.mktemp("run")
-    snapshots = ValidationImages(slices=3, every_epochs=2)
-    fit(data, folder, snapshots, epochs=4)
-    return snapshots, folder
+    images = ValidationImages(slices=3, every_epochs=2)
+    fit(data, folder, images, epochs=4)
+    return images, folder
 
 
-def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_the_largest(
+def test_the_slices_have_most_tumour_of_patients_from_the_smallest_to_the_largest(
     taken: tuple[ValidationImages, Path], data: DataModule
 ) -> None:
-    slices = [data.index.slices[i] for i in taken[0].wanted]
+    slices = [data.index.slices[i] for i in taken[0].chosen]
     most = {}
     for name in data.split.patients(data.index, "val"):
         patient = next(p for p in data.index.patients if p.name == name)
@@ -72,13 +70,13 @@ def test_the_slices_are_those_with_most_tumour_of_patients_from_the_smallest_to_
     assert len({s.patient for s in slices}) == 3
 
 
-def test_masks_are_kept_of_the_first_of_every_so_many_and_of_the_last_epoch(
+def test_masks_are_kept_of_the_first_every_nth_and_the_last_epoch(
     taken: tuple[ValidationImages, Path],
 ) -> None:
     masks = taken[0].masks
     assert sorted(masks) == [0, 2, 3]
     for kept in masks.values():
-        assert sorted(kept) == sorted(taken[0].wanted)
+        assert sorted(kept) == sorted(taken[0].chosen)
         assert all(mask.dtype == torch.bool and mask.shape == (64, 64) for mask in kept.values())
 
 
@@ -90,7 +88,7 @@ def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
     figure = taken[0]._figure(data, [0, 2, 3])
     grid = np.array(figure.axes).reshape(3, 3)
     assert [axes.get_title() for axes in grid[0]] == ["epoch 0", "epoch 2", "epoch 3"]
-    for axes, slice_id in zip(grid[:, 0], taken[0].wanted, strict=True):
+    for axes, slice_id in zip(grid[:, 0], taken[0].chosen, strict=True):
         one = data.index.slices[slice_id]
         assert axes.get_ylabel() == f"{one.patient} / {one.number}"
         assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
@@ -106,7 +104,7 @@ def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[ValidationImages, Pa
     assert pictures[0].height > 100
 
 
-def test_a_resumed_run_has_the_snapshots_of_before_and_they_load_without_running_code(
+def test_a_resumed_run_keeps_earlier_masks_which_load_without_running_code(
     taken: tuple[ValidationImages, Path],
 ) -> None:
     file = io.BytesIO()
@@ -119,10 +117,10 @@ def test_a_resumed_run_has_the_snapshots_of_before_and_they_load_without_running
 
 
 def test_an_epoch_cut_short_shows_slices_that_were_validated(data: DataModule, tmp_path: Path) -> None:
-    snapshots = ValidationImages(slices=4, every_epochs=1)
-    fit(data, tmp_path, snapshots, epochs=1, limit=1)
-    assert set(snapshots.wanted) <= set(data.split.val[: data.batch_size])
-    assert sorted(snapshots.masks[0]) == sorted(snapshots.wanted)
+    images = ValidationImages(slices=4, every_epochs=1)
+    fit(data, tmp_path, images, epochs=1, limit=1)
+    assert set(images.chosen) <= set(data.split.val[: data.batch_size])
+    assert sorted(images.masks[0]) == sorted(images.chosen)
 
 
 def test_a_run_without_a_snapshot_draws_nothing(data: DataModule, tmp_path: Path) -> None:
