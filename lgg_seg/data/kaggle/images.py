@@ -117,7 +117,7 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
             f"declares {height} x {width} pixels of {header.channels} channels"
             f"{' in larger tiles' if header.tile else ''}; the limit is 4096 x 4096",
         )
-    if header.pages > 1:
+    if header.multipage:
         raise ImageError(name, "holds several pages, where one file is one slice")
     if header.end > len(data):
         raise ImageError(name, f"is truncated: {len(data)} of at least {header.end} bytes are there")
