@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
 import warnings
@@ -20,7 +19,7 @@ from torch.export import Dim, ExportedProgram
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
 from lgg_seg.deploy.usage import export_page
@@ -35,7 +34,6 @@ from lgg_seg.runs.provenance import versions
 log = logging.getLogger(__name__)
 Format = Literal["onnx", "torch"]
 FILES: dict[str, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
-ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 TOLERANCE = 1e-3  # of a probability
 AXES = ("batch", "height", "width")
 
@@ -109,8 +107,8 @@ def _root(run: Path | None, named: Path | None) -> Path | None:
         if not named.exists():
             raise UserError(f"data.root={named} is not there; name a folder of scans, or leave it out.")
         return named
-    root = ROOT if run is None else RunFolder(run).read_config()[0].data.root
-    return find_tree(Path(root)) if root else None
+    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
+    return find_dataset_root(Path(root)) if root else None
 
 
 def _written(trained: TrainedModel, format: Format, path: Path) -> Runner:

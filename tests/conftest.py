@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
 from tests.workplace import Workplace
 
@@ -42,7 +42,7 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four real patients: of `$LGG_DATA_ROOT`, else of the packed copy beside the repository."""
     folder = tmp_path_factory.mktemp("real")
     named = os.environ.get("LGG_DATA_ROOT")
-    tree = find_tree(Path(named)) if named else None
+    tree = find_dataset_root(Path(named)) if named else None
     if tree is not None:
         for patient in sorted(p for p in tree.iterdir() if p.is_dir())[:_REAL_PATIENTS]:
             (folder / patient.name).symlink_to(patient.resolve())

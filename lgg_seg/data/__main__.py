@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,24 +14,23 @@ from lgg_seg.cli.console import command
 from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.download import download as fetch
 from lgg_seg.data.kaggle.index import check_integrity
-from lgg_seg.data.kaggle.listing import list_tree
+from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.integrity import print_report
 
-_DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 Root = Annotated[Path, Argument("the tree's folder", key="data.root")]
 
 
-def verify(root: Root = _DEFAULT_ROOT) -> int:
+def verify(root: Root = DEFAULT_ROOT) -> int:
     """Decode every file of a tree and list every fault; exit code 1 if there are errors."""
     found = check_integrity(root, rescan=True)
     print_report(found, Console(soft_wrap=True, highlight=False))
     return int(any(fault.severity == "error" for fault in found.faults))
 
 
-def download(root: Root = _DEFAULT_ROOT) -> int:
+def download(root: Root = DEFAULT_ROOT) -> int:
     """Fetch the Kaggle dataset (near a gigabyte) with kagglehub and link root to it."""
     print(f"the dataset is at {fetch(root)}")
     return 0
@@ -51,9 +49,9 @@ def phantom(
     return 0
 
 
-def digests(root: Root = _DEFAULT_ROOT) -> int:
+def digests(root: Root = DEFAULT_ROOT) -> int:
     """Print the checksums of a sound tree's pixels, to be kept as its digests.txt: `… digests > FILE`."""
-    readings = read_all(list_tree(root))
+    readings = read_all(list_dataset(root))
     if any(reading.problems for reading in readings):
         raise UserError(
             f"{root} has files that cannot be used: `python -m lgg_seg.data verify data.root={root}` lists them"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
@@ -59,7 +59,7 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
         UserError: there is no scan below `root`.
     """
     if root is not None:
-        return f"{root.name}", _slices(trained, find_tree(root) or root)
+        return f"{root.name}", _slices(trained, find_dataset_root(root) or root)
     with TemporaryDirectory() as folder:
         tree = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
         return "phantom heads", _slices(trained, tree)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.deploy.model_card import card_page, data_facts
@@ -66,7 +66,7 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Added:
             f"The weights of {trained.name} take {len(content) / 1e6:.1f} MB in half precision; the zoo has room for "
             f"{MAX_BYTES // 10**6} MB a model. Take a smaller network."
         )
-    root = data_root or (find_tree(Path(config.data.root)) if config.data.root else None)
+    root = data_root or (find_dataset_root(Path(config.data.root)) if config.data.root else None)
     parity = _parity(trained, root)
     if parity.disagreeing > MOST_CHANGED * max(parity.positive, 1):
         raise UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.index import Index, build_index
+from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
@@ -35,14 +35,13 @@ from lgg_seg.reporting.outcomes import (
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import code_state, versions
 
-_DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 Root = Annotated[Path, Argument("the data tree's folder", key="data.root")]
 Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
 Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
 
 
 def features(
-    root: Root = _DEFAULT_ROOT,
+    root: Root = DEFAULT_ROOT,
     run: Annotated[Path | None, Argument("a run's or evaluation's folder: its predicted masks, not the tree's")] = None,
     output: Output = None,
 ) -> int:
@@ -61,7 +60,7 @@ def features(
 
 def outcome(
     target: Annotated[str, Argument("death01, grade, a molecular column, or one of its clusters: RNASeqCluster:2")],
-    root: Root = _DEFAULT_ROOT,
+    root: Root = DEFAULT_ROOT,
     output: Output = None,
     repeats: Annotated[int, Argument("cross-validations with other folds, averaged")] = 5,
     permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 5 s each a question")] = 99,
@@ -102,7 +101,7 @@ def outcome(
     return 0
 
 
-def leak(root: Root = _DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> int:
+def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> int:
     """Replicate the 100 % of study 004 with its leak, beside a control on random outcomes and a split by patient."""
     index = build_index(root)
     clinical = clinical_table(index)

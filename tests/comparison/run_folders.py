@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.images import read_mask
-from lgg_seg.data.kaggle.listing import list_tree
+from lgg_seg.data.kaggle.listing import list_dataset
 from lgg_seg.data.splits.split import LEAKY, Protocol
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
@@ -53,7 +53,7 @@ def volumes(patients: int, *, first: int = 0, size: int = 24, slices: int = 4) -
 
 def tree_volumes(root: Path, patients: int | None = None) -> dict[str, Volume]:
     """The masks of the first patients of a tree on disk."""
-    listing = list_tree(root)
+    listing = list_dataset(root)
     names = list(dict.fromkeys(pair.patient for pair in listing.pairs))[:patients]
     made = {}
     for name in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lgg_seg.data.kaggle.listing import THREE_WAYS, find_tree
+from lgg_seg.data.kaggle.listing import THREE_WAYS, find_dataset_root
 from lgg_seg.errors import UserError
 
 # Naming the version lets kagglehub find it in its own cache without asking the network.
@@ -24,7 +24,7 @@ def ensure_tree(root: Path) -> Path:
     Raises:
         UserError: if `root` holds something else, or the download fails.
     """
-    return find_tree(root) or download(root)
+    return find_dataset_root(root) or download(root)
 
 
 def download(target: Path) -> Path:
@@ -37,14 +37,14 @@ def download(target: Path) -> Path:
     Raises:
         UserError: if `target` holds something else, or the dataset cannot be fetched; it names the ways out.
     """
-    if (tree := find_tree(target)) is not None:
+    if (tree := find_dataset_root(target)) is not None:
         return tree
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and holds no folder of <patient>_<n>.tif slices: {THREE_WAYS}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
-            return find_tree(target) or _link(target, _fetch())
+            return find_dataset_root(target) or _link(target, _fetch())
     except OSError as error:
         raise UserError(f"the dataset cannot be put at {target} ({error.strerror}); choose another root") from error
 
@@ -59,7 +59,7 @@ def _fetch() -> Path:
         folder = Path(kagglehub.dataset_download(HANDLE))
     except Exception as error:  # kagglehub passes on what requests, zipfile and its own client raise
         raise _failed(f"{type(error).__name__}: {error}") from error
-    tree = find_tree(folder)
+    tree = find_dataset_root(folder)
     if tree is None:
         raise UserError(f"what Kaggle sent to {folder} holds no patients' folders; remove it and download again")
     return tree

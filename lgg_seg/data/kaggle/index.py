@@ -14,7 +14,7 @@ from pathlib import Path
 from lgg_seg.data.kaggle.checks import check, check_clinical, substituted
 from lgg_seg.data.kaggle.checksums import compare, published_checksums
 from lgg_seg.data.kaggle.integrity import DataError, Fault, in_order
-from lgg_seg.data.kaggle.listing import list_tree, read_clinical, without_date
+from lgg_seg.data.kaggle.listing import list_dataset, read_clinical, without_date
 from lgg_seg.data.kaggle.scan import SliceInfo, scan
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def check_integrity(
     Raises:
         UserError: if there is no tree at `root`.
     """
-    listing = list_tree(root)
+    listing = list_dataset(root)
     readings = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan, progress=progress)
     clinical, clinical_faults = read_clinical(listing.root)
     by_patient = {name: list(group) for name, group in groupby(readings, key=lambda r: r.patient)}

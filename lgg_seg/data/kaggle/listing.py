@@ -13,6 +13,7 @@ from pathlib import Path
 from lgg_seg.data.kaggle.integrity import Fault
 from lgg_seg.errors import UserError
 
+DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 THREE_WAYS = (
     "either download https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation by hand and unpack it to "
     "data/kaggle_3m, or name a tree that is there (data.root=FOLDER or $LGG_DATA_ROOT), "
@@ -43,7 +44,7 @@ class Listing:
     stamps: tuple[tuple[str, int, int], ...]
 
 
-def find_tree(root: Path) -> Path | None:
+def find_dataset_root(root: Path) -> Path | None:
     """The folder at `root`, or in it where Kaggle's zip was unpacked there, that holds patients' folders."""
     for below in _BELOW:
         folder = root / below
@@ -58,13 +59,13 @@ def existing_tree(root: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    tree = find_tree(root)
+    tree = find_dataset_root(root)
     if tree is None:
         raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the tree with data.root=FOLDER")
     return tree
 
 
-def list_tree(root: Path) -> Listing:
+def list_dataset(root: Path) -> Listing:
     """List `root/<patient>/<name>_<n>.tif` and `…_mask.tif`, and what is wrong with their names.
 
     `root` may also be the folder that Kaggle's zip was unpacked to, which holds `kaggle_3m/`.
@@ -72,7 +73,7 @@ def list_tree(root: Path) -> Listing:
     Raises:
         UserError: if there is no such tree.
     """
-    tree = find_tree(root)
+    tree = find_dataset_root(root)
     if tree is None:
         state = "holds no folder of <patient>_<n>.tif slices" if root.is_dir() else "is not there"
         raise UserError(f"data root {root} {state}: {THREE_WAYS}")

@@ -16,7 +16,7 @@ from lgg_seg.comparison.results import SegmentationResult
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.tables import SegmentationTable
 from lgg_seg.data.kaggle.images import read_image, read_mask
-from lgg_seg.data.kaggle.listing import find_tree
+from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.figures import Panel, draw
@@ -125,7 +125,7 @@ def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
     """The slice from the run's data tree; None where it is gone, or holds another slice than the one measured."""
     root = run.config.get("data", {}).get("root")
     try:
-        tree = find_tree(Path(root)) if root else None
+        tree = find_dataset_root(Path(root)) if root else None
         if tree is None:
             return None
         slice_ = tree / patient / f"{patient}_{number}.tif"
