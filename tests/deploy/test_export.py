@@ -197,7 +197,7 @@ def test_the_page_of_a_classifier_speaks_of_no_masks(grade_run: Path, tmp_path: 
 def test_a_zoo_model_is_checked_on_the_dataset_where_it_is(
     phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "ROOT", phantom_root)
+    monkeypatch.setattr(exporting, "DEFAULT_ROOT", phantom_root)
     monkeypatch.setenv("LGG_CACHE_DIR", str(tmp_path))
     folder, parity = export("torch", zoo="unet_slim")
     assert folder.is_relative_to(tmp_path)
