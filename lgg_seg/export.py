@@ -6,36 +6,25 @@ import json
 import logging
 import shutil
 import sys
-import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
-
-import onnx
-import torch
-from torch import Tensor
-from torch.export import Dim, ExportedProgram
+from typing import Annotated, Any
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
-from lgg_seg.data.preprocessing import normalise
-from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
-from lgg_seg.deploy.usage import export_page
+from lgg_seg.deploy.pages import export_page
+from lgg_seg.deploy.parity import Parity, compare, comparison_slices
+from lgg_seg.deploy.programs import FILES, Format, model_json, write_program
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Hardware, configure_process
-from lgg_seg.inference.onnx import DESCRIPTION, INPUT, OUTPUT, OnnxRunner, export_folder
-from lgg_seg.inference.runner import Runner, TorchRunner
-from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
+from lgg_seg.hardware import configure_process
+from lgg_seg.inference.onnx import DESCRIPTION, export_folder
+from lgg_seg.inference.trained import from_run, from_zoo
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import versions
 
 log = logging.getLogger(__name__)
-Format = Literal["onnx", "torch"]
-FILES: dict[str, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
 TOLERANCE = 1e-3  # of a probability
-AXES = ("batch", "height", "width")
 
 
 def export(
@@ -52,133 +41,58 @@ def export(
     pixel of its coarsest level stands for.
 
     Returns:
-        the folder with the model, `model.json` for programs and `README.md` for people; and how close it came.
+        the folder with the model, `model.json` for programs and `README.md` for people; and the measured parity.
 
     Raises:
-        UserError: neither a run nor a zoo model is named; it cannot be restored or exported; its export says otherwise.
+        UserError: neither or both of run and zoo are given; the network cannot be restored or exported; parity fails.
     """
     if (run is None) == (zoo is None):
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
-    of, batches = comparison_slices(trained, _root(run, data_root))
-    folder = export_folder(trained) / format
-    with TemporaryDirectory() as place:
-        made = Path(place) / format
-        made.mkdir()
-        parity = compare(trained, _written(trained, format, made / FILES[format]), of, batches)
+    of, batches = comparison_slices(trained, _comparison_root(run, data_root))
+    target = export_folder(trained) / format
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / format
+        folder.mkdir()
+        parity = compare(trained, write_program(trained, format, folder / FILES[format]), of, batches)
         if parity.largest_difference > TOLERANCE:
             raise UserError(
                 f"The export of {trained.name} differs from it by up to {parity.largest_difference:.2g} in probability "
                 f"on {of} ({TOLERANCE} is allowed) and is not kept; try the other format."
             )
-        described = description(trained, format, parity)
-        (made / DESCRIPTION).write_text(json.dumps(described, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        (made / "README.md").write_text(export_page(described, trained.preprocess), encoding="utf-8")
-        _keep(made, folder)
-    return folder, parity
+        description = model_json(trained, format, parity)
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / "README.md").write_text(export_page(description, trained.preprocess), encoding="utf-8")
+        _replace(folder, target)
+    return target, parity
 
 
-def description(trained: TrainedModel, format: Format, parity: Parity) -> dict[str, Any]:
-    """The content of `model.json`."""
-    size = trained.preprocess.size
-    return {
-        "name": trained.name,
-        "file": FILES[format],
-        "format": format,
-        "target": trained.target,
-        "weights_sha256": trained.digest,
-        "input": {
-            "name": INPUT,
-            "dtype": "float32",
-            "shape": ["batch", trained.preprocess.channel_count, size or "height", size or "width"],
-        },
-        "output": {"name": OUTPUT, "dtype": "float32", "meaning": trained.target or "tumour, a logit a pixel"},
-        **trained.config,
-        "threshold": trained.threshold,
-        "postprocess": trained.postprocess,
-        "parity": parity.as_dict(),
-        "versions": {name: version for name, version in versions().items() if name in ("python", "lgg-seg", "torch")},
-    }
-
-
-def _root(run: Path | None, named: Path | None) -> Path | None:
-    """The scans to check on: those named, else the run's own or the dataset's where they are here, else none."""
-    if named is not None:
-        if not named.exists():
-            raise UserError(f"data.root={named} is not there; name a folder of scans, or leave it out.")
-        return named
+def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
+    """The scans to check on: `data_root`, else the run's own or the dataset where they exist, else None."""
+    if data_root is not None:
+        if not data_root.exists():
+            raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
+        return data_root
     root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
     return find_dataset_root(Path(root)) if root else None
 
 
-def _written(trained: TrainedModel, format: Format, path: Path) -> Runner:
-    """Write the model, and read it back as another program would."""
-    program = _program(trained)
-    if format == "onnx":
-        _write_onnx(program, path)
-        return OnnxRunner(path, SLICES)
-    torch.export.save(program, path)
-    cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    return TorchRunner(_Evaluating(torch.export.load(path).module()), normalise, cpu, SLICES)
-
-
-class _Evaluating(torch.nn.Module):
-    """An exported program, which has no modes, where a network is switched to evaluation."""
-
-    def __init__(self, program: torch.nn.Module) -> None:
-        super().__init__()
-        self._call = [program]  # hidden from `eval()`, which such a module refuses
-
-    def forward(self, x: Tensor) -> Any:
-        """Logits."""
-        return self._call[0](x)
-
-
-def _program(trained: TrainedModel) -> ExportedProgram:
-    size = trained.preprocess.size or 256
-    example = torch.zeros(2, trained.preprocess.channel_count, size, size)
-    free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    try:
-        with torch.no_grad():
-            return torch.export.export(trained.network.eval(), (example,), dynamic_shapes=(free,))
-    except Exception as error:  # a network that cannot be traced can raise anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{trained.name} cannot be exported with free batch, height and width ({reason}).") from error
-
-
-def _write_onnx(program: ExportedProgram, path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own exporter uses what torch has deprecated
-        made = torch.onnx.export(program, (), dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False)
-    if made is None:
-        raise UserError("This torch writes no ONNX program; take format=torch.")
-    model = made.model_proto
-    free = (model.graph.input[0].type.tensor_type.shape.dim[k] for k in (0, 2, 3))
-    names = {dim.dim_param: name for dim, name in zip(free, AXES, strict=True)}
-    for value in (*model.graph.input, *model.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.HasField("dim_param"):  # to set it would otherwise forget the axis's fixed length
-                dim.dim_param = names.get(dim.dim_param, dim.dim_param)
-    del model.graph.value_info[:]  # sizes of what is between, in the exporter's own names
-    onnx.save(model, path)
-
-
-def _keep(made: Path, folder: Path) -> None:
-    """Move a finished export to its place; an older one of the same network makes room, and that is told.
+def _replace(folder: Path, target: Path) -> None:
+    """Move a finished export to `target`, in place of an earlier export there.
 
     Raises:
-        UserError: what is there is no export, or cannot be written.
+        UserError: `target` is something else, or cannot be written.
     """
-    if folder.exists() and not (folder / DESCRIPTION).is_file():
-        raise UserError(f"{folder} is there and holds no export ({DESCRIPTION}); move it away.")
+    if target.exists() and not (target / DESCRIPTION).is_file():
+        raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            log.warning("the earlier export in %s is replaced", folder)
-            shutil.rmtree(folder)
-        shutil.move(made, folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            log.warning("the earlier export in %s is replaced", target)
+            shutil.rmtree(target)
+        shutil.move(folder, target)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror or error}); free space there.") from error
+        raise UserError(f"{target} cannot be written ({error.strerror or error}); free space there.") from error
 
 
 @command

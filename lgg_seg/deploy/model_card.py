@@ -1,13 +1,18 @@
-"""What a zoo entry says of itself to people: data, limits, licence, and the page that holds it all."""
+"""The model card of a zoo entry: what the network was trained on, measured by, good for, and allowed for."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from lgg_seg.data.preprocessing import Preprocess
-from lgg_seg.deploy.usage import numbered, preprocessing_steps
+from omegaconf import DictConfig
+
+from lgg_seg.deploy.parity import Parity
+from lgg_seg.inference.trained import TrainedModel
+from lgg_seg.inference.zoo import WEIGHTS
 
 # The phantom's names are such that no patient has them.
 _PHANTOM, _TCGA = re.compile(r"TCGA_\w\w_P\d{3}_\d{8}"), re.compile(r"TCGA_\w\w_\w{4}(_\d{8})?")
@@ -45,6 +50,50 @@ _DATA = {
 }
 
 
+def model_card(
+    name: str,
+    trained: TrainedModel,
+    config: DictConfig,
+    metrics: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    weights: bytes,
+    parity: Parity,
+) -> dict[str, Any]:
+    """The content of `card.json`, from a run and the file of its halved weights; no path of the machine is in it."""
+    return {
+        "name": name,
+        **trained.config,
+        "threshold": metrics["threshold"],
+        "postprocess": trained.postprocess,
+        "weights": {
+            "file": WEIGHTS,
+            "bytes": len(weights),
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "precision": "float16; biases and batch norm float32",
+            "parameters": sum(one.numel() for one in trained.network.parameters()),
+            "checkpoint_sha256": trained.digest,
+        },
+        "training": {
+            "run": config.name,
+            "seed": provenance["seed"],
+            "command": [word for word in provenance["command"] if not _names_local_path(word)],
+            "commit": provenance["code"]["commit"],
+            **{key: provenance[key] for key in ("data_fingerprint", "split", "versions", "precision")},
+            "wall_seconds": provenance.get("wall_seconds"),
+        },
+        "tested": {key: metrics[key] for key in ("split", "patients", "slices", "protocol", "metric_version")},
+        "metrics": metrics["metrics"],
+        "strata": metrics.get("strata", {}),
+        "half_precision": asdict(parity),
+        **data_facts(provenance["split"], metrics),
+    }
+
+
+def _names_local_path(word: str) -> bool:
+    """Whether a word of a command line holds a path of one machine."""
+    return word.partition("=")[2].strip("'\"").startswith(("/", "~", "\\")) or ":\\" in word
+
+
 def data_facts(split: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
     """`data`, `limits` and `licence` of a card, by whom the network was trained on."""
     names = [name for subset in ("train", "val", "test") for name in split[subset]]
@@ -62,73 +111,3 @@ def _weakest(metrics: Mapping[str, Any]) -> list[str]:
         return []
     name, group = min(sizes.items(), key=lambda item: item[1]["dice"])
     return [f"Weakest on {name} tumours: mean Dice {group['dice']:.3f} over {group['patients']} patients."]
-
-
-def card_page(card: Mapping[str, Any], preprocess: Preprocess) -> str:
-    """The card as a page in Markdown."""
-    training, weights, tested, half = card["training"], card["weights"], card["tested"], card["half_precision"]
-    split = training["split"]
-    lines = [
-        f"# {card['name']}",
-        "",
-        f'`lgg_seg.load("{card["name"]}")`, or `python -m lgg_seg.predict zoo={card["name"]} input=… output=…`.',
-        "",
-        "| | |",
-        "|---|---|",
-        f"| network | `{card['model']['_target_']}`, {weights['parameters']:,} parameters |",
-        f"| weights | `{weights['file']}`, {weights['bytes'] / 1e6:.1f} MB, {weights['precision']} |",
-        f"| SHA-256 | `{weights['sha256']}` |",
-        f"| data | {card['data']} |",
-        f"| patients | {' / '.join(str(len(split[s])) for s in ('train', 'val', 'test'))} (train / val / test), "
-        f"protocol {split['protocol']}, split `{split['hash'][:16]}` |",
-        f"| data fingerprint | `{training['data_fingerprint'][:16]}` |",
-        f"| command | `{' '.join(training['command'])}`, commit `{str(training['commit'])[:12]}` |",
-        f"| threshold | {card['threshold']['value']} ({card['threshold']['from']}), post-processing "
-        f"{card['postprocess']} |",
-        f"| licence | {card['licence']} |",
-        "",
-        f"## Measured on {tested['patients']} {tested['split']} patients it was not trained on "
-        f"({tested['slices']} slices)",
-        "",
-        "| metric | mean | 95 % interval | median |",
-        "|---|---|---|---|",
-        *_metric_lines(card["metrics"]),
-        "",
-        f"These are the numbers of the weights as trained, run in {training['precision']}. Halved, on "
-        f"{half['slices']} slices of {half['of']}, probabilities differ by at most {half['largest_difference']:.1e}, "
-        f"and {half['disagreeing']} of {half['positive']} positive decisions change.",
-        "",
-        "## Limits",
-        "",
-        *(f"- {limit}" for limit in card["limits"]),
-        "",
-        "## Preprocessing",
-        "",
-        *numbered(preprocessing_steps(preprocess)),
-        "",
-        "## Patients trained on",
-        "",
-        ", ".join(sorted(split["train"])),
-        "",
-        f"The checkpoint was chosen on {', '.join(sorted(split['val']))}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _metric_lines(metrics: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            interval = value.get("ci95")
-            between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
-            mean, median = (value.get(key) for key in ("mean", "median"))
-            lines.append(f"| {name} | {_number(mean)} | {between} | {_number(median)} |")
-        else:
-            lines.append(f"| {name} | {_number(value)} | | |")
-    return lines
-
-
-def _number(value: float | int | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,16 +1,16 @@
-"""Whether a network in another form (exported, or in half precision) still says the same of real slices."""
+"""Parity: whether a network in another form (exported, or in half precision) gives the same probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
@@ -25,13 +25,20 @@ from lgg_seg.prediction.scan import ScanError
 VOLUMES, SLICES = 4, 4
 PHANTOM_SIZE = 128
 
+Batch = tuple[Tensor, Tensor]
+"""Prepared slices uint8 (B, C, S, S) with their volume's statistics (C, 4)."""
+
 
 @dataclass(frozen=True)
 class Parity:
     """What was compared, and how far apart the probabilities were.
 
-    `disagreeing` is the number of pixels of the network's grid (or slices, for a classifier) on the other side of the
-    threshold, `positive` the number that the original has on this side.
+    Attributes:
+        slices: how many were compared.
+        of: whose they are, in words.
+        largest_difference: of any probability; 1 where one is no number.
+        disagreeing: pixels of the network's grid (slices, for a classifier) on the other side of the threshold.
+        positive: pixels (slices) that the original has at or above the threshold.
     """
 
     slices: int
@@ -40,13 +47,11 @@ class Parity:
     disagreeing: int
     positive: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """For a file."""
-        return asdict(self)
 
-
-Batch = tuple[Tensor, Tensor]
-"""Prepared slices uint8 (B, C, S, S) with their volume's statistics (C, 4)."""
+def exact_runner(network: nn.Module) -> Runner:
+    """The network in float32 on the CPU."""
+    cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
+    return TorchRunner(network, normalise, cpu, SLICES)
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
@@ -58,49 +63,42 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
     Raises:
         UserError: there is no scan below `root`.
     """
-    if root is not None:
-        return f"{root.name}", _slices(trained, find_dataset_root(root) or root)
-    with TemporaryDirectory() as folder:
-        tree = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
-        return "phantom heads", _slices(trained, tree)
+    if root is None:
+        with TemporaryDirectory() as folder:
+            tree = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
+            return "phantom heads", list(_batches(trained, tree))
+    tree = find_dataset_root(root) or root
+    batches = list(islice(_batches(trained, tree), VOLUMES))
+    if not batches:
+        raise UserError(f"{tree} holds no scan that can be read; name another tree with data.root=.")
+    return root.name, batches
 
 
 def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch]) -> Parity:
     """The network as trained, in float32 on the CPU, against the same in another form."""
-    cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    reference = TorchRunner(trained.network, normalise, cpu, SLICES)
+    reference = exact_runner(trained.network)
+    threshold = np.float32(trained.threshold)
     slices, largest, disagreeing, positive = 0, 0.0, 0, 0
     for images, statistics in batches:
         ours = torch.sigmoid(reference.volume_logits(images, statistics)).numpy()
         theirs = torch.sigmoid(other.volume_logits(images, statistics)).cpu().numpy()
         difference = float(np.abs(ours - theirs).max())
         largest = max(largest, difference if np.isfinite(difference) else 1.0)
-        at = np.float32(trained.threshold)
-        disagreeing += int(((ours >= at) != (theirs >= at)).sum())
-        positive += int((ours >= at).sum())
+        disagreeing += int(((ours >= threshold) != (theirs >= threshold)).sum())
+        positive += int((ours >= threshold).sum())
         slices += len(images)
     return Parity(slices, of, largest, disagreeing, positive)
 
 
-def _slices(trained: TrainedModel, root: Path) -> list[Batch]:
-    found = list(_volumes(trained, root))
-    if not found:
-        raise UserError(f"{root} holds no scan that can be read; name another tree with data.root=.")
-    return found
-
-
-def _volumes(trained: TrainedModel, root: Path) -> Iterator[Batch]:
-    """Statistics are the whole volume's; only then are slices chosen."""
-    found, done = find_scans(root), 0
-    for source in found.sources:
+def _batches(trained: TrainedModel, root: Path) -> Iterator[Batch]:
+    """The slices in the middle of each volume that can be read; their statistics are the whole volume's."""
+    scans = find_scans(root)
+    for source in scans.sources:
         try:
-            scan = source.read(found.root)
+            images = source.read(scans.root).images
         except ScanError:
             continue
-        prepared = trained.preprocess.prepare_volume(scan.images)
-        first = max(0, (len(scan.images) - SLICES) // 2)
-        images = np.ascontiguousarray(prepared.images[first : first + SLICES].transpose(0, 3, 1, 2))
-        yield torch.from_numpy(images), torch.from_numpy(prepared.statistics)
-        done += 1
-        if done == VOLUMES:
-            return
+        prepared = trained.preprocess.prepare_volume(images)
+        first = max(0, (len(images) - SLICES) // 2)
+        middle = np.ascontiguousarray(prepared.images[first : first + SLICES].transpose(0, 3, 1, 2))
+        yield torch.from_numpy(middle), torch.from_numpy(prepared.statistics)

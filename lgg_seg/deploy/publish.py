@@ -1,41 +1,37 @@
-"""Making a zoo entry of a run: its weights in half precision, and a card that says what they are good for."""
+"""Publishing a run as a zoo entry: its weights in half precision, and its model card."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.data.splits.split import LEAKY
-from lgg_seg.deploy.model_card import card_page, data_facts
-from lgg_seg.deploy.parity import SLICES, Parity, compare, comparison_slices
+from lgg_seg.deploy.model_card import model_card
+from lgg_seg.deploy.pages import card_page
+from lgg_seg.deploy.parity import Parity, compare, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Hardware
-from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run
 from lgg_seg.inference.zoo import CARD, PAGE, WEIGHTS
 from lgg_seg.runs.folder import RunFolder
 
 MAX_BYTES = 16 * 10**6
-MOST_CHANGED = 0.002  # of the decisions yes on the slices compared
+MAX_CHANGED = 0.002  # of the decisions yes on the slices compared
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Added:
+class PublishedEntry:
     """An entry's folder, the size of its weights, and what halving their precision changed."""
 
     folder: Path
@@ -43,7 +39,7 @@ class Added:
     parity: Parity
 
 
-def add(run: Path, name: str, models: Path, data_root: Path | None) -> Added:
+def add(run: Path, name: str, models: Path, data_root: Path | None) -> PublishedEntry:
     """Make an entry `name` in the folder `models` of a finished, tested run.
 
     Convolutions and linear layers are stored in half precision; what has one number a channel (biases, batch norm and
@@ -68,24 +64,24 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Added:
         )
     root = data_root or (find_dataset_root(Path(config.data.root)) if config.data.root else None)
     parity = _parity(trained, root)
-    if parity.disagreeing > MOST_CHANGED * max(parity.positive, 1):
+    if parity.disagreeing > MAX_CHANGED * max(parity.positive, 1):
         raise UserError(
             f"In half precision {trained.name} decides {parity.disagreeing} of {parity.positive} otherwise on "
             f"{parity.slices} slices of {parity.of}; it is not made for that."
         )
-    card = _card(name, trained, config, metrics, RunFolder(run).read_json("provenance.json"), content, parity)
-    with TemporaryDirectory() as place:
-        made = Path(place) / name
-        made.mkdir()
-        (made / WEIGHTS).write_bytes(content)
-        (made / CARD).write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        (made / PAGE).write_text(card_page(card, trained.preprocess), encoding="utf-8")
+    card = model_card(name, trained, config, metrics, RunFolder(run).read_json("provenance.json"), content, parity)
+    with TemporaryDirectory() as temporary:
+        entry = Path(temporary) / name
+        entry.mkdir()
+        (entry / WEIGHTS).write_bytes(content)
+        (entry / CARD).write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        (entry / PAGE).write_text(card_page(card, trained.preprocess), encoding="utf-8")
         try:
             models.mkdir(parents=True, exist_ok=True)
-            shutil.move(made, target)
+            shutil.move(entry, target)
         except OSError as error:
             raise UserError(f"{target} cannot be written ({error.strerror or error}); name another models=.") from error
-    return Added(target, len(content), parity)
+    return PublishedEntry(target, len(content), parity)
 
 
 def halved(network: nn.Module) -> dict[str, Tensor]:
@@ -111,57 +107,8 @@ def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
 
 
 def _parity(trained: TrainedModel, root: Path | None) -> Parity:
-    """Of the weights as they will be read again, in float32, on the CPU."""
+    """Of the halved weights as they will be loaded, in float32."""
     network = copy.deepcopy(trained.network)
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved(network).items()})
-    cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
     of, batches = comparison_slices(trained, root)
-    return compare(trained, TorchRunner(network, normalise, cpu, SLICES), of, batches)
-
-
-def _card(
-    name: str,
-    trained: TrainedModel,
-    config: DictConfig,
-    metrics: dict[str, Any],
-    facts: dict[str, Any],
-    content: bytes,
-    parity: Parity,
-) -> dict[str, Any]:
-    """The content of `card.json`; no path of the machine that made it."""
-    trained = replace(trained, name=name)
-    return {
-        "name": trained.name,
-        **trained.config,
-        "threshold": metrics["threshold"],
-        "postprocess": trained.postprocess,
-        "weights": {
-            "file": WEIGHTS,
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "precision": "float16; biases and batch norm float32",
-            "parameters": sum(one.numel() for one in trained.network.parameters()),
-            "checkpoint_sha256": trained.digest,
-        },
-        "training": {
-            "run": config.name,
-            "seed": facts["seed"],
-            "command": [word for word in facts["command"] if not _of_a_machine(word)],
-            "commit": facts["code"]["commit"],
-            "data_fingerprint": facts["data_fingerprint"],
-            "split": facts["split"],
-            "versions": facts["versions"],
-            "precision": facts["precision"],
-            "wall_seconds": facts.get("wall_seconds"),
-        },
-        "tested": {key: metrics[key] for key in ("split", "patients", "slices", "protocol", "metric_version")},
-        "metrics": metrics["metrics"],
-        "strata": metrics.get("strata", {}),
-        "half_precision": parity.as_dict(),
-        **data_facts(facts["split"], metrics),
-    }
-
-
-def _of_a_machine(word: str) -> bool:
-    """Whether a word of a command line names a place that is nowhere else."""
-    return word.partition("=")[2].strip("'\"").startswith(("/", "~", "\\")) or ":\\" in word
+    return compare(trained, exact_runner(network), of, batches)

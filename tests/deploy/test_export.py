@@ -15,8 +15,8 @@ import torch
 
 from lgg_seg import export as exporting
 from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.deploy.pages import preprocessing_steps
 from lgg_seg.deploy.parity import compare, comparison_slices
-from lgg_seg.deploy.usage import preprocessing_steps
 from lgg_seg.errors import UserError
 from lgg_seg.export import export
 from lgg_seg.inference.onnx import OnnxRunner, onnx_runner
@@ -189,7 +189,7 @@ def test_the_page_of_a_classifier_speaks_of_no_masks(grade_run: Path, tmp_path: 
     shutil.copytree(grade_run, tmp_path / "run")
     folder, _ = export("onnx", run=tmp_path / "run")
     page = (folder / "README.md").read_text(encoding="utf-8")
-    assert "the mean over his slices" in page
+    assert "the mean over their slices" in page
     assert "half-pixel" not in page
     assert "post-processing" not in page
 
