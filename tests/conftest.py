@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
-from tests.workplace import Workplace
+from tests.workplace import Workplace, lgg
 
 # The same examples in every run: what passes on one machine passes on the next.
 settings.register_profile("reproducible", derandomize=True, deadline=None)
@@ -90,7 +90,6 @@ def grade_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def _run(root: Path, factory: pytest.TempPathFactory, *words: str) -> Path:
     folder = factory.mktemp("trained")
     environment = os.environ | {"LGG_DATA_ROOT": str(root), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "lgg_seg", *words, "hydra.run.dir=run"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = lgg((folder, environment), *words, "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     return folder / "run"

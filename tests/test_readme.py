@@ -5,10 +5,8 @@ A command is found by its line: a new one needs no new test unless it names some
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -20,6 +18,7 @@ import pytest
 
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.runs.folder import RunFolder
+from tests.workplace import TIMEOUT, lgg
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +28,6 @@ COMMANDS += re.findall(r"`(python -m lgg_seg[^`]*)`", README)
 OURS = [command for command in COMMANDS if command.startswith("python -m lgg_seg")]
 
 PATIENTS = 40  # so many that study 001's 20 and 11 leave some to train, and an outcome has enough of each kind
-TIMEOUT = 300  # seconds
 ELSEWHERE = {
     "make test": "is what runs this test",
     "make demo": "tests/test_demo.py",
@@ -60,18 +58,6 @@ SHORTER = {
 }
 
 
-def run_module(words: list[str], cwd: Path, environment: dict[str, str], log: Path) -> None:
-    """In a process of its own: `python -m words[0] words[1:]`, everything printed into the log."""
-    os.chdir(cwd)
-    os.environ.update(environment)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    sys.argv = words
-    sys.path.insert(0, str(cwd))
-    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> Path:
     """A working directory with what the README's capitals stand for."""
@@ -100,23 +86,14 @@ def test_a_command_of_the_readme_runs(command: str, place: Path, trained_run: Pa
         shutil.copytree(trained_run, place / "RUN")
         (place / "RUN" / "metrics.json").unlink()
         RunFolder(place / "RUN").set_status("interrupted")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"])
-    environment = {"OMP_NUM_THREADS": "1", "LGG_DATA_ROOT": str(place / "data" / "kaggle_3m")}
-    log = tmp_path / "log"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "LGG_DATA_ROOT": str(place / "data" / "kaggle_3m")}
     words = made_short(command)
-    code: int | None
     if "hydra/launcher" in command:  # has workers of its own, which a fork of a fork waits for
-        with log.open("wb") as printed:
-            code = subprocess.call([sys.executable, "-m", *words], cwd=place, env=os.environ | environment,
-                                   stdout=printed, stderr=subprocess.STDOUT, timeout=TIMEOUT)  # fmt: skip
+        done = subprocess.run([sys.executable, "-m", *words], cwd=place, env=environment, capture_output=True,
+                              text=True, timeout=TIMEOUT)  # fmt: skip
     else:
-        process = context.Process(target=run_module, args=(words, place, environment, log))
-        process.start()
-        process.join(TIMEOUT)
-        code = process.exitcode
-        process.kill()
-    assert code == 0, log.read_text(encoding="utf-8", errors="replace")[-3000:]
+        done = lgg((place, environment), *words[1:], module=words[0])
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:

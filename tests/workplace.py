@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import runpy
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +18,43 @@ RUN_FILES = {
 }  # fmt: skip
 """What a run of either task leaves."""
 
+TIMEOUT = 300  # seconds
+
 Workplace = tuple[Path, dict[str, str]]
 """The directory, and the environment that points to the phantom tree."""
 
 
 def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
-    folder, environment = workplace
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    """`python -m module words` in a process of its own, forked from one that has imported PyTorch already.
+
+    An import of PyTorch and Lightning costs more than most of these commands.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"])
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = [multiprocessing.reduction.DupFd(stream.fileno()) for stream in (out, err)]
+        process = context.Process(target=_run_module, args=([module, *words], *workplace, *streams))
+        process.start()
+        process.join(TIMEOUT)
+        code = process.exitcode
+        process.kill()
+        process.join()
+        texts = [os.pread(stream.fileno(), os.fstat(stream.fileno()).st_size, 0) for stream in (out, err)]
+    printed, errors = (text.decode(errors="replace") for text in texts)
+    if code is None:
+        raise subprocess.TimeoutExpired([module, *words], TIMEOUT, printed, errors)
+    return subprocess.CompletedProcess([module, *words], code, printed, errors)
+
+
+def _run_module(words: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(out.detach(), 1)
+    os.dup2(err.detach(), 2)
+    sys.argv = words
+    sys.path.insert(0, str(folder))
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
 
 
 def metrics(folder: Path) -> dict[str, Any]:
