@@ -28,7 +28,7 @@ from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
-from lgg_seg.training.callbacks import History, Progress, Pruning, Trial, ValidationImages, checkpoints
+from lgg_seg.training.callbacks import GracefulStop, History, Progress, Pruning, Trial, ValidationImages, checkpoints
 from lgg_seg.training.experiment import Experiment
 
 log = logging.getLogger(__name__)
@@ -107,8 +107,9 @@ def train(
         _refuse_other_data(folder, facts)
     module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
-    extras = experiment.callbacks()
+    extras, stop = experiment.callbacks(), GracefulStop()
     callbacks = [
+        stop,
         *extras,
         history,
         *checkpoints(folder, module.monitor),
@@ -124,7 +125,8 @@ def train(
     if not resume and trainer.is_global_zero:
         folder.write_json("provenance.json", facts)
     log.info("%s", _summary(data, module, hardware))
-    trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
+    with stop:
+        trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
     if not trainer.is_global_zero:
         return {}
 

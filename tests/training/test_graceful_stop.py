@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from lgg_seg.training.callbacks import GracefulStop
+
+
+class Signalled(pl.LightningModule):
+    """Sends itself a signal in the middle of its second batch, `times` times."""
+
+    def __init__(self, number: signal.Signals, times: int = 1) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.number, self.times, self.finished = number, times, 0
+
+    def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
+        if index == 1:
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
+        self.finished += 1
+        return (self.weight * batch).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def fit(module: Signalled) -> int | str | None:
+    """The exit code with which the training ends."""
+    stop = GracefulStop()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=[stop],
+    )  # fmt: skip
+    with pytest.raises(SystemExit) as end, stop:
+        trainer.fit(module, DataLoader(torch.ones(4, 1)))
+    return end.value.code
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_training_after_its_batch_with_its_exit_code(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    module = Signalled(number)
+    assert fit(module) == code
+    assert module.finished == 2, "the batch in which it came is done, and no other"
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_ctrl_c_ends_the_training_within_its_batch() -> None:
+    module = Signalled(signal.SIGINT, times=2)
+    assert fit(module) == 1, "as Lightning ends after a KeyboardInterrupt"
+    assert module.finished == 1
