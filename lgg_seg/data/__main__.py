@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.data verify|download|phantom|digests key=value …`: a data tree, from the command line."""
+"""`python -m lgg_seg.data verify|download|phantom|digests key=value …`: a dataset root, from the command line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.integrity import print_report
 
-Root = Annotated[Path, Argument("the tree's folder", key="data.root")]
+Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
 
 
 def verify(root: Root = DEFAULT_ROOT) -> int:
-    """Decode every file of a tree and list every fault; exit code 1 if there are errors."""
-    found = check_integrity(root, rescan=True)
-    print_report(found, Console(soft_wrap=True, highlight=False))
-    return int(any(fault.severity == "error" for fault in found.faults))
+    """Decode every file and list every issue; exit code 1 if there are errors."""
+    report = check_integrity(root, rescan=True)
+    print_report(report, Console(soft_wrap=True, highlight=False))
+    return int(any(issue.severity == "error" for issue in report.issues))
 
 
 def download(root: Root = DEFAULT_ROOT) -> int:
@@ -43,20 +43,20 @@ def phantom(
     size: Annotated[int, Argument("side of a slice in pixels")] = 128,
     seed: Annotated[int, Argument("of the drawing")] = 0,
 ) -> int:
-    """Write a small tree of drawn heads, with tumours, in the dataset's layout."""
-    tree = write_phantom(root, patients=patients, slices=slices, size=size, seed=seed)
-    print(f"{patients} phantom patients of {slices} slices are at {tree}")
+    """Write drawn heads, with tumours, in the dataset's layout."""
+    written = write_phantom(root, patients=patients, slices=slices, size=size, seed=seed)
+    print(f"{patients} phantom patients of {slices} slices are at {written}")
     return 0
 
 
 def digests(root: Root = DEFAULT_ROOT) -> int:
-    """Print the checksums of a sound tree's pixels, to be kept as its digests.txt: `… digests > FILE`."""
-    readings = read_all(list_dataset(root))
-    if any(reading.problems for reading in readings):
+    """Print the checksums of sound files' pixels, to be kept as the root's digests.txt: `… digests > FILE`."""
+    slices = read_all(list_dataset(root))
+    if any(s.issues for s in slices):
         raise UserError(
             f"{root} has files that cannot be used: `python -m lgg_seg.data verify data.root={root}` lists them"
         )
-    sys.stdout.write(format_checksums(readings))
+    sys.stdout.write(format_checksums(slices))
     return 0
 
 
@@ -65,7 +65,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (verify, down
 
 @command
 def main(words: list[str]) -> int:
-    """Run one command; the exit code is 0, 1 for faults in the data, 2 for what cannot be done as asked."""
+    """Run one command; the exit code is 0, 1 for errors in the data, 2 for what cannot be done as asked."""
     return run_subcommand(words, "lgg_seg.data", _COMMANDS)
 
 

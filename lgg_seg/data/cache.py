@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.npy import NpyWriter
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
@@ -138,8 +137,8 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
             for name in ARRAYS
         }
         for patient in tracked(index.patients, "preparing slices", visible=progress):
-            volume = preprocess.prepare_volume(np.stack([native_image(s) for s in patient.slices]))
-            truth = np.stack([native_mask(s) for s in patient.slices])
+            volume = preprocess.prepare_volume(np.stack([s.read_image() for s in patient.slices]))
+            truth = np.stack([s.read_mask() for s in patient.slices])
             sizes.setdefault(volume.grid.size, patient.name)
             if len(sizes) > 1:
                 found = " and ".join(f"{name} gives {size} pixels" for size, name in sizes.items())

@@ -20,7 +20,6 @@ from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.dataset import Item, SliceDataset
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
-from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
 from lgg_seg.data.sampling import EpochSampler, SampleKey, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
@@ -150,7 +149,7 @@ class DataModule(pl.LightningDataModule):
 
     def native_masks(self, slices: Sequence[int]) -> list[NDArray[np.bool_]]:
         """The slices' ground truth from their files, each (H, W) bool on its native grid."""
-        return [native_mask(self.index.slices[i]) for i in slices]
+        return [self.index.slices[i].read_mask() for i in slices]
 
     def to_native(self, probability: torch.Tensor, slices: Sequence[int]) -> list[torch.Tensor]:
         """Probabilities (B, S, S) of these slices on their native grids, each (H, W) float32 on the same device."""
@@ -161,7 +160,7 @@ class DataModule(pl.LightningDataModule):
 
     def flair(self, slice_id: int) -> NDArray[np.uint8]:
         """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for looking at."""
-        return np.ascontiguousarray(native_image(self.index.slices[slice_id])[..., FLAIR])
+        return np.ascontiguousarray(self.index.slices[slice_id].read_image()[..., FLAIR])
 
     def patient_count(self, subset: Subset) -> int:
         """How many patients `volumes(subset)` yields."""

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from lgg_seg.cli.progress import tracked
@@ -91,7 +90,7 @@ def _write_tables(output: OutputFolder, outcome: PredictionResult) -> None:
 
 def scan_digest(scan: Scan) -> str:
     """By which a volume is known again; the same as `runs.provenance.volume_digest` of the slices in a data tree."""
-    return hashlib.sha256("".join(checksum(np.ascontiguousarray(one)) for one in scan.images).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(checksum(one.tobytes()) for one in scan.images).encode()).hexdigest()[:16]
 
 
 def _predicted(

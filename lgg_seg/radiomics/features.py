@@ -11,7 +11,6 @@ import pandas as pd
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
@@ -38,7 +37,7 @@ class Features:
 def tree_volumes(index: Index) -> Iterator[Volume]:
     """Masks of a dataset's patients, by name."""
     for patient in index.patients:
-        mask = np.stack([native_mask(item) for item in patient.slices])
+        mask = np.stack([item.read_mask() for item in patient.slices])
         yield Volume(patient.name, tuple(item.number for item in patient.slices), mask)
 
 

@@ -10,22 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from lgg_seg.data.kaggle.index import IntegrityReport
-from lgg_seg.data.kaggle.integrity import REMEDY, Fault, Kind
+from lgg_seg.data.kaggle.integrity import REMEDY, Issue
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def print_report(report: IntegrityReport, console: Console) -> None:
-    """Print what the tree holds and every fault; notes of one kind are told one line a patient."""
+    """Print what was indexed and every issue; notes of one kind are one line a patient."""
     console.print(_summary(report))
-    groups: defaultdict[tuple[str, Kind], list[Fault]] = defaultdict(list)
-    for fault in report.faults:
-        groups[fault.severity, fault.kind].append(fault)
-    for (severity, kind), faults in groups.items():
-        console.print(Text(f"\n{severity}: {kind} ({len(faults)}): {_remedy(faults)}", style=_STYLE[severity]))
-        for line in _notes(faults) if severity == "note" else map(str, faults):
+    groups: defaultdict[tuple[str, str], list[Issue]] = defaultdict(list)
+    for issue in report.issues:
+        groups[issue.severity, issue.kind].append(issue)
+    for (severity, kind), issues in groups.items():
+        console.print(Text(f"\n{severity}: {kind} ({len(issues)}): {_remedy(issues)}", style=_STYLE[severity]))
+        for line in _notes(issues) if severity == "note" else map(str, issues):
             console.print(Text(f"  {line}"))
-    count = Counter(fault.severity for fault in report.faults)
+    count = Counter(issue.severity for issue in report.issues)
     console.print(Text(f"\n{count['error']} errors, {count['warning']} warnings, {count['note']} notes"))
 
 
@@ -52,17 +52,17 @@ def _summary(report: IntegrityReport) -> Table:
     return table
 
 
-def _remedy(faults: Sequence[Fault]) -> str:
-    """A kind's remedy is written for its severest fault; a lesser one of the kind is only worth a look."""
-    if faults[0].kind == "blank" and faults[0].severity != "error":
+def _remedy(issues: Sequence[Issue]) -> str:
+    """A kind's remedy is written for its severest issue; a lesser one of the kind is only worth a look."""
+    if issues[0].kind == "blank" and issues[0].severity != "error":
         return "usual at the ends of a volume"
-    return REMEDY[faults[0].kind]
+    return REMEDY[issues[0].kind]
 
 
-def _notes(faults: Sequence[Fault]) -> list[str]:
-    by_patient: defaultdict[str, list[Fault]] = defaultdict(list)
-    for fault in faults:
-        by_patient[fault.patient].append(fault)
+def _notes(issues: Sequence[Issue]) -> list[str]:
+    by_patient: defaultdict[str, list[Issue]] = defaultdict(list)
+    for issue in issues:
+        by_patient[issue.patient].append(issue)
     return [
         str(of_patient[0]) + (f" (and {len(of_patient) - 1} more of this patient)" if len(of_patient) > 1 else "")
         for of_patient in by_patient.values()

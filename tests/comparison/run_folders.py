@@ -58,7 +58,7 @@ def tree_volumes(root: Path, patients: int | None = None) -> dict[str, Volume]:
     made = {}
     for name in names:
         pairs = [pair for pair in listing.pairs if pair.patient == name]
-        masks = np.stack([read_mask(listing.root / pair.mask) for pair in pairs]).astype(bool)
+        masks = np.stack([read_mask(pair.mask) for pair in pairs]).astype(bool)
         made[name] = Volume(tuple(pair.number for pair in pairs), masks)
     return made
 

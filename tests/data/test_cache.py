@@ -12,7 +12,6 @@ import pytest
 
 from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.kaggle.index import Index, build_index
-from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
@@ -31,8 +30,8 @@ def opened(index: Index, folder: Path, preprocess: Preprocess = NATIVE) -> Cache
 
 
 def assert_whole(cache: Cache, index: Index) -> None:
-    np.testing.assert_array_equal(cache.images, [native_image(s) for s in index.slices])
-    np.testing.assert_array_equal(cache.masks, [native_mask(s) for s in index.slices])
+    np.testing.assert_array_equal(cache.images, [s.read_image() for s in index.slices])
+    np.testing.assert_array_equal(cache.masks, [s.read_mask() for s in index.slices])
     assert cache.statistics.shape == (3, 3, 4)
     assert [g.native for g in cache.grids] == [(32, 32)] * 3
 

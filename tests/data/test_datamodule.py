@@ -14,7 +14,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.download import ensure_tree
-from lgg_seg.data.kaggle.io import native_mask
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import Uniform
@@ -118,7 +117,7 @@ def test_volumes_are_whole_patients_with_the_truth_from_their_files(make, subset
         assert volume.numbers == (1, 2, 3, 4, 5)
         assert volume.images.shape == (5, 3, 48, 48)
         assert volume.grid.native == (32, 32)
-        np.testing.assert_array_equal(volume.truth, [native_mask(data.index.slices[i]) for i in volume.slices])
+        np.testing.assert_array_equal(volume.truth, [data.index.slices[i].read_mask() for i in volume.slices])
         np.testing.assert_array_equal(volume.masks[:, 0], volume.grid.masks_to_network(volume.truth))
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.kaggle.index import Index, Patient, Slice
+from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.data.kaggle.scan import SliceInfo
 from lgg_seg.data.sampling import EpochSampler, SampleKey, TumourWeighted, Uniform
 from lgg_seg.errors import UserError
 
@@ -17,7 +18,8 @@ AREAS = {"A": (0, 0, 90, 10), "B": (0, 0, 0), "C": (5,) * 20}
 
 def volume(name: str, areas: tuple[int, ...]) -> Patient:
     path = Path(name)
-    return Patient(name, tuple(Slice(name, n, path, path, (8, 8), a, "", "") for n, a in enumerate(areas, 1)), {}, ())
+    slices = tuple(SliceInfo(name, n, path, path, (8, 8), area) for n, area in enumerate(areas, 1))
+    return Patient(name, slices, {}, ())
 
 
 INDEX = Index(Path("tree"), tuple(volume(*item) for item in AREAS.items()), "fingerprint")

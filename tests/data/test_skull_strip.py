@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.index import build_index
-from lgg_seg.data.kaggle.io import native_image, native_mask
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.skull_strip import brain_mask
 
@@ -82,8 +81,8 @@ def test_in_a_phantom_almost_no_tumour_is_cut_away_and_much_of_the_fat_is(phanto
     index = build_index(phantom_root, progress=False)
     kept, fat = [], []
     for patient in index.patients[:4]:
-        images = np.stack([native_image(s) for s in patient.slices])
-        tumour = np.stack([native_mask(s) for s in patient.slices])
+        images = np.stack([s.read_image() for s in patient.slices])
+        tumour = np.stack([s.read_mask() for s in patient.slices])
         found = brain_mask(images)
         kept.append(found[tumour].mean())
         bright = images[..., 0] > 0.7 * images[..., 0].max()
@@ -95,8 +94,8 @@ def test_in_a_phantom_almost_no_tumour_is_cut_away_and_much_of_the_fat_is(phanto
 @pytest.mark.real
 def test_in_real_volumes_almost_no_tumour_is_cut_away_and_much_of_the_head_is(real_root: Path) -> None:
     for patient in build_index(real_root, progress=False).patients:
-        images = np.stack([native_image(s) for s in patient.slices])
-        tumour = np.stack([native_mask(s) for s in patient.slices])
+        images = np.stack([s.read_image() for s in patient.slices])
+        tumour = np.stack([s.read_mask() for s in patient.slices])
         stripped = Preprocess(size=None, skull="remove").prepare_volume(images).images
         assert (stripped.any(axis=-1) & tumour).sum() > 0.97 * (images.any(axis=-1) & tumour).sum()
         assert np.count_nonzero(stripped.max(axis=-1) > 30) < 0.9 * np.count_nonzero(images.max(axis=-1) > 30)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgg_seg.data.kaggle.index import Index, Patient, Slice
+from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.data.kaggle.scan import SliceInfo
 from lgg_seg.data.splits import (
     AllPatients,
     BudaSplit,
@@ -27,7 +28,7 @@ def index_of(*names: str, slices: int = 2) -> Index:
     def volume(name: str) -> Patient:
         path = Path(name)
         numbers = range(1, slices + 1)
-        return Patient(name, tuple(Slice(name, n, path, path, (8, 8), n, "", "") for n in numbers), {}, ())
+        return Patient(name, tuple(SliceInfo(name, n, path, path, (8, 8), n) for n in numbers), {}, ())
 
     return Index(Path("tree"), tuple(volume(name) for name in sorted(names)), "fingerprint")
 

@@ -1,86 +1,86 @@
-"""Checks of a scanned tree that need no file any more: each takes readings and returns faults."""
+"""Checks of a scanned data set that need its files no longer: each takes slices and returns issues."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from lgg_seg.data.kaggle.integrity import Fault, Severity
+from lgg_seg.data.kaggle.integrity import Issue, Severity
 from lgg_seg.data.kaggle.listing import without_date
 from lgg_seg.data.kaggle.scan import SEQUENCES, SliceInfo
 
 
-def check(readings: Sequence[SliceInfo]) -> list[Fault]:
-    """Every fault that the readings of a tree show, except what needs published checksums or clinical rows."""
-    faults = [Fault(kind, "error", r.patient, file, message) for r in readings for kind, file, message in r.problems]
-    faults += [fault for r in readings for fault in _blank(r)]
-    faults += _duplicates(readings)
-    faults += _one_folder_a_person(readings)
-    for patient, group in groupby(readings, key=lambda r: r.patient):
-        of_patient = list(group)
-        faults += _one_grid(of_patient)
-        if not any(r.tumour_pixels or r.problems for r in of_patient):
-            faults.append(Fault("no tumour", "warning", patient, None, f"has no tumour in {len(of_patient)} slices"))
-        if names := substituted(of_patient):
-            faults.append(Fault("substituted", "note", patient, None, f"has FLAIR in place of {' and '.join(names)}"))
-    return faults
+def check(slices: Sequence[SliceInfo]) -> list[Issue]:
+    """Every issue of the slices of a data set, except what needs published checksums or clinical rows."""
+    issues = [issue for s in slices for issue in (*s.issues, *_blank(s))]
+    issues += _duplicates(slices)
+    issues += _repeated_patients(slices)
+    for patient, group in groupby(slices, key=lambda s: s.patient):
+        volume = list(group)
+        issues += _shapes(volume)
+        if not any(s.tumour_pixels or s.issues for s in volume):
+            issues.append(Issue("no tumour", "warning", patient, None, f"has no tumour in {len(volume)} slices"))
+        if names := substituted(volume):
+            issues.append(Issue("substituted", "note", patient, None, f"has FLAIR in place of {' and '.join(names)}"))
+    return issues
 
 
-def check_clinical(patients: Sequence[str], clinical: Mapping[str, Mapping[str, str]]) -> list[Fault]:
-    """Patients whom `data.csv` leaves out; says nothing where there is no `data.csv` at all."""
+def check_clinical(patients: Sequence[str], clinical: Mapping[str, Mapping[str, str]]) -> list[Issue]:
+    """Patients whom `data.csv` leaves out; none where there is no `data.csv` at all."""
     return [
-        Fault("clinical", "note", patient, None, "has no row in data.csv")
+        Issue("clinical", "note", patient, None, "has no row in data.csv")
         for patient in patients
         if clinical and patient not in clinical and without_date(patient) not in clinical
     ]
 
 
-def substituted(readings: Sequence[SliceInfo]) -> tuple[str, ...]:
+def substituted(volume: Sequence[SliceInfo]) -> tuple[str, ...]:
     """The sequences that equal FLAIR in every slice of a patient.
 
-    Slices where FLAIR is constant say nothing either way: at the ends of a volume several sequences are all zero.
+    Slices where FLAIR is constant are ignored: at the ends of a volume several sequences are all zero.
     """
-    telling = [r for r in readings if r.image_checksum and "FLAIR" not in r.constant]
-    return tuple(s for s in SEQUENCES if telling and all(s in r.copies for r in telling))
+    informative = [s for s in volume if s.image_checksum and "FLAIR" not in s.constant]
+    return tuple(name for name in SEQUENCES if informative and all(name in s.copies for s in informative))
 
 
-def _blank(r: SliceInfo) -> Iterator[Fault]:
-    if not r.constant:
+def _blank(s: SliceInfo) -> Iterator[Issue]:
+    if not s.constant:
         return
-    if len(r.constant) < len(SEQUENCES):
-        yield Fault("blank", "note", r.patient, r.image, f"is constant in {' and '.join(r.constant)}")
-    elif r.tumour_pixels:
-        yield Fault("blank", "error", r.patient, r.image, f"is blank, but its mask marks {r.tumour_pixels} pixels")
+    if len(s.constant) < len(SEQUENCES):
+        yield Issue("blank", "note", s.patient, s.image_file, f"is constant in {' and '.join(s.constant)}")
+    elif s.tumour_pixels:
+        message = f"is blank, but its mask marks {s.tumour_pixels} pixels"
+        yield Issue("blank", "error", s.patient, s.image_file, message)
     else:
-        yield Fault("blank", "warning", r.patient, r.image, "is blank: every sequence holds one value throughout")
+        yield Issue("blank", "warning", s.patient, s.image_file, "is blank: every sequence holds one value throughout")
 
 
-def _one_folder_a_person(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
-    """Folders that differ in their date alone are one person's, whom a split by folder could put on both sides."""
+def _repeated_patients(slices: Sequence[SliceInfo]) -> Iterator[Issue]:
+    """Folders that differ in their date alone are one patient's, whom a split by folder could put on both sides."""
     folder_of: dict[str, str] = {}
-    for folder in dict.fromkeys(r.patient for r in readings):
+    for folder in dict.fromkeys(s.patient for s in slices):
         first = folder_of.setdefault(without_date(folder), folder)
         if first != folder:
-            yield Fault("duplicate", "error", folder, None, f"is the patient of {first} under another date")
+            yield Issue("duplicate", "error", folder, None, f"is the patient of {first} under another date")
 
 
-def _one_grid(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
-    """A patient's slices are stacked into one volume, so they must share a shape: that of the first."""
-    readable = [r for r in readings if r.image_checksum]
-    for r in readable:
-        (h, w), (first_h, first_w) = r.shape, readable[0].shape
-        if r.shape != readable[0].shape:
+def _shapes(volume: Sequence[SliceInfo]) -> Iterator[Issue]:
+    """A patient's slices are stacked into one volume, so they must have the first one's shape."""
+    readable = [s for s in volume if s.image_checksum]
+    for s in readable:
+        (h, w), (first_h, first_w) = s.shape, readable[0].shape
+        if s.shape != readable[0].shape:
             message = f"is {h} x {w} pixels, the patient's first slice {first_h} x {first_w}"
-            yield Fault("shape", "error", r.patient, r.image, message)
+            yield Issue("shape", "error", s.patient, s.image_file, message)
 
 
-def _duplicates(readings: Sequence[SliceInfo]) -> Iterator[Fault]:
-    """Slices with the same pixels: a leak between two patients, an oddity within one. Blank slices are all alike."""
+def _duplicates(slices: Sequence[SliceInfo]) -> Iterator[Issue]:
+    """Slices with the same pixels: leakage between two patients, an oddity within one. Blank slices are all alike."""
     first: dict[str, SliceInfo] = {}
-    for r in readings:
-        if not r.image_checksum or len(r.constant) == len(SEQUENCES):
+    for s in slices:
+        if not s.image_checksum or len(s.constant) == len(SEQUENCES):
             continue
-        other = first.setdefault(r.image_checksum, r)
-        if other is not r:
-            severity: Severity = "warning" if other.patient == r.patient else "error"
-            yield Fault("duplicate", severity, r.patient, r.image, f"is the same slice as {other.image}")
+        other = first.setdefault(s.image_checksum, s)
+        if other is not s:
+            severity: Severity = "warning" if other.patient == s.patient else "error"
+            yield Issue("duplicate", severity, s.patient, s.image_file, f"is the same slice as {other.image_file}")

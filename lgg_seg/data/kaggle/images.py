@@ -30,14 +30,13 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 class ImageError(UserError):
     """A file that cannot be used as a slice or mask.
 
-    `reason` completes the sentence "the file …"; `kind` tells a file that cannot be read from a mask that can, and
-    whose values are not a mask's.
+    `reason` completes the sentence "the file …"; `kind` is `values` for a mask that can be read, but whose values are
+    not a mask's.
     """
 
     def __init__(self, path: Path | str, reason: str, kind: Literal["unreadable", "values"] = "unreadable") -> None:
         super().__init__(f"{path} {reason}; restore the file from its source or remove the slice")
-        self.reason = reason
-        self.kind: Literal["unreadable", "values"] = kind
+        self.reason, self.kind = reason, kind
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -47,7 +46,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ImageError: if the file is missing, empty, no TIFF, truncated, larger than `MAX_PIXELS`, not 8-bit, or has
             not three channels.
     """
-    return decode_image(_bytes(path), path)
+    return decode_scan(_bytes(path), path, channels=(3,))
 
 
 def read_scan(path: Path) -> NDArray[np.uint8]:
@@ -68,15 +67,9 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     return decode_mask(_bytes(path), path)
 
 
-def decode_image(data: bytes, name: Path | str) -> NDArray[np.uint8]:
-    """`read_image` of a file's contents, for an upload; `name` stands in the error."""
-    bgr = _decode(data, name, channels=(3,))
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def decode_scan(data: bytes, name: Path | str) -> NDArray[np.uint8]:
+def decode_scan(data: bytes, name: Path | str, *, channels: tuple[int, ...] = (1, 3)) -> NDArray[np.uint8]:
     """`read_scan` of a file's contents, for an upload; `name` stands in the error."""
-    decoded = _decode(data, name, channels=(1, 3))
+    decoded = _decode(data, name, channels=channels)
     code = cv2.COLOR_GRAY2RGB if decoded.ndim == 2 else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(decoded, code), dtype=np.uint8)
 
@@ -91,9 +84,9 @@ def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
     return tumour
 
 
-def checksum(array: NDArray[Any]) -> str:
-    """16 hexadecimal digits of a decoded array's pixels, the same however the file stores them."""
-    return hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
+def checksum(pixels: bytes) -> str:
+    """16 hexadecimal digits of a decoded array's pixels (`tobytes`), the same however the file stores them."""
+    return hashlib.blake2b(pixels, digest_size=8).hexdigest()
 
 
 def _bytes(path: Path) -> bytes:

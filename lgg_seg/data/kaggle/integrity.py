@@ -1,4 +1,4 @@
-"""What can be wrong with a tree of slices, and the error that lists all of it at once."""
+"""What can be wrong with a data set's files, and the error that lists all of it at once."""
 
 from __future__ import annotations
 
@@ -11,24 +11,8 @@ from typing import Literal
 from lgg_seg.errors import UserError
 
 Severity = Literal["error", "warning", "note"]
-Kind = Literal[
-    "unreadable",
-    "checksum",
-    "mask missing",
-    "image missing",
-    "shape",
-    "values",
-    "blank",
-    "no tumour",
-    "duplicate",
-    "numbering",
-    "substituted",
-    "name",
-    "incomplete",
-    "clinical",
-]
 
-REMEDY: dict[Kind, str] = {
+REMEDY = {
     "unreadable": "download or export these files again",
     "checksum": "the pixels are not the published ones: download these files again",
     "mask missing": "add the mask, all zeros where there is no tumour, or remove the slice",
@@ -37,26 +21,29 @@ REMEDY: dict[Kind, str] = {
     "values": "write masks with 0 and 255, or 0 and 1",
     "blank": "a tumour is marked where the slice shows nothing: restore the slice or mend the mask",
     "no tumour": "harmless if it is meant; check that the masks are the right ones",
-    "duplicate": "one patient would stand on both sides of a split: remove the copy",
+    "duplicate": "one patient would be on both sides of a split: remove the copy",
     "numbering": "number the slices of a patient from 1, each number once",
     "substituted": "the sequence was not acquired; nothing is to be done",
     "name": "name files <patient>_<n>.tif and <patient>_<n>_mask.tif in the patient's own folder",
     "incomplete": "download the missing slices again, or accept a shorter volume",
     "clinical": "outcome analysis leaves these patients out",
 }
-_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-_LINES_SHOWN = 20
+"""What to do about each kind of issue."""
+_KINDS = list(REMEDY)
+_SEVERITIES = ["error", "warning", "note"]
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong. `file` is relative to the tree's root; it is None where the whole patient is meant.
+class Issue:
+    """One thing that is wrong. `file` is relative to the dataset root; it is None where the whole patient is meant.
 
-    `error` stops whoever would train on the tree, `warning` is worth a look, `note` is a fact about the data.
-    `message` completes the sentence that begins with the file, or with the patient where there is no file.
+    `kind` is a key of `REMEDY`. An `error` stops whoever would train on the data, a `warning` is worth a look, a
+    `note` is a fact about the data. `message` completes the sentence that begins with the file, or with the patient
+    where there is no file.
     """
 
-    kind: Kind
+    kind: str
     severity: Severity
     patient: str
     file: str | None
@@ -67,31 +54,30 @@ class Fault:
 
 
 class DataError(UserError):
-    """A tree with errors. `faults` has every fault, notes and warnings too; the message lists the errors."""
+    """A data set with errors. `issues` has warnings and notes too; the message lists the errors."""
 
-    def __init__(self, root: Path, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(_summary(root, [f for f in faults if f.severity == "error"]))
+    def __init__(self, root: Path, issues: Sequence[Issue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__(_summary(root, in_order(issue for issue in issues if issue.severity == "error")))
 
 
-def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    """Errors first, then by kind, patient and file, so that the same tree always reads the same."""
-    kinds = list(REMEDY)
+def in_order(issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    """Errors first, then by kind, patient and file, so that the same data always read the same."""
     return tuple(
-        sorted(faults, key=lambda f: (_SEVERITIES.index(f.severity), kinds.index(f.kind), f.patient, f.file or ""))
+        sorted(issues, key=lambda i: (_SEVERITIES.index(i.severity), _KINDS.index(i.kind), i.patient, i.file or ""))
     )
 
 
-def _summary(root: Path, errors: Sequence[Fault]) -> str:
-    lines = [f"{root} has {len(errors)} fault{'s' * (len(errors) != 1)} that must be mended before it is used:"]
-    shown = 0
-    for kind, group in groupby(in_order(errors), key=lambda f: f.kind):
-        faults = list(group)
-        lines.append(f"{kind} ({len(faults)}): {REMEDY[kind]}")
+def _summary(root: Path, errors: Sequence[Issue]) -> str:
+    lines = [f"{root} has {len(errors)} error{'s' * (len(errors) != 1)} that must be mended before it is used:"]
+    listed = 0
+    for kind, group in groupby(errors, key=lambda issue: issue.kind):
+        issues = list(group)
+        lines.append(f"{kind} ({len(issues)}): {REMEDY[kind]}")
         # Every kind is named, even where an earlier one has filled the list.
-        several = faults[: max(1, _LINES_SHOWN - shown)]
-        lines += [f"  {fault}" for fault in several]
-        shown += len(several)
-    if shown < len(errors):
-        lines.append(f"and {len(errors) - shown} more: `python -m lgg_seg.data verify data.root={root}` lists all")
+        several = issues[: max(1, _MAX_LINES - listed)]
+        lines += [f"  {issue}" for issue in several]
+        listed += len(several)
+    if listed < len(errors):
+        lines.append(f"and {len(errors) - listed} more: `python -m lgg_seg.data verify data.root={root}` lists all")
     return "\n".join(lines)

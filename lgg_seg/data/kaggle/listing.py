@@ -1,4 +1,4 @@
-"""Which files of a folder are slices and masks, and of whom."""
+"""Which files at a dataset root are slices and masks, and of which patients."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from lgg_seg.data.kaggle.integrity import Fault
+from lgg_seg.data.kaggle.integrity import Issue, Severity
 from lgg_seg.errors import UserError
 
 DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
 THREE_WAYS = (
     "either download https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation by hand and unpack it to "
-    "data/kaggle_3m, or name a tree that is there (data.root=FOLDER or $LGG_DATA_ROOT), "
+    "data/kaggle_3m, or name a folder that is there (data.root=FOLDER or $LGG_DATA_ROOT), "
     "or use the built-in phantom (data=phantom)"
 )
 _NAME = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})(?P<mask>_mask)?", re.ASCII)
@@ -26,21 +26,31 @@ _BELOW = ("", "kaggle_3m", "lgg-mri-segmentation/kaggle_3m")
 
 @dataclass(frozen=True)
 class Pair:
-    """A slice and its mask, as paths relative to the tree's root."""
+    """The files of a slice and its mask. `number` is the slice's place in the volume as the file name gives it."""
 
     patient: str
     number: int
-    image: str
-    mask: str
+    image: Path
+    mask: Path
+
+    @property
+    def image_file(self) -> str:
+        """The image's path below the dataset root."""
+        return f"{self.patient}/{self.image.name}"
+
+    @property
+    def mask_file(self) -> str:
+        """The mask's path below the dataset root."""
+        return f"{self.patient}/{self.mask.name}"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A tree's pairs by patient and number; `stamps` holds (relative path, bytes, mtime in ns) of every TIFF."""
+    """A dataset root's pairs by patient and number; `stamps` holds (file, bytes, mtime in ns) of every TIFF."""
 
     root: Path
     pairs: tuple[Pair, ...]
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
     stamps: tuple[tuple[str, int, int], ...]
 
 
@@ -48,21 +58,21 @@ def find_dataset_root(root: Path) -> Path | None:
     """The folder at `root`, or in it where Kaggle's zip was unpacked there, that holds patients' folders."""
     for below in _BELOW:
         folder = root / below
-        if folder.is_dir() and any(_is_slice(f.name) for _, files in _patient_folders(folder) for f in files):
+        if folder.is_dir() and any(_NAME.fullmatch(Path(f.name).stem) for _, files in _patients(folder) for f in files):
             return folder
     return None
 
 
 def existing_tree(root: Path) -> Path:
-    """The tree at `root`, which is neither downloaded nor drawn.
+    """The dataset root at `root`, which is neither downloaded nor drawn.
 
     Raises:
         UserError: there is none.
     """
-    tree = find_dataset_root(root)
-    if tree is None:
-        raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the tree with data.root=FOLDER")
-    return tree
+    found = find_dataset_root(root)
+    if found is None:
+        raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the folder with data.root=FOLDER")
+    return found
 
 
 def list_dataset(root: Path) -> Listing:
@@ -71,43 +81,43 @@ def list_dataset(root: Path) -> Listing:
     `root` may also be the folder that Kaggle's zip was unpacked to, which holds `kaggle_3m/`.
 
     Raises:
-        UserError: if there is no such tree.
+        UserError: there are no such files.
     """
-    tree = find_dataset_root(root)
-    if tree is None:
+    found = find_dataset_root(root)
+    if found is None:
         state = "holds no folder of <patient>_<n>.tif slices" if root.is_dir() else "is not there"
         raise UserError(f"data root {root} {state}: {THREE_WAYS}")
-    folders = [(name, files) for name, files in _patient_folders(tree) if files]
-    names = frozenset(name for name, _ in folders)
-    pairs, faults = [], []
-    for name, files in folders:
-        of_patient, wrong = _pair(name, [f.name for f in files], names)
-        pairs += of_patient
-        faults += wrong
-    stamps = [(f"{name}/{f.name}", s.st_size, s.st_mtime_ns) for name, fs in folders for f in fs for s in (f.stat(),)]
-    return Listing(tree, tuple(pairs), tuple(faults), tuple(stamps))
+    folders = [(patient, files) for patient, files in _patients(found) if files]
+    patients = frozenset(patient for patient, _ in folders)
+    pairs, issues, stamps = [], [], []
+    for patient, files in folders:
+        paired, wrong = _pair(found / patient, [file.name for file in files], patients)
+        pairs += paired
+        issues += wrong
+        stamps += [(f"{patient}/{f.name}", s.st_size, s.st_mtime_ns) for f in files for s in (f.stat(),)]
+    return Listing(found, tuple(pairs), tuple(issues), tuple(stamps))
 
 
-def read_clinical(root: Path) -> tuple[Mapping[str, Mapping[str, str]], tuple[Fault, ...]]:
+def read_clinical(root: Path) -> tuple[Mapping[str, Mapping[str, str]], tuple[Issue, ...]]:
     """The rows of `root/data.csv` by their `Patient`; none where there is no such file."""
     path = root / "data.csv"
     if not path.is_file():
-        return {}, (Fault("clinical", "note", "", "data.csv", "is not there: no patient has clinical data"),)
+        return {}, (Issue("clinical", "note", "", path.name, "is not there: no patient has clinical data"),)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
     except (csv.Error, UnicodeDecodeError) as error:
-        return {}, (Fault("clinical", "warning", "", "data.csv", f"cannot be read as CSV in UTF-8 ({error})"),)
+        return {}, (Issue("clinical", "warning", "", path.name, f"cannot be read as CSV in UTF-8 ({error})"),)
     if not rows or "Patient" not in rows[0]:
-        return {}, (Fault("clinical", "warning", "", "data.csv", "has no column `Patient`"),)
+        return {}, (Issue("clinical", "warning", "", path.name, "has no column `Patient`"),)
     clinical: dict[str, Mapping[str, str]] = {}
-    faults = []
+    issues = []
     for row in rows:
         name = row["Patient"] or ""
         if name in clinical:
-            faults.append(Fault("clinical", "warning", name, "data.csv", f"has two rows for {name}; the first counts"))
+            issues.append(Issue("clinical", "warning", name, path.name, f"has two rows for {name}; the first counts"))
         clinical.setdefault(name, {key: value or "" for key, value in row.items() if key})
-    return clinical, tuple(faults)
+    return clinical, tuple(issues)
 
 
 def without_date(patient: str) -> str:
@@ -115,59 +125,52 @@ def without_date(patient: str) -> str:
     return re.sub(r"_\d{8}$", "", patient)
 
 
-def _patient_folders(tree: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    with os.scandir(tree) as entries:
+def _patients(root: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """The folders at a dataset root, each with its TIFF files, by name."""
+    with os.scandir(root) as entries:
         folders = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     for name in folders:
-        with os.scandir(tree / name) as entries:
-            yield name, sorted((e for e in entries if _is_tiff(e.name) and e.is_file()), key=lambda e: e.name)
+        with os.scandir(root / name) as entries:
+            tiffs = [e for e in entries if e.name.lower().endswith((".tif", ".tiff")) and not e.name.startswith(".")]
+            yield name, sorted((e for e in tiffs if e.is_file()), key=lambda e: e.name)
 
 
-def _is_tiff(name: str) -> bool:
-    return name.lower().endswith((".tif", ".tiff")) and not name.startswith(".")
-
-
-def _is_slice(name: str) -> bool:
-    return _NAME.fullmatch(Path(name).stem) is not None
-
-
-def _pair(patient: str, files: list[str], patients: frozenset[str]) -> tuple[list[Pair], list[Fault]]:
+def _pair(folder: Path, files: list[str], patients: frozenset[str]) -> tuple[list[Pair], list[Issue]]:
     """Pair a folder's images with its masks by number, in numeric order (`_10` after `_9`)."""
-    found: dict[bool, dict[int, str]] = {False: {}, True: {}}
-    faults = []
+    images: dict[int, str] = {}
+    masks: dict[int, str] = {}
+    issues = []
+
+    def report(kind: str, name: str, message: str, severity: Severity = "error") -> None:
+        issues.append(Issue(kind, severity, folder.name, f"{folder.name}/{name}", message))
+
     for name in files:
-        file = f"{patient}/{name}"
         match = _NAME.fullmatch(Path(name).stem)
         if match is None:
-            faults.append(Fault("name", "warning", patient, file, "is not named <patient>_<n>.tif and is ignored"))
+            report("name", name, "is not named <patient>_<n>.tif and is ignored", "warning")
             continue
-        if match["stem"] != patient and match["stem"] in patients:
-            faults.append(Fault("name", "error", patient, file, f"is named after patient {match['stem']}"))
+        if match["stem"] != folder.name and match["stem"] in patients:
+            report("name", name, f"is named after patient {match['stem']}")
             continue
-        of_kind, number = found[match["mask"] is not None], int(match["number"])
-        if number in of_kind:
-            message = f"has the same number as {of_kind[number]}"
-            faults.append(Fault("numbering", "error", patient, file, message))
+        same_kind, number = masks if match["mask"] else images, int(match["number"])
+        if number in same_kind:
+            report("numbering", name, f"has the same number as {same_kind[number]}")
             continue
-        of_kind[number] = name
-    images, masks = found[False], found[True]
+        same_kind[number] = name
     for number in sorted(images.keys() - masks.keys()):
-        expected = f"{Path(images[number]).stem}_mask.tif"
-        faults.append(Fault("mask missing", "error", patient, f"{patient}/{images[number]}", f"has no {expected}"))
-    faults += [
-        Fault("image missing", "error", patient, f"{patient}/{masks[number]}", "is a mask without its slice")
-        for number in sorted(masks.keys() - images.keys())
-    ]
+        report("mask missing", images[number], f"has no {Path(images[number]).stem}_mask.tif")
+    for number in sorted(masks.keys() - images.keys()):
+        report("image missing", masks[number], "is a mask without its slice")
     both = sorted(images.keys() & masks.keys())
-    pairs = [Pair(patient, n, f"{patient}/{images[n]}", f"{patient}/{masks[n]}") for n in both]
-    return pairs, faults + _gaps(patient, images)
+    pairs = [Pair(folder.name, n, folder / images[n], folder / masks[n]) for n in both]
+    return pairs, issues + _gaps(folder.name, images)
 
 
-def _gaps(patient: str, numbers: Iterable[int]) -> list[Fault]:
+def _gaps(patient: str, numbers: Iterable[int]) -> list[Issue]:
     """Numbering starts at 1, or at 0 where someone else exported it."""
     ordered = sorted(numbers)
     gaps = [(a + 1, b - 1) for a, b in pairwise([0, *ordered]) if b - a > 1]
     if not gaps:
         return []
     listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:5]) + (", …" if len(gaps) > 5 else "")
-    return [Fault("numbering", "warning", patient, None, f"has slices up to {ordered[-1]}, but no slice {listed}")]
+    return [Issue("numbering", "warning", patient, None, f"has slices up to {ordered[-1]}, but no slice {listed}")]

@@ -1,92 +1,108 @@
-"""Decoding every slice and mask of a tree once, and remembering what was found."""
+"""Decoding every slice and mask of a dataset root once, and caching what was found."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import ImageError, checksum, read_image, read_mask
-from lgg_seg.data.kaggle.integrity import Kind
+from lgg_seg.data.kaggle.integrity import Issue
 from lgg_seg.data.kaggle.listing import Listing, Pair
+from lgg_seg.errors import UserError
 
 log = logging.getLogger(__name__)
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
-_FORMAT = 1  # of the remembered readings; raise it when `SliceInfo` or what fills it changes
+_FORMAT = 2  # of the cached index; raise it when `SliceInfo` or what fills it changes
 
 
 @dataclass(frozen=True)
-class SliceInfo:
-    """What decoding one slice and its mask told.
+class SliceInfo(Pair):
+    """One axial slice and its mask, and what decoding them found.
 
-    `constant` names the sequences that hold one value throughout, `copies` those equal to FLAIR pixel by pixel.
-    `problems` holds (kind, file, message) for whatever makes the slice unusable; the fields it concerns are empty.
+    `shape` is the native (height, width) in pixels. The checksums are those of the decoded pixels, so that the same
+    slice stored in another way counts as the same. `constant` names the sequences that hold one value throughout,
+    `copies` those equal to FLAIR pixel by pixel. `issues` make the slice unusable; the fields they concern are empty.
     """
 
-    patient: str
-    number: int
-    image: str
-    mask: str
     shape: tuple[int, int] = (0, 0)
     tumour_pixels: int = 0
     image_checksum: str = ""
     mask_checksum: str = ""
     constant: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
-    problems: tuple[tuple[Kind, str, str], ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+    def read_image(self) -> NDArray[np.uint8]:
+        """The slice's pixels: (H, W, 3) uint8; channels pre-contrast, FLAIR, post-contrast.
+
+        Raises:
+            UserError: the file cannot be read, or its pixels are not the indexed ones.
+        """
+        return _unchanged(read_image(self.image), self.image_checksum, self.image)
+
+    def read_mask(self) -> NDArray[np.bool_]:
+        """The slice's ground truth: (H, W) bool. Errors as `read_image`."""
+        return _unchanged(read_mask(self.mask), self.mask_checksum, self.mask).astype(np.bool_)
 
 
 def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: bool = True) -> tuple[SliceInfo, ...]:
-    """Decode every pair of a tree, or take what an earlier scan of the very same files found.
+    """Decode every pair of a listing, or take what an earlier scan of the very same files found.
 
     Files count as the same if their paths, sizes and modification times are: a bit that flipped on the disk
     without touching these is found by `rescan` alone.
     """
-    root = listing.root.resolve()
-    key = checksum(np.frombuffer(json.dumps([_FORMAT, str(root), listing.stamps]).encode(), np.uint8))
-    memory = cache_dir / f"index-{checksum(np.frombuffer(str(root).encode(), np.uint8))}.json"
-    remembered = None if rescan else _recall(memory, key)
-    if remembered is not None:
-        return remembered
-    readings = read_all(listing, progress=progress)
-    _remember(memory, key, readings)
-    return readings
+    root = str(listing.root.resolve())
+    key = hashlib.sha256(json.dumps([_FORMAT, root, listing.stamps]).encode()).hexdigest()
+    file = cache_dir / f"index-{checksum(root.encode())}.json"
+    cached = None if rescan else _read_cache(file, key)
+    if cached is not None:  # the root may be named in another way today
+        folders = {patient: listing.root / patient for patient in {s.patient for s in cached}}
+        return tuple(
+            replace(s, image=folders[s.patient] / s.image.name, mask=folders[s.patient] / s.mask.name) for s in cached
+        )
+    slices = read_all(listing, progress=progress)
+    _write_cache(file, _Cached(key, slices))
+    return slices
 
 
 def read_all(listing: Listing, *, progress: bool = True) -> tuple[SliceInfo, ...]:
-    """Decode every pair of a tree, with a bar on stderr."""
+    """Decode every pair of a listing, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        readings = pool.map(lambda pair: read_pair(listing.root, pair), listing.pairs)
-        return tuple(tracked(readings, "reading slices", len(listing.pairs), visible=progress))
+        slices = pool.map(read_pair, listing.pairs)
+        return tuple(tracked(slices, "reading slices", len(listing.pairs), visible=progress))
 
 
-def read_pair(root: Path, pair: Pair) -> SliceInfo:
-    """Decode one slice and its mask; what cannot be read is told, not raised."""
-    image, image_problem = _image(root / pair.image)
-    mask, mask_problem = _mask(root / pair.mask)
-    problems: list[tuple[Kind, str, str]] = []
-    if image_problem is not None:
-        problems.append((image_problem.kind, pair.image, image_problem.reason))
-    if mask_problem is not None:
-        problems.append((mask_problem.kind, pair.mask, mask_problem.reason))
+def read_pair(pair: Pair) -> SliceInfo:
+    """Decode one slice and its mask; what cannot be read is an issue, not an error."""
+    issues: list[Issue] = []
+
+    def attempt(read: Callable[[Path], NDArray[np.uint8]], path: Path, file: str) -> NDArray[np.uint8] | None:
+        try:
+            return read(path)
+        except ImageError as error:
+            issues.append(Issue(error.kind, "error", pair.patient, file, error.reason))
+            return None
+
+    image = attempt(read_image, pair.image, pair.image_file)
+    mask = attempt(read_mask, pair.mask, pair.mask_file)
     if image is not None and mask is not None and image.shape[:2] != mask.shape:
         (h, w), (mask_h, mask_w) = image.shape[:2], mask.shape
-        problems.append(("shape", pair.mask, f"is {mask_h} x {mask_w} pixels, its slice {h} x {w}"))
-    constant: tuple[str, ...] = ()
-    copies: tuple[str, ...] = ()
-    if image is not None:
-        planes = {name: np.ascontiguousarray(image[..., c]) for c, name in enumerate(SEQUENCES)}
-        constant = tuple(name for name, plane in planes.items() if plane.min() == plane.max())
-        copies = tuple(n for n, plane in planes.items() if n != "FLAIR" and np.array_equal(plane, planes["FLAIR"]))
+        message = f"is {mask_h} x {mask_w} pixels, its slice {h} x {w}"
+        issues.append(Issue("shape", "error", pair.patient, pair.mask_file, message))
+    planes = {} if image is None else {n: np.ascontiguousarray(image[..., c]) for c, n in enumerate(SEQUENCES)}
     return SliceInfo(
         patient=pair.patient,
         number=pair.number,
@@ -94,63 +110,47 @@ def read_pair(root: Path, pair: Pair) -> SliceInfo:
         mask=pair.mask,
         shape=(0, 0) if image is None else (image.shape[0], image.shape[1]),
         tumour_pixels=0 if mask is None else int(np.count_nonzero(mask)),
-        image_checksum="" if image is None else checksum(image),
-        mask_checksum="" if mask is None else checksum(mask),
-        constant=constant,
-        copies=copies,
-        problems=tuple(problems),
+        image_checksum="" if image is None else checksum(image.tobytes()),
+        mask_checksum="" if mask is None else checksum(mask.tobytes()),
+        constant=tuple(name for name, plane in planes.items() if plane.min() == plane.max()),
+        copies=tuple(n for n, plane in planes.items() if n != "FLAIR" and np.array_equal(plane, planes["FLAIR"])),
+        issues=tuple(issues),
     )
 
 
-def _image(path: Path) -> tuple[NDArray[np.uint8] | None, ImageError | None]:
+def _unchanged(pixels: NDArray[np.uint8], expected: str, path: Path) -> NDArray[np.uint8]:
+    if checksum(pixels.tobytes()) != expected:
+        raise UserError(f"{path} has changed since it was indexed: start again")
+    return pixels
+
+
+@dataclass(frozen=True)
+class _Cached:
+    key: str
+    slices: tuple[SliceInfo, ...]
+
+
+_CACHED = pydantic.TypeAdapter(_Cached)
+
+
+def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
     try:
-        return read_image(path), None
-    except ImageError as error:
-        return None, error
-
-
-def _mask(path: Path) -> tuple[NDArray[np.uint8] | None, ImageError | None]:
-    try:
-        return read_mask(path), None
-    except ImageError as error:
-        return None, error
-
-
-def _recall(memory: Path, key: str) -> tuple[SliceInfo, ...] | None:
-    try:
-        stored = json.loads(memory.read_bytes())
-        if stored["key"] != key:
-            return None
-        return tuple(
-            SliceInfo(
-                patient=row[0],
-                number=row[1],
-                image=row[2],
-                mask=row[3],
-                shape=(row[4][0], row[4][1]),
-                tumour_pixels=row[5],
-                image_checksum=row[6],
-                mask_checksum=row[7],
-                constant=tuple(row[8]),
-                copies=tuple(row[9]),
-                problems=tuple((kind, file, message) for kind, file, message in row[10]),
-            )
-            for row in stored["readings"]
-        )
+        cached = _CACHED.validate_json(file.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        log.warning("the remembered index %s cannot be used (%s); the tree is read again", memory, error)
+    except (OSError, ValueError) as error:
+        log.warning("the cached index %s cannot be used (%s); the files are read again", file, error)
         return None
+    return cached.slices if cached.key == key else None
 
 
-def _remember(memory: Path, key: str, readings: tuple[SliceInfo, ...]) -> None:
-    partial = memory.with_suffix(f".{os.getpid()}.tmp")
+def _write_cache(file: Path, cached: _Cached) -> None:
+    partial = file.with_suffix(f".{os.getpid()}.tmp")
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"key": key, "readings": [astuple(r) for r in readings]}))
-        partial.replace(memory)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(_CACHED.dump_json(cached))
+        partial.replace(file)
     except OSError as error:
-        log.warning("the index cannot be remembered in %s (%s); the next run reads the tree again", memory, error)
+        log.warning("the index cannot be cached in %s (%s); the next run reads the files again", file, error)
         with contextlib.suppress(OSError):
             partial.unlink()

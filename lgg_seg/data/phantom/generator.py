@@ -1,4 +1,4 @@
-"""A phantom tree: heads drawn by a seeded generator, in the layout of the Kaggle tree."""
+"""A phantom data set: heads drawn by a seeded generator, in the layout of the Kaggle dataset."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from lgg_seg.data.kaggle.checksums import FILE as DIGESTS
-from lgg_seg.data.kaggle.checksums import format_checksums
+from lgg_seg.data.kaggle.checksums import FILE, format_checksums
 from lgg_seg.data.kaggle.listing import Pair, without_date
 from lgg_seg.data.kaggle.scan import read_pair
 from lgg_seg.data.phantom.anatomy import Volume, draw
@@ -50,11 +49,11 @@ _GAP = 0.08  # the share of empty cells in the real table
 
 
 def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int = 128, seed: int = 0) -> Path:
-    """Write a tree of `patients` volumes of `slices` slices of `size` x `size` pixels to `root`, and return it.
+    """Write `patients` volumes of `slices` slices of `size` x `size` pixels to `root`, and return it.
 
-    A tree that was written with the same parameters is used as it is. Patient k of a seed has the same pixels
+    A phantom that was written with the same parameters is used as it is. Patient k of a seed has the same pixels
     whatever `patients` is. Of every seven patients one has FLAIR in place of the post-contrast sequence, of every
-    eleven one in place of the pre-contrast sequence. The tree appears complete or not at all; processes that want
+    eleven one in place of the pre-contrast sequence. The folder appears complete or not at all; processes that want
     the same one wait for one another.
 
     Raises:
@@ -67,49 +66,46 @@ def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(root.with_name(f".{root.name}.lock")):
-            if not _is_there(root, parameters):
-                _write_tree(root, parameters)
+            if not _is_written(root, parameters):
+                _write(root, parameters)
     except OSError as error:
-        raise UserError(
-            f"the phantom tree cannot be written to {root} ({error.strerror}); choose another root"
-        ) from error
+        raise UserError(f"the phantom cannot be written to {root} ({error.strerror}); choose another root") from error
     return root
 
 
-def _is_there(root: Path, parameters: Mapping[str, int]) -> bool:
+def _is_written(root: Path, parameters: Mapping[str, int]) -> bool:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
-        found = json.loads((root / MARKER).read_text(encoding="utf-8"))
+        written = json.loads((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise UserError(f"{root} exists and holds no phantom tree; choose another root or remove it") from None
-    if found != parameters:
-        raise UserError(
-            f"{root} holds a phantom tree with other parameters ({found}); choose another root or remove it"
-        )
+        raise UserError(f"{root} exists and holds no phantom; choose another root or remove it") from None
+    if written != parameters:
+        raise UserError(f"{root} holds a phantom with other parameters ({written}); choose another root or remove it")
     return True
 
 
-def _write_tree(root: Path, parameters: Mapping[str, int]) -> None:
+def _write(root: Path, parameters: Mapping[str, int]) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        readings, rows = [], []
+        slices, rows = [], []
         for k in range(parameters["patients"]):
             rng = np.random.default_rng([parameters["seed"], k])
             volume = _with_tumour(rng, parameters["slices"], parameters["size"])
             name = _name(rng, k)
-            pairs = _write_patient(partial, name, _substitute(volume.images, k), volume.mask)
-            readings += [read_pair(partial, pair) for pair in pairs]
+            channels = [1 if k % 11 == 4 else 0, 1, 1 if k % 7 == 2 else 2]  # FLAIR stands in for what is missing
+            pairs = _write_patient(partial / name, volume.images[..., channels], volume.mask)
+            slices += [read_pair(pair) for pair in pairs]
             rows.append(_clinical(rng, without_date(name), volume))
         with (partial / "data.csv").open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, ["Patient", *_CODED])
             writer.writeheader()
             writer.writerows(sorted(rows, key=lambda row: row["Patient"]))
-        (partial / DIGESTS).write_text(format_checksums(readings), encoding="ascii")
+        (partial / FILE).write_text(format_checksums(slices), encoding="ascii")
         (partial / MARKER).write_text(json.dumps(parameters) + "\n", encoding="utf-8")
         partial.chmod(0o755)  # mkdtemp's folders are for their owner alone
         if root.exists():
-            root.rmdir()  # empty, or `_is_there` would have raised
+            root.rmdir()  # empty, or `_is_written` would have raised
         partial.rename(root)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -130,18 +126,14 @@ def _name(rng: np.random.Generator, k: int) -> str:
     return f"TCGA_{_ALONE.get(k, _INSTITUTIONS[k % len(_INSTITUTIONS)])}_P{k:03}_{date}"
 
 
-def _substitute(images: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
-    channels = [1 if k % 11 == 4 else 0, 1, 1 if k % 7 == 2 else 2]
-    return images[..., channels]
-
-
-def _write_patient(root: Path, name: str, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> list[Pair]:
-    (root / name).mkdir()
+def _write_patient(folder: Path, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> list[Pair]:
+    folder.mkdir()
     pairs = []
     for number, (image, mask) in enumerate(zip(images, masks, strict=True), start=1):
-        pair = Pair(name, number, f"{name}/{name}_{number}.tif", f"{name}/{name}_{number}_mask.tif")
-        _write_tiff(root / pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        _write_tiff(root / pair.mask, mask * 255)
+        stem = f"{folder.name}_{number}"
+        pair = Pair(folder.name, number, folder / f"{stem}.tif", folder / f"{stem}_mask.tif")
+        _write_tiff(pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        _write_tiff(pair.mask, mask * 255)
         pairs.append(pair)
     return pairs
 
@@ -154,7 +146,7 @@ def _write_tiff(path: Path, pixels: NDArray[np.generic]) -> None:
 
 
 def _clinical(rng: np.random.Generator, patient: str, volume: Volume) -> dict[str, str]:
-    """A row with gaps. Shape tells of the RNASeq cluster and size of the grade, so outcome models have a signal."""
+    """A row with gaps. Shape goes with the RNASeq cluster and size with the grade, so outcome models have a signal."""
     cells = {column: str(rng.integers(1, max(count, 1) + 1)) for column, count in _CODED.items()}
     cells["RNASeqCluster"] = "2" if volume.boundary == "ragged" and rng.random() < 0.7 else cells["RNASeqCluster"]
     large = volume.mask.mean() > 0.012

@@ -35,7 +35,7 @@ def test_index_tells_what_is_in_the_tree(phantom_root: Path) -> None:
     for s in index.slices[:6]:
         image, mask = read_image(s.image), read_mask(s.mask)
         assert (s.shape, s.tumour_pixels) == (mask.shape, int(mask.sum()))
-        assert (s.image_checksum, s.mask_checksum) == (checksum(image), checksum(mask))
+        assert (s.image_checksum, s.mask_checksum) == (checksum(image.tobytes()), checksum(mask.tobytes()))
 
 
 def test_fingerprint_does_not_depend_on_place_time_or_encoding(tree: Path) -> None:
@@ -78,7 +78,7 @@ def test_second_index_decodes_nothing(tree: Path, tmp_path: Path) -> None:
         path.write_bytes(bytes(stamp.st_size))  # nothing can be decoded any more
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert _index(tree, tmp_path / "cache") == first
-    assert any(f.severity == "error" for f in check_integrity(tree, cache_dir=tmp_path / "cache", rescan=True).faults)
+    assert any(f.severity == "error" for f in check_integrity(tree, cache_dir=tmp_path / "cache", rescan=True).issues)
 
 
 def test_changed_file_is_read_again(tree: Path, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_cache_that_cannot_be_written_is_told_and_does_no_harm(
     (tmp_path / "cache").write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
         assert len(_index(tree, tmp_path / "cache").patients) == 12
-    assert "cannot be remembered" in caplog.text
+    assert "cannot be cached" in caplog.text
 
 
 @pytest.mark.parametrize("below", ["kaggle_3m", "lgg-mri-segmentation/kaggle_3m"])
@@ -154,15 +154,15 @@ def test_wrong_root_names_the_three_ways_out(tmp_path: Path, make: bool) -> None
 @pytest.mark.parametrize("content", [b"Name,death01\nx,1\n", b"\xff\xfe\x00", b""])
 def test_unusable_data_csv_is_a_warning(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.csv").write_bytes(content)
-    clinical, faults = read_clinical(tmp_path)
+    clinical, issues = read_clinical(tmp_path)
     assert not clinical
-    assert [(f.kind, f.severity) for f in faults] == [("clinical", "warning")]
+    assert [(f.kind, f.severity) for f in issues] == [("clinical", "warning")]
 
 
 @pytest.mark.real
 def test_real_patients_have_no_fault_worse_than_a_note(real_root: Path) -> None:
     found = check_integrity(real_root, progress=False)
-    assert {f.severity for f in found.faults} <= {"note"}
+    assert {f.severity for f in found.issues} <= {"note"}
     assert (len(found.index.patients), found.covered) == (4, 4)
     assert {s.shape for s in found.index.slices} == {(256, 256)}
     assert all(20 <= len(p.slices) <= 88 for p in found.index.patients)
@@ -179,5 +179,5 @@ def test_flipped_bit_in_a_real_patient_is_named(real_root: Path, tmp_path: Path)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    errors = [f for f in check_integrity(tmp_path, progress=False).faults if f.severity == "error"]
+    errors = [f for f in check_integrity(tmp_path, progress=False).issues if f.severity == "error"]
     assert [(f.kind, f.file) for f in errors] == [("checksum", f"{patient.name}/{path.name}")]

@@ -12,7 +12,7 @@ import pytest
 
 from lgg_seg.data.kaggle.images import ImageError, read_image, read_mask
 from lgg_seg.data.kaggle.index import build_index, check_integrity
-from lgg_seg.data.kaggle.integrity import DataError, Fault
+from lgg_seg.data.kaggle.integrity import DataError, Issue
 
 Inject = Callable[[Path], tuple[str, str]]  # damages a patient's folder; returns the file to be named and the kind
 
@@ -119,12 +119,12 @@ def _patients(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir())
 
 
-def _faults(root: Path) -> tuple[Fault, ...]:
-    return check_integrity(root, progress=False).faults
+def _issues(root: Path) -> tuple[Issue, ...]:
+    return check_integrity(root, progress=False).issues
 
 
 def test_phantom_has_no_error_and_no_warning(phantom_root: Path) -> None:
-    assert {fault.severity for fault in _faults(phantom_root)} <= {"note"}
+    assert {issue.severity for issue in _issues(phantom_root)} <= {"note"}
 
 
 def test_every_error_is_found_at_once_and_named_with_file_and_patient(tree: Path) -> None:
@@ -134,12 +134,12 @@ def test_every_error_is_found_at_once_and_named_with_file_and_patient(tree: Path
         expected.add((kind, folder.name, file))
     with pytest.raises(DataError) as caught:
         build_index(tree, progress=False)
-    found = {(f.kind, f.patient, f.file) for f in caught.value.faults if f.severity == "error"}
+    found = {(f.kind, f.patient, f.file) for f in caught.value.issues if f.severity == "error"}
     assert expected <= found
     assert {patient for _, patient, _ in found} == {patient for _, patient, _ in expected}
     message = str(caught.value)
     assert all(kind in message for kind, _, _ in expected)
-    assert all(f.file is not None and f.file in message for f in caught.value.faults if f.severity == "error")
+    assert all(f.file is not None and f.file in message for f in caught.value.issues if f.severity == "error")
 
 
 def test_long_lists_are_cut_and_tell_how_to_see_all(tree: Path) -> None:
@@ -149,7 +149,7 @@ def test_long_lists_are_cut_and_tell_how_to_see_all(tree: Path) -> None:
     with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify data\.root=") as caught:
         build_index(tree, progress=False)
     assert len(str(caught.value).splitlines()) < 30
-    assert sum(f.severity == "error" for f in caught.value.faults) == 36
+    assert sum(f.severity == "error" for f in caught.value.issues) == 36
 
 
 def test_patient_without_tumour_is_a_warning(tree: Path) -> None:
@@ -157,7 +157,7 @@ def test_patient_without_tumour_is_a_warning(tree: Path) -> None:
     folder = _patients(tree)[0]
     for number in range(1, 7):
         _write(_slice(folder, number, "_mask"), np.zeros((64, 64), np.uint8))
-    assert [(f.kind, f.patient) for f in _faults(tree) if f.severity == "warning"] == [("no tumour", folder.name)]
+    assert [(f.kind, f.patient) for f in _issues(tree) if f.severity == "warning"] == [("no tumour", folder.name)]
     assert len(build_index(tree, progress=False).patients) == 12
 
 
@@ -170,7 +170,7 @@ def test_blank_slice_without_tumour_is_a_warning_and_a_blank_sequence_a_note(tre
     _write(_slice(folder, 1), np.zeros((64, 64, 3), np.uint8))
     _write(_slice(folder, 1, "_mask"), mask)
     _write(_slice(folder, 2), image)
-    found = [(f.severity, f.file) for f in _faults(tree) if f.kind == "blank"]
+    found = [(f.severity, f.file) for f in _issues(tree) if f.kind == "blank"]
     assert found == [("warning", _named(_slice(folder, 1))), ("note", _named(_slice(folder, 2)))]
 
 
@@ -178,7 +178,7 @@ def test_missing_number_is_a_warning_that_names_it(tree: Path) -> None:
     folder = _patients(tree)[0]
     _slice(folder, 3).unlink()
     _slice(folder, 3, "_mask").unlink()
-    warnings = {f.kind: str(f) for f in _faults(tree) if f.severity == "warning"}
+    warnings = {f.kind: str(f) for f in _issues(tree) if f.severity == "warning"}
     assert warnings["numbering"] == f"{folder.name} has slices up to 6, but no slice 3"
     assert warnings["incomplete"] == f"{folder.name} has 5 slices, 1 fewer than were published"
 
@@ -196,13 +196,13 @@ def test_sequence_replaced_by_flair_is_noted(phantom_root: Path) -> None:
     index = build_index(phantom_root, progress=False)
     replaced = {p.name.split("_")[2]: p.substituted for p in index.patients if p.substituted}
     assert replaced == {"P002": ("post-contrast",), "P004": ("pre-contrast",), "P009": ("post-contrast",)}
-    assert sum(f.kind == "substituted" and f.severity == "note" for f in _faults(phantom_root)) == 3
+    assert sum(f.kind == "substituted" and f.severity == "note" for f in _issues(phantom_root)) == 3
 
 
 def test_slice_named_after_another_patient_is_an_error(tree: Path) -> None:
     first, second = _patients(tree)[:2]
     shutil.move(_slice(first, 6), second / _slice(first, 6).name)
-    named = [(f.severity, f.patient, f.file) for f in _faults(tree) if f.kind == "name"]
+    named = [(f.severity, f.patient, f.file) for f in _issues(tree) if f.kind == "name"]
     assert named == [("error", second.name, f"{second.name}/{first.name}_6.tif")]
 
 
@@ -210,15 +210,15 @@ def test_volume_of_two_grids_is_an_error(tree: Path) -> None:
     folder = _patients(tree)[0]
     _write(_slice(folder, 5), np.full((32, 32, 3), 9, np.uint8))
     _write(_slice(folder, 5, "_mask"), np.zeros((32, 32), np.uint8))
-    assert ("shape", "error", _named(_slice(folder, 5))) in {(f.kind, f.severity, f.file) for f in _faults(tree)}
+    assert ("shape", "error", _named(_slice(folder, 5))) in {(f.kind, f.severity, f.file) for f in _issues(tree)}
 
 
 def test_processed_copy_of_a_known_tree_is_told_once_and_not_as_damage(tree: Path) -> None:
     for path in tree.glob("*/*.tif"):
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         _write(path, cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_NEAREST))
-    checksum_faults = [f for f in _faults(tree) if f.kind == "checksum"]
-    assert [f.severity for f in checksum_faults] == ["warning"]
+    checksum_issues = [f for f in _issues(tree) if f.kind == "checksum"]
+    assert [f.severity for f in checksum_issues] == ["warning"]
 
 
 def test_masks_of_zeros_and_ones_are_the_same_masks(tree: Path) -> None:
@@ -285,7 +285,7 @@ def test_damaged_files_print_nothing_on_stderr(tree: Path, capfd: pytest.Capture
     data = bytearray(cv2.imencode(".tif", cv2.imread(str(path)))[1].tobytes())
     data[200:400] = bytes(200)  # breaks the LZW stream
     path.write_bytes(bytes(data))
-    assert any(f.kind in ("unreadable", "checksum") for f in _faults(tree))
+    assert any(f.kind in ("unreadable", "checksum") for f in _issues(tree))
     assert capfd.readouterr().err == ""
 
 
@@ -296,6 +296,6 @@ def test_one_patient_under_two_dates_is_an_error(tree: Path) -> None:
         path.rename(path.with_name(path.name.replace(second.name, again)))
     second.rename(tree / again)
     errors = [
-        fault for fault in check_integrity(tree).faults if fault.severity == "error" and fault.kind == "duplicate"
+        issue for issue in check_integrity(tree).issues if issue.severity == "error" and issue.kind == "duplicate"
     ]
-    assert [(fault.patient, first.name in fault.message) for fault in errors] == [(again, True)]
+    assert [(issue.patient, first.name in issue.message) for issue in errors] == [(again, True)]
