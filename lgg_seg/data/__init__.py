@@ -1,13 +1,13 @@
 """From a dataset root to batches: index, integrity, splits, cache, preprocessing, augmentation.
 
-The names that a config's `_target_` holds are imported when they are asked for: checking files needs no PyTorch.
+The names that a config's `_target_` holds are imported on first use: checking files needs no PyTorch.
 """
 
 from __future__ import annotations
 
 import importlib
 
-_HOMES = {
+_MODULES = {
     "Augmentation": "augmentation",
     "DataModule": "datamodule",
     "Preprocess": "preprocessing",
@@ -21,6 +21,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Augmentation whose draw for a slice depends on nothing but the run's seed, the epoch and the slice."""
+"""Augmentation seeded by the run's seed, the epoch and the slice alone."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 
 
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
-    """FLAIR in place of one of the other sequences, or of both: what the dataset does where one was not acquired.
+    """FLAIR in place of one of the other sequences, or of both, as in the dataset where one was not acquired.
 
-    To be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
-    About one patient in eleven has such a volume; a network that has hardly met any may find nothing in it. An image
-    of one channel stays as it is.
+    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
+    About one patient in eleven has such a volume; a network trained on hardly any may find no tumour in it. An image
+    of one channel stays unchanged.
     """
 
     CHOICES = ((0,), (2,), (0, 2))
@@ -33,7 +33,7 @@ class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentat
         super().__init__(p=p)
 
     def get_params(self) -> dict[str, tuple[int, ...]]:
-        """Which channels give way to FLAIR."""
+        """The channels to replace by FLAIR."""
         return {"channels": self.py_random.choice(self.CHOICES)}
 
     def apply(self, img: NDArray[np.uint8], channels: tuple[int, ...], **_params: object) -> NDArray[np.uint8]:

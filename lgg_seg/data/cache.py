@@ -1,8 +1,8 @@
-"""A tree decoded and prepared once, as memory-mapped uint8 arrays that every job of a sweep shares.
+"""Prepared slices on disk, as memory-mapped uint8 arrays that every job of a sweep shares.
 
-A cache is a folder named after what it was made from: the tree's fingerprint, the preprocessing, this format's
+A cache is a folder named after what it was made from: the data's fingerprint, the preprocessing, this format's
 version. It is written to a temporary folder under a lock and renamed, so that a folder with the final name is whole;
-what happens to it afterwards is found out by checksums when it is opened, and mended by building it again.
+later damage is found by checksums when the cache is opened, and mended by building it again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zlib
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock
@@ -23,7 +24,6 @@ from numpy.typing import NDArray
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.data.npy import NpyWriter
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
 
@@ -53,15 +53,16 @@ class Cache:
 
 
 def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progress: bool = True) -> Cache:
-    """Map the tree's prepared slices, building them first where they are missing or damaged.
+    """Map the index's prepared slices, building them first where they are missing or damaged.
 
     Several processes may ask at once: one builds, the others wait and share.
 
     Raises:
-        UserError: the folder cannot be written; a file of the tree cannot be read; volumes of different sizes
+        UserError: the folder cannot be written; a file of the index cannot be read; volumes of different sizes
             without `preprocess.size`.
     """
-    key = _key(index, preprocess)
+    content = {"format": FORMAT, "tree": index.fingerprint, **asdict(preprocess)}
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / key
     try:
         if cache := _open_checked(folder):
@@ -76,15 +77,10 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progres
         ) from error
 
 
-def _key(index: Index, preprocess: Preprocess) -> str:
-    recipe = {"format": FORMAT, "tree": index.fingerprint, **asdict(preprocess)}
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
-
-
 def _open_checked(folder: Path) -> Cache | None:
     try:
-        if fault := _fault(folder):
-            log.warning("the cache %s is damaged (%s): building it again", folder, fault)
+        if damaged := _damaged_file(folder):
+            log.warning("the cache %s is damaged (%s): building it again", folder, damaged)
             return None
         return _load(folder)
     except FileNotFoundError as error:
@@ -93,20 +89,20 @@ def _open_checked(folder: Path) -> Cache | None:
         return None
 
 
-def _fault(folder: Path) -> str | None:
-    """The name of the first file that is not what was written, by its CRC-32."""
+def _damaged_file(folder: Path) -> str | None:
     try:
         expected = json.loads((folder / "checksums.json").read_text())
     except ValueError:
         return "checksums.json"
-    for name in ARRAYS:
-        checksum = 0
-        with (folder / f"{name}.npy").open("rb") as file:
-            while chunk := file.read(1 << 22):
-                checksum = zlib.crc32(chunk, checksum)
-        if expected.get(name) != checksum:
-            return f"{name}.npy"
-    return None
+    return next((f"{name}.npy" for name in ARRAYS if expected.get(name) != _crc32(folder / f"{name}.npy")), None)
+
+
+def _crc32(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum
 
 
 def _load(folder: Path) -> Cache:
@@ -132,20 +128,33 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
     rows = {"images": len(index.slices), "masks": len(index.slices)}
     sizes: dict[int, str] = {}
     with ExitStack() as stack:
-        files = {
-            name: stack.enter_context(NpyWriter(folder / f"{name}.npy", rows.get(name, len(index.patients))))
-            for name in ARRAYS
-        }
+        files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in ARRAYS}
         for patient in tracked(index.patients, "preparing slices", visible=progress):
             volume = preprocess.prepare_volume(np.stack([s.read_image() for s in patient.slices]))
             truth = np.stack([s.read_mask() for s in patient.slices])
             sizes.setdefault(volume.grid.size, patient.name)
             if len(sizes) > 1:
-                found = " and ".join(f"{name} gives {size} pixels" for size, name in sizes.items())
-                raise UserError(f"preprocess.size=null needs volumes of one size, but {found}: set preprocess.size")
-            files["images"].append(volume.images)
-            files["masks"].append(volume.grid.masks_to_network(truth))
-            files["statistics"].append(volume.statistics[None])
-            files["geometries"].append(np.array([volume.grid.numbers], np.int64))
-    checksums = {name: file.checksum for name, file in files.items()}
+                listed = " and ".join(f"{name} gives {size} pixels" for size, name in sizes.items())
+                raise UserError(f"preprocess.size=null needs volumes of one size, but {listed}: set preprocess.size")
+            arrays: dict[str, NDArray[Any]] = {
+                "images": volume.images,
+                "masks": volume.grid.masks_to_network(truth),
+                "statistics": volume.statistics[None],
+                "geometries": np.array([volume.grid.numbers], np.int64),
+            }
+            for name, array in arrays.items():
+                _append(files[name], array, rows.get(name, len(index.patients)))
+    checksums = {name: _crc32(folder / f"{name}.npy") for name in ARRAYS}
     (folder / "checksums.json").write_text(json.dumps(checksums))
+
+
+def _append(file: BinaryIO, array: NDArray[Any], rows: int) -> None:
+    """Add rows to a `.npy` file that will have `rows` of them.
+
+    With ordinary writes, a full disk is an OSError; in a memory-mapped file it would be a signal that ends the
+    process.
+    """
+    if not file.tell():
+        header = np.lib.format.header_data_from_array_1_0(array[:0])
+        np.lib.format.write_array_header_1_0(file, {**header, "shape": (rows, *array.shape[1:])})
+    file.write(array.tobytes())

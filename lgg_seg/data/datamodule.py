@@ -1,4 +1,4 @@
-"""A tree, its split and its cache as the loaders of a training run and the volumes of an evaluation."""
+"""The data module: a data set, its split and its cache as batches for training and volumes for an evaluation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lgg_seg.errors import UserError
 
 @dataclass(frozen=True)
 class PatientVolume:
-    """One patient's slices of a subset, in order, as the network sees them and as they are.
+    """One patient's slices of a subset, in order, on the network's grid and on their own.
 
     `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocessing.normalise`; `masks`
     (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own;
@@ -46,13 +46,13 @@ class PatientVolume:
 
 
 class DataModule(pl.LightningDataModule):
-    """A tree's slices as batches for training and volumes for an evaluation.
+    """A data set's slices as batches for training and volumes for an evaluation.
 
     After `setup()`: `index`, `split` and `cache`.
 
     Args:
-        root: the tree's folder; from the working directory where it is relative.
-        tree: brings the tree to `root` where it is absent, and says where it is: downloads it, or draws a phantom.
+        root: the dataset root; from the working directory where it is relative.
+        tree: makes the dataset root at `root` where it is absent (by a download or a phantom), and returns it.
         workers: processes that load training batches. `auto` takes none on two cores, where they would only compete
             with the network, else one a core but one, at most 8.
         cache_dir: folder of what is kept between runs, by default `default_cache_dir()`.
@@ -96,14 +96,14 @@ class DataModule(pl.LightningDataModule):
         self._make_split, self._augment, self._order = split, augment, sampler
 
     def prepare_data(self) -> None:
-        """Bring the tree here: once a machine, however many processes train on it."""
+        """Download or draw the data: once a machine, however many processes train on it."""
         self._tree(self.root)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002  # Lightning's signature; every stage needs all
-        """Index the tree, split it, and open the cache; the second call does nothing.
+        """Index the data, split them, and open the cache; the second call does nothing.
 
         Raises:
-            UserError: no tree; a fault in it; a split that cannot be made; a cache that cannot be written.
+            UserError: no data, or an error in them; a split that cannot be made; a cache that cannot be written.
         """
         if hasattr(self, "cache"):
             return
@@ -123,13 +123,13 @@ class DataModule(pl.LightningDataModule):
         return self._loader(SliceDataset(self.cache, self.index, self._augment, self.seed), sampler, self.workers)
 
     def val_dataloader(self) -> DataLoader[Item]:
-        """The validation slices in order, as they are. Nothing is computed for them, so no process is worth it."""
+        """The validation slices in order, unchanged. Nothing is computed for them, so no process is worth it."""
         return self._loader(
             SliceDataset(self.cache, self.index), [SampleKey(0, i, 0) for i in self.split.val], workers=0
         )
 
     def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
-        """The subset's slices patient by patient, in the index's order; `all` is every slice of the tree."""
+        """The subset's slices patient by patient, in the index's order; `all` is every slice of the index."""
         wanted = set(range(len(self.index.slices)) if subset == "all" else self.split.slices(subset))
         first = 0
         for place, patient in enumerate(self.index.patients):
@@ -159,7 +159,7 @@ class DataModule(pl.LightningDataModule):
         return [g.to_native(p[None])[0] for g, p in zip(grids, probability, strict=True)]
 
     def flair(self, slice_id: int) -> NDArray[np.uint8]:
-        """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for looking at."""
+        """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for display."""
         return np.ascontiguousarray(self.index.slices[slice_id].read_image()[..., FLAIR])
 
     def patient_count(self, subset: Subset) -> int:
@@ -168,7 +168,7 @@ class DataModule(pl.LightningDataModule):
 
     @property
     def patient_metadata(self) -> dict[str, dict[str, str]]:
-        """What is known of each patient beside the pixels: institution, and the sequences that FLAIR stands in for."""
+        """For each patient the institution, and the sequences that FLAIR stands in for."""
         return {
             patient.name: {
                 "institution": patient.institution,
@@ -199,7 +199,7 @@ class DataModule(pl.LightningDataModule):
 
 
 def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
-    """The epoch that the trainer goes on with, and how many draws of it a restored checkpoint has behind it.
+    """The epoch that the trainer goes on with, and how many of its slices a restored checkpoint has behind it.
 
     Lightning makes the first iterator before it tells the sampler the epoch, and after a checkpoint in mid-epoch
     counts the batches done without skipping them: a resumed run would see other slices than one that went through.

@@ -31,7 +31,7 @@ class Item(TypedDict):
 
 
 class SliceDataset(Dataset[Item]):
-    """Every slice of a cache, addressed by a draw; augmented by what the seed and the draw say, where asked."""
+    """Every slice of a cache by `SampleKey`; with `augment`, the seed and the key determine the augmentation."""
 
     def __init__(self, cache: Cache, index: Index, augment: Augmentation | None = None, seed: int = 0) -> None:
         self._cache, self._augment, self._seed = cache, augment, seed
@@ -41,13 +41,12 @@ class SliceDataset(Dataset[Item]):
         return len(self._cache.images)
 
     def __getitem__(self, key: SampleKey) -> Item:
+        patient = int(self._patient_of[key.slice])
         # Copies: what is mapped is read-only, and a tensor is not.
         image, mask = np.array(self._cache.images[key.slice]), np.array(self._cache.masks[key.slice])
-        if self._augment is not None:
-            image, mask = self._augment(image, mask, (self._seed, *key))
-        patient = int(self._patient_of[key.slice])
         statistics = np.array(self._cache.statistics[patient])
         if self._augment is not None:
+            image, mask = self._augment(image, mask, (self._seed, *key))
             statistics = statistics_of_copies(image, statistics)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
@@ -59,12 +58,11 @@ class SliceDataset(Dataset[Item]):
 
 
 def statistics_of_copies(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Statistics (C, 4) of a volume in which each channel of the slice that is a copy of FLAIR is one throughout.
+    """Statistics (C, 4) with FLAIR's own for each channel of the slice (H, W, C) that is a copy of FLAIR.
 
-    A channel that an augmentation has replaced must be normalised as it is where the sequence was never acquired:
-    by FLAIR's own numbers.
+    A channel that an augmentation has replaced is thus normalised as where the sequence was never acquired.
     """
-    if image.shape[-1] == 1 or not image[..., FLAIR].any():  # a blank slice says nothing of what it shows
+    if image.shape[-1] == 1 or not image[..., FLAIR].any():  # in a blank slice every channel is a copy
         return statistics
     copies = [c for c in range(image.shape[-1]) if np.array_equal(image[..., c], image[..., FLAIR])]
     adapted = statistics.copy()

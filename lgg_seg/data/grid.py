@@ -1,4 +1,4 @@
-"""Where a volume's pixels lie on the network's square grid, and the way back."""
+"""The network's square grid: where a volume's pixels lie on it, and the way back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Grid:
 
     @classmethod
     def from_numbers(cls, numbers: Sequence[int]) -> Grid:
-        """What `numbers` came from."""
+        """The grid that `numbers` came from."""
         height, width, top, left, rows, columns, size = numbers
         return cls((height, width), (top, left, rows, columns), size)
 
@@ -82,6 +82,6 @@ class Grid:
     def _square(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         top, left, height, width = self.box
         above, before = self._padding
-        square = np.zeros((images.shape[0], self.side, self.side, images.shape[-1]), np.uint8)
-        square[:, above : above + height, before : before + width] = images[:, top : top + height, left : left + width]
-        return square
+        below, behind = self.side - height - above, self.side - width - before
+        crop = images[:, top : top + height, left : left + width]
+        return np.pad(crop, ((0, 0), (above, below), (before, behind), (0, 0)))

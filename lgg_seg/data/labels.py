@@ -1,4 +1,4 @@
-"""The true answer for every slice of an index, and splits of the slices that have one."""
+"""Labels of slices for classification, and splits of the slices that have one."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ log = logging.getLogger(__name__)
 
 GRADE = "neoplasm_histologic_grade"
 GRADES = {"1": False, "2": True}
-"""The column's codes: 1 is WHO grade II, 2 is grade III, which is a yes. The dataset ships no code book."""
+"""The column's codes: 1 is WHO grade II, 2 is grade III, the positive class. The dataset ships no code book."""
 
 
 def slice_labels(index: Index, target: Target) -> tuple[bool | None, ...]:
-    """The answer for every slice of the index, in its order; None where it is not known.
+    """The label of every slice of the index, in its order; None where it is not known.
 
     `tumour`: whether a pixel of the slice's own mask, on its native grid, is tumour. `grade`: that of the patient, for
-    each of his slices, those without tumour too: on a new scan nobody knows which they are.
+    each of their slices, those without tumour too: on a new scan nobody knows which they are.
 
     Raises:
-        UserError: grades are asked for and no patient has one, or one has a code that is not known.
+        UserError: for `grade`, no patient has one, or one has a code that is not known.
     """
     if target == "tumour":
         return tuple(one.tumour_pixels > 0 for one in index.slices)
     grades = [_grade(patient) for patient in index.patients]
     if not any(grade is not None for grade in grades):
         raise UserError(
-            f"{index.root} says no patient's grade (the column {GRADE} of its data.csv); put the file there, or take "
+            f"No patient in {index.root} has a grade (the column {GRADE} of its data.csv); put the file there, or take "
             "model.target=tumour."
         )
     return tuple(grade for grade, patient in zip(grades, index.patients, strict=True) for _ in patient.slices)
@@ -50,7 +50,7 @@ def _grade(patient: Patient) -> bool | None:
 
 
 def labelled(split: Callable[[Index], Split], target: Target) -> Callable[[Index], Split]:
-    """The same rule for a split, without the slices that have no label; it logs whose those are."""
+    """The same split without the slices that have no label; their patients are logged."""
 
     def of_labelled(index: Index) -> Split:
         whole, labels = split(index), slice_labels(index, target)
@@ -65,10 +65,10 @@ def labelled(split: Callable[[Index], Split], target: Target) -> Callable[[Index
 
 
 def require_both_classes(labels: Sequence[bool | None], slices: Sequence[int], target: Target) -> None:
-    """Refuse training slices that all have the same answer, from which nothing can be learnt.
+    """Refuse training slices that all have one label, from which nothing can be learnt.
 
     Raises:
-        UserError: it is so.
+        UserError: they have.
     """
     if len({labels[i] for i in slices}) < 2:
         raise UserError(

@@ -1,10 +1,9 @@
-"""Which slices an epoch sees, in what order: a function of the run's seed and the epoch alone."""
+"""Sampling of slices: what an epoch sees, in what order, as a function of the run's seed and the epoch alone."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,9 +17,9 @@ from lgg_seg.errors import UserError
 
 
 class SampleKey(NamedTuple):
-    """A slice, by its id in the index, drawn in an epoch for the `repeat`-th time, from 0.
+    """A slice, by its id in the index, sampled in an epoch for the `repeat`-th time, from 0.
 
-    It carries all that seeds the slice's augmentation, so that workers need share nothing.
+    With the run's seed it seeds the slice's augmentation, so that workers need share nothing.
     """
 
     epoch: int
@@ -28,25 +27,21 @@ class SampleKey(NamedTuple):
     repeat: int
 
 
-class SamplingStrategy(ABC):
-    """A rule for the order of slices; a member of the config group `sampler`."""
-
-    @abstractmethod
-    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:
-        """The ids of an epoch's slices in order, as many as there are in `slices`."""
+SamplingStrategy = Callable[[Sequence[int], Index, np.random.Generator], NDArray[np.int64]]
+"""The ids of an epoch's slices in order, as many as there are in the ids given; a member of the group `sampler`."""
 
 
 @dataclass(frozen=True)
-class Uniform(SamplingStrategy):
+class Uniform:
     """Every slice once."""
 
-    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:  # noqa: ARG002  # the interface's
+    def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:  # noqa: ARG002  # a SamplingStrategy's signature
         return generator.permutation(np.asarray(slices, np.int64))
 
 
 @dataclass(frozen=True)
-class TumourWeighted(SamplingStrategy):
-    """A patient at random, then one of its slices in proportion to its tumour's area; with replacement.
+class TumourWeighted:
+    """A patient at random, then one of their slices in proportion to its tumour's area; with replacement.
 
     After mateuszbuda/brain-segmentation-pytorch: every slice's weight is its tumour's area in pixels plus `floor`
     times the mean area over the patient's slices. A patient without tumour has equal weights.
@@ -68,7 +63,7 @@ class TumourWeighted(SamplingStrategy):
         return np.array([generator.choice(ids[p], p=weights[p]) for p in patients], np.int64)
 
     def probabilities(self, areas: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The chance of each of a patient's slices, from their tumours' areas (D,) in pixels."""
+        """The probability of each of a patient's slices, from their tumours' areas (D,) in pixels."""
         if not areas.any():
             return np.full(len(areas), 1 / len(areas))
         weights = areas + self.floor * areas.mean()
@@ -76,12 +71,12 @@ class TumourWeighted(SamplingStrategy):
 
 
 class EpochSampler(Sampler[SampleKey]):
-    """Draws of an epoch for one rank of a distributed run, equally many for every rank.
+    """Keys of an epoch for one rank of a distributed run, equally many for every rank.
 
-    The order is f(seed, epoch), whatever was drawn before. Lightning calls `set_epoch`.
+    The order is f(seed, epoch), whatever was sampled before. Lightning calls `set_epoch`.
 
     Args:
-        slices: ids of the slices to draw from.
+        slices: ids of the slices to sample from.
         rank: this process's place among `world`; both are read from `torch.distributed` where they are not given.
     """
 
@@ -103,22 +98,21 @@ class EpochSampler(Sampler[SampleKey]):
         self._resumed = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
-        """SampleKey epoch `epoch` when iterated next."""
+        """Choose the epoch to iterate next."""
         self._epoch = epoch
 
-    def resume(self, epoch: int, drawn: int) -> None:
-        """Go on in the middle of an epoch, after this rank's first `drawn` draws; other epochs are whole."""
+    def resume(self, epoch: int, done: int) -> None:
+        """Go on in the middle of an epoch, after this rank's first `done` keys; other epochs are whole."""
         self._epoch = epoch
-        self._resumed = (epoch, drawn)
+        self._resumed = (epoch, done)
 
     def __len__(self) -> int:
         return -(-len(self._slices) // self.world)
 
     def __iter__(self) -> Iterator[SampleKey]:
-        epoch = self._epoch
-        resumed, drawn = self._resumed
-        mine = self.keys_of(epoch)[self.rank :: self.world]
-        return iter(mine[drawn:] if epoch == resumed else mine)
+        resumed, done = self._resumed
+        keys = self.keys_of(self._epoch)[self.rank :: self.world]
+        return iter(keys[done:] if self._epoch == resumed else keys)
 
     def keys_of(self, epoch: int) -> list[SampleKey]:
         """The keys of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""

@@ -1,7 +1,7 @@
-"""The brain in a volume, without skull, fat, eyes and face: by thresholds and morphology.
+"""Skull stripping: the brain without skull, fat, eyes and face, by thresholds and morphology.
 
-Meant to be generous: a rim of bone or dura left on costs a network little, a tumour at the brain's surface cut away
-cannot be found any more.
+It is meant to be generous: a rim of bone or dura left on costs a network little, a tumour cut away at the brain's
+surface cannot be found any more.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A tree of slices on disk: reading it, finding its faults, knowing it again, fetching it."""
+"""The dataset's files: download, listing, decoding, integrity checks, index."""

@@ -19,7 +19,7 @@ _TIMEOUT_S = 8.0  # kagglehub itself waits without limit for a connection that a
 
 
 def ensure_tree(root: Path) -> Path:
-    """The tree at `root`; downloaded to there first if there is nothing yet.
+    """The dataset root at `root`; downloaded to there first if there is nothing yet.
 
     Raises:
         UserError: if `root` holds something else, or the download fails.
@@ -28,17 +28,16 @@ def ensure_tree(root: Path) -> Path:
 
 
 def download(target: Path) -> Path:
-    """Fetch the dataset (thousands of slices, near a gigabyte) and link `target` to its tree; return the tree.
+    """Fetch the dataset (near a gigabyte) and return the dataset root at `target`.
 
     The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
-    them too; `target` becomes a symbolic link to there. kagglehub shows the progress. A tree that is already at
-    `target` is left as it is.
+    them too; `target` becomes a symbolic link to there. Data that are already at `target` are left unchanged.
 
     Raises:
         UserError: if `target` holds something else, or the dataset cannot be fetched; it names the ways out.
     """
-    if (tree := find_dataset_root(target)) is not None:
-        return tree
+    if (root := find_dataset_root(target)) is not None:
+        return root
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and holds no folder of <patient>_<n>.tif slices: {THREE_WAYS}")
     try:
@@ -59,10 +58,10 @@ def _fetch() -> Path:
         folder = Path(kagglehub.dataset_download(HANDLE))
     except Exception as error:  # kagglehub passes on what requests, zipfile and its own client raise
         raise _failed(f"{type(error).__name__}: {error}") from error
-    tree = find_dataset_root(folder)
-    if tree is None:
-        raise UserError(f"what Kaggle sent to {folder} holds no patients' folders; remove it and download again")
-    return tree
+    root = find_dataset_root(folder)
+    if root is None:
+        raise UserError(f"the download in {folder} holds no patients' folders; remove it and download again")
+    return root
 
 
 def _cached() -> Path:
@@ -85,10 +84,10 @@ def _failed(reason: str) -> UserError:
     return UserError(f"the Kaggle dataset cannot be downloaded ({brief}): {THREE_WAYS}")
 
 
-def _link(target: Path, tree: Path) -> Path:
+def _link(target: Path, root: Path) -> Path:
     if target.is_symlink():
-        target.unlink()  # it points to nothing, or a tree would have been found
+        target.unlink()  # it points to nothing, or data would have been found there
     elif target.exists():
         target.rmdir()
-    target.symlink_to(tree.resolve(), target_is_directory=True)
+    target.symlink_to(root.resolve(), target_is_directory=True)
     return target
