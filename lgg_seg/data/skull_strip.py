@@ -73,8 +73,8 @@ def _morph(operation: int, mask: Mask, radius: float) -> Mask:
 
 def _hulls(mask: Mask) -> Mask:
     filled = np.zeros(mask.shape, np.uint8)
-    for one, found in zip(filled, mask, strict=True):
-        if found.any():
-            points = cv2.findNonZero(found.astype(np.uint8))
-            cv2.fillConvexPoly(one, cv2.convexHull(points), color=1)
+    for hull, region in zip(filled, mask, strict=True):
+        if region.any():
+            points = cv2.findNonZero(region.astype(np.uint8))
+            cv2.fillConvexPoly(hull, cv2.convexHull(points), color=1)
     return filled > 0

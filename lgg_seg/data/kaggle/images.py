@@ -79,8 +79,8 @@ def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
     mask = _decode(data, name, channels=(1,))
     tumour = np.minimum(mask, 1)
     if not np.array_equal(tumour * mask.max(), mask) or mask.max() not in (0, 1, 255):
-        found = ", ".join(str(v) for v in np.unique(mask)[:6])
-        raise ImageError(name, f"holds the values {found}, where a mask holds 0 and 255 (or 0 and 1)", "values")
+        listed = ", ".join(str(v) for v in np.unique(mask)[:6])
+        raise ImageError(name, f"holds the values {listed}, where a mask holds 0 and 255 (or 0 and 1)", "values")
     return tumour
 
 
@@ -119,10 +119,10 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
     decoded = _imdecode(data)
     if decoded is None or decoded.shape[:2] != header.shape:
         raise ImageError(name, "is damaged: its pixels cannot be decoded")
-    found = 1 if decoded.ndim == 2 else decoded.shape[2]
-    if found not in channels:
+    count = 1 if decoded.ndim == 2 else decoded.shape[2]
+    if count not in channels:
         wanted = _WANTED[channels]
-        raise ImageError(name, f"has {found} channel{'s' * (found > 1)}, where {wanted}")
+        raise ImageError(name, f"has {count} channel{'s' * (count > 1)}, where {wanted}")
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
     return np.asarray(decoded, dtype=np.uint8)

@@ -69,10 +69,10 @@ def existing_tree(root: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    found = find_dataset_root(root)
-    if found is None:
+    dataset_root = find_dataset_root(root)
+    if dataset_root is None:
         raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the folder with data.root=FOLDER")
-    return found
+    return dataset_root
 
 
 def list_dataset(root: Path) -> Listing:
@@ -83,19 +83,19 @@ def list_dataset(root: Path) -> Listing:
     Raises:
         UserError: there are no such files.
     """
-    found = find_dataset_root(root)
-    if found is None:
+    dataset_root = find_dataset_root(root)
+    if dataset_root is None:
         state = "holds no folder of <patient>_<n>.tif slices" if root.is_dir() else "is not there"
         raise UserError(f"data root {root} {state}: {THREE_WAYS}")
-    folders = [(patient, files) for patient, files in _patients(found) if files]
+    folders = [(patient, files) for patient, files in _patients(dataset_root) if files]
     patients = frozenset(patient for patient, _ in folders)
     pairs, issues, stamps = [], [], []
     for patient, files in folders:
-        paired, wrong = _pair(found / patient, [file.name for file in files], patients)
+        paired, wrong = _pair(dataset_root / patient, [file.name for file in files], patients)
         pairs += paired
         issues += wrong
         stamps += [(f"{patient}/{f.name}", s.st_size, s.st_mtime_ns) for f in files for s in (f.stat(),)]
-    return Listing(found, tuple(pairs), tuple(issues), tuple(stamps))
+    return Listing(dataset_root, tuple(pairs), tuple(issues), tuple(stamps))
 
 
 def read_clinical(root: Path) -> tuple[Mapping[str, Mapping[str, str]], tuple[Issue, ...]]:

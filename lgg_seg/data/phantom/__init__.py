@@ -1,1 +1,1 @@
-"""Heads drawn by a seeded generator, in the layout of the Kaggle tree."""
+"""Heads drawn by a seeded generator, in the layout of the Kaggle dataset."""

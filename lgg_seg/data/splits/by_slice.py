@@ -1,4 +1,4 @@
-"""Splits by slice, which leak: only for putting published numbers that were made so beside their own kind."""
+"""Splits by slice, with leakage: only for comparison with published numbers that were made so."""
 
 from __future__ import annotations
 
