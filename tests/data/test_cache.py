@@ -22,7 +22,7 @@ NATIVE = Preprocess(size=32)
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Index:
     folder = tmp_path_factory.mktemp("cache")
-    return build_index(write_phantom(folder / "tree", patients=3, slices=4, size=32), cache_dir=folder, progress=False)
+    return build_index(write_phantom(folder / "root", patients=3, slices=4, size=32), cache_dir=folder, progress=False)
 
 
 def opened(index: Index, folder: Path, preprocess: Preprocess = NATIVE) -> Cache:
@@ -134,15 +134,15 @@ def test_a_full_disk_is_reported_and_leaves_nothing_behind(index, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
-def test_patients_of_different_sizes_share_a_network_grid_but_not_a_native_one(index, tmp_path):
-    tree = shutil.copytree(index.root, tmp_path / "tree")
+def test_patients_of_different_sizes_share_the_network_grid_alone(index, tmp_path):
+    root = shutil.copytree(index.root, tmp_path / "root")
     larger = write_phantom(tmp_path / "larger", patients=1, slices=4, size=48, seed=5)
     (larger_patient,) = (path for path in larger.iterdir() if path.is_dir())
-    shutil.move(larger_patient, tree / "TCGA_ZZ_P900_19990101")
-    for path in list((tree / "TCGA_ZZ_P900_19990101").iterdir()):
+    shutil.move(larger_patient, root / "TCGA_ZZ_P900_19990101")
+    for path in list((root / "TCGA_ZZ_P900_19990101").iterdir()):
         path.rename(path.with_name(path.name.replace(larger_patient.name, "TCGA_ZZ_P900_19990101")))
-    (tree / "data.csv").unlink()
-    mixed = build_index(tree, cache_dir=tmp_path, progress=False)
+    (root / "data.csv").unlink()
+    mixed = build_index(root, cache_dir=tmp_path, progress=False)
     cache = opened(mixed, tmp_path)
     assert cache.images.shape == (16, 32, 32, 3)
     assert [g.native for g in cache.grids] == [(32, 32)] * 3 + [(48, 48)]
@@ -151,8 +151,8 @@ def test_patients_of_different_sizes_share_a_network_grid_but_not_a_native_one(i
 
 
 def test_a_slice_changed_after_indexing_is_not_cached_under_the_old_name(index, tmp_path):
-    tree = shutil.copytree(index.root, tmp_path / "tree")
-    copied = build_index(tree, cache_dir=tmp_path, progress=False)
+    root = shutil.copytree(index.root, tmp_path / "root")
+    copied = build_index(root, cache_dir=tmp_path, progress=False)
     one, other = copied.slices[0], copied.slices[1]
     shutil.copy(other.image, one.image)
     with pytest.raises(UserError, match=f"{one.image.name} has changed since"):

@@ -1,4 +1,4 @@
-"""The data module: from a tree to batches that are the same however many workers and whatever came before."""
+"""The data module: from files to batches that are the same however many workers and whatever came before."""
 
 import functools
 from pathlib import Path
@@ -30,25 +30,25 @@ def member(name: str) -> Augmentation:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory) -> Path:
-    return write_phantom(tmp_path_factory.mktemp("datamodule") / "tree", patients=8, slices=5, size=32)
+def root(tmp_path_factory) -> Path:
+    return write_phantom(tmp_path_factory.mktemp("datamodule") / "root", patients=8, slices=5, size=32)
 
 
 @pytest.fixture
-def make(tree):
+def make(root):
     def make(**changed) -> DataModule:
         settings = {
             "tree": ensure_tree,
             "batch_size": 4,
             "workers": 0,
-            "cache_dir": str(tree.parent / "cache"),
+            "cache_dir": str(root.parent / "cache"),
             "split": PatientSplit(),
             "preprocess": Preprocess(size=48),
             "augment": member("strong"),
             "sampler": Uniform(),
             "seed": 1,
         }
-        data = DataModule(str(tree), **{**settings, **changed})
+        data = DataModule(str(root), **{**settings, **changed})
         data.setup()
         return data
 
@@ -137,7 +137,7 @@ def test_a_learning_curve_changes_the_training_patients_alone(make):
     assert few.split.hash != whole.split.hash
 
 
-def test_another_tree_has_volumes_but_nothing_to_train_on(make):
+def test_another_data_set_has_volumes_but_nothing_to_train_on(make):
     data = make(split=AllPatients())
     assert len(list(data.volumes("test"))) == 8
     with pytest.raises(UserError, match="nothing"):
@@ -183,7 +183,7 @@ class Recorder(pl.LightningModule):
 
 # Within the first epoch, at its end, within the second, at its end; seven batches are an epoch.
 @pytest.mark.parametrize(("step", "workers"), [(3, 0), (7, 0), (9, 0), (9, 1), (14, 0)])
-def test_a_resumed_run_sees_what_an_uninterrupted_one_would_have(make, tmp_path, step, workers):
+def test_a_resumed_run_sees_the_slices_of_an_uninterrupted_one(make, tmp_path, step, workers):
     def trainer(**settings) -> pl.Trainer:
         quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
         return pl.Trainer(max_epochs=3, default_root_dir=tmp_path, **quiet, **settings)
@@ -199,7 +199,7 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_would_have(make, tmp_path,
 
 
 @pytest.mark.parametrize("after_training", [True, False])
-def test_a_run_resumed_between_epochs_sees_what_an_uninterrupted_one_would_have(make, tmp_path, after_training):
+def test_a_run_resumed_between_epochs_sees_the_slices_of_an_uninterrupted_one(make, tmp_path, after_training):
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     each = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=after_training)
     through, resumed = Recorder(), Recorder()

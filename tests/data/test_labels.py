@@ -16,21 +16,21 @@ from lgg_seg.errors import UserError
 
 
 @pytest.fixture
-def tree(phantom_root: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+def root(phantom_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_root, tmp_path / "root"))
 
 
-def write_grades(tree: Path, grades: list[str]) -> Index:
-    """Give the tree's patients these codes, in the order of their names."""
-    with (tree / "data.csv").open(newline="") as file:
+def write_grades(root: Path, grades: list[str]) -> Index:
+    """Give the root's patients these codes, in the order of their names."""
+    with (root / "data.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row, grade in zip(sorted(rows, key=lambda row: row["Patient"]), grades, strict=True):
         row[GRADE] = grade
-    with (tree / "data.csv").open("w", newline="") as file:
+    with (root / "data.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return build_index(tree)
+    return build_index(root)
 
 
 def test_a_slice_shows_tumour_if_its_own_mask_does(phantom_root: Path) -> None:
@@ -41,9 +41,9 @@ def test_a_slice_shows_tumour_if_its_own_mask_does(phantom_root: Path) -> None:
     assert {True, False} == set(labels)
 
 
-def test_every_slice_has_its_patients_grade_and_none_where_the_table_is_empty(tree: Path) -> None:
+def test_every_slice_has_its_patients_grade_and_none_where_data_csv_has_none(root: Path) -> None:
     grades = ["1", "2", "", "2", *["1"] * 8]
-    index = write_grades(tree, grades)
+    index = write_grades(root, grades)
     by_patient = dict(zip((patient.name for patient in index.patients), grades, strict=True))
     expected = {"1": False, "2": True, "": None}
     labels = slice_labels(index, "grade")
@@ -51,9 +51,9 @@ def test_every_slice_has_its_patients_grade_and_none_where_the_table_is_empty(tr
 
 
 def test_patients_without_a_grade_are_in_no_subset_and_the_log_names_them(
-    tree: Path, caplog: pytest.LogCaptureFixture
+    root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    index = write_grades(tree, ["1", "2", "", "2", *["1"] * 8])
+    index = write_grades(root, ["1", "2", "", "2", *["1"] * 8])
     nameless = index.patients[2].name
     rule = PatientSplit(val=0.25, test=0.25, seed=0)
     with caplog.at_level(logging.INFO):
@@ -66,12 +66,12 @@ def test_patients_without_a_grade_are_in_no_subset_and_the_log_names_them(
     assert nameless not in labelled(AllPatients(), "grade")(index).patients(index, "test")
 
 
-def test_a_tree_without_grades_and_a_code_that_is_not_known_are_refused(tree: Path) -> None:
+def test_missing_grades_and_unknown_codes_are_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r"must be 1 \(WHO grade II\)"):
-        slice_labels(write_grades(tree, ["4", *["1"] * 11]), "grade")
-    (tree / "data.csv").unlink()
+        slice_labels(write_grades(root, ["4", *["1"] * 11]), "grade")
+    (root / "data.csv").unlink()
     with pytest.raises(UserError, match=r"model\.target=tumour"):
-        slice_labels(build_index(tree), "grade")
+        slice_labels(build_index(root), "grade")
 
 
 def test_training_slices_of_one_class_are_refused() -> None:

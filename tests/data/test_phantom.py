@@ -22,7 +22,7 @@ def _pixels(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("*/*.tif")}
 
 
-def test_same_seed_gives_the_same_tree_and_another_seed_another(tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_phantom_and_another_seed_another(tmp_path: Path) -> None:
     a, b, c = _write(tmp_path / "a", seed=3), _write(tmp_path / "b", seed=3), _write(tmp_path / "c", seed=4)
     assert _pixels(a) == _pixels(b)
     assert not set(_pixels(a).values()) & {v for k, v in _pixels(c).items() if "_mask" not in k}
@@ -69,7 +69,7 @@ def test_columns_are_those_of_the_real_table(phantom_root: Path, real_root: Path
 
 
 def test_finished_tree_is_used_as_it_is(tmp_path: Path) -> None:
-    root = _write(tmp_path / "tree")
+    root = _write(tmp_path / "root")
     path = next(root.glob("*/*.tif"))
     before = path.stat().st_mtime_ns
     assert _write(root) == root
@@ -78,7 +78,7 @@ def test_finished_tree_is_used_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"patients": 3}, {"slices": 6}, {"size": 64}])
 def test_tree_with_other_parameters_is_refused(tmp_path: Path, change: dict[str, int]) -> None:
-    root = _write(tmp_path / "tree")
+    root = _write(tmp_path / "root")
     with pytest.raises(UserError, match="other parameters"):
         _write(root, **change)
 
@@ -93,15 +93,15 @@ def test_folder_with_other_contents_is_refused_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", [{"patients": 0}, {"slices": 3}, {"size": 8}, {"seed": -1}])
 def test_parameter_out_of_range_is_named(tmp_path: Path, change: dict[str, int]) -> None:
     with pytest.raises(UserError, match=next(iter(change))):
-        _write(tmp_path / "tree", **change)
+        _write(tmp_path / "root", **change)
 
 
-def test_processes_that_want_the_same_tree_get_one_whole_tree(tmp_path: Path) -> None:
+def test_processes_that_want_the_same_phantom_get_one_whole_phantom(tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
-        roots = set(pool.map(lambda _: _write(tmp_path / "tree"), range(3)))
-    assert roots == {tmp_path / "tree"}
-    assert len(_pixels(tmp_path / "tree")) == 2 * 5 * 2
-    assert sorted(p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")) == ["tree"]
+        roots = set(pool.map(lambda _: _write(tmp_path / "root"), range(3)))
+    assert roots == {tmp_path / "root"}
+    assert len(_pixels(tmp_path / "root")) == 2 * 5 * 2
+    assert sorted(p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")) == ["root"]
 
 
 def test_slices_are_uncompressed_rgb_and_masks_0_and_255(phantom_root: Path) -> None:

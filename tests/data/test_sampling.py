@@ -22,7 +22,7 @@ def volume(name: str, areas: tuple[int, ...]) -> Patient:
     return Patient(name, slices, {}, ())
 
 
-INDEX = Index(Path("tree"), tuple(volume(*item) for item in AREAS.items()), "fingerprint")
+INDEX = Index(Path("root"), tuple(volume(*item) for item in AREAS.items()), "fingerprint")
 ALL = range(len(INDEX.slices))
 
 
@@ -39,14 +39,14 @@ def test_the_order_is_a_function_of_seed_and_epoch(order):
     assert list(EpochSampler(order, ALL, INDEX, seed=4)) != epochs[0]
 
 
-def test_uniform_draws_every_slice_once():
+def test_uniform_samples_every_slice_once():
     ids = [3, 5, 8, 13]
     draws = list(EpochSampler(Uniform(), ids, INDEX, seed=0))
     assert sorted(draws) == [SampleKey(0, i, 0) for i in ids]
 
 
 @given(st.sampled_from([Uniform(), TumourWeighted()]), st.integers(1, 40), st.integers(0, 5))
-def test_ranks_share_an_epoch_equally_and_no_draw_is_made_twice(order, world, epoch):
+def test_ranks_share_an_epoch_equally_and_no_key_comes_twice(order, world, epoch):
     ranks = [EpochSampler(order, ALL, INDEX, seed=1, rank=rank, world=world) for rank in range(world)]
     for sampler in ranks:
         sampler.set_epoch(epoch)
@@ -57,13 +57,13 @@ def test_ranks_share_an_epoch_equally_and_no_draw_is_made_twice(order, world, ep
     assert len(ALL) <= len(everything) < len(ALL) + world
 
 
-def test_a_repeated_slice_counts_its_draws():
+def test_a_repeated_slice_counts_its_repeats():
     draws = EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).keys_of(0)
     for i, count in Counter(d.slice for d in draws).items():
         assert [d.repeat for d in draws if d.slice == i] == list(range(count))
 
 
-def test_tumour_weighted_draws_patients_alike_and_slices_by_area():
+def test_tumour_weighted_samples_patients_alike_and_slices_by_area():
     draws = [d.slice for epoch in range(400) for d in EpochSampler(TumourWeighted(), ALL, INDEX, seed=0).keys_of(epoch)]
     assert len(draws) == 400 * len(ALL)
     patients = Counter(INDEX.slices[i].patient for i in draws)

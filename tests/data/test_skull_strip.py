@@ -92,7 +92,7 @@ def test_in_a_phantom_almost_no_tumour_is_cut_away_and_much_of_the_fat_is(phanto
 
 
 @pytest.mark.real
-def test_in_real_volumes_almost_no_tumour_is_cut_away_and_much_of_the_head_is(real_root: Path) -> None:
+def test_in_real_volumes_much_of_the_head_is_cut_away_and_almost_no_tumour(real_root: Path) -> None:
     for patient in build_index(real_root, progress=False).patients:
         images = np.stack([s.read_image() for s in patient.slices])
         tumour = np.stack([s.read_mask() for s in patient.slices])
@@ -101,7 +101,7 @@ def test_in_real_volumes_almost_no_tumour_is_cut_away_and_much_of_the_head_is(re
         assert np.count_nonzero(stripped.max(axis=-1) > 30) < 0.9 * np.count_nonzero(images.max(axis=-1) > 30)
 
 
-def test_preprocessing_blackens_what_is_not_brain_and_leaves_the_brain_as_it_was() -> None:
+def test_skull_stripping_blackens_all_but_the_brain_and_leaves_the_brain_alone() -> None:
     images = head()
     stripped = Preprocess(size=SIZE, skull="remove").prepare_volume(images).images
     found = brain_mask(images)

@@ -1,4 +1,4 @@
-"""Splits: nobody is in two subsets, nobody is left out, and the exam does not move."""
+"""Splits: nobody is in two subsets, nobody is left out, and the test set does not move."""
 
 from collections import Counter
 from itertools import combinations
@@ -30,14 +30,14 @@ def index_of(*names: str, slices: int = 2) -> Index:
         numbers = range(1, slices + 1)
         return Patient(name, tuple(SliceInfo(name, n, path, path, (8, 8), n) for n in numbers), {}, ())
 
-    return Index(Path("tree"), tuple(volume(name) for name in sorted(names)), "fingerprint")
+    return Index(Path("root"), tuple(volume(name) for name in sorted(names)), "fingerprint")
 
 
-def tree(counts: dict[str, int]) -> Index:
+def index_of_sites(counts: dict[str, int]) -> Index:
     return index_of(*(f"TCGA_{site}_{n:04d}_19990101" for site, count in counts.items() for n in range(count)))
 
 
-LGG = {"DU": 45, "HT": 34, "CS": 16, "FG": 14, "EZ": 1}  # the published tree's institutions
+LGG = {"DU": 45, "HT": 34, "CS": 16, "FG": 14, "EZ": 1}  # the published data's institutions
 
 institutions = st.dictionaries(st.sampled_from(["DU", "HT", "CS", "FG", "EZ"]), st.integers(1, 12), min_size=1).filter(
     lambda counts: sum(counts.values()) >= 3
@@ -56,8 +56,8 @@ def assert_partition(index: Index, split: Split) -> None:
 
 
 @given(institutions, shares, shares, seeds)
-def test_no_seed_fraction_or_mix_of_institutions_puts_a_patient_in_two_subsets(counts, val, test, seed):
-    index = tree(counts)
+def test_no_seed_fraction_or_institutions_put_a_patient_in_two_subsets(counts, val, test, seed):
+    index = index_of_sites(counts)
     split = PatientSplit(val, test, seed)(index)
     assert_partition(index, split)
     assert split.val
@@ -66,7 +66,7 @@ def test_no_seed_fraction_or_mix_of_institutions_puts_a_patient_in_two_subsets(c
 
 @given(institutions, seeds, st.data())
 def test_the_test_folds_partition_the_patients(counts, seed, data):
-    index = tree(counts)
+    index = index_of_sites(counts)
     folds = data.draw(st.integers(2, len(index.patients)))
     splits = [KFoldSplit(folds, fold, val=0, seed=seed)(index) for fold in range(folds)]
     for split in splits:
@@ -79,7 +79,7 @@ def test_the_test_folds_partition_the_patients(counts, seed, data):
 
 @given(institutions, seeds, st.data())
 def test_the_leaky_test_folds_partition_the_slices(counts, seed, data):
-    index = tree(counts)
+    index = index_of_sites(counts)
     folds = data.draw(st.integers(2, len(index.slices) // 2))
     splits = [SliceKFoldSplit(folds, fold, seed=seed)(index) for fold in range(folds)]
     for split in splits:
@@ -92,14 +92,14 @@ def test_the_leaky_test_folds_partition_the_slices(counts, seed, data):
 
 @given(institutions, shares, shares, seeds)
 def test_the_leaky_split_shares_patients_but_never_a_slice(counts, val, test, seed):
-    index = tree(counts)
+    index = index_of_sites(counts)
     split = SliceRandomSplit(val, test, seed)(index)
     assert split.protocol == "slice_random (leaky)"
     assert_partition(index, split)
 
 
 @given(st.integers(2, 40), st.sampled_from([(0.1, 0.1), (0.2, 0.1), (0, 0.3)]), seeds)
-def test_within_patients_every_patients_slices_are_dealt_to_all_three_subsets(slices, shares, seed):
+def test_within_patients_all_three_subsets_get_slices_of_every_patient(slices, shares, seed):
     index = index_of("TCGA_DU_0000_19990101", "TCGA_HT_0000_19990101", slices=slices)
     val, test = shares
     split = SliceWithinPatientSplit(val, test, seed)(index)
@@ -112,7 +112,7 @@ def test_within_patients_every_patients_slices_are_dealt_to_all_three_subsets(sl
         assert dealt == [train, validated, slices - train - validated]
 
 
-def test_within_patients_twenty_slices_are_16_2_and_2_and_not_the_same_numbers_for_everyone():
+def test_within_patients_twenty_slices_are_16_2_and_2_with_a_shuffle_of_their_own():
     index = index_of("TCGA_DU_0000_19990101", "TCGA_DU_0001_19990101", slices=20)
     split = SliceWithinPatientSplit()(index)
     assert [len(split.slices(subset)) for subset in SUBSETS] == [32, 4, 4]
@@ -124,7 +124,7 @@ def test_within_patients_twenty_slices_are_16_2_and_2_and_not_the_same_numbers_f
     assert SliceWithinPatientSplit(seed=1)(index).hash != split.hash
 
 
-def test_unshuffled_the_last_tenth_is_the_exam_and_a_fifth_of_the_others_validates():
+def test_unshuffled_the_last_tenth_is_tested_and_a_fifth_of_the_rest_validates():
     index = index_of(*(f"TCGA_DU_{n:04d}_19990101" for n in range(7)), slices=5)
     split = UnshuffledSliceSplit()(index)
     assert split.protocol == LEAKY
@@ -134,7 +134,7 @@ def test_unshuffled_the_last_tenth_is_the_exam_and_a_fifth_of_the_others_validat
     assert set(split.patients(index, "val")) & set(split.patients(index, "test"))
 
 
-def test_unshuffled_the_published_tree_is_cut_where_study_002_cuts_it():
+def test_unshuffled_the_published_data_are_cut_where_study_002_cuts_them():
     """3,929 slices: sklearn's train_test_split gives 393 to the test and 708 of the rest to validation."""
     index = index_of("TCGA_DU_0000_19990101", slices=3929)
     sizes = [len(UnshuffledSliceSplit()(index).slices(subset)) for subset in SUBSETS]
@@ -142,8 +142,8 @@ def test_unshuffled_the_published_tree_is_cut_where_study_002_cuts_it():
 
 
 @given(seeds)
-def test_each_institution_is_in_the_exam_in_proportion_to_its_size(seed):
-    index = tree(LGG)
+def test_each_institution_is_in_the_test_set_in_proportion_to_its_size(seed):
+    index = index_of_sites(LGG)
     split = PatientSplit(val=0.1, test=0.1, seed=seed)(index)
     for subset in ("val", "test"):
         names = split.patients(index, subset)
@@ -153,7 +153,7 @@ def test_each_institution_is_in_the_exam_in_proportion_to_its_size(seed):
 
 
 def test_sizes_can_be_asked_for_as_counts():
-    index = tree(LGG)
+    index = index_of_sites(LGG)
     split = PatientSplit(val=20, test=11)(index)
     assert [len(split.patients(index, subset)) for subset in SUBSETS] == [79, 20, 11]
 
@@ -176,23 +176,23 @@ def test_sizes_can_be_asked_for_as_counts():
 )
 def test_a_split_that_cannot_be_made_says_which_key_to_change(rule):
     with pytest.raises(UserError, match=r"split\."):
-        rule(tree(LGG))
+        rule(index_of_sites(LGG))
 
 
 def test_the_split_stays_the_same_from_one_release_to_the_next():
-    split = PatientSplit()(tree({"DU": 5, "HT": 4, "CS": 3}))
+    split = PatientSplit()(index_of_sites({"DU": 5, "HT": 4, "CS": 3}))
     assert split.hash.startswith("95062a53a03a7338")
 
 
 def test_the_hash_is_of_names_and_changes_with_the_seed():
-    index = tree(LGG)
+    index = index_of_sites(LGG)
     moved = Index(Path("elsewhere"), index.patients, index.fingerprint)
     assert PatientSplit(seed=1)(index).hash == PatientSplit(seed=1)(moved).hash
     assert PatientSplit(seed=1)(index).hash != PatientSplit(seed=2)(index).hash
 
 
-def test_the_smaller_training_sets_of_a_learning_curve_lie_within_the_larger():
-    index = tree(LGG)
+def test_the_smaller_training_sets_of_a_learning_curve_are_in_the_larger():
+    index = index_of_sites(LGG)
     split = PatientSplit()(index)
     curve = [set(split.with_training_patients(index, n, seed=3).patients(index, "train")) for n in (12, 24, 48)]
     assert [len(patients) for patients in curve] == [12, 24, 48]
@@ -203,14 +203,14 @@ def test_the_smaller_training_sets_of_a_learning_curve_lie_within_the_larger():
 
 
 def test_a_patient_given_to_two_subsets_is_refused_by_name():
-    index = tree({"DU": 3})
+    index = index_of_sites({"DU": 3})
     with pytest.raises(UserError, match="patient TCGA_DU_0000_19990101 is in both train and test"):
         Split.of(index, [0], [2, 3], [1], "patient")
     with pytest.raises(UserError, match="slice TCGA_DU_0000_19990101/1 is in both train and val"):
         Split.of(index, [0], [0], [1], "slice_random (leaky)")
 
 
-def test_budas_ten_are_the_exam_and_those_missing_are_named(caplog):
+def test_budas_ten_are_the_test_set_and_those_missing_are_named(caplog):
     names = [f"TCGA_DU_{n:04d}_19990101" for n in range(20)]
     index = index_of("TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724", *names)
     split = BudaSplit()(index)
@@ -222,8 +222,8 @@ def test_budas_ten_are_the_exam_and_those_missing_are_named(caplog):
         BudaSplit()(index_of(*names))
 
 
-def test_another_tree_can_be_the_exam_as_a_whole():
-    index = tree({"DU": 2})
+def test_another_data_set_can_be_the_test_set_as_a_whole():
+    index = index_of_sites({"DU": 2})
     split = AllPatients()(index)
     assert split.test == tuple(range(4))
     assert split.train == split.val == ()

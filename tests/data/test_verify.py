@@ -10,7 +10,7 @@ import pytest
 from lgg_seg.data.__main__ import main
 
 
-def test_sound_tree_passes_and_its_summary_says_what_it_holds(
+def test_sound_files_pass_and_the_summary_lists_patients_and_slices(
     phantom_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", f"root={phantom_root}"]) == 0
@@ -19,14 +19,14 @@ def test_sound_tree_passes_and_its_summary_says_what_it_holds(
         assert expected in said
 
 
-def test_every_fault_of_a_damaged_tree_is_listed_and_the_exit_code_is_1(phantom_root: Path, tmp_path: Path) -> None:
-    tree = Path(shutil.copytree(phantom_root, tmp_path / "tree"))
-    folders = sorted(p for p in tree.iterdir() if p.is_dir())
+def test_every_issue_of_damaged_files_is_listed_and_the_exit_code_is_1(phantom_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(phantom_root, tmp_path / "root"))
+    folders = sorted(p for p in root.iterdir() if p.is_dir())
     for folder in folders:
         for number in (1, 2, 3):
             (folder / f"{folder.name}_{number}.tif").write_bytes(b"")
     done = subprocess.run(
-        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={tree}"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={root}"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert all(f"{f.name}/{f.name}_{n}.tif is empty (zero bytes)" in done.stdout for f in folders for n in (1, 2, 3))
@@ -71,7 +71,7 @@ def test_help_names_every_command_and_key(capsys: pytest.CaptureFixture[str]) ->
 def test_phantom_is_written_and_its_checksums_are_those_it_ships(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = tmp_path / "tree"
+    root = tmp_path / "root"
     assert main(["phantom", f"data.root={root}", "patients=2", "slices=4", "size=32", "seed=5"]) == 0
     capsys.readouterr()
     assert main(["digests", f"root={root}"]) == 0

@@ -25,16 +25,16 @@ def kagglehub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "kagglehub"
 
 
-def _fill(cache: Path, tree: Path) -> Path:
-    """Put a tree where kagglehub keeps this version of the dataset, as Kaggle's zip unpacks: twice over."""
+def _fill(cache: Path, root: Path) -> Path:
+    """Put a root where kagglehub keeps this version of the dataset, as Kaggle's zip unpacks: twice over."""
     version = cache / "datasets" / HANDLE
-    shutil.copytree(tree, version / "kaggle_3m")
+    shutil.copytree(root, version / "kaggle_3m")
     (version / "lgg-mri-segmentation" / "kaggle_3m").mkdir(parents=True)
     version.parent.with_name("2.complete").touch()
     return version / "kaggle_3m"
 
 
-def test_tree_that_is_there_is_used(phantom_root: Path) -> None:
+def test_data_that_are_there_are_used(phantom_root: Path) -> None:
     assert ensure_tree(phantom_root) == phantom_root
     assert download(phantom_root) == phantom_root
 
@@ -42,18 +42,18 @@ def test_tree_that_is_there_is_used(phantom_root: Path) -> None:
 def test_cached_dataset_is_linked_without_asking_the_network(
     phantom_root: Path, kagglehub_cache: Path, tmp_path: Path
 ) -> None:
-    tree = _fill(kagglehub_cache, phantom_root)
+    root = _fill(kagglehub_cache, phantom_root)
     target = tmp_path / "data" / "kaggle_3m"
     assert ensure_tree(target) == target
-    assert target.resolve() == tree.resolve()
+    assert target.resolve() == root.resolve()
     assert len([p for p in target.iterdir() if p.is_dir()]) == 12
 
 
 def test_link_to_a_lost_cache_is_renewed(phantom_root: Path, kagglehub_cache: Path, tmp_path: Path) -> None:
-    tree = _fill(kagglehub_cache, phantom_root)
+    root = _fill(kagglehub_cache, phantom_root)
     target = tmp_path / "kaggle_3m"
     target.symlink_to(tmp_path / "lost")
-    assert ensure_tree(target).resolve() == tree.resolve()
+    assert ensure_tree(target).resolve() == root.resolve()
 
 
 def test_folder_with_other_contents_is_refused_and_kept(kagglehub_cache: Path, tmp_path: Path) -> None:

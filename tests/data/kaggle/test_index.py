@@ -17,15 +17,15 @@ from lgg_seg.errors import UserError
 
 
 @pytest.fixture
-def tree(phantom_root: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+def root(phantom_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_root, tmp_path / "root"))
 
 
 def _index(root: Path, cache_dir: Path | None = None) -> Index:
     return build_index(root, cache_dir=cache_dir, progress=False)
 
 
-def test_index_tells_what_is_in_the_tree(phantom_root: Path) -> None:
+def test_index_holds_the_patients_slices_and_clinical_rows(phantom_root: Path) -> None:
     index = _index(phantom_root)
     assert [p.name for p in index.patients] == sorted(p.name for p in phantom_root.iterdir() if p.is_dir())
     assert {p.institution for p in index.patients} == {"DU", "HT", "CS", "FG", "EZ"}
@@ -38,9 +38,9 @@ def test_index_tells_what_is_in_the_tree(phantom_root: Path) -> None:
         assert (s.image_checksum, s.mask_checksum) == (checksum(image.tobytes()), checksum(mask.tobytes()))
 
 
-def test_fingerprint_does_not_depend_on_place_time_or_encoding(tree: Path) -> None:
-    before = _index(tree).fingerprint
-    moved = tree.rename(tree.with_name("moved"))
+def test_fingerprint_does_not_depend_on_place_time_or_encoding(root: Path) -> None:
+    before = _index(root).fingerprint
+    moved = root.rename(root.with_name("moved"))
     for path in moved.glob("*/*.tif"):
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 5])  # LZW
@@ -49,72 +49,72 @@ def test_fingerprint_does_not_depend_on_place_time_or_encoding(tree: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", ["", "_mask"])
-def test_fingerprint_changes_with_one_pixel(tree: Path, suffix: str) -> None:
-    (tree / "digests.txt").unlink()
-    before = _index(tree).fingerprint
-    path = next(iter(sorted(tree.glob(f"*/*_3{suffix}.tif"))))
+def test_fingerprint_changes_with_one_pixel(root: Path, suffix: str) -> None:
+    (root / "digests.txt").unlink()
+    before = _index(root).fingerprint
+    path = next(iter(sorted(root.glob(f"*/*_3{suffix}.tif"))))
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     pixels[5, 5] = 255 - pixels[5, 5]
     assert cv2.imwrite(str(path), pixels)
-    assert _index(tree).fingerprint != before
+    assert _index(root).fingerprint != before
 
 
-def test_fingerprint_changes_with_the_order_of_slices(tree: Path) -> None:
-    (tree / "digests.txt").unlink()
-    before = _index(tree).fingerprint
-    folder = min(p for p in tree.iterdir() if p.is_dir())
+def test_fingerprint_changes_with_the_order_of_slices(root: Path) -> None:
+    (root / "digests.txt").unlink()
+    before = _index(root).fingerprint
+    folder = min(p for p in root.iterdir() if p.is_dir())
     for suffix in ("", "_mask"):
         one, two, spare = (folder / f"{folder.name}_{n}{suffix}.tif" for n in (1, 2, 99))
         one.rename(spare)
         two.rename(one)
         spare.rename(two)
-    assert _index(tree).fingerprint != before
+    assert _index(root).fingerprint != before
 
 
-def test_second_index_decodes_nothing(tree: Path, tmp_path: Path) -> None:
-    first = _index(tree, tmp_path / "cache")
-    for path in tree.glob("*/*.tif"):
+def test_second_index_decodes_nothing(root: Path, tmp_path: Path) -> None:
+    first = _index(root, tmp_path / "cache")
+    for path in root.glob("*/*.tif"):
         stamp = path.stat()
         path.write_bytes(bytes(stamp.st_size))  # nothing can be decoded any more
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert _index(tree, tmp_path / "cache") == first
-    assert any(f.severity == "error" for f in check_integrity(tree, cache_dir=tmp_path / "cache", rescan=True).issues)
+    assert _index(root, tmp_path / "cache") == first
+    assert any(f.severity == "error" for f in check_integrity(root, cache_dir=tmp_path / "cache", rescan=True).issues)
 
 
-def test_changed_file_is_read_again(tree: Path, tmp_path: Path) -> None:
-    first = _index(tree, tmp_path / "cache")
+def test_changed_file_is_read_again(root: Path, tmp_path: Path) -> None:
+    first = _index(root, tmp_path / "cache")
     path = first.slices[0].mask
     mask = np.zeros((64, 64), np.uint8)
     mask[:3] = 255
     assert cv2.imwrite(str(path), mask, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
     os.utime(path, (time.time() + 5, time.time() + 5))
-    (tree / "digests.txt").unlink()
-    assert _index(tree, tmp_path / "cache").slices[0].tumour_pixels == 3 * 64
+    (root / "digests.txt").unlink()
+    assert _index(root, tmp_path / "cache").slices[0].tumour_pixels == 3 * 64
 
 
-def test_clinical_rows_are_never_remembered(tree: Path, tmp_path: Path) -> None:
-    _index(tree, tmp_path / "cache")
-    (tree / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n")
-    patients = {p.name[:12]: p.clinical for p in _index(tree, tmp_path / "cache").patients}
+def test_clinical_rows_are_never_cached(root: Path, tmp_path: Path) -> None:
+    _index(root, tmp_path / "cache")
+    (root / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n")
+    patients = {p.name[:12]: p.clinical for p in _index(root, tmp_path / "cache").patients}
     assert patients.pop("TCGA_DU_P000")["death01"] == "1"
     assert not any(patients.values())
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"key": 1}', b"\xff\xfe"])
-def test_damaged_memory_is_replaced(tree: Path, tmp_path: Path, damage: bytes) -> None:
-    first = _index(tree, tmp_path / "cache")
+def test_a_damaged_index_cache_is_replaced(root: Path, tmp_path: Path, damage: bytes) -> None:
+    first = _index(root, tmp_path / "cache")
     (memory,) = (tmp_path / "cache").iterdir()
     memory.write_bytes(damage)
-    assert _index(tree, tmp_path / "cache") == first
+    assert _index(root, tmp_path / "cache") == first
     assert memory.stat().st_size > 1000
 
 
-def test_cache_that_cannot_be_written_is_told_and_does_no_harm(
-    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_cache_that_cannot_be_written_is_a_warning(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
-        assert len(_index(tree, tmp_path / "cache").patients) == 12
+        assert len(_index(root, tmp_path / "cache").patients) == 12
     assert "cannot be cached" in caplog.text
 
 
@@ -125,7 +125,7 @@ def test_folder_where_kaggles_zip_was_unpacked_is_taken(phantom_root: Path, tmp_
     assert _index(tmp_path).fingerprint == _index(phantom_root).fingerprint
 
 
-def test_tree_of_another_hospital_is_taken_with_warnings_at_most(tmp_path: Path) -> None:
+def test_data_of_another_hospital_are_indexed_with_warnings_at_most(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name, size in (("case A", 40), ("case-B", 50)):
         (tmp_path / name).mkdir()
@@ -160,7 +160,7 @@ def test_unusable_data_csv_is_a_warning(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.real
-def test_real_patients_have_no_fault_worse_than_a_note(real_root: Path) -> None:
+def test_real_patients_have_no_issue_worse_than_a_note(real_root: Path) -> None:
     found = check_integrity(real_root, progress=False)
     assert {f.severity for f in found.issues} <= {"note"}
     assert (len(found.index.patients), found.covered) == (4, 4)

@@ -111,8 +111,8 @@ ERRORS: tuple[Inject, ...] = (
 
 
 @pytest.fixture
-def tree(phantom_root: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+def root(phantom_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_root, tmp_path / "root"))
 
 
 def _patients(root: Path) -> list[Path]:
@@ -127,13 +127,13 @@ def test_phantom_has_no_error_and_no_warning(phantom_root: Path) -> None:
     assert {issue.severity for issue in _issues(phantom_root)} <= {"note"}
 
 
-def test_every_error_is_found_at_once_and_named_with_file_and_patient(tree: Path) -> None:
+def test_all_errors_are_listed_at_once_with_file_and_patient(root: Path) -> None:
     expected = set()
-    for inject, folder in zip(ERRORS, _patients(tree)[1:], strict=True):
+    for inject, folder in zip(ERRORS, _patients(root)[1:], strict=True):
         file, kind = inject(folder)
         expected.add((kind, folder.name, file))
     with pytest.raises(DataError) as caught:
-        build_index(tree, progress=False)
+        build_index(root, progress=False)
     found = {(f.kind, f.patient, f.file) for f in caught.value.issues if f.severity == "error"}
     assert expected <= found
     assert {patient for _, patient, _ in found} == {patient for _, patient, _ in expected}
@@ -142,53 +142,53 @@ def test_every_error_is_found_at_once_and_named_with_file_and_patient(tree: Path
     assert all(f.file is not None and f.file in message for f in caught.value.issues if f.severity == "error")
 
 
-def test_long_lists_are_cut_and_tell_how_to_see_all(tree: Path) -> None:
-    for folder in _patients(tree):
+def test_long_lists_are_cut_with_the_command_that_lists_all(root: Path) -> None:
+    for folder in _patients(root):
         for number in (1, 2, 3):
             _slice(folder, number).write_bytes(b"")
     with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify data\.root=") as caught:
-        build_index(tree, progress=False)
+        build_index(root, progress=False)
     assert len(str(caught.value).splitlines()) < 30
     assert sum(f.severity == "error" for f in caught.value.issues) == 36
 
 
-def test_patient_without_tumour_is_a_warning(tree: Path) -> None:
-    (tree / "digests.txt").unlink()
-    folder = _patients(tree)[0]
+def test_patient_without_tumour_is_a_warning(root: Path) -> None:
+    (root / "digests.txt").unlink()
+    folder = _patients(root)[0]
     for number in range(1, 7):
         _write(_slice(folder, number, "_mask"), np.zeros((64, 64), np.uint8))
-    assert [(f.kind, f.patient) for f in _issues(tree) if f.severity == "warning"] == [("no tumour", folder.name)]
-    assert len(build_index(tree, progress=False).patients) == 12
+    assert [(f.kind, f.patient) for f in _issues(root) if f.severity == "warning"] == [("no tumour", folder.name)]
+    assert len(build_index(root, progress=False).patients) == 12
 
 
-def test_blank_slice_without_tumour_is_a_warning_and_a_blank_sequence_a_note(tree: Path) -> None:
-    (tree / "digests.txt").unlink()
-    folder = _patients(tree)[0]
+def test_a_blank_slice_is_a_warning_and_a_blank_sequence_a_note(root: Path) -> None:
+    (root / "digests.txt").unlink()
+    folder = _patients(root)[0]
     mask = np.zeros((64, 64), np.uint8)
     image = cv2.imread(str(_slice(folder, 2)))
     image[..., 1] = 7
     _write(_slice(folder, 1), np.zeros((64, 64, 3), np.uint8))
     _write(_slice(folder, 1, "_mask"), mask)
     _write(_slice(folder, 2), image)
-    found = [(f.severity, f.file) for f in _issues(tree) if f.kind == "blank"]
+    found = [(f.severity, f.file) for f in _issues(root) if f.kind == "blank"]
     assert found == [("warning", _named(_slice(folder, 1))), ("note", _named(_slice(folder, 2)))]
 
 
-def test_missing_number_is_a_warning_that_names_it(tree: Path) -> None:
-    folder = _patients(tree)[0]
+def test_missing_number_is_a_warning_that_names_it(root: Path) -> None:
+    folder = _patients(root)[0]
     _slice(folder, 3).unlink()
     _slice(folder, 3, "_mask").unlink()
-    warnings = {f.kind: str(f) for f in _issues(tree) if f.severity == "warning"}
+    warnings = {f.kind: str(f) for f in _issues(root) if f.severity == "warning"}
     assert warnings["numbering"] == f"{folder.name} has slices up to 6, but no slice 3"
     assert warnings["incomplete"] == f"{folder.name} has 5 slices, 1 fewer than were published"
 
 
-def test_slices_are_in_numeric_order(tree: Path) -> None:
-    (tree / "digests.txt").unlink()
-    folder = _patients(tree)[0]
+def test_slices_are_in_numeric_order(root: Path) -> None:
+    (root / "digests.txt").unlink()
+    folder = _patients(root)[0]
     for suffix in ("", "_mask"):
         _slice(folder, 2, suffix).rename(_slice(folder, 10, suffix))
-    numbers = [s.number for s in build_index(tree, progress=False).patients[0].slices]
+    numbers = [s.number for s in build_index(root, progress=False).patients[0].slices]
     assert numbers == [1, 3, 4, 5, 6, 10]
 
 
@@ -199,33 +199,33 @@ def test_sequence_replaced_by_flair_is_noted(phantom_root: Path) -> None:
     assert sum(f.kind == "substituted" and f.severity == "note" for f in _issues(phantom_root)) == 3
 
 
-def test_slice_named_after_another_patient_is_an_error(tree: Path) -> None:
-    first, second = _patients(tree)[:2]
+def test_slice_named_after_another_patient_is_an_error(root: Path) -> None:
+    first, second = _patients(root)[:2]
     shutil.move(_slice(first, 6), second / _slice(first, 6).name)
-    named = [(f.severity, f.patient, f.file) for f in _issues(tree) if f.kind == "name"]
+    named = [(f.severity, f.patient, f.file) for f in _issues(root) if f.kind == "name"]
     assert named == [("error", second.name, f"{second.name}/{first.name}_6.tif")]
 
 
-def test_volume_of_two_grids_is_an_error(tree: Path) -> None:
-    folder = _patients(tree)[0]
+def test_volume_of_two_grids_is_an_error(root: Path) -> None:
+    folder = _patients(root)[0]
     _write(_slice(folder, 5), np.full((32, 32, 3), 9, np.uint8))
     _write(_slice(folder, 5, "_mask"), np.zeros((32, 32), np.uint8))
-    assert ("shape", "error", _named(_slice(folder, 5))) in {(f.kind, f.severity, f.file) for f in _issues(tree)}
+    assert ("shape", "error", _named(_slice(folder, 5))) in {(f.kind, f.severity, f.file) for f in _issues(root)}
 
 
-def test_processed_copy_of_a_known_tree_is_told_once_and_not_as_damage(tree: Path) -> None:
-    for path in tree.glob("*/*.tif"):
+def test_a_processed_copy_of_published_data_is_one_warning(root: Path) -> None:
+    for path in root.glob("*/*.tif"):
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         _write(path, cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_NEAREST))
-    checksum_issues = [f for f in _issues(tree) if f.kind == "checksum"]
+    checksum_issues = [f for f in _issues(root) if f.kind == "checksum"]
     assert [f.severity for f in checksum_issues] == ["warning"]
 
 
-def test_masks_of_zeros_and_ones_are_the_same_masks(tree: Path) -> None:
-    before = build_index(tree, progress=False)
-    for path in tree.glob("*/*_mask.tif"):
+def test_masks_of_zeros_and_ones_are_the_same_masks(root: Path) -> None:
+    before = build_index(root, progress=False)
+    for path in root.glob("*/*_mask.tif"):
         _write(path, cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 255)
-    after = build_index(tree, progress=False)
+    after = build_index(root, progress=False)
     assert after.fingerprint == before.fingerprint
     assert [s.tumour_pixels for s in after.slices] == [s.tumour_pixels for s in before.slices]
 
@@ -280,22 +280,22 @@ def test_damaged_bytes_never_raise_anything_but_image_error(phantom_root: Path, 
             assert read_image(tmp_path / "a.tif").dtype == np.uint8
 
 
-def test_damaged_files_print_nothing_on_stderr(tree: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = _slice(_patients(tree)[0], 3)
+def test_damaged_files_print_nothing_on_stderr(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = _slice(_patients(root)[0], 3)
     data = bytearray(cv2.imencode(".tif", cv2.imread(str(path)))[1].tobytes())
     data[200:400] = bytes(200)  # breaks the LZW stream
     path.write_bytes(bytes(data))
-    assert any(f.kind in ("unreadable", "checksum") for f in _issues(tree))
+    assert any(f.kind in ("unreadable", "checksum") for f in _issues(root))
     assert capfd.readouterr().err == ""
 
 
-def test_one_patient_under_two_dates_is_an_error(tree: Path) -> None:
-    first, second = sorted(p for p in tree.iterdir() if p.is_dir())[:2]
+def test_one_patient_under_two_dates_is_an_error(root: Path) -> None:
+    first, second = sorted(p for p in root.iterdir() if p.is_dir())[:2]
     again = first.name[:-8] + "20190101"
     for path in sorted(second.iterdir()):
         path.rename(path.with_name(path.name.replace(second.name, again)))
-    second.rename(tree / again)
+    second.rename(root / again)
     errors = [
-        issue for issue in check_integrity(tree).issues if issue.severity == "error" and issue.kind == "duplicate"
+        issue for issue in check_integrity(root).issues if issue.severity == "error" and issue.kind == "duplicate"
     ]
     assert [(issue.patient, first.name in issue.message) for issue in errors] == [(again, True)]
