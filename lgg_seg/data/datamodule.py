@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
 from lgg_seg.data.sampling import EpochSampler, SampleKey, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,8 @@ class DataModule(pl.LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise UserError(f"data.batch_size={batch_size}: give 1 or more")
-        if workers != "auto" and workers < 0:
-            raise UserError(f"data.workers={workers}: give 0 or more, or auto")
+        require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
+        require(workers == "auto" or workers >= 0, "data.workers", workers, "0 or more, or auto")
         self.root = Path(root)
         self._tree = tree
         self.batch_size = batch_size
@@ -93,7 +91,7 @@ class DataModule(pl.LightningDataModule):
         self.train_patients = train_patients
         self.preprocess = preprocess
         self.seed = seed
-        self._make_split, self._augment, self._order = split, augment, sampler
+        self._make_split, self._augment, self._sampling = split, augment, sampler
 
     def prepare_data(self) -> None:
         """Download or draw the data: once a machine, however many processes train on it."""
@@ -117,35 +115,31 @@ class DataModule(pl.LightningDataModule):
         """Shuffled, augmented batches, all full: none is too small for batch norm, and shapes never change."""
         if not self.split.train:
             raise UserError(f"the split leaves nothing of {self.index.root} to train on")
-        sampler = EpochSampler(self._order, self.split.train, self.index, self.seed)
+        sampler = EpochSampler(self._sampling, self.split.train, self.index, self.seed)
         if self.trainer is not None:
             sampler.resume(*_progress(self.trainer, self.batch_size))
         return self._loader(SliceDataset(self.cache, self.index, self._augment, self.seed), sampler, self.workers)
 
     def val_dataloader(self) -> DataLoader[Item]:
         """The validation slices in order, unchanged. Nothing is computed for them, so no process is worth it."""
-        return self._loader(
-            SliceDataset(self.cache, self.index), [SampleKey(0, i, 0) for i in self.split.val], workers=0
-        )
+        keys = [SampleKey(epoch=0, slice=i, repeat=0) for i in self.split.val]
+        return self._loader(SliceDataset(self.cache, self.index), keys, workers=0)
 
     def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
         """The subset's slices patient by patient, in the index's order; `all` is every slice of the index."""
-        wanted = set(range(len(self.index.slices)) if subset == "all" else self.split.slices(subset))
-        first = 0
-        for place, patient in enumerate(self.index.patients):
-            ids = tuple(i for i in range(first, first + len(patient.slices)) if i in wanted)
-            first += len(patient.slices)
-            if ids:
-                yield PatientVolume(
-                    patient=patient.name,
-                    slices=ids,
-                    numbers=tuple(self.index.slices[i].number for i in ids),
-                    images=torch.from_numpy(np.ascontiguousarray(self.cache.images[list(ids)].transpose(0, 3, 1, 2))),
-                    masks=torch.from_numpy(self.cache.masks[list(ids)][:, None]),
-                    statistics=torch.from_numpy(np.array(self.cache.statistics[place])),
-                    grid=self.cache.grids[place],
-                    truth=np.stack(self.native_masks(ids)),
-                )
+        wanted = range(len(self.index.slices)) if subset == "all" else self.split.slices(subset)
+        for place, group in groupby(wanted, key=lambda i: int(self.index.patient_of[i])):
+            ids = list(group)
+            yield PatientVolume(
+                patient=self.index.patients[place].name,
+                slices=tuple(ids),
+                numbers=tuple(self.index.slices[i].number for i in ids),
+                images=torch.from_numpy(np.ascontiguousarray(self.cache.images[ids].transpose(0, 3, 1, 2))),
+                masks=torch.from_numpy(self.cache.masks[ids][:, None]),
+                statistics=torch.from_numpy(np.array(self.cache.statistics[place])),
+                grid=self.cache.grids[place],
+                truth=np.stack(self.native_masks(ids)),
+            )
 
     def native_masks(self, slices: Sequence[int]) -> list[NDArray[np.bool_]]:
         """The slices' ground truth from their files, each (H, W) bool on its native grid."""
@@ -153,7 +147,7 @@ class DataModule(pl.LightningDataModule):
 
     def to_native(self, probability: torch.Tensor, slices: Sequence[int]) -> list[torch.Tensor]:
         """Probabilities (B, S, S) of these slices on their native grids, each (H, W) float32 on the same device."""
-        grids = [self.cache.grids[self._place[self.index.slices[i].patient]] for i in slices]
+        grids = [self.cache.grids[self.index.patient_of[i]] for i in slices]
         if len(set(grids)) == 1:
             return list(grids[0].to_native(probability))
         return [g.to_native(p[None])[0] for g, p in zip(grids, probability, strict=True)]
@@ -170,16 +164,9 @@ class DataModule(pl.LightningDataModule):
     def patient_metadata(self) -> dict[str, dict[str, str]]:
         """For each patient the institution, and the sequences that FLAIR stands in for."""
         return {
-            patient.name: {
-                "institution": patient.institution,
-                "missing_sequence": " and ".join(patient.substituted) or "none",
-            }
-            for patient in self.index.patients
+            p.name: {"institution": p.institution, "missing_sequence": " and ".join(p.substituted) or "none"}
+            for p in self.index.patients
         }
-
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return {patient.name: place for place, patient in enumerate(self.index.patients)}
 
     def _loader(
         self, dataset: SliceDataset, sampler: EpochSampler | Sequence[SampleKey], workers: int

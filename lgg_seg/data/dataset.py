@@ -34,8 +34,7 @@ class SliceDataset(Dataset[Item]):
     """Every slice of a cache by `SampleKey`; with `augment`, the seed and the key determine the augmentation."""
 
     def __init__(self, cache: Cache, index: Index, augment: Augmentation | None = None, seed: int = 0) -> None:
-        self._cache, self._augment, self._seed = cache, augment, seed
-        self._patient_of = np.repeat(np.arange(len(index.patients)), [len(p.slices) for p in index.patients])
+        self._cache, self._patient_of, self._augment, self._seed = cache, index.patient_of, augment, seed
 
     def __len__(self) -> int:
         return len(self._cache.images)

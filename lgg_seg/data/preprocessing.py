@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.skull_strip import brain_mask
-from lgg_seg.errors import UserError
+from lgg_seg.errors import require
 
 FLAIR = 1  # channels are pre-contrast, FLAIR, post-contrast
 
@@ -58,10 +58,9 @@ class Preprocess:
     sharpen: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise UserError(f"preprocess.size={self.size}: give a number of pixels, or null for the native size")
-        if self.sharpen < 0:
-            raise UserError(f"preprocess.sharpen={self.sharpen}: give 0 or more")
+        wanted = "1 pixel or more, or null for the native size"
+        require(self.size is None or self.size >= 1, "preprocess.size", self.size, wanted)
+        require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")
 
     @property
     def channel_count(self) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.errors import UserError
+from lgg_seg.errors import require
 
 
 class SampleKey(NamedTuple):
@@ -50,8 +50,7 @@ class TumourWeighted:
     floor: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.floor < 0:
-            raise UserError(f"sampler.floor={self.floor}: give 0 or more")
+        require(self.floor >= 0, "sampler.floor", self.floor, "0 or more")
 
     def __call__(self, slices: Sequence[int], index: Index, generator: np.random.Generator) -> NDArray[np.int64]:
         volumes: defaultdict[str, list[int]] = defaultdict(list)
@@ -82,7 +81,7 @@ class EpochSampler(Sampler[SampleKey]):
 
     def __init__(
         self,
-        order: SamplingStrategy,
+        sampling: SamplingStrategy,
         slices: Sequence[int],
         index: Index,
         seed: int,
@@ -91,9 +90,9 @@ class EpochSampler(Sampler[SampleKey]):
         world: int | None = None,
     ) -> None:
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self.rank = rank if rank is not None else (torch.distributed.get_rank() if distributed else 0)
-        self.world = world if world is not None else (torch.distributed.get_world_size() if distributed else 1)
-        self._order, self._slices, self._index, self._seed = order, tuple(slices), index, seed
+        self.rank = rank if rank is not None else torch.distributed.get_rank() if distributed else 0
+        self.world = world if world is not None else torch.distributed.get_world_size() if distributed else 1
+        self._sampling, self._slices, self._index, self._seed = sampling, tuple(slices), index, seed
         self._epoch = 0
         self._resumed = (0, 0)
 
@@ -116,7 +115,7 @@ class EpochSampler(Sampler[SampleKey]):
 
     def keys_of(self, epoch: int) -> list[SampleKey]:
         """The keys of an epoch over all ranks, begun anew at the end until they can be dealt out equally."""
-        order = self._order(self._slices, self._index, np.random.default_rng((self._seed, epoch))).tolist()
+        order = self._sampling(self._slices, self._index, np.random.default_rng((self._seed, epoch))).tolist()
         seen: Counter[int] = Counter()
         keys = []
         for i in order + order[: len(self) * self.world - len(order)]:

@@ -11,6 +11,9 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lgg_seg.data.kaggle.checks import check, check_clinical, substituted
 from lgg_seg.data.kaggle.checksums import compare, published_checksums
 from lgg_seg.data.kaggle.integrity import DataError, Issue, in_order
@@ -52,6 +55,11 @@ class Index:
     def slices(self) -> tuple[SliceInfo, ...]:
         """Every slice, patient by patient, in numeric order. A slice's place here is its id everywhere else."""
         return tuple(s for p in self.patients for s in p.slices)
+
+    @cached_property
+    def patient_of(self) -> NDArray[np.int64]:
+        """For each slice id the place of its patient in `patients`."""
+        return np.repeat(np.arange(len(self.patients)), [len(p.slices) for p in self.patients])
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,6 @@ def _institutions(patients: Sequence[Patient], seed: int) -> list[list[Patient]]
 
 
 def _by_patient(index: Index, *groups: Sequence[Patient]) -> Split:
-    ids: defaultdict[str, list[int]] = defaultdict(list)
-    for i, s in enumerate(index.slices):
-        ids[s.patient].append(i)
-    train, val, test = ([i for p in group for i in ids[p.name]] for group in groups)
+    names = ({p.name for p in group} for group in groups)
+    train, val, test = ([i for i, s in enumerate(index.slices) if s.patient in subset] for subset in names)
     return Split.of(index, train, val, test, "patient")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import LEAKY, Split, require_training, seeded_order, subset_size, take_fold
@@ -61,10 +62,8 @@ class SliceWithinPatientSplit:
     def __call__(self, index: Index) -> Split:
         _require_fractions(self.val, self.test)
         train, val, test = [], [], []
-        first = 0
-        for patient in index.patients:
-            order = _shuffled(index, range(first, first + len(patient.slices)), self.seed)
-            first += len(order)
+        for _, ids in groupby(range(len(index.slices)), key=lambda i: index.slices[i].patient):
+            order = _shuffled(index, ids, self.seed)
             a, b = (_whole_part(share * len(order)) for share in (1 - self.val - self.test, self.val))
             train += order[:a]
             val += order[a : a + b]
@@ -91,7 +90,7 @@ class UnshuffledSliceSplit:
         return _leaky(index, range(train), range(train, test), range(test, total))
 
 
-def _shuffled(index: Index, ids: Sequence[int], seed: int) -> list[int]:
+def _shuffled(index: Index, ids: Iterable[int], seed: int) -> list[int]:
     names = {f"{index.slices[i].patient}/{index.slices[i].number}": i for i in ids}
     return [names[name] for name in seeded_order(names, seed)]
 
