@@ -41,8 +41,8 @@ def test_the_order_is_a_function_of_seed_and_epoch(order):
 
 def test_uniform_samples_every_slice_once():
     ids = [3, 5, 8, 13]
-    draws = list(EpochSampler(Uniform(), ids, INDEX, seed=0))
-    assert sorted(draws) == [SampleKey(0, i, 0) for i in ids]
+    keys = list(EpochSampler(Uniform(), ids, INDEX, seed=0))
+    assert sorted(keys) == [SampleKey(0, i, 0) for i in ids]
 
 
 @given(st.sampled_from([Uniform(), TumourWeighted()]), st.integers(1, 40), st.integers(0, 5))
@@ -76,7 +76,7 @@ def test_tumour_weighted_samples_patients_alike_and_slices_by_area():
 
 def test_a_resumed_epoch_goes_on_where_it_stopped_and_the_next_is_whole():
     through, resumed = (EpochSampler(Uniform(), ALL, INDEX, seed=0) for _ in range(2))
-    resumed.resume(epoch=2, drawn=6)
+    resumed.resume(epoch=2, done=6)
     through.set_epoch(2)
     assert list(resumed) == list(through)[6:]
     for sampler in (through, resumed):
