@@ -5,15 +5,13 @@ Hydra imports this at every start: nothing heavy stands at the top.
 
 from __future__ import annotations
 
-import copy
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -21,10 +19,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.config.groups import groups
+from lgg_seg.config.overrides import without_hydra
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps.identity import identity
 from lgg_seg.sweeps.naming import cell_name
@@ -105,16 +104,7 @@ class CellSweeper(Sweeper):
 
     def _compose(self, words: Sequence[str]) -> DictConfig:
         """The config that a job of these words will have, resolved."""
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
-        before = HydraConfig.instance().cfg
-        HydraConfig.instance().set_config(config)  # `name` asks Hydra which model was chosen
-        try:
-            plain = copy.deepcopy(config)
-            with read_write(plain), open_dict(plain):
-                del plain["hydra"]
-            return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(plain, resolve=True)))
-        finally:
-            HydraConfig.instance().cfg = before
+        return without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, list(words)))
 
     def _record(self, words: Sequence[str], varying: Collection[str], error: Exception) -> None:
         from lgg_seg.runs.folder import RunFolder
