@@ -15,7 +15,7 @@ class GridSweeper(sweeper.GridSweeper):
     """Every value with every other."""
 
 
-class OptunaSweeper(sweeper.CellSweeper):
+class OptunaSweeper(sweeper.JobSweeper):
     """Values that Optuna proposes."""
 
     def __init__(self, params: Mapping[str, Any] | None = None, **_settings: Any) -> None:
@@ -23,6 +23,6 @@ class OptunaSweeper(sweeper.CellSweeper):
 
     def launch_all(self, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
         """Until the study has its trials."""
-        from lgg_seg.sweeps.search import search, settings_of  # Hydra imports this file at every start; Optuna is slow
+        from lgg_seg.sweeps.search import search  # Hydra imports this file at every start; Optuna is slow
 
-        return search(self, settings_of(self), overrides)
+        return search(self, overrides)

@@ -22,13 +22,13 @@ from lgg_seg.errors import UserError
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
 def job(config: DictConfig) -> float | None:
-    """One run, alone or as a cell of a sweep, whose score it returns."""
+    """One run, alone or as a job of a sweep, whose score it returns."""
     # Heavy imports come only once the command line is known to be right.
     hydra_config = cast(DictConfig, HydraConfig.get())
     if hydra_config.mode == RunMode.MULTIRUN:
-        from lgg_seg.sweeps.job import run_job
+        from lgg_seg.sweeps.job import hydra_job
 
-        return run_job(config, hydra_config)
+        return hydra_job(config, hydra_config)
 
     from lgg_seg.train import run
 

@@ -57,8 +57,8 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = Tru
         UserError: with the nearest right name.
     """
     with _hydra() as loader:
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(arguments))
-        members = groups()
+        parser, members = OverridesParser.create(config_loader=loader), groups()
+        overrides = parser.parse_overrides(list(arguments))
         choices, changes = [], []
         for override in overrides:
             key = override.key_or_group
@@ -72,7 +72,7 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = Tru
             else:
                 changes.append(override)
         # One composition, of the chosen members; of a sweep, the first of each group.
-        of_sweep = _sweep_choices(choices, members)
+        of_sweep = _sweep_choices(choices, members, parser)
         chosen = [_first_choice(o) if sweep else o.input_line or "" for o in (*of_sweep, *choices)]
         config = compose(CONFIG_NAME, overrides=chosen, return_hydra_config=True)
         keys = _keys(config)
@@ -104,14 +104,16 @@ def _hydra() -> Iterator[ConfigLoader]:
         raise UserError(f"The config cannot be resolved: {' '.join(str(error).split())}") from error
 
 
-def _sweep_choices(choices: Sequence[Override], members: dict[str, list[str]]) -> list[Override]:
+def _sweep_choices(
+    choices: Sequence[Override], members: dict[str, list[str]], parser: OverridesParser
+) -> list[Override]:
     """The groups that a ready-made sweep varies and the command line does not."""
     given = {override.key_or_group: override for override in choices}
     if "sweep" not in given or given["sweep"].is_delete():
         return []
     file = conf_dir() / "sweep" / f"{_values(given['sweep'])[0]}.yaml"
     params = OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params") or {}
-    overrides = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in params.items()])
+    overrides = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
     return [o for o in overrides if o.key_or_group in members and o.key_or_group not in given]
 
 

@@ -1,4 +1,4 @@
-"""Names that the same command finds again, and that two different commands never share."""
+"""Folder names that the same command finds again, and that two different commands never share."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lgg_seg.config.groups import groups
 from lgg_seg.errors import UserError
 
 SWEEPS = Path("runs/sweeps")
-FOLDER = "hydra.sweep.dir"
-HOW = (
+SWEEP_DIR = "hydra.sweep.dir"
+EXECUTION_KEYS = (
     "hydra/launcher",
     "hydra.launcher",
     "hydra.verbose",
@@ -30,8 +30,8 @@ HOW = (
     "trainer.enable_progress_bar",
     "trainer.threads",
 )
-"""Keys, and what is below them, that say how a sweep is run or how far, not what it consists of."""
-LONGEST = 60  # characters of the readable part of a name: file systems end at 255, people sooner
+"""Keys, with all below them, that change how a sweep is run or how far, not which jobs it has."""
+MAX_LENGTH = 60  # characters of the readable part of a name: file systems end at 255, people sooner
 
 
 def digest(content: Any) -> str:
@@ -42,49 +42,53 @@ def digest(content: Any) -> str:
 
 def slug(text: str) -> str:
     """Letters, digits, dots and dashes alone, so that neither shells nor Hydra mind it."""
-    return re.sub(r"[^\w.-]+", "-", text)[:LONGEST].strip("-._")
+    return re.sub(r"[^\w.-]+", "-", text)[:MAX_LENGTH].strip("-._")
 
 
-def sweep_folder(words: Sequence[str]) -> Path:
-    """Where the sweep of these words is: the one they name, else one whose name follows from them.
+def sweep_folder(overrides: Sequence[str]) -> Path:
+    """The folder of a sweep: `hydra.sweep.dir` where it is given, else one whose name follows from the overrides.
 
-    Neither the order of the words and of their values, nor the launcher changes it.
+    Neither the order of the overrides and of their values, nor the launcher changes it.
 
     Raises:
-        UserError: the folder named depends on the time or on the job, so that the same command would not find it again.
+        UserError: the given folder depends on the time or on the job; the same command would not find it again.
     """
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    for override in reversed(overrides):
-        if override.key_or_group == FOLDER:
-            named = str(override.value())
-            if not named.strip() or "${" in named:
-                raise UserError(f"{FOLDER}={named} is no plain path; the same command must find its folder again.")
-            return Path(named)
-    what = [override for override in overrides if not _says_how(override.key_or_group)]
-    readable = [o for o in what if o.key_or_group == "sweep" or (o.is_sweep_override() and not o.is_hydra_override())]
-    name = slug("_".join(map(_label, sorted(readable, key=lambda override: override.key_or_group)))) or "sweep"
-    return SWEEPS / f"{name}_{digest(sorted((_canonical(override) for override in what), key=str))}"
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    given = [str(override.value()) for override in parsed if override.key_or_group == SWEEP_DIR]
+    if given:
+        if not given[-1].strip() or "${" in given[-1]:
+            raise UserError(f"{SWEEP_DIR}={given[-1]} is no plain path; the same command must find its folder again.")
+        return Path(given[-1])
+    content = [override for override in parsed if not _is_execution(override.key_or_group)]
+    varying = [o for o in content if o.is_sweep_override() and not o.is_hydra_override()]
+    readable = sorted((o for o in content if o in varying or o.key_or_group == "sweep"), key=lambda o: o.key_or_group)
+    name = slug("_".join(map(_label, readable))) or "sweep"
+    return SWEEPS / f"{name}_{digest(sorted(map(_canonical, content), key=str))}"
 
 
-def cell_name(words: Sequence[str], varying: Collection[str], otherwise: str, identity: Any) -> str:
-    """The folder of a cell: what it differs in from its neighbours, and a digest of all that it is.
+def job_name(overrides: Sequence[str], varying: Collection[str], fallback: str, identity: Any) -> str:
+    """The folder name of a job: the values of the `varying` keys (else `fallback`), and a digest of its identity.
 
-    `unet_seed-1_3fa9c2d1`; `otherwise` where nothing varies.
+    For example `unet_seed-1_3fa9c2d1`.
     """
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    parts = [_label(override) for override in overrides if override.key_or_group in varying]
-    return f"{slug('_'.join(parts)) or slug(otherwise)}_{digest(identity)}"
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parts = [_label(override) for override in parsed if override.key_or_group in varying]
+    return f"{slug('_'.join(parts)) or slug(fallback)}_{digest(identity)}"
 
 
-def _says_how(key: str) -> bool:
-    return any(key == how or key.startswith(f"{how}.") for how in HOW)
+def _is_execution(key: str) -> bool:
+    return any(key == execution or key.startswith(f"{execution}.") for execution in EXECUTION_KEYS)
+
+
+def _choices(override: Override) -> list[str] | None:
+    """The values of a choice, sorted: in any order they are the same choice. None for any other override."""
+    if override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
+        return sorted(override.sweep_string_iterator())
+    return None
 
 
 def _canonical(override: Override) -> list[Any]:
-    """One override as what it means: the values of a choice in any order are the same choice."""
-    listed = override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP
-    values = sorted(override.sweep_string_iterator()) if listed else [_text(override)]
-    return [override.get_key_element(), values]
+    return [override.get_key_element(), _choices(override) or [_text(override)]]
 
 
 def _text(override: Override) -> str:
@@ -93,11 +97,7 @@ def _text(override: Override) -> str:
 
 def _label(override: Override) -> str:
     """`unet` for a group's member, `seed-1` for a value, its number short."""
-    text = _text(override)
-    if override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
-        text = ",".join(sorted(override.sweep_string_iterator()))
+    text = ",".join(_choices(override) or [_text(override)])
     with suppress(ValueError):
         text = f"{float(text):.4g}"
-    leaf = override.key_or_group.rpartition(".")[2]
-    is_group = override.key_or_group in groups()
-    return text if is_group else f"{leaf}-{text}"
+    return text if override.key_or_group in groups() else f"{override.key_or_group.rpartition('.')[2]}-{text}"

@@ -1,8 +1,9 @@
-"""A cell's folder and its siblings `-2`, `-3`, …: what has been tried of it, and what there is left to do."""
+"""A job's folder and its retries `-2`, `-3`, …: what has been tried, what is left to do, what has failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -10,39 +11,36 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import is_being_written
 from lgg_seg.sweeps.identity import identity
 
-Todo = Literal["run", "resume", "nothing"]
+log = logging.getLogger(__name__)
 STATUS = "status.json"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A folder of the cell, and what is to be done in it; `nothing` where it holds the result already."""
+    """A folder of the job, and what is to be done in it; `nothing` where it holds the result already."""
 
     folder: RunFolder
-    todo: Todo
+    todo: Literal["run", "resume", "nothing"]
 
 
 @contextmanager
-def claimed(base: Path, *, wait: bool) -> Iterator[bool]:
-    """Whether this process, and no other, has the cell `base` to itself while the block lasts.
+def job_lock(base: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether this process, and no other, has the job at `base` while the block lasts; with `wait`, once it has.
 
-    Two that reach a cell at the same moment must not both find it missing. The lock dies with its process.
-
-    Args:
-        base: the cell's folder.
-        wait: until another process is through with it, in place of leaving it to that one.
+    Two that reach a job at the same moment must not both find it missing. The lock dies with its process.
     """
     place = base.parent / ".locks" / f"{base.name}.lock"
+    lock = FileLock(place, blocking=wait)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place, blocking=wait)
         lock.acquire()
     except Timeout:
         yield False
@@ -57,7 +55,7 @@ def claimed(base: Path, *, wait: bool) -> Iterator[bool]:
         lock.release()
 
 
-def siblings(base: Path) -> Iterator[Path]:
+def retry_folders(base: Path) -> Iterator[Path]:
     """`base`, `base-2`, `base-3`, … without end."""
     yield base
     for number in count(2):
@@ -67,13 +65,13 @@ def siblings(base: Path) -> Iterator[Path]:
 def next_attempt(
     base: Path, wanted: dict[str, Any], *, pruned_counts: bool, data: Callable[[], str | None] = lambda: None
 ) -> Attempt:
-    """What is left to do of the cell that lives at `base` and has the identity `wanted`. Nothing is ever overwritten.
+    """What is left to do of the job at `base` with the identity `wanted`. Nothing is ever overwritten.
 
     Args:
-        pruned_counts: whether a pruned run of it is a result, as it is for the study that pruned it.
-        data: the fingerprint of the data as they are now, None where that is not known; a result on other data is none.
+        pruned_counts: whether a pruned run is a result, as it is for the study that pruned it.
+        data: the fingerprint of the data as they are now, None where it is unknown; a result on other data is none.
     """
-    for path in siblings(base):
+    for path in retry_folders(base):
         folder = RunFolder(path)
         if not (path / STATUS).exists():
             return Attempt(folder, "run")
@@ -87,25 +85,25 @@ def next_attempt(
             return Attempt(folder, "nothing")
         if state in ("interrupted", "running") and folder.last.exists():
             return Attempt(folder, "resume")
-    raise AssertionError("the siblings have no end")
+    raise AssertionError("the retries have no end")
 
 
 def latest_attempts(sweep: Path) -> list[Path]:
-    """The folders of a sweep's cells, of each cell the last one that was tried."""
-    found = {path.parent for path in sweep.rglob(STATUS)}
+    """The folders of a sweep's jobs, of each job the last one that was tried."""
+    folders = {path.parent for path in sweep.rglob(STATUS)}
     latest = []
-    for path in sorted(found):
+    for path in sorted(folders):
         stem, dash, number = path.name.rpartition("-")
-        retried = dash and number.isdigit() and path.with_name(stem) in found
+        retried = dash and number.isdigit() and path.with_name(stem) in folders
         base = path.with_name(stem) if retried else path
         following = base.with_name(f"{base.name}-{int(number) + 1 if retried else 2}")
-        if following not in found:
+        if following not in folders:
             latest.append(path)
     return latest
 
 
-def settle(path: Path) -> str:
-    """The state of the run in the folder `path`; one whose process was killed is put down as interrupted."""
+def mark_interrupted(path: Path) -> str:
+    """The state of the run in the folder `path`; one whose process was killed is recorded as interrupted."""
     folder = RunFolder(path)
     state: str = folder.read_json(STATUS)["state"]
     if state == "running" and not is_being_written(folder):
@@ -114,9 +112,46 @@ def settle(path: Path) -> str:
     return state
 
 
+def record_failure(
+    folder: RunFolder, reason: str, overrides: Sequence[str], config: DictConfig | None, details: str | None = None
+) -> None:
+    """Write what failed and why, and log it in one line.
+
+    Args:
+        folder: may be missing yet, or hold what the run has written so far, which stays.
+        config: None where the overrides do not even make one.
+        details: a traceback, for `run.log` alone.
+    """
+    log.error("%s failed: %s", folder.path.name, reason)
+    try:
+        with folder.writing("overrides.yaml") as path:
+            OmegaConf.save(OmegaConf.create(list(overrides)), path)
+        if config is not None and not (folder.path / "config.yaml").exists():
+            _write_config(folder, config)
+        with (folder.path / "run.log").open("a", encoding="utf-8") as file:
+            file.write(f"{details or ''}failed: {reason}\n")
+        folder.set_status("failed", reason)
+    except (UserError, OSError) as error:  # a full disk is often why it failed
+        log.error("%s cannot be recorded: %s", folder.path.name, error)
+
+
+def failures(sweep: Path) -> dict[Path, int]:
+    """The failed jobs in a sweep's folder, each with the time its status was written, in ns."""
+    failed = (path for path in latest_attempts(sweep) if RunFolder(path).read_json(STATUS)["state"] == "failed")
+    return {path: (path / STATUS).stat().st_mtime_ns for path in failed}
+
+
+def _write_config(folder: RunFolder, config: DictConfig) -> None:
+    try:
+        text = OmegaConf.to_yaml(config, resolve=True)
+    except OmegaConfBaseException:  # what cannot be resolved may be why it failed
+        text = OmegaConf.to_yaml(config, resolve=False)
+    with folder.writing("config.yaml") as path:
+        path.write_text(text, encoding="utf-8")
+
+
 def _identity(folder: RunFolder) -> dict[str, Any] | None:
     try:
-        config: DictConfig = folder.read_config()[0]
-    except UserError:  # a cell that could not even be composed has none
+        return identity(folder.read_config()[0])
+    except UserError:  # a job that could not even be composed has none
         return None
-    return identity(config)

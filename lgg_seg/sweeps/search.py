@@ -1,10 +1,10 @@
-"""The search: Optuna proposes, the launcher runs, each job tells the study what came of it."""
+"""The search: Optuna proposes, the launcher runs, each job tells the study its result."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,16 +18,15 @@ from optuna.trial import TrialState
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps import study as studies
-from lgg_seg.sweeps.space import search_space, typed, words_of
-from lgg_seg.sweeps.study import StudySettings, end, open_study, sampler, study_settings, tally
-from lgg_seg.sweeps.sweeper import CellSweeper, fixed_word, varies
+from lgg_seg.sweeps.space import as_overrides, parse_value, search_space
+from lgg_seg.sweeps.study import StudySettings, study_settings, trial_counts
+from lgg_seg.sweeps.sweeper import JobSweeper, fixed, varies
 
 log = logging.getLogger(__name__)
 RESULTS = "optimization_results.yaml"
-_SIGN_OF_LIFE = 60  # seconds
 
 
-def search(sweeper: CellSweeper, settings: StudySettings, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
+def search(sweeper: JobSweeper, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
     """Trials in batches until the study has `n_trials` of them, in this sweep and all before it.
 
     A trial that fails is not replaced at once, for it may fail for ever: the same command, given again, does that.
@@ -35,15 +34,16 @@ def search(sweeper: CellSweeper, settings: StudySettings, overrides: Sequence[Ov
     Raises:
         UserError: no key is searched, the study's storage cannot be reached, or it holds another search.
     """
+    settings = study_settings(sweeper.config.hydra.sweeper, sweeper.folder)
     space = search_space(override for override in overrides if varies(override))
     if not space:
         raise UserError(
             "The search has nothing to vary; give a key several values or an interval, or choose a space: "
             "sweep=learning_rate."
         )
-    fixed = [fixed_word(override) for override in overrides if not varies(override)]
+    constants = [fixed(override) for override in overrides if not varies(override)]
     sweeper.folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(settings)
+    study = studies.open_study(settings)
     requeued = studies.requeue_abandoned(study)
     if requeued:
         log.info("%d interrupted trials of this study are taken up again", requeued)
@@ -52,43 +52,37 @@ def search(sweeper: CellSweeper, settings: StudySettings, overrides: Sequence[Ov
     while (batch := min(left, settings.n_jobs, settings.n_trials - _done(study))) > 0:
         trials = [_ask(study, settings, space) for _ in range(batch)]
         left -= batch
-        returned.append(_launch(sweeper, study, trials, fixed, set(space)))
+        returned.append(_launch(sweeper, study, trials, constants))
     write_results(study, RunFolder(sweeper.folder))
     return returned
 
 
-def write_results(study: optuna.Study, folder: RunFolder) -> dict[str, Any]:
-    """Write `optimization_results.yaml` and say which trial is the best.
-
-    Returns:
-        what was written.
-    """
-    best = studies.best(study)
-    content: dict[str, Any] = {"study": study.study_name, "trials": tally(study), "best": None}
+def write_results(study: optuna.Study, folder: RunFolder) -> None:
+    """Write `optimization_results.yaml` and print the best trial."""
+    counts, best = trial_counts(study), studies.best_trial(study)
+    content: dict[str, Any] = {"study": study.study_name, "trials": counts, "best": None}
     if best is not None:
-        parameters = {key: typed(value) for key, value in best.params.items()}
         content["best"] = {
             "trial": best.number,
             "score": best.value,  # validation patient Dice of its best epoch
-            "parameters": parameters,
+            "parameters": {key: parse_value(value) for key, value in best.params.items()},
         }
         print(
-            f"best of {sum(content['trials'].values())} trials: trial {best.number}, "
-            f"validation score {best.value:.3f}, {' '.join(words_of(best.params))}"
+            f"best of {sum(counts.values())} trials: trial {best.number}, validation score {best.value:.3f}, "
+            f"{' '.join(as_overrides(best.params))}"
         )
     with folder.writing(RESULTS) as path:
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return content
 
 
 def _done(study: optuna.Study) -> int:
-    """Trials that need not be run by this process: at their end, or at work elsewhere."""
-    counted = tally(study)
-    return counted["finished"] + counted["pruned"] + counted["running"]
+    """Trials that need not be run by this process: at their end, or running elsewhere."""
+    counts = trial_counts(study)
+    return counts["finished"] + counts["pruned"] + counts["running"]
 
 
 def _ask(study: optuna.Study, settings: StudySettings, space: dict[str, BaseDistribution]) -> optuna.Trial:
-    study.sampler = sampler(settings, len(study.get_trials(deepcopy=False)))
+    study.sampler = studies.sampler(settings, len(study.get_trials(deepcopy=False)))
     try:
         trial = study.ask(fixed_distributions=space)
     except ValueError as error:
@@ -96,37 +90,37 @@ def _ask(study: optuna.Study, settings: StudySettings, space: dict[str, BaseDist
             f"The study {settings.study_name} is of another search ({' '.join(str(error).split())}); choose another "
             "hydra.sweep.dir or hydra.sweeper.study_name."
         ) from error
-    studies.take(study, trial)
+    studies.claim_trial(study, trial)
     return trial
 
 
 def _launch(
-    sweeper: CellSweeper, study: optuna.Study, trials: list[optuna.Trial], fixed: list[str], varying: set[str]
+    sweeper: JobSweeper, study: optuna.Study, trials: list[optuna.Trial], constants: list[str]
 ) -> Sequence[JobReturn]:
     jobs = []
     for trial in trials:
-        words = [*fixed, *words_of(trial.params), f"hydra.sweeper.trial={trial.number}"]
-        job = sweeper.cell(words, varying)
+        overrides = [*constants, *as_overrides(trial.params), f"hydra.sweeper.trial={trial.number}"]
+        job = sweeper.job(overrides, trial.params.keys())
         if job is None:
-            end(study, trial.number, TrialState.FAIL)
+            studies.end_trial(study, trial.number, TrialState.FAIL)
         else:
             jobs.append(job)
     numbers = [trial.number for trial in trials]
-    with _signs_of_life(lambda: studies.show_alive(study, numbers)):
+    with _heartbeats(study, numbers):
         returned = sweeper.launch(jobs, first=numbers[0])
     for number in numbers:  # a job that was killed has told nothing
-        end(study, number, TrialState.FAIL)
+        studies.end_trial(study, number, TrialState.FAIL)
     return returned
 
 
 @contextmanager
-def _signs_of_life(sign: Callable[[], None]) -> Iterator[None]:
-    """Call `sign` once a minute, beside the block."""
+def _heartbeats(study: optuna.Study, numbers: list[int]) -> Iterator[None]:
+    """A heartbeat of these trials once a minute, beside the block."""
     stop = threading.Event()
 
     def run() -> None:
-        while not stop.wait(_SIGN_OF_LIFE):
-            sign()
+        while not stop.wait(studies.HEARTBEAT_SECONDS):
+            studies.heartbeat(study, numbers)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -135,8 +129,3 @@ def _signs_of_life(sign: Callable[[], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def settings_of(sweeper: CellSweeper) -> StudySettings:
-    """The study that the sweep's config describes."""
-    return study_settings(sweeper.config.hydra.sweeper, sweeper.folder)

@@ -38,13 +38,13 @@ def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
     return {override.get_key_element(): distribution(override) for override in overrides}
 
 
-def words_of(parameters: dict[str, Any]) -> list[str]:
-    """A trial's values as the words one would type."""
+def as_overrides(parameters: dict[str, Any]) -> list[str]:
+    """A trial's values as overrides of one run."""
     return [f"{key}={value}" for key, value in parameters.items()]
 
 
-def typed(value: Any) -> Any:
-    """A choice's word as the value it stands for."""
+def parse_value(value: Any) -> Any:
+    """The value of a choice that is kept as text."""
     return yaml.safe_load(value) if isinstance(value, str) else value
 
 

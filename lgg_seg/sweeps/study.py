@@ -1,8 +1,13 @@
-"""An Optuna study: its settings, where it is stored, who is at which trial, what came of it."""
+"""An Optuna study: its settings, its storage, which process runs which trial, and how the trials ended.
+
+Optuna's own heartbeat runs within `optimize` alone, not with `ask` and `tell`; the bookkeeping of killed processes is
+therefore here.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import time
@@ -22,9 +27,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
 
-OWNER, ALIVE, REQUEUED = "owner", "alive", "requeued"  # attributes of a trial
-SILENT = 600  # seconds after which a sweep on another machine counts as dead; it gives a sign every minute
+log = logging.getLogger(__name__)
+OWNER, HEARTBEAT, REQUEUED = "owner", "alive", "requeued"  # attributes of a trial in the storage
+HEARTBEAT_SECONDS = 60
+HEARTBEAT_TIMEOUT = 600  # seconds after which a sweep on another machine counts as killed
 _LOCK_WAIT = 60  # seconds that jobs wait for one another at a SQLite file
+_STATES = {
+    "finished": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "running": TrialState.RUNNING,
+    "waiting": TrialState.WAITING,
+}
 
 
 class PrunerSettings(pydantic.BaseModel, extra="forbid", frozen=True):
@@ -47,7 +61,7 @@ class StudySettings(pydantic.BaseModel, extra="forbid", frozen=True):
 
 
 def study_settings(sweeper: DictConfig | Mapping[str, Any], sweep: Path) -> StudySettings:
-    """The settings of the study whose sweep has the folder `sweep`, which names it and holds it where nothing is said.
+    """The settings of the study in the sweep's folder, whose name and storage default to that folder's.
 
     Raises:
         UserError: a value of the wrong type or range.
@@ -90,23 +104,23 @@ def open_study(settings: StudySettings) -> optuna.Study:
 
 
 def sampler(settings: StudySettings, number: int) -> optuna.samplers.BaseSampler:
-    """TPE for the trial `number`, seeded by it: a study that was interrupted draws what it would have drawn, and two
-    machines at one study draw differently."""
+    """TPE for the trial `number`, seeded by it: an interrupted study proposes what it would have proposed, and two
+    machines at one study propose different values."""
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     return optuna.samplers.TPESampler(n_startup_trials=settings.startup_trials, seed=seed, constant_liar=True)
 
 
-def take(study: optuna.Study, trial: optuna.Trial) -> None:
-    """Put down that this process is at the trial."""
-    trial.set_user_attr(OWNER, _me())
-    show_alive(study, [trial.number])
+def claim_trial(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Record that this process runs the trial."""
+    trial.set_user_attr(OWNER, _this_process())
+    heartbeat(study, [trial.number])
 
 
-def show_alive(study: optuna.Study, numbers: list[int]) -> None:
-    """Give the other machines a sign that these trials are being run."""
+def heartbeat(study: optuna.Study, numbers: list[int]) -> None:
+    """Tell other machines that these trials are still being run."""
     by_number = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     for number in numbers:
-        optuna.Trial(study, by_number[number]._trial_id).set_user_attr(ALIVE, time.time())
+        optuna.Trial(study, by_number[number]._trial_id).set_user_attr(HEARTBEAT, time.time())
 
 
 def requeue_abandoned(study: optuna.Study) -> int:
@@ -117,17 +131,17 @@ def requeue_abandoned(study: optuna.Study) -> int:
     """
     count = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if not _abandoned(trial):
+        if not _is_abandoned(trial):
             continue
         optuna.Trial(study, trial._trial_id).set_user_attr(REQUEUED, True)
-        if end(study, trial.number, TrialState.FAIL):  # only one of several sweeps that see it can end it
+        if end_trial(study, trial.number, TrialState.FAIL):  # only one of several sweeps that see it can end it
             study.enqueue_trial(trial.params)
             count += 1
     return count
 
 
-def end(study: optuna.Study, number: int, state: TrialState, value: float | None = None) -> bool:
-    """Tell a trial's end; False where somebody else has."""
+def end_trial(study: optuna.Study, number: int, state: TrialState, value: float | None = None) -> bool:
+    """Tell the study how a trial ended; False where another process has already."""
     try:
         study.tell(number, values=value, state=state)
     except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
@@ -135,37 +149,53 @@ def end(study: optuna.Study, number: int, state: TrialState, value: float | None
     return True
 
 
-def tally(study: optuna.Study) -> dict[str, int]:
-    """How many trials there are of each state; one that was queued again counts as what became of it then."""
-    names = {
-        TrialState.COMPLETE: "finished",
-        TrialState.PRUNED: "pruned",
-        TrialState.FAIL: "failed",
-        TrialState.RUNNING: "running",
-        TrialState.WAITING: "waiting",
-    }
-    trials = [trial for trial in study.get_trials(deepcopy=False) if not trial.user_attrs.get(REQUEUED)]
-    counted = Counter(names[trial.state] for trial in trials)
-    return {name: counted[name] for name in names.values()}
+def trial_counts(study: optuna.Study) -> dict[str, int]:
+    """The number of trials in each state; a trial that was queued again counts as the new one."""
+    trials = study.get_trials(deepcopy=False)
+    counts = Counter(trial.state for trial in trials if not trial.user_attrs.get(REQUEUED))
+    return {name: counts[state] for name, state in _STATES.items()}
 
 
-def best(study: optuna.Study) -> FrozenTrial | None:
-    """The finished trial with the best value, if any has finished."""
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """The finished trial with the best value, the first of equals; None where none has finished."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
-def _me() -> list[Any]:
-    """This machine (a digest: its name is nobody's business), this process, and when it began, for numbers recur."""
+class JobTrial:
+    """The trial of a job, whose number the sweep has put into the job's config."""
+
+    def __init__(self, hydra_config: DictConfig) -> None:
+        self.study = open_study(study_settings(hydra_config.sweeper, Path(hydra_config.sweep.dir)))
+        self.number = int(hydra_config.sweeper.trial)
+        self._trial = optuna.Trial(self.study, self.study.get_trials(deepcopy=False)[self.number]._trial_id)
+
+    def report(self, value: float, step: int) -> None:
+        """Tell the study one epoch's score."""
+        self._trial.report(value, step)
+
+    def should_prune(self) -> bool:
+        """Whether the other trials were better by then."""
+        return self._trial.should_prune()
+
+    def tell(self, outcome: str, score: float | None) -> None:
+        """Tell the study the trial's end. The job does, not the sweep, whose process may be gone by then."""
+        state = _STATES.get(outcome, TrialState.FAIL)
+        if not end_trial(self.study, self.number, state, score if state == TrialState.COMPLETE else None):
+            log.info("trial %d was queued again in the meantime; its result is used there", self.number)
+
+
+def _this_process() -> list[Any]:
+    """The machine (a digest: its name is nobody's business), the process, and its start, because numbers recur."""
     host = hashlib.sha256(platform.node().encode()).hexdigest()[:16]
     return [host, os.getpid(), round(psutil.Process().create_time(), 2)]
 
 
-def _abandoned(trial: FrozenTrial) -> bool:
+def _is_abandoned(trial: FrozenTrial) -> bool:
     owner = trial.user_attrs.get(OWNER)
-    if owner is None or owner[0] != _me()[0]:
+    if owner is None or owner[0] != _this_process()[0]:
         started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-        return time.time() - float(trial.user_attrs.get(ALIVE, started)) > SILENT
+        return time.time() - float(trial.user_attrs.get(HEARTBEAT, started)) > HEARTBEAT_TIMEOUT
     try:
         return bool(round(psutil.Process(owner[1]).create_time(), 2) != owner[2])
     except psutil.NoSuchProcess:

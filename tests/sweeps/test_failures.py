@@ -1,4 +1,4 @@
-"""A failed cell leaves its reason, whatever else went wrong."""
+"""A failed job leaves its reason, whatever else went wrong."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from omegaconf import OmegaConf
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.sweeps.failures import failures, record_failure
-from lgg_seg.sweeps.job import run_cell
+from lgg_seg.sweeps.job import complete_job
+from lgg_seg.sweeps.retries import failures, record_failure
 
 
 def test_the_reason_the_words_and_the_config_are_put_down_and_the_reason_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = RunFolder(tmp_path / "cell")
+    folder = RunFolder(tmp_path / "job")
     record_failure(folder, "no such patient", ["seed=1"], OmegaConf.create({"seed": 1, "a": "${seed}"}), "Trace\n")
     assert folder.read_json("status.json")["state"] == "failed"
     assert folder.read_json("status.json")["reason"] == "no such patient"
-    config, words = folder.read_config()
-    assert (config.a, words) == (1, ["seed=1"])
+    config, overrides = folder.read_config()
+    assert (config.a, overrides) == (1, ["seed=1"])
     assert (folder.path / "run.log").read_text() == "Trace\nfailed: no such patient\n"
-    assert caplog.messages == ["cell failed: no such patient"]
+    assert caplog.messages == ["job failed: no such patient"]
 
 
 def test_a_config_that_cannot_be_resolved_is_put_down_as_it_stands(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "cell")
+    folder = RunFolder(tmp_path / "job")
     record_failure(folder, "nothing", [], OmegaConf.create({"a": "${nothing}"}))
     assert "${nothing}" in (folder.path / "config.yaml").read_text()
 
 
 def test_what_the_run_has_written_stays(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "cell")
+    folder = RunFolder(tmp_path / "job")
     folder.write_config(OmegaConf.create({"seed": 7}), [])
     record_failure(folder, "nothing", [], OmegaConf.create({"seed": 8}))
     assert folder.read_config()[0].seed == 7
 
 
 def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "cell").touch()
-    record_failure(RunFolder(tmp_path / "cell"), "the disk is full", [], None)
-    assert "cell failed: the disk is full" in caplog.messages
+    (tmp_path / "job").touch()
+    record_failure(RunFolder(tmp_path / "job"), "the disk is full", [], None)
+    assert "job failed: the disk is full" in caplog.messages
     assert "cannot be recorded" in caplog.text
 
 
-def test_only_the_last_attempt_at_a_cell_counts_as_failed(tmp_path: Path) -> None:
+def test_only_the_last_attempt_at_a_job_counts_as_failed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         record_failure(RunFolder(tmp_path / name), "nothing", [], None)
     assert set(failures(tmp_path)) == {tmp_path / "a", tmp_path / "b"}
@@ -56,20 +56,20 @@ def test_only_the_last_attempt_at_a_cell_counts_as_failed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("overrides", "says"),
     [
         (["trainer.devices=2"], "one device"),
         (["data.root=nowhere"], "data=phantom"),
         (["trainer.max_epochs=0"], "1 or more"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence_in_the_cells_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
+def test_what_a_user_can_mend_is_one_sentence_in_the_jobs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    outcome = run_cell(compose_config([*words, "trainer.accelerator=cpu"]), tmp_path / "cell", words)
+    outcome = complete_job(compose_config([*overrides, "trainer.accelerator=cpu"]), tmp_path / "job", overrides)
     assert outcome.state == "failed"
-    status = RunFolder(tmp_path / "cell").read_json("status.json")
+    status = RunFolder(tmp_path / "job").read_json("status.json")
     assert says in status["reason"]
     assert "UserError" not in status["reason"]
 
@@ -81,7 +81,7 @@ def test_what_is_our_fault_leaves_its_traceback_in_the_log_and_its_type_in_the_r
     monkeypatch.chdir(tmp_path)
     config = compose_config(["data=phantom", "trainer=debug"])
     config.data.cache_dir = "\0"
-    assert run_cell(config, tmp_path / "cell", []).state == "failed"
-    folder = RunFolder(tmp_path / "cell")
+    assert complete_job(config, tmp_path / "job", []).state == "failed"
+    folder = RunFolder(tmp_path / "job")
     assert folder.read_json("status.json")["reason"].startswith("ValueError: ")
     assert "Traceback (most recent call last)" in (folder.path / "run.log").read_text()

@@ -1,4 +1,4 @@
-"""Two cells are the same run if nothing that may change a result tells them apart."""
+"""Two jobs are the same run if nothing that may change a result tells them apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLAIN = ["data.root=tree"]
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ["logger=csv"],
         ["trainer.enable_progress_bar=false"],
@@ -26,13 +26,13 @@ PLAIN = ["data.root=tree"]
         ["optimizer.lr=0.001"],  # the member's own value
     ],
 )
-def test_what_has_no_effect_makes_no_other_run(words: list[str]) -> None:
-    assert identity(compose_config([*PLAIN, *words])) == identity(compose_config(PLAIN))
+def test_what_has_no_effect_makes_no_other_run(overrides: list[str]) -> None:
+    assert identity(compose_config([*PLAIN, *overrides])) == identity(compose_config(PLAIN))
 
 
-@pytest.mark.parametrize("words", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
-def test_what_has_an_effect_makes_another_run(words: list[str]) -> None:
-    assert identity(compose_config([*PLAIN, *words])) != identity(compose_config(PLAIN))
+@pytest.mark.parametrize("overrides", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
+def test_what_has_an_effect_makes_another_run(overrides: list[str]) -> None:
+    assert identity(compose_config([*PLAIN, *overrides])) != identity(compose_config(PLAIN))
 
 
 @pytest.mark.parametrize("key", NON_RESULT_KEYS)

@@ -1,4 +1,4 @@
-"""Sweeps through the command line: each launcher, failed cells, the same command again, a killed search."""
+"""Sweeps through the command line: each launcher, failed jobs, the same command again, a killed search."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
-def cells(sweep: Path) -> dict[str, str]:
+def job_states(sweep: Path) -> dict[str, str]:
     """The state of every attempt, by the name of its folder without its digest."""
     found = {}
     for path in sweep.glob("*/status.json"):
@@ -47,7 +47,7 @@ def cells(sweep: Path) -> dict[str, str]:
     return found
 
 
-def test_a_failed_cell_is_a_row_and_the_same_command_runs_what_is_missing_shared_by_two_terminals(
+def test_a_failed_job_is_a_row_and_the_same_command_runs_what_is_missing_shared_by_two_terminals(
     workplace: Path,
 ) -> None:
     """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
@@ -58,7 +58,7 @@ def test_a_failed_cell_is_a_row_and_the_same_command_runs_what_is_missing_shared
     assert "failed: " in output
     assert "validated against" not in output, "Hydra's announcement about schemas of the same name"
     (sweep,) = (workplace / "runs" / "sweeps").iterdir()
-    assert cells(sweep) == {"root-tree": "finished", "root-later": "failed"}
+    assert job_states(sweep) == {"root-tree": "finished", "root-later": "failed"}
     (failed,) = sweep.glob("root-later_*")
     assert "data=phantom" in json.loads((failed / "status.json").read_text())["reason"]
     assert "data=phantom" in (failed / "run.log").read_text()
@@ -71,17 +71,17 @@ def test_a_failed_cell_is_a_row_and_the_same_command_runs_what_is_missing_shared
     terminals = [start(workplace, *words) for _ in range(2)]
     ends = [finish(process) for process in terminals]
     assert [code for code, _ in ends] == [0, 0], ends
-    assert cells(sweep) == {"root-tree": "finished", "root-later": "failed", "root-later-2": "finished"}
-    assert sum("run folder:" in output for _, output in ends) == 1, "the missing cell was run once"
+    assert job_states(sweep) == {"root-tree": "finished", "root-later": "failed", "root-later-2": "finished"}
+    assert sum("run folder:" in output for _, output in ends) == 1, "the missing job was run once"
     assert all("has already finished" in output for _, output in ends)
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
-def test_a_cell_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplace: Path) -> None:
+def test_a_job_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplace: Path) -> None:
     words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
     code, output = finish(start(workplace, *words, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
     assert code == 1, output
-    assert cells(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
+    assert job_states(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
     assert sorted(rows["status"]) == ["failed", "finished"]
     (failed,) = (workplace / "named").glob("unet_bn_*")

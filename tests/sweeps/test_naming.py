@@ -1,4 +1,4 @@
-"""The same sweep has the same folder, another one another, and so have their cells."""
+"""The same sweep has the same folder, another one another, and so have their jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.naming import LONGEST, cell_name, digest, slug, sweep_folder
+from lgg_seg.sweeps.naming import MAX_LENGTH, digest, job_name, slug, sweep_folder
 
 SWEEP = ["model=unet,unet_bn", "seed=1,2", "trainer.max_epochs=5"]
 
@@ -39,7 +39,7 @@ def test_neither_the_order_nor_the_launcher_nor_the_length_changes_a_sweeps_fold
         [*SWEEP, "sweep=losses"],
     ],
 )
-def test_what_changes_a_cell_or_the_search_changes_the_folder(other: list[str]) -> None:
+def test_what_changes_a_job_or_the_search_changes_the_folder(other: list[str]) -> None:
     assert sweep_folder(other) != sweep_folder(SWEEP)
 
 
@@ -59,17 +59,17 @@ def test_a_folder_that_could_not_be_found_again_is_refused(name: str) -> None:
         sweep_folder([*SWEEP, f"hydra.sweep.dir={name}"])
 
 
-def test_a_cell_is_named_by_what_varies_and_told_apart_by_all_that_it_is() -> None:
-    words = ["model=unet", "seed=1", "optimizer.lr=0.00123456", "trainer.max_epochs=5"]
-    name = cell_name(words, {"model", "optimizer.lr"}, "other", {"a": 1})
+def test_a_job_is_named_by_what_varies_and_told_apart_by_all_that_it_is() -> None:
+    overrides = ["model=unet", "seed=1", "optimizer.lr=0.00123456", "trainer.max_epochs=5"]
+    name = job_name(overrides, {"model", "optimizer.lr"}, "other", {"a": 1})
     assert name == f"unet_lr-0.001235_{digest({'a': 1})}"
-    assert cell_name(words, {"model", "optimizer.lr"}, "other", {"a": 2}) != name
-    assert cell_name(words, set(), "unet", {"a": 1}) == f"unet_{digest({'a': 1})}"
+    assert job_name(overrides, {"model", "optimizer.lr"}, "other", {"a": 2}) != name
+    assert job_name(overrides, set(), "unet", {"a": 1}) == f"unet_{digest({'a': 1})}"
 
 
 def test_no_value_makes_a_name_that_a_file_system_minds() -> None:
     assert slug("../../a b/c=$HOME;*") == "a-b-c-HOME"
-    assert len(slug("x" * 500)) == LONGEST
+    assert len(slug("x" * 500)) == MAX_LENGTH
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:

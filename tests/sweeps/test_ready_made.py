@@ -1,4 +1,4 @@
-"""Every ready-made sweep of conf/sweep: all its cells compose and pass the check."""
+"""Every ready-made sweep of conf/sweep: all its jobs compose and pass the check."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from omegaconf import DictConfig
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
 from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.config.validation import check_config
-from lgg_seg.sweeps.space import search_space, words_of
+from lgg_seg.sweeps.space import as_overrides, search_space
 from lgg_seg.sweeps.study import study_settings
-from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
+from lgg_seg.sweeps.sweeper import fixed, grid, varies
 
 SWEEPS = [name for name in groups()["sweep"] if name != "none"]
-# Of these the number of cells follows from what they say they are.
+# Of these the number of jobs follows from what they say they are.
 SIZES = {
     "folds": 5, "losses": len(groups()["loss"]), "networks": 6, "seeds": 5, "train_patients": 3,
     "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4,
@@ -38,7 +38,7 @@ def sweeper(request: pytest.FixtureRequest) -> Iterator[DictConfig]:
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_its_file_changes_nothing_but_the_sweeper(name: str) -> None:
-    """So that a cell's own command, which is recorded, makes the same run again without the sweep."""
+    """So that a job's own command, which is recorded, makes the same run again without the sweep."""
     content = yaml.safe_load((conf_dir() / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert set(content) == {"defaults", "hydra"}
     assert content["defaults"] in ([{"override /hydra/sweeper": name}] for name in ("grid", "optuna"))
@@ -46,18 +46,18 @@ def test_its_file_changes_nothing_but_the_sweeper(name: str) -> None:
 
 
 @pytest.mark.parametrize(("sweeper", "name"), [(name, name) for name in SWEEPS], indirect=["sweeper"])
-def test_all_its_cells_compose_and_pass_the_check(sweeper: DictConfig, name: str) -> None:
+def test_all_its_jobs_compose_and_pass_the_check(sweeper: DictConfig, name: str) -> None:
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     overrides = parser.parse_overrides([f"{key}={value}" for key, value in sweeper.params.items()])
     if sweeper._target_.endswith("OptunaSweeper"):
-        fixed = [fixed_word(override) for override in overrides if not varies(override)]
-        cells = [[*fixed, *words] for words in corners(search_space(filter(varies, overrides)))]
+        constants = [fixed(override) for override in overrides if not varies(override)]
+        jobs = [[*constants, *job] for job in corners(search_space(filter(varies, overrides)))]
         assert study_settings(sweeper, conf_dir()).n_trials > len(overrides)
     else:
-        cells = grid(overrides)
-        assert len(cells) == SIZES.get(name, len(cells)) > 1
-    for cell in cells:
-        check_config(compose_config(cell))
+        jobs = grid(overrides)
+        assert len(jobs) == SIZES.get(name, len(jobs)) > 1
+    for job in jobs:
+        check_config(compose_config(job))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -73,5 +73,7 @@ def corners(space: dict[str, optuna.distributions.BaseDistribution]) -> list[lis
     }
     found = []
     for pair in zip(values, list(values)[1:], strict=False):
-        found += [words_of(dict(zip(pair, chosen, strict=True))) for chosen in product(*(values[key] for key in pair))]
+        found += [
+            as_overrides(dict(zip(pair, chosen, strict=True))) for chosen in product(*(values[key] for key in pair))
+        ]
     return found

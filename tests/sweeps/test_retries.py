@@ -1,4 +1,4 @@
-"""What is left to do of a cell, and who may do it."""
+"""What is left to do of a job, and who may do it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder, State
 from lgg_seg.runs.status import record_status
-from lgg_seg.sweeps.retries import claimed, latest_attempts, next_attempt, settle
+from lgg_seg.sweeps.retries import job_lock, latest_attempts, mark_interrupted, next_attempt
 
 WANTED: dict[str, Any] = {"seed": 1, "data": {"root": "/tree"}}
 
@@ -31,83 +31,83 @@ def attempt(path: Path, state: State, *, config: dict[str, Any] = WANTED, checkp
 @pytest.mark.parametrize(
     ("state", "checkpoint", "todo", "name"),
     [
-        ("finished", True, "nothing", "cell"),
-        ("interrupted", True, "resume", "cell"),
-        ("running", True, "resume", "cell"),  # killed: nobody holds the claim
-        ("interrupted", False, "run", "cell-2"),
-        ("running", False, "run", "cell-2"),
-        ("failed", True, "run", "cell-2"),
-        ("pruned", True, "run", "cell-2"),
+        ("finished", True, "nothing", "job"),
+        ("interrupted", True, "resume", "job"),
+        ("running", True, "resume", "job"),  # killed: nobody holds the claim
+        ("interrupted", False, "run", "job-2"),
+        ("running", False, "run", "job-2"),
+        ("failed", True, "run", "job-2"),
+        ("pruned", True, "run", "job-2"),
     ],
 )
 def test_what_there_is_decides_what_is_left(
     tmp_path: Path, state: State, checkpoint: bool, todo: str, name: str
 ) -> None:
-    attempt(tmp_path / "cell", state, checkpoint=checkpoint)
-    found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False)
+    attempt(tmp_path / "job", state, checkpoint=checkpoint)
+    found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
     assert (found.todo, found.folder.path.name) == (todo, name)
 
 
-def test_a_missing_cell_is_run_in_its_own_folder(tmp_path: Path) -> None:
-    (tmp_path / "cell").mkdir()  # Hydra makes it before the job starts
-    found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False)
-    assert (found.todo, found.folder.path.name) == ("run", "cell")
+def test_a_missing_job_is_run_in_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "job").mkdir()  # Hydra makes it before the job starts
+    found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
+    assert (found.todo, found.folder.path.name) == ("run", "job")
 
 
 def test_another_run_under_that_name_is_left_alone(tmp_path: Path) -> None:
-    attempt(tmp_path / "cell", "finished", config=WANTED | {"seed": 2})
-    found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False)
-    assert (found.todo, found.folder.path.name) == ("run", "cell-2")
+    attempt(tmp_path / "job", "finished", config=WANTED | {"seed": 2})
+    found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
+    assert (found.todo, found.folder.path.name) == ("run", "job-2")
 
 
 def test_a_failure_without_a_config_is_left_alone(tmp_path: Path) -> None:
-    """A cell that could not even be composed has none."""
-    RunFolder(tmp_path / "cell").set_status("failed", "no such key")
-    assert next_attempt(tmp_path / "cell", WANTED, pruned_counts=False).folder.path.name == "cell-2"
+    """A job that could not even be composed has none."""
+    RunFolder(tmp_path / "job").set_status("failed", "no such key")
+    assert next_attempt(tmp_path / "job", WANTED, pruned_counts=False).folder.path.name == "job-2"
 
 
 def test_the_third_attempt_finds_what_the_second_finished(tmp_path: Path) -> None:
-    attempt(tmp_path / "cell", "failed")
-    attempt(tmp_path / "cell-2", "finished")
-    found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False)
-    assert (found.todo, found.folder.path.name) == ("nothing", "cell-2")
+    attempt(tmp_path / "job", "failed")
+    attempt(tmp_path / "job-2", "finished")
+    found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
+    assert (found.todo, found.folder.path.name) == ("nothing", "job-2")
 
 
 def test_for_its_study_a_pruned_trial_is_a_result(tmp_path: Path) -> None:
-    attempt(tmp_path / "cell", "pruned")
-    assert next_attempt(tmp_path / "cell", WANTED, pruned_counts=True).todo == "nothing"
+    attempt(tmp_path / "job", "pruned")
+    assert next_attempt(tmp_path / "job", WANTED, pruned_counts=True).todo == "nothing"
 
 
 def _hold(base: Path, held: Event, release: Event) -> None:
-    with claimed(base, wait=False) as ours:
+    with job_lock(base, wait=False) as ours:
         assert ours
         held.set()
         release.wait(60)
 
 
-def test_of_two_processes_one_has_the_cell_and_a_killed_one_gives_it_back(tmp_path: Path) -> None:
+def test_of_two_processes_one_has_the_job_and_a_killed_one_gives_it_back(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     held, release = context.Event(), context.Event()
-    process = context.Process(target=_hold, args=(tmp_path / "cell", held, release))
+    process = context.Process(target=_hold, args=(tmp_path / "job", held, release))
     process.start()
     assert held.wait(60)
-    with claimed(tmp_path / "cell", wait=False) as ours:
+    with job_lock(tmp_path / "job", wait=False) as ours:
         assert not ours
-    with claimed(tmp_path / "another", wait=False) as ours:
+    with job_lock(tmp_path / "another", wait=False) as ours:
         assert ours
     process.kill()
     process.join()
-    with claimed(tmp_path / "cell", wait=False) as ours:
+    with job_lock(tmp_path / "job", wait=False) as ours:
         assert ours
 
 
 def test_a_sweep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"hydra\.sweep\.dir"), claimed(tmp_path / "file" / "cell", wait=False):
+    with pytest.raises(UserError, match=r"hydra\.sweep\.dir"), job_lock(tmp_path / "file" / "job", wait=False):
         pass
 
 
-def test_of_each_cell_the_last_attempt_counts(tmp_path: Path) -> None:
+def test_of_each_job_the_last_attempt_counts(tmp_path: Path) -> None:
     for name in ("a", "a-2", "a-3", "b", "seed-2", "nested/c", "nested/c-2"):
         attempt(tmp_path / name, "failed")
     found = {str(path.relative_to(tmp_path)) for path in latest_attempts(tmp_path)}
@@ -115,20 +115,20 @@ def test_of_each_cell_the_last_attempt_counts(tmp_path: Path) -> None:
 
 
 def test_a_run_whose_process_was_killed_is_put_down_as_interrupted(tmp_path: Path) -> None:
-    folder = attempt(tmp_path / "cell", "running")
-    assert settle(folder.path) == "interrupted"
+    folder = attempt(tmp_path / "job", "running")
+    assert mark_interrupted(folder.path) == "interrupted"
     assert folder.read_json("status.json")["reason"] == "its process was killed"
 
 
 def test_a_run_that_goes_on_stays_running(tmp_path: Path) -> None:
-    folder = attempt(tmp_path / "cell", "interrupted")
+    folder = attempt(tmp_path / "job", "interrupted")
     with record_status(folder):
-        assert settle(folder.path) == "running"
+        assert mark_interrupted(folder.path) == "running"
 
 
 def test_a_result_on_data_that_have_changed_since_is_none(tmp_path: Path) -> None:
-    folder = attempt(tmp_path / "cell", "finished")
+    folder = attempt(tmp_path / "job", "finished")
     folder.write_json("provenance.json", {"data_fingerprint": "then"})
-    for now, todo, name in (("then", "nothing", "cell"), (None, "nothing", "cell"), ("now", "run", "cell-2")):
-        found = next_attempt(tmp_path / "cell", WANTED, pruned_counts=False, data=lambda now=now: now)
+    for now, todo, name in (("then", "nothing", "job"), (None, "nothing", "job"), ("now", "run", "job-2")):
+        found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False, data=lambda now=now: now)
         assert (found.todo, found.folder.path.name) == (todo, name)

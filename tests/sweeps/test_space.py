@@ -7,11 +7,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.space import distribution, typed, words_of
+from lgg_seg.sweeps.space import as_overrides, distribution, parse_value
 
 
-def parsed(*words: str) -> list:
-    return OverridesParser.create().parse_overrides(list(words))
+def parsed(*overrides: str) -> list:
+    return OverridesParser.create().parse_overrides(list(overrides))
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_a_choice_comes_back_as_the_word_that_was_typed_and_as_the_value_it_mean
     space = distribution(*parsed("key=null,0.1,bce_dice,[1,2],'a b'"))
     assert isinstance(space, CategoricalDistribution)
     for word, value in zip(space.choices, [None, 0.1, "bce_dice", [1, 2], "a b"], strict=True):
-        (again,) = parsed(*words_of({"key": word}))
-        assert again.value() == typed(word) == value
+        (again,) = parsed(*as_overrides({"key": word}))
+        assert again.value() == parse_value(word) == value

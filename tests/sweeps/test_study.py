@@ -16,7 +16,17 @@ from optuna.trial import TrialState
 
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps import study as studies
-from lgg_seg.sweeps.study import ALIVE, OWNER, SILENT, StudySettings, best, end, open_study, sampler, study_settings
+from lgg_seg.sweeps.study import (
+    HEARTBEAT,
+    HEARTBEAT_TIMEOUT,
+    OWNER,
+    StudySettings,
+    best_trial,
+    end_trial,
+    open_study,
+    sampler,
+    study_settings,
+)
 
 SPACE = {"lr": FloatDistribution(1e-5, 1e-1, log=True)}
 SWEEPER = {"n_trials": 4, "n_jobs": 1, "seed": 0, "storage": None, "study_name": None, "startup_trials": 2}
@@ -33,18 +43,18 @@ def study(tmp_path: Path) -> optuna.Study:
 
 def taken(study: optuna.Study, owner: list | None = None, alive: float | None = None) -> optuna.Trial:
     trial = study.ask(SPACE)
-    studies.take(study, trial)
+    studies.claim_trial(study, trial)
     if owner is not None:
         trial.set_user_attr(OWNER, owner)
     if alive is not None:
-        trial.set_user_attr(ALIVE, alive)
+        trial.set_user_attr(HEARTBEAT, alive)
     return trial
 
 
 def killed_process() -> list:
     """What a sweep would have put down that was killed since."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    owner = [studies._me()[0], process.pid, round(psutil.Process(process.pid).create_time(), 2)]
+    owner = [studies._this_process()[0], process.pid, round(psutil.Process(process.pid).create_time(), 2)]
     process.kill()
     process.wait()
     return owner
@@ -64,18 +74,18 @@ def test_a_killed_sweeps_trial_is_queued_again_with_the_same_values_once(study: 
     assert studies.requeue_abandoned(study) == 0
     assert study.ask(SPACE).params == trial.params
     assert study.trials[0].state == TrialState.FAIL
-    assert studies.tally(study) == {"finished": 0, "pruned": 0, "failed": 0, "running": 1, "waiting": 0}
+    assert studies.trial_counts(study) == {"finished": 0, "pruned": 0, "failed": 0, "running": 1, "waiting": 0}
 
 
 @pytest.mark.parametrize("reused", [False, True])
 def test_a_live_sweeps_trial_is_left_to_it(study: optuna.Study, reused: bool) -> None:
     """A number that has gone to another process since is no sign of life."""
     started = round(psutil.Process().create_time(), 2)
-    taken(study, owner=[studies._me()[0], os.getpid(), started - 100 if reused else started])
+    taken(study, owner=[studies._this_process()[0], os.getpid(), started - 100 if reused else started])
     assert studies.requeue_abandoned(study) == int(reused)
 
 
-@pytest.mark.parametrize(("silence", "abandoned"), [(SILENT / 2, 0), (SILENT * 2, 1)])
+@pytest.mark.parametrize(("silence", "abandoned"), [(HEARTBEAT_TIMEOUT / 2, 0), (HEARTBEAT_TIMEOUT * 2, 1)])
 def test_another_machines_trial_is_taken_over_when_it_gives_no_sign(
     study: optuna.Study, silence: float, abandoned: int
 ) -> None:
@@ -85,25 +95,25 @@ def test_another_machines_trial_is_taken_over_when_it_gives_no_sign(
 
 def test_a_sign_of_life_is_put_down(study: optuna.Study) -> None:
     trial = taken(study, owner=["another machine", 1, 0.0], alive=0.0)
-    studies.show_alive(study, [trial.number])
+    studies.heartbeat(study, [trial.number])
     assert studies.requeue_abandoned(study) == 0
 
 
 def test_the_first_to_tell_a_trials_end_has_told_it(study: optuna.Study) -> None:
     number = study.ask(SPACE).number
-    assert end(study, number, TrialState.COMPLETE, 0.7)
-    assert not end(study, number, TrialState.FAIL)
+    assert end_trial(study, number, TrialState.COMPLETE, 0.7)
+    assert not end_trial(study, number, TrialState.FAIL)
     assert study.trials[0].value == 0.7
 
 
 def test_the_best_trial_is_a_finished_one(study: optuna.Study) -> None:
-    assert best(study) is None
+    assert best_trial(study) is None
     for value in (0.1, 0.3, 0.2):
-        end(study, study.ask(SPACE).number, TrialState.COMPLETE, value)
+        end_trial(study, study.ask(SPACE).number, TrialState.COMPLETE, value)
     pruned = study.ask(SPACE)
     pruned.report(0.9, 0)
-    end(study, pruned.number, TrialState.PRUNED)
-    found = best(study)
+    end_trial(study, pruned.number, TrialState.PRUNED)
+    found = best_trial(study)
     assert found is not None
     assert found.number == 1
 
@@ -117,7 +127,7 @@ def test_an_interrupted_study_draws_what_it_would_have_drawn(tmp_path: Path) -> 
                 study.sampler = sampler(settings(sweep), len(study.trials))
                 trial = study.ask(SPACE)
                 values.append(trial.params["lr"])
-                end(study, trial.number, TrialState.COMPLETE, -abs(trial.params["lr"] - 0.01))
+                end_trial(study, trial.number, TrialState.COMPLETE, -abs(trial.params["lr"] - 0.01))
         return values
 
     unbroken, broken = draw(tmp_path / "a", [6]), draw(tmp_path / "b", [1, 3, 2])
@@ -159,7 +169,7 @@ def test_the_pruner_is_the_median_after_its_warm_up(tmp_path: Path) -> None:
         good = study.ask(SPACE)
         for epoch in range(3):
             good.report(value, epoch)
-        end(study, good.number, TrialState.COMPLETE, value)
+        end_trial(study, good.number, TrialState.COMPLETE, value)
     bad = study.ask(SPACE)
     bad.report(0.1, 0)
     assert not bad.should_prune(), "the warm-up"

@@ -1,4 +1,4 @@
-"""The cells of a sweep from its words."""
+"""The jobs of a sweep from its overrides."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.command import left_to_jobs
-from lgg_seg.sweeps.sweeper import fixed_word, grid, varies
+from lgg_seg.sweeps.command import leave_to_jobs
+from lgg_seg.sweeps.sweeper import fixed, grid, varies
 
 
-def parsed(*words: str) -> list:
-    return OverridesParser.create().parse_overrides(list(words))
+def parsed(*overrides: str) -> list:
+    return OverridesParser.create().parse_overrides(list(overrides))
 
 
 def test_a_grid_is_every_value_with_every_other_the_last_changing_first() -> None:
@@ -23,7 +23,7 @@ def test_a_grid_is_every_value_with_every_other_the_last_changing_first() -> Non
     ]
 
 
-def test_a_grid_without_a_choice_is_one_cell() -> None:
+def test_a_grid_without_a_choice_is_one_job() -> None:
     assert grid(parsed("a=1", "~b")) == [["a=1", "~b"]]
 
 
@@ -45,11 +45,11 @@ WORDS = ("a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}"
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) -> None:
-    left = left_to_jobs(word)
+    left = leave_to_jobs(word)
     assert left != word
     (override,) = parsed(left)
     assert override.is_sweep_override(), "Hydra does not apply it before the jobs"
-    assert parsed(fixed_word(override))[0].value() == parsed(word)[0].value()
+    assert parsed(fixed(override))[0].value() == parsed(word)[0].value()
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) 
     ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=", "hydra.verbose=true", "hydra/launcher=x"],
 )
 def test_what_cannot_be_left_to_the_jobs_stays(word: str) -> None:
-    assert left_to_jobs(word) == word
+    assert leave_to_jobs(word) == word
