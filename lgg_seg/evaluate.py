@@ -95,8 +95,8 @@ def _as_tested(folder: RunFolder, settings: EvaluationSettings) -> tuple[dict[st
 
 def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
     known = training_volumes(facts["split"])
-    digests = set(known.values())
-    return [p.name for p in index.patients if p.name in known or volume_digest(p) in digests]
+    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+    return [name for name, digest in digests.items() if name in known or digest in known.values()]
 
 
 @command

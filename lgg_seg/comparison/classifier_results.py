@@ -16,6 +16,7 @@ from lgg_seg.comparison.results import merge_seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
+from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
 from lgg_seg.statistics.classification import Estimate, bootstrap_measures, estimate
 
@@ -56,7 +57,7 @@ def merge(runs: Sequence[Run]) -> list[ClassifierResult]:
     groups: dict[tuple[str, str, EvaluationProtocol], list[Run]] = defaultdict(list)
     for run in runs:
         target = str((run.result or {})["target"])
-        groups[configurations.identity(run.config), target, protocol_of(run)].append(run)
+        groups[configuration_identity(run.config), target, protocol_of(run)].append(run)
     return [_entry(group, target, protocol, settings[name]) for (name, target, protocol), group in groups.items()]
 
 

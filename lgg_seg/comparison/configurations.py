@@ -7,53 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lgg_seg.comparison.runs import Run
-from lgg_seg.runs.identity import NON_RESULT_KEYS
-
-WITHOUT_EFFECT = (
-    *NON_RESULT_KEYS,
-    "name",
-    "data.root",
-    "evaluation.n_bootstrap",
-    "evaluation.batch_size",
-    "trainer.accelerator",
-    "callbacks.validation_images",
-)
-"""Keys, with all below them, that change neither the weights nor the numbers but in rounding."""
-
-REPEATED = ("seed", "split.fold")
-"""Keys whose values repeat a configuration: seeds are averaged, folds merged."""
+from lgg_seg.runs.identity import configuration_identity, flatten, in_configuration
 
 ABSENT = "-"
 
 
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys; lists are values."""
-    if not isinstance(node, Mapping):
-        return {prefix: node}
-    flat: dict[str, Any] = {}
-    for name, child in node.items():
-        flat |= flatten(child, f"{prefix}.{name}" if prefix else str(name))
-    return flat
-
-
-def _below(key: str, prefixes: Sequence[str]) -> bool:
-    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
-
-
-def identity(config: Mapping[str, Any]) -> str:
-    """The same text for two configs if and only if one repeats the other with another seed or fold."""
-    kept = {key: value for key, value in flatten(config).items() if not _below(key, (*WITHOUT_EFFECT, *REPEATED))}
-    return json.dumps(kept, sort_keys=True, default=str)
-
-
 def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
-    """For each configuration's `identity`, the values of what differs between the configurations, by key.
+    """For each configuration's `configuration_identity`, the values of what differs between the configurations, by key.
 
     What was asked for on the command lines comes first; where that does not tell two apart, so do the configs' keys.
     """
     firsts: dict[str, Run] = {}
     for run in runs:
-        firsts.setdefault(identity(run.config), run)
+        firsts.setdefault(configuration_identity(run.config), run)
     return dict(zip(firsts, _settings(list(firsts.values())), strict=True))
 
 
@@ -70,7 +36,7 @@ def _settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     rows = _differing(rows)
     if len({json.dumps(row) for row in rows}) < len(rows):
         everything = list(dict.fromkeys(key for values in flat for key in values))
-        named = [key for key in everything if not _below(key, (*WITHOUT_EFFECT, *REPEATED))]
+        named = [key for key in everything if in_configuration(key)]
         more = _differing([{key: str(values.get(key, ABSENT)) for key in named} for values in flat])
         rows = [row | extra for row, extra in zip(rows, more, strict=True)]
     return rows
@@ -97,11 +63,7 @@ def label(setting: Mapping[str, str], fallback: str) -> str:
 
 def _asked(run: Run) -> dict[str, str]:
     words = (word.lstrip("+~").partition("=") for word in run.overrides)
-    return {
-        key: value
-        for key, _, value in words
-        if not key.startswith("hydra") and not _below(key, (*WITHOUT_EFFECT, *REPEATED))
-    }
+    return {key: value for key, _, value in words if not key.startswith("hydra") and in_configuration(key)}
 
 
 def _value(key: str, asked: Mapping[str, str], run: Run, flat: Mapping[str, Any]) -> str:

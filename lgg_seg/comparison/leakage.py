@@ -15,6 +15,7 @@ from lgg_seg.comparison.results import SegmentationResult, measured
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
+from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.statistics.classification import Estimate
 from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
 
@@ -140,7 +141,7 @@ def _without_the_kind(entry: SegmentationResult) -> tuple[str, EvaluationProtoco
     config = entry.runs[0].config
     split = {key: value for key, value in config["split"].items() if f"split.{key}" not in KIND}
     # Patients that were trained on and measured again leak too, but by no split.
-    return configurations.identity(config | {"split": split}), replace(entry.comparability.protocol, split_protocol="")
+    return configuration_identity(config | {"split": split}), replace(entry.comparability.protocol, split_protocol="")
 
 
 def _names(honest: Sequence[SegmentationResult]) -> list[str]:

@@ -14,6 +14,7 @@ from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, 
 from lgg_seg.comparison.merging import Metrics, averaged, measures, single_run_costs, whole_patients
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.statistics.bootstrap import summarise
 
 
@@ -66,7 +67,7 @@ def merge(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[S
     groups: dict[tuple[str, EvaluationProtocol], list[Run]] = defaultdict(list)
     for run in runs:
         if run.result is not None and "patient/dice" in run.result["metrics"]:  # a classifier has none
-            groups[configurations.identity(run.config), protocol_of(run)].append(run)
+            groups[configuration_identity(run.config), protocol_of(run)].append(run)
     return [_entry(group, protocol, settings[name]) for (name, protocol), group in groups.items()]
 
 

@@ -13,6 +13,7 @@ from lgg_seg.comparison.comparability import Comparability, why_apart
 from lgg_seg.comparison.results import SegmentationResult, merge
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
+from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.statistics.paired import Comparison, Difference, differences
 from lgg_seg.statistics.ranks import rank_distribution
 from lgg_seg.statistics.verdict import verdict
@@ -112,11 +113,11 @@ def _unmeasured(runs: Sequence[Run], settings: Mapping[str, dict[str, str]]) -> 
     done = {_cell(run) for run in runs if run.result is not None}
     for run in runs:
         if run.result is None and (not run.config or _cell(run) not in done):
-            setting = settings.get(configurations.identity(run.config), {}) if run.config else {}
+            setting = settings.get(configuration_identity(run.config), {}) if run.config else {}
             repeated = {"seed": str(run.seed)} | ({} if run.fold is None else {"fold": str(run.fold)})
             parts = [configurations.label(setting, run.label), *(f"{key}={value}" for key, value in repeated.items())]
             yield Unmeasured(", ".join(parts) if run.config else run.folder.name, setting, run)
 
 
 def _cell(run: Run) -> tuple[str, int, int | None]:
-    return configurations.identity(run.config), run.seed, run.fold
+    return configuration_identity(run.config), run.seed, run.fold

@@ -24,6 +24,7 @@ from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 
@@ -205,7 +206,5 @@ def make_output_folder(path: str, key: str) -> None:
         UserError: it cannot be made.
     """
     known = Path(path.partition("${")[0] or ".")
-    try:
+    with writable(known, f"choose another {key}."):
         known.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{known} cannot be written ({error.strerror or error}); choose another {key}.") from error

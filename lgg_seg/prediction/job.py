@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.scan import Issue, Scan, ScanError, Source
 from lgg_seg.prediction.tables import ClassifierProbabilities, Row, slice_rows, volume_row
+from lgg_seg.runs.provenance import volume_digest
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
@@ -89,8 +89,8 @@ def _write_tables(output: OutputFolder, outcome: PredictionResult) -> None:
 
 
 def scan_digest(scan: Scan) -> str:
-    """By which a volume is known again; the same as `runs.provenance.volume_digest` of the slices in a data tree."""
-    return hashlib.sha256("".join(checksum(one.tobytes()) for one in scan.images).encode()).hexdigest()[:16]
+    """The digest of a scan's volume, the same as of its slices in a dataset root."""
+    return volume_digest(checksum(image.tobytes()) for image in scan.images)
 
 
 def _predicted(

@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lgg_seg.errors import UserError
-from lgg_seg.runs.atomic import replacing
+from lgg_seg.files import replacing, writable
 
 LZW = 5  # what a mask shrinks to nearly nothing by, and every reader of TIFF knows
+REMEDY = "free some space or choose another output=."
 
 
 class OutputFolder:
@@ -31,7 +32,7 @@ class OutputFolder:
         self._written: set[str] = set()
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(f"{path} is not empty, and nothing is overwritten; name a new folder with output=.")
-        with _reported(self.path):
+        with writable(self.path, REMEDY):
             self.path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
@@ -42,7 +43,7 @@ class OutputFolder:
         if name.casefold() in self._written:
             raise UserError(f"{target} would be written twice: two files of the input have one name; rename one.")
         self._written.add(name.casefold())
-        with _reported(target), replacing(target) as partial:
+        with writable(target, REMEDY), replacing(target) as partial:
             yield partial
 
     def write_image(self, name: str, pixels: NDArray[np.uint8]) -> None:
@@ -66,13 +67,3 @@ def encode_image(pixels: NDArray[np.uint8], ending: str) -> bytes:
     ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(ending, ordered, [cv2.IMWRITE_TIFF_COMPRESSION, LZW])
     return bytes(encoded.tobytes())
-
-
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error}); free some space or choose another output=."
-        ) from error

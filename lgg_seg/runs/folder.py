@@ -15,9 +15,10 @@ from yaml import YAMLError
 
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
 from lgg_seg.errors import UserError
-from lgg_seg.runs.atomic import replacing
+from lgg_seg.files import replacing, writable
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
+REMEDY = "free some space or choose another hydra.run.dir."
 
 
 class RunFolder:
@@ -57,7 +58,7 @@ class RunFolder:
                 f"{self.path} already holds a run, and nothing is overwritten; choose another hydra.run.dir, "
                 f"or go on with it by resume={self.path}."
             )
-        with self._reported(self.path):
+        with writable(self.path, REMEDY):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (self.path / "figures").mkdir(exist_ok=True)
 
@@ -65,7 +66,7 @@ class RunFolder:
     def writing(self, name: str) -> Iterator[Path]:
         """A temporary path beside `name`, renamed to it when the block ends well."""
         target = self.path / name
-        with self._reported(target), replacing(target) as partial:
+        with writable(target, REMEDY), replacing(target) as partial:
             yield partial
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
@@ -126,13 +127,3 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error}).") from error
         return content
-
-    @contextmanager
-    def _reported(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be written ({error.strerror or error}); free some space or choose another "
-                "hydra.run.dir."
-            ) from error

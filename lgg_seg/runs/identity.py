@@ -1,4 +1,74 @@
-"""Which keys of a run's config change nothing of its result."""
+"""Which configs make the same run: of two jobs of a sweep, and of two runs that repeat one configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 NON_RESULT_KEYS = ("logger", "trainer.enable_progress_bar", "trainer.threads", "data.workers", "data.cache_dir")
-"""Keys, with all below them, that say who watches and how fast it goes."""
+"""Keys, with all below them, that change how a run is watched and how fast it goes, and nothing of its result."""
+
+NON_CONFIGURATION_KEYS = (
+    *NON_RESULT_KEYS,
+    # these change neither the weights nor the numbers but in rounding
+    "name",
+    "data.root",
+    "evaluation.n_bootstrap",
+    "evaluation.batch_size",
+    "trainer.accelerator",
+    "callbacks.validation_images",
+    # these repeat a configuration: seeds are averaged, folds merged
+    "seed",
+    "split.fold",
+)
+"""Keys, with all below them, in which two runs of one configuration may differ."""
+
+
+def job_identity(config: DictConfig) -> dict[str, Any]:
+    """The resolved config without `NON_RESULT_KEYS`, as plain containers: equal for two jobs that are the same run.
+
+    A config that cannot be resolved, which is about to be refused, is compared as it stands.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException:
+        plain = OmegaConf.to_container(config, resolve=False)
+    # Through JSON, as a config does that is read back from its file.
+    content: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+    for key in NON_RESULT_KEYS:
+        *parents, name = key.split(".")
+        node: Any = content
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop(name, None)
+    data = content.get("data")
+    if isinstance(data, dict) and isinstance(data.get("root"), str):
+        data["root"] = str(Path(data["root"]).absolute())  # as a run records it
+    return content
+
+
+def configuration_identity(config: Mapping[str, Any]) -> str:
+    """The same text for two configs if and only if one repeats the other with another seed or fold."""
+    content = {key: value for key, value in flatten(config).items() if in_configuration(key)}
+    return json.dumps(content, sort_keys=True, default=str)
+
+
+def in_configuration(key: str) -> bool:
+    """Whether a dotted key is part of what makes a configuration."""
+    return not any(key == other or key.startswith(f"{other}.") for other in NON_CONFIGURATION_KEYS)
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys; lists are values."""
+    if not isinstance(node, Mapping):
+        return {prefix: node}
+    flat: dict[str, Any] = {}
+    for name, child in node.items():
+        flat |= flatten(child, f"{prefix}.{name}" if prefix else str(name))
+    return flat

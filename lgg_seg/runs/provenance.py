@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 
 import lgg_seg
 from lgg_seg.config.groups import chosen_members
-from lgg_seg.data.kaggle.index import Index, Patient
+from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.hardware import Hardware
 from lgg_seg.metrics import METRIC_VERSION
@@ -91,14 +91,14 @@ def _processor() -> str:
         return platform.processor()
 
 
-def volume_digest(patient: Patient) -> str:
-    """A patient's images under one digest, by which he is known again under another name."""
-    return hashlib.sha256("".join(s.image_checksum for s in patient.slices).encode()).hexdigest()[:16]
+def volume_digest(image_checksums: Iterable[str]) -> str:
+    """16 hexadecimal digits of a volume, from its slices' checksums: they identify a patient under another name."""
+    return hashlib.sha256("".join(image_checksums).encode()).hexdigest()[:16]
 
 
 def split_metadata(index: Index, split: Split) -> dict[str, Any]:
-    """Who trained, chose the checkpoint and was tested: each patient's name with the digest of his images."""
-    digests = {patient.name: volume_digest(patient) for patient in index.patients}
+    """The patients of each subset by name, with the digests of their volumes; and the split's protocol and hash."""
+    digests = {patient.name: volume_digest(s.image_checksum for s in patient.slices) for patient in index.patients}
     return {
         "protocol": split.protocol,
         "hash": split.hash,

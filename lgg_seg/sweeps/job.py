@@ -21,8 +21,8 @@ from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.identity import job_identity
 from lgg_seg.runs.monitor import monitor_of
-from lgg_seg.sweeps.identity import identity
 from lgg_seg.sweeps.retries import Attempt, job_lock, next_attempt, record_failure
 from lgg_seg.train import resume, run
 from lgg_seg.training.callbacks import Trial
@@ -66,7 +66,7 @@ def complete_job(config: DictConfig, base: Path, overrides: Sequence[str], trial
     Where another process is at it, a trial waits for that one; other jobs are left to it.
     """
     data = partial(_data_fingerprint, config)
-    find = partial(next_attempt, base, identity(config), pruned_counts=trial is not None, data=data)
+    find = partial(next_attempt, base, job_identity(config), pruned_counts=trial is not None, data=data)
     attempt = find()
     if attempt.todo == "nothing":  # without the lock, which another process may hold to find out the same
         return _take_over(attempt.folder, trial)

@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.identity import job_identity
 from lgg_seg.runs.status import is_being_written
-from lgg_seg.sweeps.identity import identity
 
 log = logging.getLogger(__name__)
 STATUS = "status.json"
@@ -40,15 +41,12 @@ def job_lock(base: Path, *, wait: bool) -> Iterator[bool]:
     place = base.parent / ".locks" / f"{base.name}.lock"
     lock = FileLock(place, blocking=wait)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with writable(place, "choose another hydra.sweep.dir."):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except Timeout:
         yield False
         return
-    except OSError as error:
-        raise UserError(
-            f"{place} cannot be written ({error.strerror or error}); choose another hydra.sweep.dir."
-        ) from error
     try:
         yield True
     finally:
@@ -152,6 +150,6 @@ def _write_config(folder: RunFolder, config: DictConfig) -> None:
 
 def _identity(folder: RunFolder) -> dict[str, Any] | None:
     try:
-        return identity(folder.read_config()[0])
+        return job_identity(folder.read_config()[0])
     except UserError:  # a job that could not even be composed has none
         return None

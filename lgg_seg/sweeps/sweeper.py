@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import without_hydra
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.identity import identity
+from lgg_seg.runs.identity import job_identity
 from lgg_seg.sweeps.naming import job_name
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class JobSweeper(Sweeper):
             return None
         if any(override.startswith(f"{SUBDIR}=") for override in self.config.hydra.overrides.hydra):
             return list(overrides)  # the user has named the folders
-        return [*overrides, f"{SUBDIR}='{job_name(overrides, varying, str(config.name), identity(config))}'"]
+        return [*overrides, f"{SUBDIR}='{job_name(overrides, varying, str(config.name), job_identity(config))}'"]
 
     def launch(self, jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
         """Launch one batch. An error of the launcher (a killed worker, a job over its time) ends no other batch."""

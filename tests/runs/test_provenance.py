@@ -1,4 +1,4 @@
-"""Provenance knows a patient again by his pixels, and says nothing of whose machine it was."""
+"""Provenance identifies a patient by their pixels, and holds nothing of the machine and its user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from lgg_seg.data.kaggle.index import Index, build_index
+from lgg_seg.data.kaggle.index import Index, Patient, build_index
 from lgg_seg.data.splits import PatientSplit
 from lgg_seg.hardware import Hardware
 from lgg_seg.runs.provenance import code_state, provenance, split_metadata, volume_digest
@@ -24,6 +24,10 @@ CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 @pytest.fixture(scope="module")
 def index(phantom_root: Path) -> Index:
     return build_index(phantom_root, progress=False)
+
+
+def digest_of(patient: Patient) -> str:
+    return volume_digest(s.image_checksum for s in patient.slices)
 
 
 def leaves(node: Any) -> Iterator[Any]:
@@ -38,7 +42,7 @@ def leaves(node: Any) -> Iterator[Any]:
         yield node
 
 
-def test_a_patient_is_known_again_under_another_name_and_nobody_else_is(
+def test_a_volume_digest_identifies_a_patient_under_another_name(
     index: Index, phantom_root: Path, tmp_path: Path
 ) -> None:
     patient = index.patients[3]
@@ -48,22 +52,22 @@ def test_a_patient_is_known_again_under_another_name_and_nobody_else_is(
         shutil.copy(file, tmp_path / alias / file.name.replace(patient.name, alias))
     renamed = build_index(tmp_path, progress=False).patients[0]
     assert renamed.name == alias
-    known = {volume_digest(p): p.name for p in index.patients}
+    known = {digest_of(p): p.name for p in index.patients}
     assert len(known) == len(index.patients)
-    assert known[volume_digest(renamed)] == patient.name
+    assert known[digest_of(renamed)] == patient.name
 
 
-def test_the_split_names_every_patient_once_with_the_digest_of_his_images(index: Index) -> None:
+def test_the_split_names_every_patient_once_with_the_digest_of_its_volume(index: Index) -> None:
     split = PatientSplit(val=3, test=4, seed=0)(index)
     record = split_metadata(index, split)
     subsets = [record[subset] for subset in ("train", "val", "test")]
     assert [len(subset) for subset in subsets] == [5, 3, 4]
-    assert subsets[0] | subsets[1] | subsets[2] == {p.name: volume_digest(p) for p in index.patients}
+    assert subsets[0] | subsets[1] | subsets[2] == {p.name: digest_of(p) for p in index.patients}
     assert len(set().union(*(subset.values() for subset in subsets))) == 12
     assert (record["protocol"], record["hash"]) == ("patient", split.hash)
 
 
-def test_provenance_is_json_and_tells_nothing_of_the_host_the_user_or_his_folders(index: Index) -> None:
+def test_provenance_is_json_without_host_user_or_folders(index: Index) -> None:
     split = PatientSplit(val=3, test=4, seed=0)(index)
     facts = provenance(CPU, ["model=unet", "seed=3"], 3, index, split)
     texts = [str(leaf) for leaf in leaves(json.loads(json.dumps(facts, allow_nan=False)))]

@@ -9,8 +9,7 @@ from omegaconf import OmegaConf
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.identity import NON_RESULT_KEYS
-from lgg_seg.sweeps.identity import identity
+from lgg_seg.runs.identity import NON_RESULT_KEYS, job_identity
 
 PLAIN = ["data.root=tree"]
 
@@ -27,12 +26,12 @@ PLAIN = ["data.root=tree"]
     ],
 )
 def test_what_has_no_effect_makes_no_other_run(overrides: list[str]) -> None:
-    assert identity(compose_config([*PLAIN, *overrides])) == identity(compose_config(PLAIN))
+    assert job_identity(compose_config([*PLAIN, *overrides])) == job_identity(compose_config(PLAIN))
 
 
 @pytest.mark.parametrize("overrides", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
 def test_what_has_an_effect_makes_another_run(overrides: list[str]) -> None:
-    assert identity(compose_config([*PLAIN, *overrides])) != identity(compose_config(PLAIN))
+    assert job_identity(compose_config([*PLAIN, *overrides])) != job_identity(compose_config(PLAIN))
 
 
 @pytest.mark.parametrize("key", NON_RESULT_KEYS)
@@ -44,13 +43,13 @@ def test_a_run_is_known_again_from_its_folder(tmp_path: Path, monkeypatch: pytes
     """Its config is written with absolute paths, and read back from YAML."""
     monkeypatch.chdir(tmp_path)
     config = compose_config([*PLAIN, "optimizer.lr=1e-05", "scheduler=onecycle"])
-    wanted = identity(config)
+    wanted = job_identity(config)
     config.data.root = str(Path(config.data.root).absolute())
     folder = RunFolder(tmp_path / "run")
     folder.create()
     folder.write_config(config, [])
-    assert identity(folder.read_config()[0]) == wanted
+    assert job_identity(folder.read_config()[0]) == wanted
 
 
 def test_a_config_that_cannot_be_resolved_has_an_identity_too() -> None:
-    assert identity(OmegaConf.create({"a": "${nothing}"})) == {"a": "${nothing}"}
+    assert job_identity(OmegaConf.create({"a": "${nothing}"})) == {"a": "${nothing}"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -21,6 +20,7 @@ from lgg_seg.data.kaggle.images import ImageError, checksum, read_image, read_ma
 from lgg_seg.data.kaggle.integrity import Issue
 from lgg_seg.data.kaggle.listing import Listing, Pair
 from lgg_seg.errors import UserError
+from lgg_seg.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -145,12 +145,8 @@ def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
 
 
 def _write_cache(file: Path, cached: _Cached) -> None:
-    partial = file.with_suffix(f".{os.getpid()}.tmp")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(_CACHED.dump_json(cached))
-        partial.replace(file)
+        with replacing(file) as partial:
+            partial.write_bytes(_CACHED.dump_json(cached))
     except OSError as error:
         log.warning("the index cannot be cached in %s (%s); the next run reads the files again", file, error)
-        with contextlib.suppress(OSError):
-            partial.unlink()
