@@ -8,8 +8,8 @@ class UserError(Exception):
     """
 
 
-class Busy(UserError):  # noqa: N818  # said, not blamed on anybody
-    """Another process is at it."""
+class Busy(UserError):  # noqa: N818  # a state, not an error
+    """Another process is writing the run."""
 
 
 class Pruned(Exception):  # noqa: N818  # no error: the study had seen enough

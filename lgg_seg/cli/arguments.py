@@ -1,4 +1,4 @@
-"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with what they are."""
+"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with their help."""
 
 from __future__ import annotations
 
@@ -19,17 +19,14 @@ from lgg_seg.errors import UserError
 
 @dataclass(frozen=True)
 class Argument:
-    """Stands in a parameter's `Annotated`; `key` is what help names it, where that is not the parameter's name.
-
-    The parameter's name is understood, too.
-    """
+    """Help of a parameter, in its `Annotated`; `key` is its name for users, who may give the parameter's name, too."""
 
     help: str
     key: str | None = None
 
 
 def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
-    """The keyword arguments of `function` that `key=value` words stand for.
+    """The keyword arguments of `function` from `key=value` words.
 
     Raises:
         UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
@@ -62,12 +59,12 @@ def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[
 
 
 def arguments(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters of `function` by the keys that users write."""
+    """The parameters of `function` by their names for users."""
     return {_argument(function, p.name).key or p.name: p for p in inspect.signature(function).parameters.values()}
 
 
 def help_lines(function: Callable[..., Any]) -> str:
-    """What `function` does, and a line for each of its arguments."""
+    """The first line of a function's docstring, and a line for each of its arguments."""
     lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
     for key, parameter in arguments(function).items():
         required = parameter.default is inspect.Parameter.empty
@@ -79,9 +76,9 @@ def help_lines(function: Callable[..., Any]) -> str:
 def arguments_of(
     function: Callable[..., Any], usage: str
 ) -> Callable[[Callable[[dict[str, Any]], int]], Callable[[list[str]], int]]:
-    """Decorate what takes the arguments of `function` and gives an exit code, so that it takes a command's words.
+    """Decorate a command that takes the arguments of `function` as a dictionary: it then takes `key=value` words.
 
-    Asked for help it prints `usage` and the arguments instead.
+    With `--help` it prints `usage` and the arguments instead.
     """
 
     def decorate(main: Callable[[dict[str, Any]], int]) -> Callable[[list[str]], int]:
@@ -98,10 +95,7 @@ def arguments_of(
 
 
 def run_subcommand(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
-    """Run the command that the first word names with the rest as its arguments; help where it is asked for.
-
-    Returns:
-        its exit code; 2 where no command is named.
+    """The exit code of the command that the first word names, run with the rest; 2 where none is named.
 
     Raises:
         UserError: there is no such command (the nearest is named), or its arguments are wrong.
@@ -118,7 +112,7 @@ def run_subcommand(words: Sequence[str], module: str, commands: Mapping[str, Cal
 
 
 def wants_help(words: Sequence[str]) -> bool:
-    """Whether the words ask for help."""
+    """Whether `-h`, `--help` or `help` is among the words."""
     return bool({"-h", "--help", "help"} & set(words))
 
 
@@ -129,5 +123,4 @@ def _as_typed(value: object) -> str:
 
 def _argument(function: Callable[..., Any], name: str) -> Argument:
     hint = typing.get_type_hints(function, include_extras=True)[name]
-    found = [extra for extra in typing.get_args(hint) if isinstance(extra, Argument)]
-    return found[0] if found else Argument("")
+    return next((extra for extra in typing.get_args(hint) if isinstance(extra, Argument)), Argument(""))

@@ -1,4 +1,4 @@
-"""How every command begins and ends: words in, an exit code out, and one clear sentence for what the user can mend."""
+"""How every command begins and ends: arguments in, an exit code out, one clear sentence for what the user can mend."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from rich.text import Text
 
 from lgg_seg.errors import UserError
 
-REFUSED = 2
-INTERRUPTED, NOBODY_READS = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
 
 
 def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
-    """Decorate a command's main function, which takes its words (by default the process's) and gives an exit code.
+    """Decorate a command's main function, which takes its arguments (by default the process's) and gives an exit code.
 
-    A UserError becomes a sentence on stderr and exit code 2; what is our fault keeps its traceback.
+    A UserError becomes a sentence on stderr and exit code 2; any other error keeps its traceback.
     """
 
     @functools.wraps(function)
-    def wrapped(words: Sequence[str] | None = None) -> int:
+    def wrapped(arguments: Sequence[str] | None = None) -> int:
         try:
-            code = function(list(sys.argv[1:] if words is None else words))
+            code = function(list(sys.argv[1:] if arguments is None else arguments))
             sys.stdout.flush()
             return code
         except BrokenPipeError:
-            if _read():
+            if _stdout_is_read():
                 raise
-            return NOBODY_READS
+            return EXIT_BROKEN_PIPE
         except UserError as error:
-            return _complain(str(error))
+            return _print_error(str(error))
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
-            return INTERRUPTED
+            return EXIT_INTERRUPTED
         except SystemExit as end:
             if isinstance(end.code, str):
-                return _complain(end.code)
+                return _print_error(end.code)
             raise
 
     return wrapped
@@ -62,18 +62,18 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _read() -> bool:
-    """Whether anybody still reads our output; in `… | head` nobody may."""
+def _stdout_is_read() -> bool:
+    """False where the reader has gone, as in `… | head`."""
     try:
         print(flush=True)
     except BrokenPipeError:
-        # What is left to be written at the interpreter's end would raise once more.
+        # At the interpreter's end, the rest of the output would raise once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
 
 
-def _complain(sentence: str) -> int:
+def _print_error(sentence: str) -> int:
     message = Text.assemble(("error: ", "bold red"), sentence)
     Console(stderr=True, soft_wrap=True, highlight=False).print(message)
-    return REFUSED
+    return EXIT_REFUSED

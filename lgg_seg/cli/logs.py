@@ -25,11 +25,11 @@ def configure_logs(file: Path | None = None) -> None:
         written.setFormatter(logging.Formatter(FORMAT))
         root.addHandler(written)
     logging.captureWarnings(True)
-    # Known, harmless, and not ours to mend: a data loader without workers is what two cores are best off with.
+    # Harmless here; a data loader without workers is best for two cores.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", message=".*resumable.*")  # ours is: its order is a function of the epoch
+    warnings.filterwarnings("ignore", message=".*resumable.*")  # the loader is: its order follows from the epoch
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -12,13 +12,9 @@ T = TypeVar("T")
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None, *, visible: bool = True) -> Iterable[T]:
-    """The items with a progress bar on stderr as they are taken, where that is a terminal; a log needs none.
+    """The items, with a progress bar titled `what` on stderr where that is a terminal and the bar `visible`.
 
-    Args:
-        items: what is worked on.
-        what: the bar's words.
-        total: how many there are, where the items have no length.
-        visible: False for no bar at all.
+    `total` is their number, where the items have no length.
     """
     console = Console(stderr=True)
     silent = not (visible and console.is_terminal)

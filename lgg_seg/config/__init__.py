@@ -1,1 +1,1 @@
-"""The config groups: composed, checked against the code that reads them, made into objects."""
+"""The config: its groups, checks of overrides and values, objects from its nodes, old names."""

@@ -1,4 +1,4 @@
-"""Where the config groups are: inside the installed package, or at the top of a checkout."""
+"""The config groups: inside the installed package, or at the top of a checkout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def groups() -> dict[str, list[str]]:
 
 
 def chosen_members() -> dict[str, str]:
-    """The member of each of our groups that this process's config was made of; nothing where Hydra did not start it."""
+    """The chosen member of each of our groups in this process; empty where Hydra did not start it."""
     if not HydraConfig.initialized():
         return {}
     choices = HydraConfig.get().runtime.choices.items()

@@ -41,7 +41,7 @@ def resolve_target(path: object, key: str) -> Any:
     """The class or function that a `_target_` names.
 
     Raises:
-        UserError: it cannot be imported, is neither class nor function, or lives outside the allow-list.
+        UserError: it cannot be imported, is neither class nor function, or is outside the allow-list.
     """
     if not isinstance(path, str) or "." not in path:
         raise UserError(f"{key}._target_ is {path!r}; it must be a dotted name such as lgg_seg.networks.UNet.")
@@ -58,7 +58,7 @@ def resolve_target(path: object, key: str) -> Any:
 
 
 def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any) -> Any:
-    """Build what `node` describes; `arguments` are passed on beside its keys.
+    """The object that `node` describes, built with `arguments` beside its keys.
 
     Raises:
         UserError: a target below `node` is not on the allow-list.

@@ -1,4 +1,4 @@
-"""Old names in recorded configs, of a run folder or a zoo card written before a renaming, under today's names."""
+"""Old names in recorded configs (of a run folder or a zoo card) under today's names."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def upgraded(
     """
     content: DictConfig = OmegaConf.create(_retargeted(_plain(config), targets))
     for old, new in keys.items():
-        *parents, name = old.split(".")
-        parent = OmegaConf.select(content, ".".join(parents)) if parents else content
-        if not isinstance(parent, DictConfig) or name not in parent:
+        parent, name = _parent(content, old)
+        if name not in parent:
             continue
         value = parent.pop(name)
         for key in new:
-            if not _holds(content, key):
+            owner, name = _parent(content, key)
+            if name not in owner:
                 OmegaConf.update(content, key, value)
     return content
 
@@ -89,7 +89,7 @@ def upgraded_overrides(
 
 
 def renamed(key: str, keys: Mapping[str, Sequence[str]] = KEYS) -> str | None:
-    """Today's name or names of an old dotted key, as a sentence lists them; None for a key that was not renamed."""
+    """Today's name or names of an old dotted key, joined by "and"; None for a key that was not renamed."""
     return " and ".join(keys[key]) if key in keys else None
 
 
@@ -97,10 +97,11 @@ def _plain(config: DictConfig | Mapping[str, Any]) -> Any:
     return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
 
 
-def _holds(config: DictConfig, key: str) -> bool:
-    *parents, name = key.split(".")
-    parent = OmegaConf.select(config, ".".join(parents)) if parents else config
-    return isinstance(parent, DictConfig) and name in parent
+def _parent(config: DictConfig, key: str) -> tuple[DictConfig, str]:
+    """The node that holds a dotted key, empty where there is none, and the key's last part."""
+    path, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, path) if path else config
+    return node if isinstance(node, DictConfig) else OmegaConf.create(), name
 
 
 def _retargeted(node: Any, targets: Mapping[str, str]) -> Any:

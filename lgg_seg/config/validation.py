@@ -1,4 +1,4 @@
-"""A composed config held against the code that reads it: every key a parameter, every value of its type.
+"""A composed config checked against the code that reads it: every key a parameter, every value of its type.
 
 The signatures of the targets are the schema, so a new network or loss needs no second description of itself.
 """
@@ -23,14 +23,14 @@ SETTINGS: dict[str, Any] = {
     "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32)],
     "name": Annotated[str, pydantic.Field(min_length=1)],
 }
-"""The keys that stand at the top of a config beside the groups, with their types."""
+"""The top-level keys beside the groups, with their types."""
 
 OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer")
 """The groups without whose object there is no run; `callbacks` and `logger` may be empty."""
 
 
 def check_config(config: DictConfig | dict[str, Any]) -> None:
-    """Refuse what nothing would read, and values of the wrong type.
+    """Refuse keys that nothing reads, and values of the wrong type.
 
     Raises:
         UserError: an unknown key (the nearest right one is named), a value of another type than the parameter's
@@ -65,14 +65,14 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
 
 
 def _check_node(key: str, node: dict[str, Any]) -> None:
-    known = parameters(resolve_target(node[TARGET], key))
+    valid = parameters(resolve_target(node[TARGET], key))
     for name, value in node.items():
         if name in MODIFIERS:
             continue
-        if name not in known:
-            raise UserError(f"{key}.{name} is not a parameter of {node[TARGET]}; {did_you_mean(name, known)}")
+        if name not in valid:
+            raise UserError(f"{key}.{name} is not a parameter of {node[TARGET]}; {did_you_mean(name, valid)}")
         if not _has_target(value):
-            _check_value(f"{key}.{name}", value, known[name].annotation)
+            _check_value(f"{key}.{name}", value, valid[name].annotation)
 
 
 def _has_target(value: Any) -> bool:
@@ -106,15 +106,15 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def describe(annotation: Any) -> str:
-    """An annotation in words a user reads: `int | None` is "a whole number or null"."""
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-    if annotation in words:
-        return words[annotation]
+    """An annotation in plain English: `int | None` is "a whole number or null"."""
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if annotation in names:
+        return names[annotation]
     if typing.get_origin(annotation) is Annotated:
         kind, *bounds = typing.get_args(annotation)
         return f"{describe(kind)} ({', '.join(str(bound.metadata) for bound in bounds)})"
     if typing.get_origin(annotation) in (Union, types.UnionType):
         parts = typing.get_args(annotation)
         # Beside plain types, a library's own (a tensor for a rate) cannot be given on a command line.
-        return " or ".join(words[part] for part in parts if part in words) or " or ".join(map(describe, parts))
+        return " or ".join(names[part] for part in parts if part in names) or " or ".join(map(describe, parts))
     return str(annotation).replace("typing.", "").replace("collections.abc.", "")

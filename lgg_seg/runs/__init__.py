@@ -1,1 +1,1 @@
-"""The run folder: writing it, reading it, and restoring a run from it."""
+"""The run folder: its files, status, provenance, checkpoints, cost, masks, and when two runs are the same."""

@@ -1,4 +1,4 @@
-"""Weights out of a checkpoint, without letting it run code."""
+"""Checkpoints read without running code from them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Put the weights of a run's checkpoint into its network.
 
     Raises:
-        UserError: as `read_checkpoint`, or the weights belong to another network.
+        UserError: as for `read_checkpoint`, or the weights belong to another network.
     """
     state = read_checkpoint(path)["state_dict"]
     weights = {name.removeprefix(NETWORK): value for name, value in state.items() if name.startswith(NETWORK)}
@@ -52,8 +52,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def _intact(path: Path) -> bool:
-    """Whether the archive agrees with its checksums, which torch.load never looks at: it takes an altered weight for
-    a weight."""
+    """Whether the archive agrees with its checksums, which torch.load does not check."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None

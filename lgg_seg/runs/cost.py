@@ -17,8 +17,8 @@ REPETITIONS = 5
 
 @torch.inference_mode()
 def network_cost(network: nn.Module, channels: int, size: tuple[int, int], hardware: Hardware) -> dict[str, Any]:
-    """Of one slice (1, `channels`, *`size`): all parameters, floating point operations (a multiplication and an
-    addition count as two), and the median latency in milliseconds of the network alone, the first pass left out."""
+    """Parameters, and for one slice (1, `channels`, *`size`): floating point operations (a multiplication and an
+    addition count as two), and the network's median latency in milliseconds after a first pass."""
     network.eval()
     x_bchw = torch.zeros(1, channels, *size, device=hardware.device).contiguous(memory_format=hardware.memory_format)
     with FlopCounterMode(display=False) as counter:

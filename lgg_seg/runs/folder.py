@@ -22,7 +22,7 @@ REMEDY = "free some space or choose another hydra.run.dir."
 
 
 class RunFolder:
-    """Paths and atomic writes of one run. Every file appears whole or not at all.
+    """Paths of one run, atomic writes and reads.
 
     Raises:
         UserError: a write fails (disk full, read-only folder); the message names the file.
@@ -33,7 +33,7 @@ class RunFolder:
 
     @property
     def display_path(self) -> Path:
-        """The path as one would type it: relative where it lies below the working directory."""
+        """The path relative to the working directory where it lies below that."""
         return self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
 
     @property
@@ -81,14 +81,14 @@ class RunFolder:
             pd.DataFrame(list(rows)).to_csv(path, index=False)
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
-        """Write the resolved config and what was asked for on the command line."""
+        """Write the resolved config and the command line's overrides."""
         with self.writing("config.yaml") as path:
             OmegaConf.save(config, path, resolve=True)
         with self.writing("overrides.yaml") as path:
             OmegaConf.save(OmegaConf.create(list(overrides)), path)
 
     def read_config(self) -> tuple[DictConfig, list[str]]:
-        """The resolved config of this run, and what was asked for on the command line, both under today's names.
+        """The resolved config of this run and the command line's overrides, both under today's names.
 
         Raises:
             UserError: a file is missing or damaged.
@@ -105,7 +105,7 @@ class RunFolder:
         return upgraded(parts[0]), upgraded_overrides(cast(list[str], OmegaConf.to_container(parts[1])))
 
     def set_status(self, state: State, reason: str | None = None) -> None:
-        """Record where the run stands; the first call also records when it started."""
+        """Write `status.json`; the first call also records the start."""
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         before = self.read_json("status.json") if (self.path / "status.json").exists() else {}
         self.write_json(

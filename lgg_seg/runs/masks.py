@@ -1,4 +1,4 @@
-"""`masks.npz`: truth and prediction of every patient measured, a bit a pixel, so that a mask can be looked at later."""
+"""`masks.npz`: the true and the predicted mask of every evaluated patient, a bit a pixel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.errors import UserError
-
-Bools = NDArray[np.bool_]
+from lgg_seg.metrics.arrays import Bools
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,12 @@ class PatientMasks:
 
     @property
     def truth(self) -> Bools:
-        """The mask files' pixels, (D, H, W)."""
+        """The true mask, (D, H, W)."""
         return self._unpack(self.truth_bits)
 
     @property
     def prediction(self) -> Bools:
-        """What was measured against them, (D, H, W)."""
+        """The predicted mask, (D, H, W)."""
         return self._unpack(self.prediction_bits)
 
     def _unpack(self, bits: NDArray[np.uint8]) -> Bools:
@@ -46,11 +45,11 @@ class PatientMasks:
 def write_masks(path: Path, masks: Mapping[str, PatientMasks]) -> None:
     """Write the masks of patients by name; empty slices compress to nearly nothing."""
     arrays: dict[str, NDArray[np.generic]] = {}
-    for patient, kept in masks.items():
-        arrays[f"{patient}/numbers"] = kept.numbers
-        arrays[f"{patient}/width"] = np.array(kept.width)
-        arrays[f"{patient}/truth"] = kept.truth_bits
-        arrays[f"{patient}/prediction"] = kept.prediction_bits
+    for patient, packed in masks.items():
+        arrays[f"{patient}/numbers"] = packed.numbers
+        arrays[f"{patient}/width"] = np.array(packed.width)
+        arrays[f"{patient}/truth"] = packed.truth_bits
+        arrays[f"{patient}/prediction"] = packed.prediction_bits
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # the stub takes the names for `allow_pickle`
 
 

@@ -1,4 +1,4 @@
-"""The number by which a run's epochs are compared: it chooses the best checkpoint and says when to stop."""
+"""The monitored metric of a run: it chooses the best checkpoint and decides early stopping."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Monitor:
-    """A column of `history.csv`, whether the best is its largest or its smallest value, and its name for people."""
+    """A column of `history.csv`, whether its best value is the largest or the smallest, and its title."""
 
     column: str
     mode: Literal["max", "min"]
     title: str
 
     def score(self, row: Mapping[str, Any]) -> float:
-        """An epoch's value from its row, its sign such that larger is better."""
+        """An epoch's value from its row, with the sign by which larger is better."""
         value = float(row[self.column])
         return value if self.mode == "max" else -value
 
@@ -26,15 +26,14 @@ DICE = Monitor("val/dice", "max", "patient Dice")
 IOU = Monitor("val/iou", "max", "patient IoU")
 AUROC = Monitor("val/auroc", "max", "slice AUROC")
 LOSS = Monitor("val/loss", "min", "loss")
-"""Of a segmentation where it is asked for, and of a classifier whose validation slices are all of one class, which have
-no ROC curve."""
+"""For a segmentation on request, and for a classifier whose validation slices are all of one class: no ROC curve."""
 
 SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}
-"""What `trainer.monitor` can choose."""
+"""The choices of `trainer.monitor`."""
 
 
 def monitor_of(rows: Sequence[Mapping[str, Any]]) -> Monitor:
-    """What a run is judged by, from the rows of its `history.csv`; `trainer.monitor` may have chosen its checkpoint by
-    another."""
-    known = (m for m in (DICE, AUROC) if all(math.isfinite(row.get(m.column, math.nan)) for row in rows))
-    return next(known, LOSS)
+    """The metric that compares a run with others, from its history; `trainer.monitor` may name another for the
+    checkpoint."""
+    finite = (m for m in (DICE, AUROC) if all(math.isfinite(row.get(m.column, math.nan)) for row in rows))
+    return next(finite, LOSS)

@@ -1,4 +1,4 @@
-"""Where a run's numbers come from: code, command, versions, hardware, data."""
+"""`provenance.json`: the code, command, versions, hardware and data behind a run's numbers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def code_state() -> dict[str, Any]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # A package installed into an ignored folder of some other checkout must not claim that checkout's commit.
+    # A package in an ignored folder of some other checkout must not claim that checkout's commit.
     if git("ls-files", "--error-unmatch", "__init__.py") is None:
         return {"commit": None, "dirty": None}
     changes = git("status", "--porcelain")
@@ -107,7 +107,7 @@ def split_metadata(index: Index, split: Split) -> dict[str, Any]:
 
 
 def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split) -> dict[str, Any]:
-    """What a reviewer needs to make the run again; `wall_seconds` is added when it ends."""
+    """What is needed to repeat the run; `wall_seconds` is added when it ends."""
     return {
         "code": code_state(),
         "command": ["python", "-m", "lgg_seg", *overrides],

@@ -1,1 +1,1 @@
-"""Many runs by one command: their folders, what is still missing of them, the search for better values."""
+"""Many runs by one command: their folders, retries of what is missing, hyperparameter search."""

@@ -13,10 +13,10 @@ from lgg_seg.errors import UserError
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """Where the values of one key are drawn from.
+    """The distribution of one key's values.
 
-    `int(interval(1,9))` and `tag(int,interval(1,9))` draw whole numbers, both ends among them. The choices are kept as
-    the words one would type.
+    `int(interval(1,9))` and `tag(int,interval(1,9))` are whole numbers, both ends among them. Choices are kept as text,
+    as they would be typed.
 
     Raises:
         UserError: an empty space, or a logarithm of zero.
@@ -27,8 +27,7 @@ def distribution(override: Override) -> BaseDistribution:
             return _interval(value)
         if override.is_range_sweep():
             return _range([float(v) for v in override.sweep_string_iterator()])
-        words = list(dict.fromkeys(override.sweep_iterator(transformer=Transformer.str)))
-        return CategoricalDistribution([str(word) for word in words])
+        return CategoricalDistribution(list(dict.fromkeys(map(str, override.sweep_iterator(Transformer.str)))))
     except (ValueError, TypeError) as error:
         raise UserError(f"{override.input_line} is no search space ({' '.join(str(error).split())}).") from error
 

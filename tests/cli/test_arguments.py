@@ -28,7 +28,7 @@ def measure(
     return run, data_root, split, count
 
 
-def test_words_fill_the_parameters_with_their_types() -> None:
+def test_arguments_are_parsed_to_their_types() -> None:
     given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
     assert given == parse_arguments(["run=a/b", "data_root=c", "count=7"], measure)
     assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
@@ -44,7 +44,7 @@ def test_words_fill_the_parameters_with_their_types() -> None:
         (["run"], "run=…"),
     ],
 )
-def test_a_mistake_is_refused_with_the_way_out(words: list[str], says: str) -> None:
+def test_a_mistake_is_refused_with_a_remedy(words: list[str], says: str) -> None:
     with pytest.raises(UserError, match=re.escape(says)):
         parse_arguments(words, measure)
 
@@ -56,7 +56,7 @@ def test_help_names_every_argument_and_its_default() -> None:
     assert re.search(r"data.root=\s+the tree \(default null\)", text)
 
 
-def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_user_error_is_a_sentence_and_an_internal_error_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     @command
     def main(words: list[str]) -> int:
         if words == ["broken"]:
@@ -76,7 +76,7 @@ def test_a_command_ends_with_a_sentence_for_the_user_and_a_traceback_for_us(caps
         (["run=a", "count=1", "count=2"], "count= is given twice; which is meant?"),
     ],
 )
-def test_nothing_is_guessed_from_an_empty_or_a_second_value(words: list[str], told: str) -> None:
+def test_an_empty_or_second_value_is_refused(words: list[str], told: str) -> None:
     with pytest.raises(UserError, match=re.escape(told)):
         parse_arguments(words, measure)
 
@@ -90,7 +90,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_reader_that_has_gone_ends_a_command_without_a_traceback() -> None:
+def test_a_closed_pipe_ends_a_command_without_a_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     script = (
@@ -103,7 +103,7 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def test_another_broken_pipe_is_not_taken_for_it() -> None:
+def test_a_broken_pipe_elsewhere_is_raised() -> None:
     @command
     def broken(_words: list[str]) -> int:
         raise BrokenPipeError

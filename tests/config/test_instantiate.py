@@ -31,7 +31,7 @@ def test_a_target_outside_the_allow_list_is_refused(target: object) -> None:
         resolve_target(target, "model")
 
 
-def test_a_target_hidden_deep_in_a_list_is_refused_before_anything_is_built() -> None:
+def test_a_nested_target_is_refused_before_anything_is_built() -> None:
     node = {
         "_target_": "lgg_seg.data.augmentation.Augmentation",
         "transforms": [{"_target_": "albumentations.OneOf", "transforms": [{"_target_": "os.getcwd"}]}],
@@ -41,12 +41,12 @@ def test_a_target_hidden_deep_in_a_list_is_refused_before_anything_is_built() ->
 
 
 @pytest.mark.parametrize("word", ["_args_", "_recursive_", "_convert_"])
-def test_hydra_words_beyond_target_and_partial_are_refused(word: str) -> None:
+def test_hydra_keys_other_than_target_and_partial_are_refused(word: str) -> None:
     with pytest.raises(UserError, match=word):
         instantiate({"_target_": "lgg_seg.losses.BCE", word: []}, "loss")
 
 
-def test_arguments_from_code_arrive_as_they_are() -> None:
+def test_arguments_from_code_are_passed_unchanged() -> None:
     built = instantiate({"_target_": "torch.optim.SGD", "lr": 0.5}, "optimizer", params=nn.Linear(2, 2).parameters())
     assert built.param_groups[0]["lr"] == 0.5
     assert len(built.param_groups[0]["params"]) == 2

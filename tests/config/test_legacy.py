@@ -28,7 +28,7 @@ NEW = {
 }
 
 
-def test_old_names_become_todays_within_their_group_and_the_input_stays() -> None:
+def test_old_names_are_upgraded_within_their_group_and_the_input_is_unchanged() -> None:
     for config in (OLD, OmegaConf.create(OLD)):
         before = OmegaConf.create(config)
         assert upgraded(config, TARGETS, KEYS) == OmegaConf.create(NEW)
@@ -40,7 +40,7 @@ def test_a_current_config_stays_as_it_is() -> None:
     assert upgraded({"name": "a"}, TARGETS, KEYS) == OmegaConf.create({"name": "a"})
 
 
-def test_todays_value_wins_over_the_old_keys() -> None:
+def test_a_value_under_the_new_name_wins() -> None:
     both = {"trainer": {"accumulate": 2, "accumulate_grad_batches": None}}
     assert upgraded(both, TARGETS, KEYS) == OmegaConf.create({"trainer": {"accumulate_grad_batches": None}})
 
@@ -58,6 +58,6 @@ def test_overrides_keep_their_sign_order_and_value() -> None:
     ]
 
 
-def test_a_user_of_an_old_key_is_told_the_new_one() -> None:
+def test_renamed_gives_the_new_name_of_an_old_key() -> None:
     assert renamed("trainer.limit_batches", KEYS) == "trainer.limit_train_batches and trainer.limit_val_batches"
     assert renamed("trainer.precision", KEYS) is None

@@ -57,7 +57,7 @@ from lgg_seg.errors import UserError
         ("hydra.run.dri=elsewhere", "did you mean hydra.run.dir?"),
     ],
 )
-def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> None:
+def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None:
     with pytest.raises(UserError) as refused:
         check_overrides([override], sweep=False)
     assert nearest in str(refused.value)
@@ -77,11 +77,11 @@ def test_a_mistake_is_refused_with_the_way_out(override: str, nearest: str) -> N
         ["hydra.run.dir=elsewhere"],
     ],
 )
-def test_what_is_right_passes(overrides: list[str]) -> None:
+def test_valid_overrides_pass(overrides: list[str]) -> None:
     check_overrides(overrides, sweep=False)
 
 
-def test_a_sweep_may_give_several_values_but_no_unknown_one() -> None:
+def test_a_sweep_takes_several_values_but_no_unknown_member() -> None:
     check_overrides(["model=unet,unet_bn", "seed=range(1,4)"], sweep=True)
     with pytest.raises(UserError, match="did you mean unet_bn"):
         check_overrides(["model=unet,unet_nb"], sweep=True)
@@ -99,7 +99,7 @@ def test_a_sweep_may_give_several_values_but_no_unknown_one() -> None:
         (["loss=glob(x*)"], "choose from bce"),
     ],
 )
-def test_a_mistake_in_a_sweep_is_refused_with_the_way_out(overrides: list[str], nearest: str) -> None:
+def test_a_mistake_in_a_sweep_is_refused_with_a_remedy(overrides: list[str], nearest: str) -> None:
     with pytest.raises(UserError) as refused:
         check_overrides(overrides, sweep=True)
     assert nearest in str(refused.value)
@@ -115,7 +115,7 @@ def test_a_mistake_in_a_sweep_is_refused_with_the_way_out(overrides: list[str], 
         ["hydra/sweeper=optuna", "hydra.sweeper.pruner=null", "hydra.sweeper.storage='postgresql://host/db'"],
     ],
 )
-def test_what_is_right_in_a_sweep_passes(overrides: list[str]) -> None:
+def test_a_valid_sweep_passes(overrides: list[str]) -> None:
     check_overrides(overrides, sweep=True)
 
 
@@ -139,7 +139,7 @@ def test_resume_stands_alone() -> None:
         (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
     ],
 )
-def test_hydras_own_flags_show_and_train_nothing(flags: list[str], shown: str, tmp_path: Path) -> None:
+def test_hydras_flags_print_and_do_not_train(flags: list[str], shown: str, tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
     words = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
@@ -150,7 +150,7 @@ def test_hydras_own_flags_show_and_train_nothing(flags: list[str], shown: str, t
 
 
 @pytest.mark.parametrize("words", [["--cfg", "job", "seed=1,2"], ["-m", "--cfg", "job", "seed=1"]])
-def test_what_is_shown_is_of_one_run(words: list[str], tmp_path: Path) -> None:
+def test_a_config_is_printed_of_one_run_only(words: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lgg_seg", *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2

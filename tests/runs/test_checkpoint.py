@@ -55,7 +55,7 @@ def test_a_truncated_checkpoint_is_named(saved: Path, tmp_path: Path, share: flo
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_flipped_bit_anywhere_is_found_or_without_effect(saved: Path, tmp_path: Path, data: st.DataObject) -> None:
+def test_a_flipped_bit_is_detected_or_has_no_effect(saved: Path, tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray(saved.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -71,7 +71,7 @@ def test_a_flipped_bit_anywhere_is_found_or_without_effect(saved: Path, tmp_path
         assert all(torch.equal(value, sound[name]) for name, value in state.items())
 
 
-def test_a_flipped_bit_in_a_weight_is_found(saved: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_weight_is_detected(saved: Path, tmp_path: Path) -> None:
     """torch.load alone reads the altered number in silence."""
     weight = torch.load(saved, weights_only=True)["state_dict"]["network.head.weight"]
     content = bytearray(saved.read_bytes())
@@ -93,7 +93,7 @@ class Malice:
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["a plain pickle", "inside torch's own format"])
-def test_a_checkpoint_that_would_run_code_is_named_and_runs_none(tmp_path: Path, plain: bool) -> None:
+def test_a_checkpoint_that_would_run_code_is_refused_by_name(tmp_path: Path, plain: bool) -> None:
     trace, path = tmp_path / "executed", tmp_path / "evil.ckpt"
     content = {"state_dict": {"network.weight": Malice(trace)}}
     if plain:
@@ -108,7 +108,7 @@ def test_a_checkpoint_that_would_run_code_is_named_and_runs_none(tmp_path: Path,
 
 
 @pytest.mark.parametrize("content", [{"epoch": 1}, [1, 2], torch.zeros(3)])
-def test_a_file_of_weights_that_is_no_runs_is_named(tmp_path: Path, content: object) -> None:
+def test_weights_that_are_no_runs_checkpoint_are_refused_by_name(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "other.ckpt")
     with pytest.raises(UserError, match=r"other\.ckpt is no checkpoint of a run"):
         read_checkpoint(tmp_path / "other.ckpt")

@@ -30,7 +30,7 @@ def test_frozen_parameters_count_and_layers_add_up() -> None:
     assert cost["parameters"] == (36 + 4) + (4 + 4) + (4 + 1)
 
 
-def test_measuring_changes_nothing_in_the_network() -> None:
+def test_network_cost_leaves_the_network_unchanged() -> None:
     network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network_cost(network, 2, (8, 8), Hardware(torch.device("cpu"), "32-true", False))

@@ -24,9 +24,7 @@ def names(folder: RunFolder) -> set[str]:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_a_write_that_breaks_off_leaves_the_old_file_and_no_trace_of_itself(
-    folder: RunFolder, error: type[BaseException]
-) -> None:
+def test_an_interrupted_write_leaves_the_old_file_alone(folder: RunFolder, error: type[BaseException]) -> None:
     folder.write_json("metrics.json", {"dice": 0.5})
 
     def break_off() -> None:
@@ -40,7 +38,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_trace_of_itself(
     assert names(folder) == {"metrics.json"}
 
 
-def test_a_file_is_not_there_before_its_last_byte_is(folder: RunFolder) -> None:
+def test_a_file_appears_only_when_it_is_complete(folder: RunFolder) -> None:
     with folder.writing("figures/roc.png") as path:
         path.write_bytes(b"half")
         assert not (folder.path / "figures" / "roc.png").exists()
@@ -49,21 +47,21 @@ def test_a_file_is_not_there_before_its_last_byte_is(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_json_refuses_what_is_no_number_and_keeps_the_old_file(folder: RunFolder, value: float) -> None:
+def test_json_refuses_nan_and_infinity_and_keeps_the_old_file(folder: RunFolder, value: float) -> None:
     folder.write_json("metrics.json", {"dice": 0.5})
     with pytest.raises(ValueError, match="not JSON compliant"):
         folder.write_json("metrics.json", {"metrics": {"dice": value}})
     assert folder.read_json("metrics.json") == {"dice": 0.5}
 
 
-def test_a_folder_that_holds_a_run_is_refused_and_resuming_it_is_named_as_the_remedy(folder: RunFolder) -> None:
+def test_create_refuses_a_folder_with_a_run_and_names_resume(folder: RunFolder) -> None:
     folder.create()  # without a status nothing has been recorded yet
     folder.set_status("running")
     with pytest.raises(UserError, match=f"{folder.path} already holds a run.*resume={folder.path}"):
         folder.create()
 
 
-def test_a_run_where_a_file_stands_in_the_way_says_which(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_run_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file, no folder")
     with pytest.raises(UserError, match=f"{tmp_path / 'run'} cannot be written"):
         RunFolder(tmp_path / "run").create()
@@ -87,14 +85,14 @@ def test_a_json_file_that_is_missing_or_damaged_is_named(folder: RunFolder, cont
         folder.read_json("status.json")
 
 
-def test_a_config_comes_back_resolved_and_with_its_overrides(folder: RunFolder) -> None:
+def test_read_config_gives_the_resolved_config_and_its_overrides(folder: RunFolder) -> None:
     folder.write_config(OmegaConf.create({"name": "unet", "run": "${name}/1"}), ["name=unet", "x=[1,2]"])
     config, overrides = folder.read_config()
     assert (config.run, overrides) == ("unet/1", ["name=unet", "x=[1,2]"])
     assert "${" not in (folder.path / "config.yaml").read_text()
 
 
-def test_a_folder_without_a_config_is_said_to_be_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a run's folder"):
         RunFolder(tmp_path / "nowhere").read_config()
 
@@ -107,7 +105,7 @@ def test_the_status_keeps_the_time_of_the_start(folder: RunFolder) -> None:
     assert status["updated"] > status["started"]
 
 
-def test_a_path_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_display_path_is_relative_below_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert RunFolder(Path("runs/1")).display_path == Path("runs/1")
     assert RunFolder(tmp_path / "runs" / "1").display_path == Path("runs/1")

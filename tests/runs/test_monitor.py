@@ -19,7 +19,7 @@ CLASSIFIER = {"val/auroc": 0.8, "val/loss": 0.4, "lr": 1e-3}
         (CLASSIFIER | {"val/auroc": math.nan}, LOSS),
     ],
 )
-def test_it_is_told_by_what_the_history_holds(row: dict[str, float], monitor: Monitor) -> None:
+def test_the_monitor_follows_from_the_history(row: dict[str, float], monitor: Monitor) -> None:
     assert monitor_of([row, row]) == monitor
 
 

@@ -32,20 +32,20 @@ def test_a_run_is_running_and_then_finished(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no slices"), UserError("no slices")])
-def test_a_run_that_raises_has_failed_and_says_why(folder: RunFolder, error: Exception) -> None:
+def test_a_run_that_raises_has_failed_with_a_reason(folder: RunFolder, error: Exception) -> None:
     with pytest.raises(type(error), match="no slices"), record_status(folder):
         raise error
     assert status(folder) == ("failed", f"{type(error).__name__}: no slices")
 
 
-def test_a_trial_that_its_study_stops_is_pruned_and_says_why(folder: RunFolder) -> None:
+def test_a_trial_stopped_by_its_study_is_pruned_with_a_reason(folder: RunFolder) -> None:
     with pytest.raises(Pruned), record_status(folder):
         raise Pruned("hopeless")
     assert status(folder) == ("pruned", "hopeless")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
-def test_a_run_that_is_stopped_is_interrupted_and_says_how_to_go_on(
+def test_a_stopped_run_is_interrupted_and_the_log_names_resume(
     folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(type(error)), record_status(folder):

@@ -13,7 +13,7 @@ from lgg_seg.sweeps.job import complete_job
 from lgg_seg.sweeps.retries import failures, record_failure
 
 
-def test_the_reason_the_words_and_the_config_are_put_down_and_the_reason_said(
+def test_a_failure_records_reason_overrides_and_config_and_logs_the_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = RunFolder(tmp_path / "job")
@@ -26,20 +26,20 @@ def test_the_reason_the_words_and_the_config_are_put_down_and_the_reason_said(
     assert caplog.messages == ["job failed: no such patient"]
 
 
-def test_a_config_that_cannot_be_resolved_is_put_down_as_it_stands(tmp_path: Path) -> None:
+def test_an_unresolvable_config_is_recorded_unresolved(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "job")
     record_failure(folder, "nothing", [], OmegaConf.create({"a": "${nothing}"}))
     assert "${nothing}" in (folder.path / "config.yaml").read_text()
 
 
-def test_what_the_run_has_written_stays(tmp_path: Path) -> None:
+def test_a_failure_keeps_what_the_run_has_written(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "job")
     folder.write_config(OmegaConf.create({"seed": 7}), [])
     record_failure(folder, "nothing", [], OmegaConf.create({"seed": 8}))
     assert folder.read_config()[0].seed == 7
 
 
-def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_that_cannot_be_recorded_does_not_raise(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "job").touch()
     record_failure(RunFolder(tmp_path / "job"), "the disk is full", [], None)
     assert "job failed: the disk is full" in caplog.messages
@@ -63,7 +63,7 @@ def test_only_the_last_attempt_at_a_job_counts_as_failed(tmp_path: Path) -> None
         (["trainer.max_epochs=0"], "1 or more"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence_in_the_jobs_folder(
+def test_a_user_error_is_one_sentence_in_the_jobs_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -74,7 +74,7 @@ def test_what_a_user_can_mend_is_one_sentence_in_the_jobs_folder(
     assert "UserError" not in status["reason"]
 
 
-def test_what_is_our_fault_leaves_its_traceback_in_the_log_and_its_type_in_the_reason(
+def test_an_internal_error_leaves_its_traceback_in_the_log_and_its_type_in_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cache folder named by something that no path can be."""

@@ -25,21 +25,21 @@ PLAIN = ["data.root=tree"]
         ["optimizer.lr=0.001"],  # the member's own value
     ],
 )
-def test_what_has_no_effect_makes_no_other_run(overrides: list[str]) -> None:
+def test_keys_without_effect_do_not_change_the_identity(overrides: list[str]) -> None:
     assert job_identity(compose_config([*PLAIN, *overrides])) == job_identity(compose_config(PLAIN))
 
 
 @pytest.mark.parametrize("overrides", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
-def test_what_has_an_effect_makes_another_run(overrides: list[str]) -> None:
+def test_keys_with_an_effect_change_the_identity(overrides: list[str]) -> None:
     assert job_identity(compose_config([*PLAIN, *overrides])) != job_identity(compose_config(PLAIN))
 
 
 @pytest.mark.parametrize("key", NON_RESULT_KEYS)
-def test_every_key_that_is_left_out_exists(key: str) -> None:
+def test_every_non_result_key_exists(key: str) -> None:
     assert OmegaConf.select(compose_config(), key, default="missing") != "missing"
 
 
-def test_a_run_is_known_again_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_folder_has_the_identity_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its config is written with absolute paths, and read back from YAML."""
     monkeypatch.chdir(tmp_path)
     config = compose_config([*PLAIN, "optimizer.lr=1e-05", "scheduler=onecycle"])
@@ -51,5 +51,5 @@ def test_a_run_is_known_again_from_its_folder(tmp_path: Path, monkeypatch: pytes
     assert job_identity(folder.read_config()[0]) == wanted
 
 
-def test_a_config_that_cannot_be_resolved_has_an_identity_too() -> None:
+def test_an_unresolvable_config_has_an_identity() -> None:
     assert job_identity(OmegaConf.create({"a": "${nothing}"})) == {"a": "${nothing}"}

@@ -47,7 +47,7 @@ def job_states(sweep: Path) -> dict[str, str]:
     return found
 
 
-def test_a_failed_job_is_a_row_and_the_same_command_runs_what_is_missing_shared_by_two_terminals(
+def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     workplace: Path,
 ) -> None:
     """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
@@ -77,7 +77,7 @@ def test_a_failed_job_is_a_row_and_the_same_command_runs_what_is_missing_shared_
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
-def test_a_job_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplace: Path) -> None:
+def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplace: Path) -> None:
     words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
     code, output = finish(start(workplace, *words, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
     assert code == 1, output
@@ -91,7 +91,7 @@ def test_a_job_that_cannot_be_composed_fails_alone_with_the_local_slurm(workplac
     assert json.loads((done / "provenance.json").read_text())["hardware"]["threads"] == 1
 
 
-def test_a_killed_search_goes_on_where_it_stopped_and_hopeless_trials_are_pruned(workplace: Path) -> None:
+def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Path) -> None:
     """Four trials, the first two unpruned; killed in the second, which is resumed from its last epoch."""
     words = (
         "model=unet_slim", *TINY, "trainer.max_epochs=4", "data.batch_size=4", "callbacks=none",

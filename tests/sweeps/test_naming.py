@@ -23,7 +23,7 @@ SWEEP = ["model=unet,unet_bn", "seed=1,2", "trainer.max_epochs=5"]
         [*SWEEP, "trainer.enable_progress_bar=false", "trainer.threads=1", "hydra.verbose=true"],
     ],
 )
-def test_neither_the_order_nor_the_launcher_nor_the_length_changes_a_sweeps_folder(same: list[str]) -> None:
+def test_order_launcher_and_length_do_not_change_a_sweeps_folder(same: list[str]) -> None:
     assert sweep_folder(same) == sweep_folder(SWEEP)
 
 
@@ -43,23 +43,23 @@ def test_what_changes_a_job_or_the_search_changes_the_folder(other: list[str]) -
     assert sweep_folder(other) != sweep_folder(SWEEP)
 
 
-def test_the_folders_name_tells_what_varies() -> None:
+def test_the_folders_name_holds_what_varies() -> None:
     assert sweep_folder(SWEEP).name.startswith("unet-unet_bn_seed-1-2_")
     assert sweep_folder(["sweep=learning_rate", "model=unet"]).name.startswith("learning_rate_")
 
 
-def test_a_folder_that_is_named_is_taken() -> None:
+def test_a_given_sweep_folder_is_used() -> None:
     assert sweep_folder([*SWEEP, "hydra.sweep.dir=my/sweep"]) == Path("my/sweep")
     assert sweep_folder([*SWEEP, "hydra.sweep.dir='with space'"]) == Path("with space")
 
 
 @pytest.mark.parametrize("name", ["runs/${now:%S}", "", "' '"])
-def test_a_folder_that_could_not_be_found_again_is_refused(name: str) -> None:
+def test_a_sweep_folder_that_depends_on_the_time_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="no plain path"):
         sweep_folder([*SWEEP, f"hydra.sweep.dir={name}"])
 
 
-def test_a_job_is_named_by_what_varies_and_told_apart_by_all_that_it_is() -> None:
+def test_a_job_name_has_the_varying_values_and_a_digest_of_its_identity() -> None:
     overrides = ["model=unet", "seed=1", "optimizer.lr=0.00123456", "trainer.max_epochs=5"]
     name = job_name(overrides, {"model", "optimizer.lr"}, "other", {"a": 1})
     assert name == f"unet_lr-0.001235_{digest({'a': 1})}"
@@ -67,7 +67,7 @@ def test_a_job_is_named_by_what_varies_and_told_apart_by_all_that_it_is() -> Non
     assert job_name(overrides, set(), "unet", {"a": 1}) == f"unet_{digest({'a': 1})}"
 
 
-def test_no_value_makes_a_name_that_a_file_system_minds() -> None:
+def test_names_hold_no_character_that_a_file_system_refuses() -> None:
     assert slug("../../a b/c=$HOME;*") == "a-b-c-HOME"
     assert len(slug("x" * 500)) == MAX_LENGTH
 

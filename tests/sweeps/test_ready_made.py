@@ -37,7 +37,7 @@ def sweeper(request: pytest.FixtureRequest) -> Iterator[DictConfig]:
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_its_file_changes_nothing_but_the_sweeper(name: str) -> None:
+def test_a_ready_made_sweep_changes_only_the_sweeper(name: str) -> None:
     """So that a job's own command, which is recorded, makes the same run again without the sweep."""
     content = yaml.safe_load((conf_dir() / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert set(content) == {"defaults", "hydra"}
@@ -46,7 +46,7 @@ def test_its_file_changes_nothing_but_the_sweeper(name: str) -> None:
 
 
 @pytest.mark.parametrize(("sweeper", "name"), [(name, name) for name in SWEEPS], indirect=["sweeper"])
-def test_all_its_jobs_compose_and_pass_the_check(sweeper: DictConfig, name: str) -> None:
+def test_all_jobs_of_a_ready_made_sweep_are_valid(sweeper: DictConfig, name: str) -> None:
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     overrides = parser.parse_overrides([f"{key}={value}" for key, value in sweeper.params.items()])
     if sweeper._target_.endswith("OptunaSweeper"):
@@ -61,7 +61,7 @@ def test_all_its_jobs_compose_and_pass_the_check(sweeper: DictConfig, name: str)
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_it_passes_the_check_of_the_command_line(name: str) -> None:
+def test_a_ready_made_sweep_passes_check_overrides(name: str) -> None:
     check_overrides([f"sweep={name}"], sweep=True)
 
 

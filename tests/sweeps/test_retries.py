@@ -40,7 +40,7 @@ def attempt(path: Path, state: State, *, config: dict[str, Any] = WANTED, checkp
         ("pruned", True, "run", "job-2"),
     ],
 )
-def test_what_there_is_decides_what_is_left(
+def test_the_state_of_a_job_decides_what_is_left_to_do(
     tmp_path: Path, state: State, checkpoint: bool, todo: str, name: str
 ) -> None:
     attempt(tmp_path / "job", state, checkpoint=checkpoint)
@@ -48,32 +48,32 @@ def test_what_there_is_decides_what_is_left(
     assert (found.todo, found.folder.path.name) == (todo, name)
 
 
-def test_a_missing_job_is_run_in_its_own_folder(tmp_path: Path) -> None:
+def test_a_new_job_is_run_in_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "job").mkdir()  # Hydra makes it before the job starts
     found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
     assert (found.todo, found.folder.path.name) == ("run", "job")
 
 
-def test_another_run_under_that_name_is_left_alone(tmp_path: Path) -> None:
+def test_another_run_under_that_name_is_not_touched(tmp_path: Path) -> None:
     attempt(tmp_path / "job", "finished", config=WANTED | {"seed": 2})
     found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
     assert (found.todo, found.folder.path.name) == ("run", "job-2")
 
 
-def test_a_failure_without_a_config_is_left_alone(tmp_path: Path) -> None:
+def test_a_failure_without_a_config_is_not_touched(tmp_path: Path) -> None:
     """A job that could not even be composed has none."""
     RunFolder(tmp_path / "job").set_status("failed", "no such key")
     assert next_attempt(tmp_path / "job", WANTED, pruned_counts=False).folder.path.name == "job-2"
 
 
-def test_the_third_attempt_finds_what_the_second_finished(tmp_path: Path) -> None:
+def test_a_retry_that_finished_is_the_result(tmp_path: Path) -> None:
     attempt(tmp_path / "job", "failed")
     attempt(tmp_path / "job-2", "finished")
     found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
     assert (found.todo, found.folder.path.name) == ("nothing", "job-2")
 
 
-def test_for_its_study_a_pruned_trial_is_a_result(tmp_path: Path) -> None:
+def test_a_pruned_trial_is_a_result_for_its_study(tmp_path: Path) -> None:
     attempt(tmp_path / "job", "pruned")
     assert next_attempt(tmp_path / "job", WANTED, pruned_counts=True).todo == "nothing"
 
@@ -85,7 +85,7 @@ def _hold(base: Path, held: Event, release: Event) -> None:
         release.wait(60)
 
 
-def test_of_two_processes_one_has_the_job_and_a_killed_one_gives_it_back(tmp_path: Path) -> None:
+def test_one_of_two_processes_has_the_lock_and_a_killed_one_releases_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     held, release = context.Event(), context.Event()
     process = context.Process(target=_hold, args=(tmp_path / "job", held, release))
@@ -107,26 +107,26 @@ def test_a_sweep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_of_each_job_the_last_attempt_counts(tmp_path: Path) -> None:
+def test_the_last_attempt_at_each_job_counts(tmp_path: Path) -> None:
     for name in ("a", "a-2", "a-3", "b", "seed-2", "nested/c", "nested/c-2"):
         attempt(tmp_path / name, "failed")
     found = {str(path.relative_to(tmp_path)) for path in latest_attempts(tmp_path)}
     assert found == {"a-3", "b", "seed-2", "nested/c-2"}
 
 
-def test_a_run_whose_process_was_killed_is_put_down_as_interrupted(tmp_path: Path) -> None:
+def test_a_run_of_a_killed_process_is_marked_interrupted(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "running")
     assert mark_interrupted(folder.path) == "interrupted"
     assert folder.read_json("status.json")["reason"] == "its process was killed"
 
 
-def test_a_run_that_goes_on_stays_running(tmp_path: Path) -> None:
+def test_a_run_that_is_being_written_stays_running(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "interrupted")
     with record_status(folder):
         assert mark_interrupted(folder.path) == "running"
 
 
-def test_a_result_on_data_that_have_changed_since_is_none(tmp_path: Path) -> None:
+def test_a_result_on_changed_data_does_not_count(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "finished")
     folder.write_json("provenance.json", {"data_fingerprint": "then"})
     for now, todo, name in (("then", "nothing", "job"), (None, "nothing", "job"), ("now", "run", "job-2")):

@@ -34,12 +34,12 @@ def test_a_value_becomes_its_distribution(value: str, expected: BaseDistribution
 
 
 @pytest.mark.parametrize("value", ["interval(1,0)", "tag(log,interval(0,1))", "range(3,3)", "tag(lgo,interval(1,2))"])
-def test_what_is_no_space_is_refused_with_its_word(value: str) -> None:
+def test_an_invalid_space_is_refused_by_name(value: str) -> None:
     with pytest.raises(UserError, match="key="):
         distribution(*parsed(f"key={value}"))
 
 
-def test_a_choice_comes_back_as_the_word_that_was_typed_and_as_the_value_it_means() -> None:
+def test_a_choice_is_kept_as_typed_and_parsed_to_its_value() -> None:
     space = distribution(*parsed("key=null,0.1,bce_dice,[1,2],'a b'"))
     assert isinstance(space, CategoricalDistribution)
     for word, value in zip(space.choices, [None, 0.1, "bce_dice", [1, 2], "a b"], strict=True):

@@ -60,7 +60,7 @@ def killed_process() -> list:
     return owner
 
 
-def test_it_lives_in_the_sweeps_folder_under_its_name(tmp_path: Path) -> None:
+def test_a_study_is_stored_in_the_sweeps_folder_under_its_name(tmp_path: Path) -> None:
     open_study(settings(tmp_path)).ask(SPACE)
     assert (tmp_path / "study.db").exists()
     again = open_study(settings(tmp_path))
@@ -78,7 +78,7 @@ def test_a_killed_sweeps_trial_is_queued_again_with_the_same_values_once(study: 
 
 
 @pytest.mark.parametrize("reused", [False, True])
-def test_a_live_sweeps_trial_is_left_to_it(study: optuna.Study, reused: bool) -> None:
+def test_the_trial_of_a_live_process_is_not_requeued(study: optuna.Study, reused: bool) -> None:
     """A number that has gone to another process since is no sign of life."""
     started = round(psutil.Process().create_time(), 2)
     taken(study, owner=[studies._this_process()[0], os.getpid(), started - 100 if reused else started])
@@ -86,7 +86,7 @@ def test_a_live_sweeps_trial_is_left_to_it(study: optuna.Study, reused: bool) ->
 
 
 @pytest.mark.parametrize(("silence", "abandoned"), [(HEARTBEAT_TIMEOUT / 2, 0), (HEARTBEAT_TIMEOUT * 2, 1)])
-def test_another_machines_trial_is_taken_over_when_it_gives_no_sign(
+def test_another_machines_trial_is_requeued_without_a_heartbeat(
     study: optuna.Study, silence: float, abandoned: int
 ) -> None:
     taken(study, owner=["another machine", 1, 0.0], alive=time.time() - silence)
@@ -99,7 +99,7 @@ def test_a_sign_of_life_is_put_down(study: optuna.Study) -> None:
     assert studies.requeue_abandoned(study) == 0
 
 
-def test_the_first_to_tell_a_trials_end_has_told_it(study: optuna.Study) -> None:
+def test_a_trial_is_ended_once(study: optuna.Study) -> None:
     number = study.ask(SPACE).number
     assert end_trial(study, number, TrialState.COMPLETE, 0.7)
     assert not end_trial(study, number, TrialState.FAIL)
@@ -118,7 +118,7 @@ def test_the_best_trial_is_a_finished_one(study: optuna.Study) -> None:
     assert found.number == 1
 
 
-def test_an_interrupted_study_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
+def test_an_interrupted_study_proposes_the_same_values(tmp_path: Path) -> None:
     def draw(sweep: Path, sittings: list[int]) -> list[float]:
         values: list[float] = []
         for count in sittings:

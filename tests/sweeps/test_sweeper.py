@@ -14,7 +14,7 @@ def parsed(*overrides: str) -> list:
     return OverridesParser.create().parse_overrides(list(overrides))
 
 
-def test_a_grid_is_every_value_with_every_other_the_last_changing_first() -> None:
+def test_a_grid_is_the_product_of_all_values() -> None:
     assert grid(parsed("a=1,2", "b=x", "c=range(2)")) == [
         ["a=1", "b=x", "c=0"],
         ["a=1", "b=x", "c=1"],
@@ -27,7 +27,7 @@ def test_a_grid_without_a_choice_is_one_job() -> None:
     assert grid(parsed("a=1", "~b")) == [["a=1", "~b"]]
 
 
-def test_an_interval_has_no_values_to_go_through() -> None:
+def test_a_grid_refuses_an_interval() -> None:
     with pytest.raises(UserError, match="hydra/sweeper=optuna"):
         grid(parsed("a=interval(0,1)"))
 
@@ -36,7 +36,7 @@ def test_an_interval_has_no_values_to_go_through() -> None:
     ("word", "expected"),
     [("a=1", False), ("a=choice(1)", False), ("a=1,2", True), ("a=interval(0,1)", True), ("a=null", False)],
 )
-def test_what_has_several_values_varies(word: str, expected: bool) -> None:
+def test_an_override_with_several_values_varies(word: str, expected: bool) -> None:
     assert varies(*parsed(word)) is expected
 
 
@@ -44,7 +44,7 @@ WORDS = ("a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}"
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) -> None:
+def test_a_fixed_value_left_to_the_jobs_keeps_its_value(word: str) -> None:
     left = leave_to_jobs(word)
     assert left != word
     (override,) = parsed(left)
@@ -56,5 +56,5 @@ def test_a_fixed_value_that_is_left_to_the_jobs_comes_back_as_it_was(word: str) 
     "word",
     ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=", "hydra.verbose=true", "hydra/launcher=x"],
 )
-def test_what_cannot_be_left_to_the_jobs_stays(word: str) -> None:
+def test_groups_sweeps_and_hydra_overrides_are_not_left_to_the_jobs(word: str) -> None:
     assert leave_to_jobs(word) == word
