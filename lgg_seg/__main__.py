@@ -23,7 +23,7 @@ from lgg_seg.errors import UserError
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
 def job(config: DictConfig) -> float | None:
     """One run, alone or as a job of a sweep, whose score it returns."""
-    # Heavy imports come only once the command line is known to be right.
+    # Heavy imports come only after the command line is checked.
     hydra_config = cast(DictConfig, HydraConfig.get())
     if hydra_config.mode == RunMode.MULTIRUN:
         from lgg_seg.sweeps.job import hydra_job
@@ -41,34 +41,34 @@ def job(config: DictConfig) -> float | None:
 
 
 @command
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Train, sweep or resume."""
-    folder = run_folder_argument(words)
+    folder = run_folder_argument(arguments)
     if folder is not None:
         from lgg_seg.train import resume
 
         resume(folder)
         return 0
     parser = get_args_parser()
-    if "--version" in words:
+    if "--version" in arguments:
         print(f"lgg_seg {lgg_seg.__version__}")
         return 0
-    flags = parser.parse_intermixed_args(words)
+    flags = parser.parse_intermixed_args(arguments)
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
-    shown = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
+    prints = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
     own_configs = flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun
     if not (own_configs or flags.shell_completion):
-        check_overrides(flags.overrides, sweep=sweep, values=not shown)
-    if shown and flags.multirun:
-        raise UserError("What is shown is of one run; leave -m out, and all but one value of each key.")
-    if not shown:
+        check_overrides(flags.overrides, sweep=sweep, values=not prints)
+    if prints and flags.multirun:
+        raise UserError("A config is printed of one run; leave -m out, and all but one value of each key.")
+    if not prints:
         if sweep:
             from lgg_seg.sweeps.command import run_sweep
 
             return run_sweep(flags.overrides, job)
-        named = [word.partition("=")[2] for word in flags.overrides if word.startswith("hydra.run.dir=")]
+        named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
         make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
-    job()  # Hydra reads the process's own words
+    job()  # Hydra reads the process's own arguments
     return 0
 
 

@@ -25,17 +25,17 @@ class Argument:
     key: str | None = None
 
 
-def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
-    """The keyword arguments of `function` from `key=value` words.
+def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
+    """The keyword arguments of `function` from `key=value` arguments.
 
     Raises:
         UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
     """
-    hints, described = typing.get_type_hints(function), arguments(function)
+    hints, described = typing.get_type_hints(function), _parameters(function)
     keys = {parameter.name: key for key, parameter in described.items()}
     values: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
         key = keys.get(key, key)
         if key not in described:
             raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
@@ -58,7 +58,7 @@ def parse_arguments(words: Sequence[str], function: Callable[..., Any]) -> dict[
     return values
 
 
-def arguments(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The parameters of `function` by their names for users."""
     return {_argument(function, p.name).key or p.name: p for p in inspect.signature(function).parameters.values()}
 
@@ -66,7 +66,7 @@ def arguments(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def help_lines(function: Callable[..., Any]) -> str:
     """The first line of a function's docstring, and a line for each of its arguments."""
     lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
-    for key, parameter in arguments(function).items():
+    for key, parameter in _parameters(function).items():
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else f"default {_as_typed(parameter.default)}"
         lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
@@ -76,44 +76,44 @@ def help_lines(function: Callable[..., Any]) -> str:
 def arguments_of(
     function: Callable[..., Any], usage: str
 ) -> Callable[[Callable[[dict[str, Any]], int]], Callable[[list[str]], int]]:
-    """Decorate a command that takes the arguments of `function` as a dictionary: it then takes `key=value` words.
+    """Decorate a command that takes the arguments of `function` as a dictionary: it then takes `key=value` arguments.
 
     With `--help` it prints `usage` and the arguments instead.
     """
 
     def decorate(main: Callable[[dict[str, Any]], int]) -> Callable[[list[str]], int]:
         @functools.wraps(main)
-        def wrapped(words: list[str]) -> int:
-            if wants_help(words):
+        def wrapped(arguments: list[str]) -> int:
+            if wants_help(arguments):
                 print(f"usage: python -m {usage}\n\n{help_lines(function)}")
                 return 0
-            return main(parse_arguments(words, function))
+            return main(parse_arguments(arguments, function))
 
         return wrapped
 
     return decorate
 
 
-def run_subcommand(words: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
-    """The exit code of the command that the first word names, run with the rest; 2 where none is named.
+def run_subcommand(arguments: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
+    """The exit code of the command that the first argument names, run with the rest; 2 where none is named.
 
     Raises:
         UserError: there is no such command (the nearest is named), or its arguments are wrong.
     """
-    if not words or wants_help(words):
+    if not arguments or wants_help(arguments):
         print(f"usage: python -m {module} COMMAND [key=value …]\n")
         for name, function in commands.items():
             print(f"{name}\n{help_lines(function)}\n")
-        return 0 if words else 2
-    if words[0] not in commands:
-        raise UserError(f"{words[0]}: no such command; {did_you_mean(words[0], commands)}")
-    function = commands[words[0]]
-    return function(**parse_arguments(words[1:], function))
+        return 0 if arguments else 2
+    if arguments[0] not in commands:
+        raise UserError(f"{arguments[0]}: no such command; {did_you_mean(arguments[0], commands)}")
+    function = commands[arguments[0]]
+    return function(**parse_arguments(arguments[1:], function))
 
 
-def wants_help(words: Sequence[str]) -> bool:
-    """Whether `-h`, `--help` or `help` is among the words."""
-    return bool({"-h", "--help", "help"} & set(words))
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Whether `-h`, `--help` or `help` is among the arguments."""
+    return bool({"-h", "--help", "help"} & set(arguments))
 
 
 def _as_typed(value: object) -> str:

@@ -1,8 +1,8 @@
 """Objects from config nodes, for targets on an allow-list only.
 
 Hydra's own `instantiate` reaches any importable object (`os.system`, `torch.load`), and a config may come with a
-run folder from elsewhere. Here a target must *live* in one of a few modules: the resolved object's own `__module__`
-counts, so an alias re-exported by an allowed package opens no door.
+run folder from elsewhere. Here a target must be defined in one of a few modules: the resolved object's own
+`__module__` counts, so an alias that an allowed package re-exports is refused.
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def _sweep_choices(
 def _hydra_members(group: str, loader: ConfigLoader) -> list[str]:
     members = loader.get_group_options(group, ObjectType.CONFIG)
     if not members:
-        known = [f"hydra/{name}" for name in loader.list_groups("hydra")]
-        raise UserError(f"{group}: no such group; {did_you_mean(group, known)}")
+        valid = [f"hydra/{name}" for name in loader.list_groups("hydra")]
+        raise UserError(f"{group}: no such group; {did_you_mean(group, valid)}")
     return members
 
 
@@ -161,13 +161,13 @@ def _first_choice(override: Override) -> str:
     return override.input_line or "" if override.is_delete() else f"{override.key_or_group}={_values(override)[0]}"
 
 
-def _check_key(override: Override, known: Sequence[str]) -> None:
+def _check_key(override: Override, valid: Sequence[str]) -> None:
     key = override.key_or_group
-    if key not in known and (new := renamed(key)):
+    if key not in valid and (new := renamed(key)):
         raise UserError(f"{key} is called {new} now.")
-    if key not in known:
+    if key not in valid:
         added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
-        raise UserError(f"{key}: no such key{added}; {did_you_mean(key, known)}")
+        raise UserError(f"{key}: no such key{added}; {did_you_mean(key, valid)}")
     if override.is_add():
         raise UserError(f"+{key}: the key exists, write {key}=… without the plus.")
 
@@ -200,11 +200,11 @@ def run_folder_argument(arguments: Sequence[str]) -> Path | None:
 
 
 def make_output_folder(path: str, key: str) -> None:
-    """Make the folder that Hydra is about to write to, as far as it is known now: Hydra has no sentence for a failure.
+    """Make the folder that Hydra is about to write to, up to its first interpolation: Hydra fails with a traceback.
 
     Raises:
         UserError: it cannot be made.
     """
-    known = Path(path.partition("${")[0] or ".")
-    with writable(known, f"choose another {key}."):
-        known.mkdir(parents=True, exist_ok=True)
+    folder = Path(path.partition("${")[0] or ".")
+    with writable(folder, f"choose another {key}."):
+        folder.mkdir(parents=True, exist_ok=True)

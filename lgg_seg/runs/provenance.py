@@ -54,7 +54,7 @@ def code_state() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Python's and the packages' versions; null where a package is known by another name."""
+    """Python's and the packages' versions; null where a package is not installed."""
 
     def version(package: str) -> str | None:
         try:

@@ -58,7 +58,7 @@ def leave_to_jobs(override: str) -> str:
     (parsed,) = OverridesParser.create().parse_overrides([override])
     plain = not (parsed.is_sweep_override() or parsed.is_hydra_override() or parsed.is_delete())
     key, _, value = override.partition("=")
-    if not plain or key in groups() or parsed.value() == "":  # a group's member must be known before
+    if not plain or key in groups() or parsed.value() == "":  # a group's member is needed before
         return override
     # Hydra takes no null in choice(), but does in a list of values.
     return f"{key}=null,null" if parsed.value() is None else f"{key}=choice({value})"

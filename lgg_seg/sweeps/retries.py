@@ -40,15 +40,11 @@ def job_lock(base: Path, *, wait: bool) -> Iterator[bool]:
     """
     place = base.parent / ".locks" / f"{base.name}.lock"
     lock = FileLock(place, blocking=wait)
+    with writable(place, "choose another hydra.sweep.dir."):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        acquired = _acquired(lock)
     try:
-        with writable(place, "choose another hydra.sweep.dir."):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
+        yield acquired
     finally:
         lock.release()
 
@@ -137,6 +133,14 @@ def failures(sweep: Path) -> dict[Path, int]:
     """The failed jobs in a sweep's folder, each with the time its status was written, in ns."""
     failed = (path for path in latest_attempts(sweep) if RunFolder(path).read_json(STATUS)["state"] == "failed")
     return {path: (path / STATUS).stat().st_mtime_ns for path in failed}
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire()
+    except Timeout:  # an OSError, too
+        return False
+    return True
 
 
 def _write_config(folder: RunFolder, config: DictConfig) -> None:

@@ -108,7 +108,7 @@ def _launch(
     numbers = [trial.number for trial in trials]
     with _heartbeats(study, numbers):
         returned = sweeper.launch(jobs, first=numbers[0])
-    for number in numbers:  # a job that was killed has told nothing
+    for number in numbers:  # a killed job has not told its trial's end
         studies.end_trial(study, number, TrialState.FAIL)
     return returned
 
