@@ -18,6 +18,7 @@ from lgg_seg.deploy.pages import export_page
 from lgg_seg.deploy.parity import Parity, compare, comparison_slices
 from lgg_seg.deploy.programs import FILES, Format, model_json, write_program
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 from lgg_seg.hardware import configure_process
 from lgg_seg.inference.onnx import DESCRIPTION, export_folder
 from lgg_seg.inference.trained import from_run, from_zoo
@@ -85,14 +86,12 @@ def _replace(folder: Path, target: Path) -> None:
     """
     if target.exists() and not (target / DESCRIPTION).is_file():
         raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
-    try:
+    with writable(target, "free space there."):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             log.warning("the earlier export in %s is replaced", target)
             shutil.rmtree(target)
         shutil.move(folder, target)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written ({error.strerror or error}); free space there.") from error
 
 
 @command

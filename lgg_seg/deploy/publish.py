@@ -21,6 +21,7 @@ from lgg_seg.deploy.model_card import model_card
 from lgg_seg.deploy.pages import card_page
 from lgg_seg.deploy.parity import Parity, compare, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 from lgg_seg.inference.trained import TrainedModel, from_run
 from lgg_seg.inference.zoo import CARD, PAGE, WEIGHTS
 from lgg_seg.runs.folder import RunFolder
@@ -76,11 +77,9 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Published
         (entry / WEIGHTS).write_bytes(content)
         (entry / CARD).write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         (entry / PAGE).write_text(card_page(card, trained.preprocess), encoding="utf-8")
-        try:
+        with writable(target, "name another models=."):
             models.mkdir(parents=True, exist_ok=True)
             shutil.move(entry, target)
-        except OSError as error:
-            raise UserError(f"{target} cannot be written ({error.strerror or error}); name another models=.") from error
     return PublishedEntry(target, len(content), parity)
 
 
