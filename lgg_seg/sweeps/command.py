@@ -6,8 +6,7 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -39,13 +38,17 @@ def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
     sys.argv = [leave_to_jobs(one) if one in overrides else one for one in sys.argv] + [f"{SWEEP_DIR}='{folder}'"]
     configure_logs()
     before = failures(folder)
-    with _terminable():
-        try:
+    try:
+        with terminable():
             launch()
-        except SystemExit as end:
-            if isinstance(end.code, str):  # a sentence for the user; what has finished is printed all the same
-                _conclude(folder)
-            raise
+    except (KeyboardInterrupt, SystemExit) as end:
+        code = 128 + signal.SIGINT if isinstance(end, KeyboardInterrupt) else end.code
+        if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            log.warning("the sweep is interrupted; the same command goes on with what is missing")
+            raise SystemExit(code) from None
+        if isinstance(code, str):  # a sentence for the user; what has finished is printed all the same
+            _conclude(folder)
+        raise
     _conclude(folder)
     return 1 if set(failures(folder).items()) - set(before.items()) else 0
 
@@ -62,20 +65,6 @@ def leave_to_jobs(override: str) -> str:
         return override
     # Hydra takes no null in choice(), but does in a list of values.
     return f"{key}=null,null" if parsed.value() is None else f"{key}=choice({value})"
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the whole sweep, its workers too; the log says how to go on."""
-    try:
-        with terminable():
-            yield
-    except (KeyboardInterrupt, SystemExit) as end:
-        code = 128 + signal.SIGINT if isinstance(end, KeyboardInterrupt) else end.code
-        if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-            log.warning("the sweep is interrupted; the same command goes on with what is missing")
-            raise SystemExit(code) from None
-        raise
 
 
 def _conclude(folder: Path) -> None:

@@ -35,7 +35,7 @@ def test_arguments_are_parsed_to_their_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         ([], "run= is missing"),
         (["run=a", "splt=val"], "did you mean split?"),
@@ -44,9 +44,9 @@ def test_arguments_are_parsed_to_their_types() -> None:
         (["run"], "run=…"),
     ],
 )
-def test_a_mistake_is_refused_with_a_remedy(words: list[str], says: str) -> None:
-    with pytest.raises(UserError, match=re.escape(says)):
-        parse_arguments(words, measure)
+def test_a_mistake_is_refused_with_a_remedy(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        parse_arguments(arguments, measure)
 
 
 def test_help_names_every_argument_and_its_default() -> None:
@@ -58,8 +58,8 @@ def test_help_names_every_argument_and_its_default() -> None:
 
 def test_a_user_error_is_a_sentence_and_an_internal_error_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     @command
-    def main(words: list[str]) -> int:
-        if words == ["broken"]:
+    def main(arguments: list[str]) -> int:
+        if arguments == ["broken"]:
             raise ZeroDivisionError
         raise UserError("[bracketed] words stay as they are")
 
@@ -70,15 +70,15 @@ def test_a_user_error_is_a_sentence_and_an_internal_error_a_traceback(capsys: py
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["run="], "run= is empty; give a value, or leave it out."),
         (["run=a", "count=1", "count=2"], "count= is given twice; which is meant?"),
     ],
 )
-def test_an_empty_or_second_value_is_refused(words: list[str], told: str) -> None:
-    with pytest.raises(UserError, match=re.escape(told)):
-        parse_arguments(words, measure)
+def test_an_empty_or_second_value_is_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        parse_arguments(arguments, measure)
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,10 +40,10 @@ def test_a_nested_target_is_refused_before_anything_is_built() -> None:
         instantiate(node, "augment")
 
 
-@pytest.mark.parametrize("word", ["_args_", "_recursive_", "_convert_"])
-def test_hydra_keys_other_than_target_and_partial_are_refused(word: str) -> None:
-    with pytest.raises(UserError, match=word):
-        instantiate({"_target_": "lgg_seg.losses.BCE", word: []}, "loss")
+@pytest.mark.parametrize("key", ["_args_", "_recursive_", "_convert_"])
+def test_hydra_keys_other_than_target_and_partial_are_refused(key: str) -> None:
+    with pytest.raises(UserError, match=key):
+        instantiate({"_target_": "lgg_seg.losses.BCE", key: []}, "loss")
 
 
 def test_arguments_from_code_are_passed_unchanged() -> None:

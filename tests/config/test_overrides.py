@@ -129,7 +129,7 @@ def test_resume_stands_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "shown"),
+    ("flags", "printed"),
     [
         (["--cfg", "hydra", "-p", "hydra.sweeper"], "GridSweeper"),
         (["--cfg", "job", "loss=dice"], "lgg_seg.losses.Dice"),
@@ -139,19 +139,19 @@ def test_resume_stands_alone() -> None:
         (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
     ],
 )
-def test_hydras_flags_print_and_do_not_train(flags: list[str], shown: str, tmp_path: Path) -> None:
+def test_hydras_flags_print_and_do_not_train(flags: list[str], printed: str, tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
-    words = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    arguments = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert shown in done.stdout
+    assert printed in done.stdout
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("words", [["--cfg", "job", "seed=1,2"], ["-m", "--cfg", "job", "seed=1"]])
-def test_a_config_is_printed_of_one_run_only(words: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lgg_seg", *words]
+@pytest.mark.parametrize("arguments", [["--cfg", "job", "seed=1,2"], ["-m", "--cfg", "job", "seed=1"]])
+def test_a_config_is_printed_of_one_run_only(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lgg_seg", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")

@@ -56,7 +56,7 @@ def test_only_the_last_attempt_at_a_job_counts_as_failed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("overrides", "says"),
+    ("overrides", "message"),
     [
         (["trainer.devices=2"], "one device"),
         (["data.root=nowhere"], "data=phantom"),
@@ -64,13 +64,13 @@ def test_only_the_last_attempt_at_a_job_counts_as_failed(tmp_path: Path) -> None
     ],
 )
 def test_a_user_error_is_one_sentence_in_the_jobs_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     outcome = complete_job(compose_config([*overrides, "trainer.accelerator=cpu"]), tmp_path / "job", overrides)
     assert outcome.state == "failed"
     status = RunFolder(tmp_path / "job").read_json("status.json")
-    assert says in status["reason"]
+    assert message in status["reason"]
     assert "UserError" not in status["reason"]
 
 

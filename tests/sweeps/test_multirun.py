@@ -26,8 +26,8 @@ def workplace(phantom_root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(workplace: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "lgg_seg", "-m", *words]
+def start(workplace: Path, *overrides: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
     environment = os.environ | {"LGG_DATA_ROOT": str(workplace / "tree"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(command, cwd=workplace, env=environment, text=True, **pipes)
@@ -51,8 +51,8 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     workplace: Path,
 ) -> None:
     """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
-    words = (*FAST, "data.root=tree,later")
-    code, output = finish(start(workplace, *words, "hydra/launcher=joblib"))
+    overrides = (*FAST, "data.root=tree,later")
+    code, output = finish(start(workplace, *overrides, "hydra/launcher=joblib"))
     assert code == 1, output
     assert "Traceback" not in output
     assert "failed: " in output
@@ -68,7 +68,7 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     (done,) = sweep.glob("root-tree_*")
     before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
     shutil.copytree(workplace / "tree", workplace / "later")
-    terminals = [start(workplace, *words) for _ in range(2)]
+    terminals = [start(workplace, *overrides) for _ in range(2)]
     ends = [finish(process) for process in terminals]
     assert [code for code, _ in ends] == [0, 0], ends
     assert job_states(sweep) == {"root-tree": "finished", "root-later": "failed", "root-later-2": "finished"}
@@ -78,8 +78,8 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
 
 
 def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplace: Path) -> None:
-    words = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
-    code, output = finish(start(workplace, *words, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
+    overrides = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
+    code, output = finish(start(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
     assert code == 1, output
     assert job_states(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
@@ -93,14 +93,14 @@ def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplac
 
 def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Path) -> None:
     """Four trials, the first two unpruned; killed in the second, which is resumed from its last epoch."""
-    words = (
+    overrides = (
         "model=unet_slim", *TINY, "trainer.max_epochs=4", "data.batch_size=4", "callbacks=none",
         "evaluation.n_bootstrap=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-8,1e-2))",
         "hydra.sweeper.n_trials=4", "hydra.sweeper.pruner.startup_trials=1", "hydra.sweeper.pruner.warmup_epochs=0",
         "hydra.sweep.dir=search",
     )  # fmt: skip
     sweep = workplace / "search"
-    process = start(workplace, *words)
+    process = start(workplace, *overrides)
     while len(list(sweep.glob("*/checkpoints/last.ckpt"))) < 2:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
@@ -110,7 +110,7 @@ def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Pa
     assert json.loads((killed / "status.json").read_text())["state"] == "running"
     assert len(pd.read_csv(killed / "history.csv")) < 4
 
-    code, output = finish(start(workplace, *words))
+    code, output = finish(start(workplace, *overrides))
     assert code == 0, output
     assert "goes on where it stopped" in output
     assert pd.read_csv(killed / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]

@@ -42,6 +42,6 @@ def test_an_invalid_space_is_refused_by_name(value: str) -> None:
 def test_a_choice_is_kept_as_typed_and_parsed_to_its_value() -> None:
     space = distribution(*parsed("key=null,0.1,bce_dice,[1,2],'a b'"))
     assert isinstance(space, CategoricalDistribution)
-    for word, value in zip(space.choices, [None, 0.1, "bce_dice", [1, 2], "a b"], strict=True):
-        (again,) = parsed(*as_overrides({"key": word}))
-        assert again.value() == parse_value(word) == value
+    for choice, value in zip(space.choices, [None, 0.1, "bce_dice", [1, 2], "a b"], strict=True):
+        (again,) = parsed(*as_overrides({"key": choice}))
+        assert again.value() == parse_value(choice) == value

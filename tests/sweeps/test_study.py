@@ -52,7 +52,7 @@ def taken(study: optuna.Study, owner: list | None = None, alive: float | None = 
 
 
 def killed_process() -> list:
-    """What a sweep would have put down that was killed since."""
+    """The owner that a sweep recorded which was killed since."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     owner = [studies._this_process()[0], process.pid, round(psutil.Process(process.pid).create_time(), 2)]
     process.kill()
@@ -119,9 +119,9 @@ def test_the_best_trial_is_a_finished_one(study: optuna.Study) -> None:
 
 
 def test_an_interrupted_study_proposes_the_same_values(tmp_path: Path) -> None:
-    def draw(sweep: Path, sittings: list[int]) -> list[float]:
+    def propose(sweep: Path, sessions: list[int]) -> list[float]:
         values: list[float] = []
-        for count in sittings:
+        for count in sessions:
             study = open_study(settings(sweep))  # a new process
             for _ in range(count):
                 study.sampler = sampler(settings(sweep), len(study.trials))
@@ -130,7 +130,7 @@ def test_an_interrupted_study_proposes_the_same_values(tmp_path: Path) -> None:
                 end_trial(study, trial.number, TrialState.COMPLETE, -abs(trial.params["lr"] - 0.01))
         return values
 
-    unbroken, broken = draw(tmp_path / "a", [6]), draw(tmp_path / "b", [1, 3, 2])
+    unbroken, broken = propose(tmp_path / "a", [6]), propose(tmp_path / "b", [1, 3, 2])
     assert unbroken == broken
     assert len(set(unbroken)) == 6
 
@@ -142,7 +142,7 @@ def _folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"n_trials": 0}, "hydra.sweeper.n_trials"),
         ({"n_jobs": "many"}, "hydra.sweeper.n_jobs"),
@@ -151,8 +151,8 @@ def _folders(tmp_path: Path) -> None:
         ({"storage": 3}, "hydra.sweeper.storage"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         settings(tmp_path, **changes)
 
 

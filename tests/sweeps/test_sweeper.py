@@ -33,28 +33,28 @@ def test_a_grid_refuses_an_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("override", "expected"),
     [("a=1", False), ("a=choice(1)", False), ("a=1,2", True), ("a=interval(0,1)", True), ("a=null", False)],
 )
-def test_an_override_with_several_values_varies(word: str, expected: bool) -> None:
-    assert varies(*parsed(word)) is expected
+def test_an_override_with_several_values_varies(override: str, expected: bool) -> None:
+    assert varies(*parsed(override)) is expected
 
 
-WORDS = ("a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}", "a=${c}", "a=null")
+FIXED = ("a=1", "a.b=1e-3", "a='x y'", "a=[1,2]", "a=true", "a=x/y.z", "a={b:1}", "a=${c}", "a=null")
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_fixed_value_left_to_the_jobs_keeps_its_value(word: str) -> None:
-    left = leave_to_jobs(word)
-    assert left != word
-    (override,) = parsed(left)
-    assert override.is_sweep_override(), "Hydra does not apply it before the jobs"
-    assert parsed(fixed(override))[0].value() == parsed(word)[0].value()
+@pytest.mark.parametrize("override", FIXED)
+def test_a_fixed_value_left_to_the_jobs_keeps_its_value(override: str) -> None:
+    left = leave_to_jobs(override)
+    assert left != override
+    (parsed_left,) = parsed(left)
+    assert parsed_left.is_sweep_override(), "Hydra does not apply it before the jobs"
+    assert parsed(fixed(parsed_left))[0].value() == parsed(override)[0].value()
 
 
 @pytest.mark.parametrize(
-    "word",
+    "override",
     ["model=unet", "a=1,2", "a=interval(0,1)", "~a", "a=", "hydra.verbose=true", "hydra/launcher=x"],
 )
-def test_groups_sweeps_and_hydra_overrides_are_not_left_to_the_jobs(word: str) -> None:
-    assert leave_to_jobs(word) == word
+def test_groups_sweeps_and_hydra_overrides_are_not_left_to_the_jobs(override: str) -> None:
+    assert leave_to_jobs(override) == override
