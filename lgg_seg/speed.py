@@ -15,7 +15,7 @@ from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
 from lgg_seg.training import SegmentationModule
-from lgg_seg.training.base import Batch
+from lgg_seg.training.base import Batch, Parts
 from lgg_seg.training.experiment import Experiment
 
 Step = Callable[[], object]
@@ -57,15 +57,14 @@ def clock(hardware: Hardware) -> Callable[[], float]:
 
 def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
-    module = SegmentationModule(
+    parts = Parts(
         build_network(config.model, CHANNELS, pretrained=False),
         instantiate(config.loss, "loss"),
-        normalise,
         instantiate(config.optimizer, "optimizer"),
         instantiate(config.scheduler, "scheduler"),
-        patients=1,
-        memory_format=hardware.memory_format,
-    ).to(hardware.device)
+        hardware.memory_format,
+    )
+    module = SegmentationModule(parts, patients=1).to(hardware.device)
     optimizer = module.optimizer_factory([p for p in module.parameters() if p.requires_grad])
     host = noise(config.preprocess.size, batch_size)
 

@@ -17,10 +17,10 @@ from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.config.overrides import compose_config
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.networks import without_pretrained
 from lgg_seg.training import ClassificationModule, SegmentationModule
+from lgg_seg.training.base import Parts
 
 NARROW = {"filters": 4, "alpha": 0.0625}
 # A classifier answers for a slice, not for its pixels.
@@ -50,7 +50,7 @@ def module(request: pytest.FixtureRequest) -> tuple[SegmentationModule, dict[str
     torch.manual_seed(0)
     network = instantiate(node, "model", in_channels=3).train()
     unused = instantiate(compose_config().loss, "loss")
-    built = SegmentationModule(network, unused, normalise, partial(SGD, lr=0.1), schedulers.none, patients=2)
+    built = SegmentationModule(Parts(network, unused, partial(SGD, lr=0.1), schedulers.none), patients=2)
     return built, copy.deepcopy(network.state_dict())
 
 
@@ -91,12 +91,14 @@ def test_every_classifier_learns_a_step_from_every_loss_of_elements_and_refuses_
     torch.manual_seed(0)
     network = instantiate(node, "model", in_channels=3).train()
     start = copy.deepcopy(network.state_dict())
-    parts = (instantiate(compose_config([f"loss={loss}"]).loss, "loss"), normalise, partial(SGD, lr=0.1))
+    parts = Parts(
+        network, instantiate(compose_config([f"loss={loss}"]).loss, "loss"), partial(SGD, lr=0.1), schedulers.none
+    )
     if loss not in OF_ELEMENTS:
         with pytest.raises(UserError, match="take loss=bce"):
-            ClassificationModule(network, *parts, schedulers.none, [True, False], [0, 1])
+            ClassificationModule(parts, [True, False], [0, 1])
         return
-    built = ClassificationModule(network, *parts, schedulers.none, [True, False], [0, 1])
+    built = ClassificationModule(parts, [True, False], [0, 1])
     optimizer = built.optimizer_factory(network.parameters())
     value = built.training_step(batch(), 0)
     assert value.isfinite()

@@ -1,80 +1,100 @@
-"""What every LightningModule here shares: the input, the optimizer and its schedule, clipping, the end of a
-divergence."""
+"""What both LightningModules share: input, logging, optimizer and schedule, gradient clipping, checks of the loss."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import Metric
 
+from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.runs.monitor import Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
 
 Batch = dict[str, Tensor]
-Normalise = Callable[[Tensor, Tensor], Tensor]
+HEADLINES = ("dice", "auroc")  # shown beside the progress bar
 
 
-class TrainingModule(pl.LightningModule, ABC):
-    """Trains a network of logits.
+class Parts(NamedTuple):
+    """What a module trains, and how; optimizer and schedule are made once the parameters and the length are known."""
+
+    network: nn.Module
+    loss: nn.Module
+    optimizer: Callable[[Any], Optimizer]
+    scheduler: Callable[[Optimizer, ScheduleLength], Schedule]
+    memory_format: torch.memory_format = torch.contiguous_format
+
+
+class TrainingModule(pl.LightningModule):
+    """Trains a network of logits, and logs the loss and a metric of every epoch.
 
     A batch is a mapping with `image` uint8 (B, C, S, S), `mask` uint8 (B, 1, S, S) of 0 and 1, `statistics` float32
-    (B, C, 4), `slice` and `patient` int64 (B,); `normalise` turns the first and third into the network's input, on
-    the device.
+    (B, C, 4), `slice` and `patient` int64 (B,); the first and third are normalised on the device.
+
+    Args:
+        parts: what is trained, and how.
+        metric: makes the metric, once for training and once for validation; it computes several numbers by name.
+        monitor: what epochs are compared by.
+        plateau_metrics: the validation numbers, all better when larger, that a `plateau` schedule can monitor.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        loss: nn.Module,
-        normalise: Normalise,
-        optimizer: Callable[[Any], Optimizer],
-        scheduler: Callable[[Optimizer, ScheduleLength], Schedule],
-        memory_format: torch.memory_format = torch.contiguous_format,
+        self, parts: Parts, metric: Callable[[], Metric], monitor: Monitor, plateau_metrics: tuple[str, ...]
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=memory_format)
-        self.loss = loss
-        self.normalise = normalise
-        self.optimizer_factory = optimizer
-        self.scheduler_factory = scheduler
-        self.memory_format = memory_format
+        self.network = parts.network.to(memory_format=parts.memory_format)
+        self.loss = parts.loss
+        self.optimizer_factory = parts.optimizer
+        self.scheduler_factory = parts.scheduler
+        self.memory_format = parts.memory_format
+        self.train_metric, self.val_metric = metric(), metric()
+        self.monitor = monitor
+        self.plateau_metrics = plateau_metrics
         self._seed = torch.initial_seed()  # the run's, which seeds everything before it builds anything
-
-    @property
-    @abstractmethod
-    def monitor(self) -> Monitor:
-        """What its epochs are compared by."""
-
-    @property
-    @abstractmethod
-    def plateau_metrics(self) -> tuple[str, ...]:
-        """The validation numbers, all better when larger, that a schedule may wait for."""
 
     def forward(self, image: Tensor, statistics: Tensor) -> Tensor:
         """The network's logits, or several while training with deep supervision, of uint8 images."""
-        x_bchw = self.normalise(image, statistics).contiguous(memory_format=self.memory_format)
+        x_bchw = normalise(image, statistics).contiguous(memory_format=self.memory_format)
         return cast(Tensor, self.network(x_bchw))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002  # Lightning's signature
-        """Seed what the step draws (dropout) by its place alone, so that a resumed run draws what an unbroken one does.
+        """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
 
         A checkpoint holds no state of the generators.
         """
         place = (self._seed, self.global_rank, self.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
+    def log_loss(self, subset: Literal["train", "val"], loss: Tensor, batch: Batch) -> None:
+        """Log a batch's loss, for the mean over the epoch's slices."""
+        size = len(batch["image"])
+        self.log(f"{subset}/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training metrics; stop a run that has diverged."""
+        self.check_finite_loss()
+        self._log_metric("train", self.train_metric)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's validation metrics."""
+        self._log_metric("val", self.val_metric)
+
+    def _log_metric(self, subset: str, metric: Metric) -> None:
+        for name, value in metric.compute().items():
+            self.log(f"{subset}/{name}", value, prog_bar=name in HEADLINES)
+        metric.reset()
+
     def check_finite_loss(self) -> None:
-        """Stop a run whose training loss is no number any more.
+        """Refuse to go on with a training loss that is NaN or infinite.
 
         Raises:
-            UserError: it is so; the message names remedies.
+            UserError: it is; the message names remedies.
         """
         loss = self.trainer.callback_metrics["train/loss"]
         if not torch.isfinite(loss):
@@ -87,11 +107,11 @@ class TrainingModule(pl.LightningModule, ABC):
         self,
         optimizer: Optimizer,
         gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,  # noqa: ARG002  # Lightning's signature
+        gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Bound the gradient's norm.
+        """Clip the gradient.
 
-        Lightning's own refuses fused optimizers in any mixed precision, but only float16 scales its gradients.
+        Lightning's own hook refuses fused optimizers in any mixed precision, but only float16 scales its gradients.
 
         Raises:
             UserError: a fused optimizer in float16, which unscales its gradients after they would be clipped.
@@ -100,13 +120,14 @@ class TrainingModule(pl.LightningModule, ABC):
             return
         if self.trainer.precision == "16-mixed" and getattr(optimizer, "_step_supports_amp_scaling", False):
             raise UserError("trainer.gradient_clip_val in 16-mixed precision needs optimizer.fused=false.")
-        nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        clip = nn.utils.clip_grad_value_ if gradient_clip_algorithm == "value" else nn.utils.clip_grad_norm_
+        clip(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the parameters that are not frozen, and its schedule.
 
         Raises:
-            UserError: the optimizer refuses its settings, or the schedule waits for what this module does not measure.
+            UserError: the optimizer refuses its settings, or the schedule monitors what this module does not measure.
         """
         try:
             optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
@@ -114,10 +135,9 @@ class TrainingModule(pl.LightningModule, ABC):
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
         total = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
-        length = ScheduleLength(total_steps=total, steps_per_epoch=max(1, total // epochs))
-        schedule = self.scheduler_factory(optimizer, length)
-        awaited = schedule.get("monitor")
-        if awaited is not None and awaited not in self.plateau_metrics:
+        schedule = self.scheduler_factory(optimizer, ScheduleLength(total, steps_per_epoch=max(1, total // epochs)))
+        monitored = schedule.get("monitor")
+        if monitored is not None and monitored not in self.plateau_metrics:
             remedies = " or ".join(f"scheduler.monitor={name}" for name in self.plateau_metrics) or "another scheduler"
-            raise UserError(f"scheduler.monitor={awaited} is not measured in this run; choose {remedies}.")
+            raise UserError(f"scheduler.monitor={monitored} is not measured in this run; choose {remedies}.")
         return {"optimizer": optimizer, "lr_scheduler": schedule}

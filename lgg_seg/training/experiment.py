@@ -1,4 +1,4 @@
-"""The objects of a run, made of its config once and handed down: the same ones for training and for measuring."""
+"""The objects of a run, built once from its config, for training as for measuring; and the test of its best epoch."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.data.splits.split import Split
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import EvaluationSettings
-from lgg_seg.hardware import Hardware
+from lgg_seg.evaluation import Evaluation, EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.hardware import Hardware, peak_memory_bytes
 from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
+from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.runs.checkpoint import load_weights
+from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import DICE, SEGMENTATION_MONITORS
+from lgg_seg.training.base import Parts
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
@@ -36,10 +39,10 @@ from lgg_seg.training.trainer import TrainerSettings
 
 @dataclass(frozen=True)
 class Experiment:
-    """Settings of a run and what follows from them.
+    """The settings of a run, and what is built from them.
 
     Attributes:
-        config: what everything here is made of.
+        config: the run's.
         target: what a classifier predicts of a slice; None for a network that segments.
     """
 
@@ -80,8 +83,24 @@ class Experiment:
         """The data to train on."""
         return self._data(to_plain(self.config.data), self._instantiate("split"))
 
+    def ready_data(self) -> DataModule:
+        """The data to train on, fetched, indexed, split and cached.
+
+        Raises:
+            UserError: a subset of the split is empty.
+        """
+        data = self.data()
+        data.prepare_data()
+        data.setup("fit")
+        for subset in ("val", "test"):
+            if not data.split.slices(subset):
+                raise UserError(
+                    f"The split leaves no {subset} patients; give split.{subset} a share or a number of them."
+                )
+        return data
+
     def existing_data(self, root: Path | None = None, split: Callable[[Index], Split] | None = None) -> DataModule:
-        """The data to measure a trained run on: nothing is downloaded or drawn.
+        """The data to measure a trained run on: nothing is downloaded or generated.
 
         `root` and `split` replace the run's own.
         """
@@ -105,29 +124,22 @@ class Experiment:
         Raises:
             UserError: for a classifier, training slices of one class alone.
         """
-        parts = (
+        parts = Parts(
             build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained),
             self.loss,
-            normalise,
             self._instantiate("optimizer"),
             self._instantiate("scheduler"),
+            hardware.memory_format,
         )
         if self.target is None:
-            return SegmentationModule(
-                *parts,
-                patients=len(data.index.patients),
-                memory_format=hardware.memory_format,
-                monitor=SEGMENTATION_MONITORS[self.trainer.monitor or DICE.column],
-            )
+            monitor = SEGMENTATION_MONITORS[self.trainer.monitor or DICE.column]
+            return SegmentationModule(parts, len(data.index.patients), monitor)
         labels = slice_labels(data.index, self.target)
         require_both_classes(labels, data.split.train, self.target)
-        limit = self.trainer.limit_val_batches
-        return ClassificationModule(
-            *cast(tuple[SliceClassifier, Any, Any, Any, Any], parts),
-            labels=[bool(label) for label in labels],  # those without one are in no subset of the split
-            validated=data.split.val[: limit * data.batch_size] if limit else data.split.val,
-            memory_format=hardware.memory_format,
-        )
+        limit = self.trainer.lightning["limit_val_batches"]
+        validated = data.split.val[: limit * data.batch_size] if limit else data.split.val
+        # Slices without a label are in no subset of the split.
+        return ClassificationModule(parts, [bool(label) for label in labels], validated)
 
     def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner | Classifier:
         """The network with the weights of the run's best epoch, ready to measure."""
@@ -139,15 +151,42 @@ class Experiment:
         labels = slice_labels(data.index, self.target)
         return Classifier(cast(SliceClassifier, trained), normalise, hardware, batch_size, labels)
 
+    def test(
+        self, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
+    ) -> tuple[dict[str, Any], Evaluation]:
+        """Measure the best epoch on the test patients; write numbers, tables and figures.
+
+        Returns:
+            the content of `metrics.json`, and what it was made from.
+        """
+        predictor = self.predictor(folder, data, hardware)
+        threshold = choose_threshold(predictor, data, self.loss, self.evaluation)
+        evaluation = evaluate(predictor, data, "test", self.loss, threshold["value"], self.evaluation)
+        cost = {
+            **network_cost(predictor.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
+            "checkpoint_bytes": folder.best.stat().st_size,
+            "train_seconds": train_seconds,
+            "peak_memory_bytes": peak_memory_bytes(hardware.device),
+        }
+        content = evaluation.result(
+            "test", data.split.protocol, threshold, self.evaluation, data.patient_metadata, cost
+        )
+        evaluation.write(folder, ".", content, data.patient_metadata)
+        draw_evaluation(evaluation, folder, "figures", data, content)
+        return content, evaluation
+
     def callbacks(self) -> list[Callback]:
-        """The callbacks, in their order in the config; null switches one off."""
-        named = self.config.callbacks.items()
-        return [instantiate(node, f"callbacks.{name}") for name, node in named if node is not None]
+        """The callbacks, in their order in the config."""
+        return self._members("callbacks")
 
     def loggers(self, folder: Path) -> list[Logger]:
         """The loggers, writing into the run's folder."""
-        named = self.config.logger.items()
-        return [instantiate(node, f"logger.{name}", save_dir=str(folder)) for name, node in named if node is not None]
+        return self._members("logger", save_dir=str(folder))
 
     def _instantiate(self, group: str) -> Any:
         return instantiate(self.config[group], group)
+
+    def _members(self, group: str, **arguments: Any) -> list[Any]:
+        """The objects of a group that holds several; null switches one off."""
+        nodes = self.config[group].items()
+        return [instantiate(node, f"{group}.{name}", **arguments) for name, node in nodes if node is not None]

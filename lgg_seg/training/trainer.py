@@ -2,58 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 
-from lgg_seg.errors import require
+from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.training.callbacks import Progress
+
+COUNTS = ("max_epochs", "devices", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
+GIVEN = ("callbacks", "logger", "default_root_dir", "enable_model_summary", "num_sanity_val_steps",
+         "use_distributed_sampler", "log_every_n_steps")  # fmt: skip
+"""What the program itself gives Lightning's trainer, and a config cannot."""
 
 
-@dataclass(frozen=True)
 class TrainerSettings:
-    """How a run trains.
+    """How a run trains: the options below, and every other one of Lightning's trainer, passed to it as it is.
 
     Options named as Lightning's are Lightning's; `limit_train_batches` and `limit_val_batches` cut an epoch short, for
     trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
     best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC).
     """
 
-    max_epochs: int
-    accelerator: Accelerator = "auto"
-    devices: int = 1
-    strategy: Literal["auto", "ddp"] = "auto"
-    precision: Precision = "auto"
-    channels_last: bool = True
-    threads: int | None = None
-    gradient_clip_val: float | None = None
-    accumulate_grad_batches: int = 1
-    deterministic: bool = False
-    limit_train_batches: int | None = None
-    limit_val_batches: int | None = None
-    monitor: Literal["val/dice", "val/iou", "val/loss"] | None = None
-    enable_progress_bar: bool = True
-
-    def __post_init__(self) -> None:
-        for name in (
-            "max_epochs",
-            "devices",
-            "accumulate_grad_batches",
-            "threads",
-            "limit_train_batches",
-            "limit_val_batches",
-        ):
-            value = getattr(self, name)
+    def __init__(
+        self,
+        max_epochs: int,
+        accelerator: Accelerator = "auto",
+        devices: int = 1,
+        strategy: Literal["auto", "ddp"] = "auto",
+        precision: Precision = "auto",
+        channels_last: bool = True,
+        threads: int | None = None,
+        deterministic: bool = False,
+        limit_train_batches: int | None = None,
+        limit_val_batches: int | None = None,
+        monitor: Literal["val/dice", "val/iou", "val/loss"] | None = None,
+        enable_progress_bar: bool = True,
+        **lightning: Any,
+    ) -> None:
+        self.accelerator, self.precision, self.channels_last = accelerator, precision, channels_last
+        self.threads, self.deterministic, self.monitor = threads, deterministic, monitor
+        self.lightning: dict[str, Any] = lightning | {
+            "max_epochs": max_epochs,
+            "devices": devices,
+            "strategy": strategy,
+            "limit_train_batches": limit_train_batches,
+            "limit_val_batches": limit_val_batches,
+            "enable_progress_bar": enable_progress_bar,
+        }
+        for name, value in [("threads", threads), *((name, self.lightning.get(name)) for name in COUNTS)]:
             require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
-        clip = self.gradient_clip_val
+        clip = lightning.get("gradient_clip_val")
         require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
 
     def prepare(self) -> Hardware:
-        """Settle the process (threads, allocator, determinism) and say what it runs on."""
+        """Configure the process (threads, allocator, determinism) and choose what it runs on."""
         torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
         configure_process(self.threads)
         return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
@@ -61,23 +69,34 @@ class TrainerSettings:
     def build(
         self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]
     ) -> pl.Trainer:
-        """A Lightning trainer that writes nothing of its own accord outside `folder`."""
-        return pl.Trainer(
-            max_epochs=self.max_epochs,
-            accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
-            devices=self.devices,
-            strategy=self.strategy,
-            precision=hardware.precision,
-            gradient_clip_val=self.gradient_clip_val,
-            accumulate_grad_batches=self.accumulate_grad_batches,
-            limit_train_batches=self.limit_train_batches,
-            limit_val_batches=self.limit_val_batches,
-            callbacks=callbacks,
-            logger=loggers or False,
-            default_root_dir=folder,
-            enable_progress_bar=self.enable_progress_bar,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,  # ours divides the patients' slices among ranks itself
-            log_every_n_steps=1 if self.limit_train_batches else 10,
-        )
+        """A Lightning trainer that writes nothing of its own accord outside `folder`.
+
+        Raises:
+            UserError: Lightning refuses an option.
+        """
+        try:
+            return pl.Trainer(
+                **self.lightning,
+                accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
+                precision=hardware.precision,
+                callbacks=[*callbacks, *([Progress()] if self.lightning["enable_progress_bar"] else [])],
+                logger=loggers or False,
+                default_root_dir=folder,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,  # ours divides the patients' slices among ranks itself
+                log_every_n_steps=1 if self.lightning["limit_train_batches"] else 10,
+            )
+        except (MisconfigurationException, TypeError, ValueError) as error:
+            raise UserError(f"Lightning refuses the trainer's settings: {' '.join(str(error).split())}") from error
+
+
+def _signature() -> inspect.Signature:
+    """What a config can give: the parameters by name, and those of Lightning's trainer that are passed through."""
+    own = list(inspect.signature(TrainerSettings, eval_str=True).parameters.values())[:-1]
+    taken = {*GIVEN, *(parameter.name for parameter in own)}
+    lightning = inspect.signature(pl.Trainer).parameters.values()
+    return inspect.Signature([*own, *(parameter for parameter in lightning if parameter.name not in taken)])
+
+
+TrainerSettings.__signature__ = _signature()  # type: ignore[attr-defined]  # `check_config` reads it

@@ -16,13 +16,13 @@ from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.labels import slice_labels
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, Dice, Focal
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.monitor import AUROC, LOSS
 from lgg_seg.training import ClassificationModule
+from lgg_seg.training.base import Parts
 from lgg_seg.training.classification import slice_loss
 from lgg_seg.training.experiment import Experiment
 
@@ -57,9 +57,7 @@ def module_of(
     lr: float = 0.1,
 ) -> ClassificationModule:
     known = labels or [bool(label) for label in slice_labels(data.index, "tumour")]
-    return ClassificationModule(
-        network, loss or BCE(), normalise, partial(SGD, lr=lr), scheduler, known, data.split.val
-    )
+    return ClassificationModule(Parts(network, loss or BCE(), partial(SGD, lr=lr), scheduler), known, data.split.val)
 
 
 def fit(module: ClassificationModule, data: DataModule, folder: Path, *words: str) -> dict[str, float]:
@@ -111,8 +109,8 @@ def test_tumour_that_an_augmentation_has_cut_away_is_not_asked_for(data: DataMod
     }
     module.training_step(batch, 0)
     module.validation_step(batch, 0)
-    assert not torch.cat(module.train_answers.truths).any(), "the augmented mask is empty"
-    assert torch.cat(module.val_answers.truths).all(), "the slice's own mask is not"
+    assert not torch.cat(module.train_metric.truths).any(), "the augmented mask is empty"
+    assert torch.cat(module.val_metric.truths).all(), "the slice's own mask is not"
 
 
 @pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
@@ -127,7 +125,7 @@ def test_the_grade_is_the_labels_whatever_the_mask(data: DataModule) -> None:
         "patient": torch.tensor([0, 0, 0]),
     }
     module.training_step(batch, 0)
-    assert torch.cat(module.train_answers.truths).tolist() == [True, False, True]
+    assert torch.cat(module.train_metric.truths).tolist() == [True, False, True]
 
 
 def test_frozen_parameters_do_not_move_and_the_others_learn(data: DataModule, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from lgg_seg.training.callbacks import GracefulStop
+from lgg_seg.training.graceful_stop import GracefulStop
 
 
 class Signalled(pl.LightningModule):

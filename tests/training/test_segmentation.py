@@ -15,11 +15,11 @@ from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.networks import UNetPlusPlus
 from lgg_seg.training import SegmentationModule
+from lgg_seg.training.base import Parts
 from lgg_seg.training.experiment import Experiment
 
 
@@ -48,7 +48,7 @@ class Plain(nn.Module):
 
 def module_of(network: nn.Module, lr: float = 1.0, weight_decay: float = 0.0) -> SegmentationModule:
     optimizer = partial(SGD, lr=lr, weight_decay=weight_decay)
-    return SegmentationModule(network, BCE(), normalise, optimizer, schedulers.none, patients=12)
+    return SegmentationModule(Parts(network, BCE(), optimizer, schedulers.none), patients=12)
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -76,7 +76,7 @@ def test_deep_supervision_averages_the_losses_of_the_four_heads() -> None:
     torch.manual_seed(0)
     loss = BCEDice(1.0, 1.0)
     net = UNetPlusPlus(filters=2).train()
-    module = SegmentationModule(net, loss, normalise, partial(SGD, lr=1.0), schedulers.none, patients=2)
+    module = SegmentationModule(Parts(net, loss, partial(SGD, lr=1.0), schedulers.none), patients=2)
     batch = {
         "image": torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8),
         "mask": torch.randint(0, 2, (2, 1, 32, 32), dtype=torch.uint8),
@@ -97,9 +97,8 @@ def test_every_optimizer_takes_clipped_gradients_in_every_precision(
     optimizer: str, precision: str, data: DataModule, tmp_path: Path
 ) -> None:
     config = compose_config([f"optimizer={optimizer}"])
-    module = SegmentationModule(
-        network(), BCE(), normalise, instantiate(config.optimizer, "optimizer"), schedulers.none, patients=12
-    )
+    parts = Parts(network(), BCE(), instantiate(config.optimizer, "optimizer"), schedulers.none)
+    module = SegmentationModule(parts, patients=12)
     words = ("trainer.limit_train_batches=1", "trainer.gradient_clip_val=1.0", f"trainer.precision={precision}")
     moved = fit(module, data, tmp_path, *words)
     assert moved.isfinite().all()

@@ -12,17 +12,17 @@ import torch
 from torch import nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from torchmetrics import MetricCollection
 
 from lgg_seg import schedulers
 from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.config.validation import check_config
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import SEGMENTATION_MONITORS, Monitor, monitor_of
-from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.base import Parts, TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
 from lgg_seg.training.experiment import Experiment
 
@@ -41,16 +41,8 @@ class Scripted(TrainingModule):
     """One weight to train, and the validation numbers of `EPOCHS`."""
 
     def __init__(self, monitor: Monitor) -> None:
-        super().__init__(nn.Linear(1, 1), BCE(), normalise, partial(SGD, lr=0.1), schedulers.none)
-        self._monitor = monitor
-
-    @property
-    def monitor(self) -> Monitor:
-        return self._monitor
-
-    @property
-    def plateau_metrics(self) -> tuple[str, ...]:
-        return ()
+        parts = Parts(nn.Linear(1, 1), BCE(), partial(SGD, lr=0.1), schedulers.none)
+        super().__init__(parts, partial(MetricCollection, []), monitor, plateau_metrics=())
 
     def training_step(self, batch: dict[str, torch.Tensor], _batch_idx: int) -> torch.Tensor:
         loss = self.network(batch["slice"].float()[:, None]).square().mean()

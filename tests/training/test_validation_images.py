@@ -17,11 +17,10 @@ from torch.optim import SGD
 from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.losses import BCE
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.training import SegmentationModule
-from lgg_seg.training.callbacks import ValidationImages
+from lgg_seg.training import SegmentationModule, ValidationImages
+from lgg_seg.training.base import Parts
 from lgg_seg.training.experiment import Experiment
 
 
@@ -37,7 +36,7 @@ def data(phantom_root: Path) -> DataModule:
 def fit(data: DataModule, folder: Path, images: ValidationImages, epochs: int, limit: int | None = None) -> pl.Trainer:
     torch.manual_seed(0)
     network = nn.Conv2d(3, 1, 3, padding=1)
-    module = SegmentationModule(network, BCE(), normalise, partial(SGD, lr=0.1), schedulers.none, patients=12)
+    module = SegmentationModule(Parts(network, BCE(), partial(SGD, lr=0.1), schedulers.none), patients=12)
     words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     limits = [f"trainer.limit_{subset}_batches={limit or 'null'}" for subset in ("train", "val")]
     settings = Experiment.of(compose_config([*words, *limits])).trainer

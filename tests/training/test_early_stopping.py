@@ -11,12 +11,11 @@ from torch.optim import SGD
 from lgg_seg import schedulers
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.labels import slice_labels
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
 from lgg_seg.networks import ResNet50Classifier, UNet
 from lgg_seg.training import ClassificationModule, SegmentationModule
-from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.base import Parts, TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping
 from lgg_seg.training.experiment import Experiment
 
@@ -27,15 +26,15 @@ def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phant
     config = compose_config([*words, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"])
     data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
-    parts = (BCE(), normalise, partial(SGD, lr=0.0), schedulers.none)
+    parts = (BCE(), partial(SGD, lr=0.0), schedulers.none)
     module: TrainingModule
     if task == "segmentation":
-        module = SegmentationModule(UNet(filters=2), *parts, patients=12)
+        module = SegmentationModule(Parts(UNet(filters=2), *parts), patients=12)
     else:
         labels = [bool(label) for label in slice_labels(data.index, "tumour")]
         frozen = ResNet50Classifier("tumour", weights=None, freeze_encoder=True, dropout=0.0)
         frozen.head[1].momentum = 0.0  # nothing at all may change
-        module = ClassificationModule(frozen, *parts, labels, data.split.val)
+        module = ClassificationModule(Parts(frozen, *parts), labels, data.split.val)
     settings = Experiment.of(config).trainer
     stopping = EarlyStopping(patience=2)
     settings.build(settings.prepare(), tmp_path, [stopping], []).fit(module, datamodule=data)

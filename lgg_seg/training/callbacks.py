@@ -1,0 +1,191 @@
+"""What runs beside the training steps: checkpoints, early stopping, history, progress bar, pruning.
+
+`validation_images` has one more.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+from pytorch_lightning import callbacks as lightning
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, RichProgressBar
+
+from lgg_seg.errors import Pruned, require
+from lgg_seg.reporting.figures import learning_curves
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import Monitor, monitor_of
+from lgg_seg.training.base import TrainingModule
+
+
+class KeptCheckpoint(ModelCheckpoint):
+    """One file, overwritten after every epoch that is to be kept; a run's folder may be moved in between.
+
+    Lightning remembers absolute paths, and forgets which epoch was best where the folder has another place.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state of a resumed run, its paths as they are now."""
+        here = str(self.dirpath)
+
+        def moved(path: str) -> str:
+            return str(Path(here) / Path(path).name) if path else path
+
+        paths = {key: moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
+
+
+def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
+    """The best epoch's by `monitor`, then the last one's, which holds the other's state.
+
+    Lightning's own `save_last` writes only when there is a new best.
+    """
+    keep = partial(KeptCheckpoint, folder.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
+    return [keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode), keep(folder.last.stem, monitor=None)]
+
+
+class EarlyStopping(lightning.EarlyStopping):
+    """Stops when the number that the best checkpoint is chosen by has not improved for `patience` epochs."""
+
+    def __init__(self, patience: int = 20) -> None:
+        require(patience >= 1, "callbacks.early_stopping.patience", patience, "1 or more")
+        super().__init__(monitor="", patience=patience)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take over the module's monitor."""
+        assert isinstance(pl_module, TrainingModule)
+        # Anew, because the first value to beat follows from the mode; a checkpoint's state is restored after this.
+        super().__init__(monitor=pl_module.monitor.column, mode=pl_module.monitor.mode, patience=self.patience)
+        super().setup(trainer, pl_module, stage)
+
+
+class Progress(RichProgressBar):
+    """Lightning's bar on stderr, without the loggers' version in it."""
+
+    def __init__(self) -> None:
+        super().__init__(console_kwargs={"stderr": True})
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """What stands beside the bar."""
+        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+
+
+class History(Checkpoint):
+    """A row an epoch: losses, metrics, learning rate, seconds, training slices a second.
+
+    The rows travel in the checkpoint, so that a resumed run's history has neither a gap nor a repetition. It is a
+    `Checkpoint` because Lightning calls only those after the module has logged the epoch, and in order: given before
+    the one that saves the weights, it has the epoch's row ready for it.
+    """
+
+    def __init__(self, folder: RunFolder, title: str, protocol: str) -> None:
+        self.folder = folder
+        self.title = f"{title}, protocol {protocol}"
+        self.protocol = protocol
+        self.monitor: Monitor | None = None
+        self.rows: list[dict[str, Any]] = []
+        self._started = self._trained = self._lr = 0.0
+        self._slices = 0
+
+    @property
+    def train_seconds(self) -> float:
+        """Time spent in all epochs so far, validation included."""
+        return float(sum(row["seconds"] for row in self.rows))
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note what the best epoch is chosen by, for the learning curves."""
+        if isinstance(pl_module, TrainingModule):
+            self.monitor = pl_module.monitor
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; note the learning rate the epoch begins with."""
+        self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+        self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count slices; the clock read here leaves validation out of the training speed."""
+        self._slices += len(batch["slice"])
+        self._trained = time.perf_counter() - self._started
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the epoch's row and write `history.csv`."""
+        metrics = trainer.callback_metrics
+        measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
+        self.rows.append(
+            {
+                "epoch": trainer.current_epoch,
+                "step": trainer.global_step,
+                **measured,
+                "lr": self._lr,
+                "seconds": time.perf_counter() - self._started,
+                "train_slices_per_second": self._slices / max(self._trained, 1e-9),
+                "protocol": self.protocol,
+            }
+        )
+        if trainer.is_global_zero:
+            self.folder.write_table("history.csv", self.rows)
+
+    def draw(self) -> None:
+        """Write `figures/learning_curves.png`."""
+        if self.rows:
+            with self.folder.writing("figures/learning_curves.png") as path:
+                learning_curves(self.rows, self.title, self.monitor).savefig(path, dpi=150)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the rows of the run that is resumed."""
+        self.rows = list(state_dict["rows"])
+
+
+class Trial(Protocol):
+    """The part of an Optuna trial that `Pruning` uses."""
+
+    def report(self, value: float, step: int) -> None:
+        """Tell the study the value of one epoch."""
+        ...
+
+    def should_prune(self) -> bool:
+        """Whether the study calls the trial hopeless, after what was reported."""
+        ...
+
+
+class Pruning(Checkpoint):
+    """Reports every epoch's score, those of a resumed run's past too, to the run's study, and ends a hopeless run.
+
+    A `Checkpoint` for the reason that `History` is one: given after it and after those that save the weights, it
+    finds the epoch's row there, and the epoch's checkpoint on disk. A run that has reached its last epoch is let
+    through: nothing would be saved by stopping it.
+
+    Raises:
+        Pruned: from within the training, when the study says so.
+    """
+
+    def __init__(self, trial: Trial, history: History) -> None:
+        self.trial = trial
+        self.history = history
+        self._reported = 0
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report what is new, and ask whether to go on."""
+        rows = self.history.rows
+        monitor = monitor_of(rows)
+        for row in rows[self._reported :]:
+            self.trial.report(monitor.score(row), row["epoch"])
+        self._reported = len(rows)
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        if not last and self.trial.should_prune():
+            self.history.draw()
+            best = max(rows, key=monitor.score)[monitor.column]
+            raise Pruned(
+                f"pruned after epoch {trainer.current_epoch}: a best validation {monitor.title} of {best:.3f} is worse "
+                "than what half of the other trials had by then"
+            )

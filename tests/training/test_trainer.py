@@ -1,0 +1,46 @@
+"""The `trainer` group: Lightning's options pass through under their own names, and wrong ones are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, open_dict
+
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.validation import check_config
+from lgg_seg.errors import UserError
+from lgg_seg.training.experiment import Experiment
+
+
+def config_with(**options: object) -> DictConfig:
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false"])
+    with open_dict(config):
+        config.trainer.update(options)
+    return config
+
+
+def test_an_option_that_only_lightning_knows_reaches_it(tmp_path: Path) -> None:
+    config = config_with(check_val_every_n_epoch=3, gradient_clip_algorithm="value")
+    check_config(config)
+    settings = Experiment.of(config).trainer
+    trainer = settings.build(settings.prepare(), tmp_path, [], [])
+    assert (trainer.check_val_every_n_epoch, trainer.gradient_clip_algorithm) == (3, "value")
+
+
+def test_a_value_that_lightning_refuses_is_one_sentence(tmp_path: Path) -> None:
+    settings = Experiment.of(config_with(gradient_clip_algorithm="median")).trainer
+    with pytest.raises(UserError, match=r"Lightning refuses the trainer's settings: .*median"):
+        settings.build(settings.prepare(), tmp_path, [], [])
+
+
+@pytest.mark.parametrize("option", ["callbacks", "use_distributed_sampler", "limit_trian_batches"])
+def test_an_option_that_is_not_for_a_config_is_refused(option: str) -> None:
+    with pytest.raises(UserError, match=rf"trainer\.{option} is not a parameter"):
+        check_config(config_with(**{option: None}))
+
+
+@pytest.mark.parametrize(("option", "value"), [("max_epochs", 0), ("accumulate_grad_batches", 0), ("threads", 0)])
+def test_a_count_below_one_is_refused(option: str, value: int) -> None:
+    with pytest.raises(UserError, match=rf"trainer\.{option} is 0; it must be 1 or more"):
+        Experiment.of(config_with(**{option: value}))
