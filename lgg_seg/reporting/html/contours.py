@@ -1,4 +1,4 @@
-"""A patient as the best configurations see him: the slice with the most tumour, with their contours."""
+"""A patient's slice with the most tumour, with the contours of the best configurations."""
 
 from __future__ import annotations
 
@@ -19,58 +19,50 @@ from lgg_seg.data.kaggle.images import read_image, read_mask
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
+from lgg_seg.metrics.arrays import Bools
 from lgg_seg.reporting.figures import Panel, draw
-from lgg_seg.reporting.html.style import Look, wrapped
+from lgg_seg.reporting.html.drawing import Style, wrapped
 from lgg_seg.runs.masks import read_masks
 
-MOST_ENTRIES = 3
+MAX_ENTRIES = 3
 MARGIN, NEAR = 6, 12
 """Pixels around the head, and around the contours."""
 
-LEAST = 96
-"""Pixels of a side that are shown at the least: a tumour without its surroundings tells nothing."""
+MIN_SIDE = 96
+"""Pixels of an enlarged part's side, at least: a tumour without its surroundings tells nothing."""
 
-VISIBLE = 12
+MIN_HEAD = 12
 """Grey values above this are head, not air."""
 
 Grey = NDArray[np.uint8]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A patient's slice: the truth on the whole head, then a panel an entry, cut to the `frame` (x, y, side) of it.
+class SlicePanels:
+    """A slice of a patient: the truth on the whole head, then a panel for each entry, cut to `frame` (x, y, side).
 
     `background` is False where FLAIR was not found.
     """
 
-    patient: str
     number: int
     panels: tuple[Panel, ...]
     frame: tuple[int, int, int]
     background: bool
 
 
-def first_run(entry: SegmentationResult, patient: str) -> Run:
-    """The run of the entry's first seed that measured the patient."""
-    runs = next(iter(entry.seeds.values()))
-    return next(run for run in runs if run.patients is not None and patient in set(run.patients["patient"]))
-
-
 def with_masks(table: SegmentationTable) -> list[int]:
     """Places of the best entries all of whose runs hold masks."""
-    return [
-        k for k, entry in enumerate(table.entries) if all((run.place / "masks.npz").is_file() for run in entry.runs)
-    ][:MOST_ENTRIES]
+    places = [k for k, entry in enumerate(table.entries) if all((r.place / "masks.npz").is_file() for r in entry.runs)]
+    return places[:MAX_ENTRIES]
 
 
-def drawn(table: SegmentationTable, looks: Sequence[Look], places: Sequence[int], patient: str) -> Drawn:
-    """One patient's panels.
+def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequence[int], patient: str) -> SlicePanels:
+    """One patient's panels of the entries at `places`.
 
     Raises:
         UserError: masks are damaged, or those of two runs are not of the same slices.
     """
-    runs = [first_run(table.entries[k], patient) for k in places]
+    runs = [_first_run(table.entries[k], patient) for k in places]
     masks = [read_masks(run.place / "masks.npz", patient) for run in runs]
     truth = masks[0].truth
     if any(not np.array_equal(one.truth, truth) for one in masks):
@@ -81,43 +73,41 @@ def drawn(table: SegmentationTable, looks: Sequence[Look], places: Sequence[int]
     flair = _flair(runs[0], patient, number, truth[row])
     predictions = [one.prediction[row] for one in masks]
     grey = np.zeros(truth.shape[1:], np.uint8) if flair is None else flair
-    outlines = np.logical_or.reduce([truth[row], *predictions])
-    near = _square(outlines, NEAR, LEAST)
-    seen = grey > VISIBLE
-    seen[near] = True
-    head = _square(seen, MARGIN)
-    nothing = np.zeros_like(truth[row])
-    panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], nothing[head])]
-    panels += [
-        Panel(
-            f"{looks[k].number}  {wrapped(looks[k].name, 22, 1)}\nDice {_dice(run, patient):.3f}",
-            grey[near],
-            truth[row][near],
-            prediction[near],
-        )
-        for k, run, prediction in zip(places, runs, predictions, strict=True)
-    ]
+    near = _square(np.logical_or.reduce([truth[row], *predictions]), NEAR, MIN_SIDE)
+    visible = grey > MIN_HEAD
+    visible[near] = True
+    head = _square(visible, MARGIN)
+    panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], np.zeros_like(truth[row][head]))]
+    for k, run, prediction in zip(places, runs, predictions, strict=True):
+        title = f"{styles[k].number}  {wrapped(styles[k].name, 22, 1)}\nDice {_dice(run, patient):.3f}"
+        panels.append(Panel(title, grey[near], truth[row][near], prediction[near]))
     frame = (near[1].start - head[1].start, near[0].start - head[0].start, near[0].stop - near[0].start)
-    return Drawn(patient, number, tuple(panels), frame, flair is not None)
+    return SlicePanels(number, tuple(panels), frame, flair is not None)
 
 
-def strip(shown: Drawn) -> Figure:
+def strip(slice_: SlicePanels) -> Figure:
     """The panels in a row."""
     tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.035, wspace=0, hspace=0)
-    figure = Figure(figsize=(1.55 * len(shown.panels), 2.02), layout=tight)
-    row = figure.subplots(1, len(shown.panels), squeeze=False)[0]
-    for axes, panel in zip(row, shown.panels, strict=True):
+    figure = Figure(figsize=(1.55 * len(slice_.panels), 2.02), layout=tight)
+    row = figure.subplots(1, len(slice_.panels), squeeze=False)[0]
+    for axes, panel in zip(row, slice_.panels, strict=True):
         draw(axes, panel)
         axes.set_axis_off()
         axes.set_title(panel.title, fontsize=7.5, fontweight="normal", loc="left", pad=3, linespacing=1.15)
         axes.set_title("", loc="center")
-    x, y, side = shown.frame
+    x, y, side = slice_.frame
     row[0].add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.7, alpha=0.8))
     return figure
 
 
+def _first_run(entry: SegmentationResult, patient: str) -> Run:
+    """The run of the entry's first seed that measured the patient."""
+    runs = next(iter(entry.seeds.values()))
+    return next(run for run in runs if run.patients is not None and patient in set(run.patients["patient"]))
+
+
 def _dice(run: Run, patient: str) -> float:
-    assert run.patients is not None  # `first_run` found the patient in it
+    assert run.patients is not None  # `_first_run` looked the patient up in it
     return float(run.patients.set_index("patient")["dice"][patient])
 
 
@@ -128,21 +118,21 @@ def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
         tree = find_dataset_root(Path(root)) if root else None
         if tree is None:
             return None
-        slice_ = tree / patient / f"{patient}_{number}.tif"
-        mask = read_mask(slice_.with_name(f"{slice_.stem}_mask.tif")).astype(bool)
-        image = read_image(slice_)
-    except (UserError, OSError):  # damaged, or a folder that may not be looked into
+        file = tree / patient / f"{patient}_{number}.tif"
+        mask = read_mask(file.with_name(f"{file.stem}_mask.tif")).astype(bool)
+        image = read_image(file)
+    except (UserError, OSError):  # damaged, or a folder without permission
         return None
     same = image.shape[:2] == truth.shape and np.array_equal(mask, truth)
     return np.ascontiguousarray(image[..., FLAIR]) if same else None
 
 
-def _square(kept: Bools, margin: int, least: int = 0) -> tuple[slice, slice]:
-    """The square around all that is kept, of at least that side, within the slice; all of it where nothing is kept."""
-    if not kept.any():
-        kept = np.ones_like(kept)
-    spans = [np.flatnonzero(kept.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-    side = min(max(*(int(last - first) + 1 + 2 * margin for first, last in spans), least), *kept.shape)
+def _square(mask: Bools, margin: int, min_side: int = 0) -> tuple[slice, slice]:
+    """The square around a mask, of at least that side, within the slice; all of the slice for an empty mask."""
+    if not mask.any():
+        mask = np.ones_like(mask)
+    spans = [np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(max(*(int(last - first) + 1 + 2 * margin for first, last in spans), min_side), *mask.shape)
     starts = [int(first + last + 1 - side) // 2 for first, last in spans]
-    rows, columns = (min(max(0, start), length - side) for start, length in zip(starts, kept.shape, strict=True))
+    rows, columns = (min(max(0, start), length - side) for start, length in zip(starts, mask.shape, strict=True))
     return slice(rows, rows + side), slice(columns, columns + side)

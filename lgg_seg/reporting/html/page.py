@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
+import matplotlib as mpl
 from markupsafe import Markup
 
 import lgg_seg
 from lgg_seg.comparison.classifier_tables import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.classifier_tables import ClassifierTable
 from lgg_seg.comparison.failures import FAILED
-from lgg_seg.comparison.leakage import LeakageTable
+from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
-from lgg_seg.reporting import classifiers as lines
-from lgg_seg.reporting import leakage as leakage_report
-from lgg_seg.reporting.html import facts
-from lgg_seg.reporting.html.leakage import leakage_section
-from lgg_seg.reporting.html.paths import without_paths
+from lgg_seg.reporting import classifiers as classifier_texts
+from lgg_seg.reporting import leakage as leakage_texts
+from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.formatting import three, with_spread
+from lgg_seg.reporting.html import metadata
+from lgg_seg.reporting.html.curves import MIN_PIXELS
+from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
+from lgg_seg.reporting.html.leakage import leakage_plot
 from lgg_seg.reporting.html.sections import section
-from lgg_seg.reporting.html.style import colours, configuration, drawing, looks
-from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE
+from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, cell, holm_p
+from lgg_seg.reporting.redaction import without_paths
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
 
-MOST_TABLES = 2  # whose patients the title counts
+MAX_TABLES = 2  # whose patients the title counts
+SIGNIFICANCES = {
+    "worse": ("clearly worse", "worse"),
+    "inseparable": ("cannot be told apart", "tie"),
+    "contradictory": ("ranks and mean disagree", "mixed"),
+}
+"""Text and CSS class of the significance of a difference."""
 
 
 def write_report(
@@ -37,29 +50,25 @@ def write_report(
 ) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
-    What a leak adds and classifiers stand in tables of their own below.
-
-    Masks are read from the runs' folders and slices from their data trees; what is not there any more is left out, and
-    the page says so.
+    The measured leakage and the classifiers stand in tables of their own below. Masks are read from the runs' folders
+    and slices from their data trees; the page leaves out what is not there any more, and says so.
 
     Raises:
         UserError: the page cannot be written.
     """
     folder = RunFolder(path.parent)
-    text = render(board, path, classifiers, leaks)
+    with mpl.rc_context(RC):
+        text = render(board, path, classifiers, leaks)
     with folder.writing(path.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def render(
-    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakageTable] = ()
+    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable], leaks: Sequence[LeakageTable]
 ) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
-    palette = colours(board)
-    with drawing():
-        sections = [section(number, table, looks(table, palette)) for number, table in enumerate(board.tables, start=1)]
-        leak_sections = [leakage_section(table) for table in leaks]
-    style, script = _part("style.css"), _part("sort.js")
+    colours = palette(board)
+    javascript = _part("sort.js")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part),
         autoescape=True,
@@ -68,25 +77,41 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["three"] = three
+    headline, median, *others = columns()
+    groups: dict[str, list[Column]] = {}
+    for column in others:
+        groups.setdefault(column.group, []).append(column)
     return environment.get_template("template.html.j2").render(
         title=_title(board, classifiers),
-        sections=sections,
-        classifiers=[_classifiers(table) for table in classifiers],
+        sections=[section(n, table, table_styles(table, colours)) for n, table in enumerate(board.tables, start=1)],
+        headline=headline,
+        median=median,
+        groups=groups,
+        cell=cell,
+        holm_p=holm_p,
+        with_spread=with_spread,
+        classifiers=[(table, classifier_texts.title(table), classifier_texts.grid(table)) for table in classifiers],
         classifier_method=CLASSIFIER_METHOD,
-        leaks=leak_sections,
-        leak_heading=leakage_report.HEADING,
-        leak_method=leakage_report.METHOD,
+        leaks=[_leak(table) for table in leaks],
+        leak_heading=leakage_texts.HEADING,
+        leak_method=leakage_texts.METHOD,
         unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
-        runs=facts.run_lines(board, path),
-        days=facts.days(board.runs) if board.runs else "",
-        warnings=facts.warnings(board.runs) if board.runs else [],
-        commits=sorted({facts.commit(run) for run in board.runs}),
+        significances=SIGNIFICANCES,
+        runs=board.runs,
+        days=sorted(map(metadata.ended, board.runs)),
+        commits=sorted({metadata.commit(run) for run in board.runs}),
+        warnings=metadata.warnings(board.runs),
+        metadata=metadata,
+        link=lambda folder: _link(folder, path),
         method=f"{METHOD} {TO_CHOOSE}",
+        resamples=RESAMPLES,
+        min_pixels=MIN_PIXELS,
         failed_below=FAILED,
         version=lgg_seg.__version__,
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=Markup(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
+        css=Markup(_part("style.css")),
+        javascript=Markup(javascript),
+        javascript_hash=Markup(base64.b64encode(hashlib.sha256(javascript.encode()).digest()).decode()),
     )
 
 
@@ -95,19 +120,27 @@ def _part(name: str) -> str:
 
 
 def _finalize(value: Any) -> Any:
-    """Nothing that the runs say reaches the page with a path of the machine; our own markup is as it is."""
+    """Cut the machine's paths in texts of the runs; our own markup is as it is."""
     return without_paths(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _classifiers(table: ClassifierTable) -> dict[str, Any]:
-    head, *rows = lines.grid(table)
+def _link(folder: Path, page: Path) -> str | None:
+    """The folder as a relative URL from the page; None where none leads there (another drive)."""
+    try:
+        relative = os.path.relpath(folder, page.resolve().parent)
+    except ValueError:
+        return None
+    return quote(Path(relative).as_posix()) + "/"
+
+
+def _leak(table: LeakageTable) -> dict[str, Any]:
+    head, *rows = leakage_texts.grid(table)
+    added = "; ".join(f"{row[0]}: {row[2]}, with the leak {row[3]}, {row[4]} added" for row in rows)
     return {
-        "title": lines.title(table),
-        "verdict": table.verdict,
-        "reason": table.reason,
-        "leaky": table.comparability.leaky,
-        "head": head,
-        "rows": rows,
+        "title": leakage_texts.title(table),
+        "finding": leakage_texts.finding(table),
+        "picture": svg(leakage_plot(table), f"{HEADLINE} by patient and with the leak. {added}"),
+        "grid": (head, *rows),
     }
 
 
@@ -117,8 +150,8 @@ def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:
         return _counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.comparability.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})
-    patients = " and ".join(str(len(table.patients)) for table in honest[:MOST_TABLES])
-    more = ", …" if len(honest) > MOST_TABLES else ""
+    patients = " and ".join(str(len(table.patients)) for table in honest[:MAX_TABLES])
+    more = ", …" if len(honest) > MAX_TABLES else ""
     return f"{_counted(count, 'configuration')}, {patients}{more} patient{'s' * (patients != '1')}"
 
 

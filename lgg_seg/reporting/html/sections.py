@@ -1,100 +1,229 @@
-"""One table of the leaderboard as a section of the page."""
+"""One table of the leaderboard as a section of the page: what the template shows of it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
+import numpy as np
+from matplotlib.figure import Figure
+
+from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
 from lgg_seg.comparison.tables import SegmentationTable
-from lgg_seg.reporting.html import figures
-from lgg_seg.reporting.html.embed import Picture
-from lgg_seg.reporting.html.failures import FailedPatient, failed, pictures
-from lgg_seg.reporting.html.grid import Grid, grid
-from lgg_seg.reporting.html.style import Look
-from lgg_seg.reporting.leaderboard import title
+from lgg_seg.errors import UserError
+from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.html import contours, costs, curves, forests, patients
+from lgg_seg.reporting.html.drawing import Picture, Style, png, svg
+from lgg_seg.reporting.leaderboard import difference, headline, title
 
-GLANCE = 480
+MAX_VERDICT = 480
 """Characters of a verdict that can be read at once."""
 
+MAX_DESCRIBED = 8
+"""Entries that an image's text goes through one by one."""
 
-@dataclass(frozen=True)
-class Figures:
-    """Everything drawn of a table; see the functions of `figures` and `failures`."""
+MAX_PATIENTS = 4
+STRATA = {
+    "tumour_size": "By tumour size",
+    "tumour_parts": "By parts of the tumour",
+    "boundary": "By boundary",
+    "institution": "By institution",
+    "missing_sequence": "By missing sequence",
+}
+NO_MASKS = (
+    "No contours can be drawn: of no configuration do all runs hold their masks (masks.npz). Runs made before masks "
+    "were kept are measured again, with them, by python -m lgg_seg.evaluate run=RUN."
+)
 
-    distances: list[Picture]
-    costs: list[Picture]
-    over_data: Picture | None
-    learning: list[Picture]
-    groups: list[Picture]
-    failed: list[FailedPatient]
-    everyone: Picture
-    pictures: dict[str, tuple[Picture, ...]]
-    notes: tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Section:
+def section(number: int, table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any]:
     """What the template shows of a table. A leaky one has no figures: they would invite belief."""
-
-    number: int
-    heading: str
-    leaky: bool
-    reason: str
-    summary: str
-    verdict: str
-    looks: tuple[Look, ...]
-    grid: Grid
-    figures: Figures | None
-
-    @property
-    def several(self) -> bool:
-        """Whether there are two configurations to tell apart."""
-        return len(self.looks) > 1
-
-
-def section(number: int, table: SegmentationTable, looks: Sequence[Look]) -> Section:
-    """Describe and draw a table."""
     leaky = table.comparability.leaky
-    words = title(table)
-    return Section(
-        number=number,
-        heading=words[:1].upper() + words[1:],
-        leaky=leaky,
-        reason=table.reason.removeprefix("LEAKS: "),
-        summary=_summary(table),
-        verdict=table.verdict,
-        looks=tuple(looks),
-        grid=grid(table, looks),
-        figures=None if leaky else _figures(table, looks),
-    )
-
-
-def _figures(table: SegmentationTable, looks: Sequence[Look]) -> Figures:
-    shown, notes = pictures(table, looks)
-    return Figures(
-        distances=figures.distances(table, looks),
-        costs=figures.against_cost(table, looks),
-        over_data=figures.over_data(table),
-        learning=figures.learning(table, looks),
-        groups=figures.groups_of_patients(table, looks),
-        failed=failed(table),
-        everyone=figures.everyone(table, looks),
-        pictures=shown,
-        notes=notes,
-    )
+    heading = title(table)
+    return {
+        "number": number,
+        "heading": heading[:1].upper() + heading[1:],
+        "leaky": leaky,
+        "several": len(styles) > 1,
+        "seeded": any(len(entry.seeds) > 1 for entry in table.entries),
+        "reason": table.reason.removeprefix("LEAKS: "),
+        "summary": _summary(table),
+        "table": table,
+        "styles": styles,
+        "best": {column.key: best_value(table, column) for column in columns()},
+        "position": _positions(table),
+        "figures": None if leaky else _figures(table, styles),
+    }
 
 
 def _summary(table: SegmentationTable) -> str:
-    """The verdict in numbers of configurations, where naming them takes more than a glance; else nothing."""
-    if len(table.verdict) <= GLANCE:
+    """The verdict in numbers of configurations, where naming them takes too long to read; else nothing."""
+    if len(table.verdict) <= MAX_VERDICT:
         return ""
-    standings = Counter(d.significance for d in table.statistics.differences)
+    significances = Counter(d.significance for d in table.statistics.differences)
     counts = (
-        (standings["inseparable"], "cannot be told apart from it"),
-        (standings["worse"], "clearly worse"),
-        (standings["contradictory"], "worse by mean and better by ranks"),
+        (significances["inseparable"], "cannot be told apart from it"),
+        (significances["worse"], "clearly worse"),
+        (significances["contradictory"], "worse by mean and better by ranks"),
     )
-    counted = ", ".join(f"{count} {words}" for count, words in counts if count)
+    counted = ", ".join(f"{count} {text}" for count, text in counts if count)
     best = f"{table.statistics.best} has the highest mean ({table.statistics.mean:.3f})"
     return f"{best}. Of the {len(table.entries) - 1} others: {counted}."
+
+
+def best_value(table: SegmentationTable, column: Column) -> float | None:
+    """The best value; None where nothing is better or worse: one entry, all alike, or a number without a better."""
+    values = [value for value in map(column.value, table.entries) if value is not None]
+    if not column.better or len(set(values)) < 2:
+        return None
+    return max(values, key=lambda value: column.better * value)
+
+
+def _positions(table: SegmentationTable) -> Callable[[float], float]:
+    """Where a mean or an end of an interval lies on the axis that the column's bars share, in per cent of its width."""
+    ends = [end for entry in table.entries for end in entry.metrics["patient/dice"]["ci95"] or ()]
+
+    def position(value: float) -> float:
+        low, high = min(ends), max(ends)
+        return 50.0 if high == low else round(100 * (value - low) / (high - low), 2)
+
+    return position
+
+
+def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any]:
+    """Every figure of a table; None for those that its runs do not give, or that need several entries."""
+    entries, order = table.entries, by_difficulty(table)
+    several = len(styles) > 1
+    pictures, notes = patient_pictures(table, styles)
+
+    def described(alt: str, texts: Iterable[str]) -> str:
+        """The text of an image with a number of the first few entries: `… 1 unet_bn: 0.71; …`."""
+        parts = [f"{style.number} {style.name}: {text}" for style, text in zip(styles, texts, strict=True)]
+        more = f"; and {len(parts) - MAX_DESCRIBED} more, all in the table" if len(parts) > MAX_DESCRIBED else ""
+        return f"{alt} {'; '.join(parts[:MAX_DESCRIBED])}{more}"
+
+    sizes = [f"{costs.training_patients(entry) or 0:g} patients, {headline(entry)}" for entry in entries]
+    return {
+        "means": svg(
+            forests.forest(table, styles),
+            described("Mean patient Dice with 95 % interval.", map(headline, entries)),
+        ),
+        "differences": several
+        and svg(
+            forests.difference_forest(table, styles),
+            described("Mean paired difference to the best.", (difference(table, entry) for entry in entries)),
+        ),
+        "ranks": several
+        and svg(
+            forests.rank_map(table, styles),
+            described("Share of resamples in which each comes first.", (f"{one:.0%}" for one in table.ranks[:, 0])),
+        ),
+        "costs": [
+            svg(
+                costs.cost_plot(table, styles, cost),
+                described(
+                    f"Mean patient Dice against {cost.title}.", (cost.text(cost.value(entry) or 0) for entry in entries)
+                ),
+            )
+            for cost in costs.varying_costs(table)
+        ],
+        "sizes": _optional(
+            costs.size_plot(table), f"Mean patient Dice by the number of patients trained on: {'; '.join(sizes)}."
+        ),
+        "learning": _optional(
+            curves.learning_plot(table, styles),
+            f"Dice of the validation patients by epoch. Configurations: {len(styles)}.",
+        ),
+        "reliability": _optional(
+            curves.reliability_plot(table, styles),
+            f"Share of pixels that are tumour by predicted probability. Configurations: {len(styles)}.",
+        ),
+        "strata": _strata(table, styles),
+        "everyone": svg(
+            patients.patient_map(table, styles),
+            f"Dice of {len(order)} patients from the hardest, {order[0]}, to the easiest, {order[-1]}; configurations: "
+            f"{len(styles)}; patients on whom all fail: {len(failed_by_all(table))}.",
+        ),
+        "failed": failed(table),
+        "pictures": pictures,
+        "notes": notes,
+    }
+
+
+def _optional(figure: Figure | None, alt: str) -> Picture | None:
+    return None if figure is None else svg(figure, alt)
+
+
+def _strata(table: SegmentationTable, styles: Sequence[Style]) -> list[tuple[str, Picture]]:
+    """Heading and figure of each stratum that has two groups; a single one is the mean over everyone once more."""
+    figures = []
+    for name, members in groupby(strata(table), key=lambda one: one.stratum):
+        groups = list(members)
+        if len(groups) > 1:
+            dice = "; ".join(f"{one.group} (n = {len(one.patients)}): {one.dice[0]:.3f}" for one in groups)
+            heading = STRATA.get(name, f"By {name.replace('_', ' ')}")
+            alt = f"Mean patient Dice {heading.lower()}. Of {styles[0].name}: {dice}."
+            figures.append((heading, svg(patients.stratum_plot(table, styles, groups), alt)))
+    return figures
+
+
+def failed(table: SegmentationTable) -> list[dict[str, Any]]:
+    """The patients on whom every entry fails, the worst first: name, best Dice, number of the entry that has it."""
+    rows = table.entries[0].patients.loc[failed_by_all(table)].to_dict("index")
+    dice = {name: table.dice[table.patients.index(str(name))] for name in rows}
+    return [
+        {"name": name, "best": dice[name].max(), "by": int(dice[name].argmax()) + 1, "metadata": _metadata(row)}
+        for name, row in rows.items()
+    ]
+
+
+def _metadata(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What is known of a patient; runs of before a column existed lack it."""
+    formats = {
+        "truth_voxels": ("tumour voxels", "{truth_voxels:,.0f}"),
+        "tumour_slices": ("slices with tumour", "{tumour_slices:.0f} of {slices:.0f}"),
+        "lesion_tp": ("parts", "{parts:.0f}"),
+        "boundary_complexity": ("boundary complexity", "{boundary_complexity:.2f}"),
+        "institution": ("institution", "{institution}"),
+        "missing_sequence": ("missing sequence", "{missing_sequence}"),
+    }
+    values = {**row, "parts": row.get("lesion_tp", 0) + row.get("lesion_fn", 0)}
+    return {name: text.format(**values) for column, (name, text) in formats.items() if column in row}
+
+
+def patient_pictures(
+    table: SegmentationTable, styles: Sequence[Style]
+) -> tuple[dict[str, list[tuple[str, Picture]]], tuple[str, ...]]:
+    """Pictures with captions of the hardest and the easiest patients by heading, and notes on what is not shown."""
+    places = contours.with_masks(table)
+    if not places:
+        return {}, (NO_MASKS,)
+    notes = []
+    passed = [str(styles[k].number) for k in range(places[-1]) if k not in places]
+    if passed:
+        notes.append(f"Not drawn, as not all of their runs hold masks: configurations {', '.join(passed)}.")
+    order = by_difficulty(table)
+    few = min(MAX_PATIENTS, max(1, len(order) // 2))
+    chosen = {"The hardest": order[:few], "The easiest": order[::-1][:few] if len(order) > 1 else []}
+    pictures: dict[str, list[tuple[str, Picture]]] = {heading: [] for heading, names in chosen.items() if names}
+    black: list[str] = []
+    for heading, name in ((heading, name) for heading, names in chosen.items() for name in names):
+        try:
+            panels = contours.slice_panels(table, styles, places, name)
+        except UserError as error:
+            notes.append(f"{name} could not be drawn: {error}")
+            continue
+        if not panels.background:
+            black.append(name)
+        mean = float(np.mean(table.dice[table.patients.index(name)]))
+        caption = f"{name}: Dice {mean:.3f}" + (" over all configurations" if len(styles) > 1 else "")
+        alt = f"{caption}; slice {panels.number}. The true outline in green, predicted outlines in magenta."
+        pictures[heading].append((caption, png(contours.strip(panels), alt)))
+    if black:
+        notes.append(
+            "Contours stand on black where the data tree of the run is gone, or no longer holds the slices that were "
+            f"measured: {', '.join(black)}."
+        )
+    return pictures, tuple(notes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Literal
 
 import wandb
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import Pruned
+from lgg_seg.reporting.redaction import without_folders
 from lgg_seg.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def describe_run(logger: WandbLogger, config: DictConfig, protocol: str) -> None
     run = logger.experiment
     run.name = f"{config.name}, seed {config.seed}"
     run.tags = tuple({*(run.tags or ()), str(config.name)[:64], protocol})  # W&B refuses longer ones
-    run.config.update(_without_folders(to_plain(config)), allow_val_change=True)
+    run.config.update(without_folders(to_plain(config)), allow_val_change=True)
 
 
 @contextmanager
@@ -135,14 +136,3 @@ def _sweep() -> str | None:
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return PurePath(HydraConfig.get().sweep.dir).name or None
-
-
-def _without_folders(node: Any) -> Any:
-    """Plain containers with absolute paths cut to their last part: the folders above name people and machines."""
-    if isinstance(node, dict):
-        return {key: _without_folders(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_without_folders(value) for value in node]
-    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
-        return PurePath(node).name
-    return node

@@ -1,4 +1,4 @@
-"""The page as a browser without a network gets it: parsed, with every number, warning and picture looked up in it."""
+"""The page as a browser without a network gets it: parsed, and compared with the board."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_page_is_well_formed_and_loads_nothing(mixed_report: tuple[Leaderboa
     assert "default-src 'none'" in str(policy)
 
 
-def test_every_image_is_whole_and_has_words_for_those_who_cannot_see_it(mixed_report: tuple[Leaderboard, str]) -> None:
+def test_every_image_is_whole_and_has_an_alt_text(mixed_report: tuple[Leaderboard, str]) -> None:
     page = parse(mixed_report[1])
     assert all(len(alt) > 20 for alt in page.attributes("img", "alt"))
     assert len(page.attributes("img", "alt")) == len(page.attributes("img", "src"))
@@ -117,7 +117,7 @@ def test_the_best_of_a_column_is_marked_where_there_is_a_better(mixed_report: tu
     assert not any(row["parameters"].endswith("(best)") for row in rows), "more parameters are neither good nor bad"
 
 
-def test_the_verdict_the_method_and_the_failed_patients_are_told(mixed_report: tuple[Leaderboard, str]) -> None:
+def test_the_page_has_the_verdict_the_method_and_the_failed_patients(mixed_report: tuple[Leaderboard, str]) -> None:
     board, html = mixed_report
     text = parse(html).plain
     for table in board.tables:
@@ -148,7 +148,7 @@ def test_runs_without_a_result_stand_there_with_their_reason(mixed_report: tuple
     assert f"failed…/x.ckpt is {EVIL}" in page.plain, "cut off is the folder, and nothing else"
 
 
-def test_words_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, str], tmp_path: Path) -> None:
+def test_text_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, str], tmp_path: Path) -> None:
     assert EVIL not in mixed_report[1]
     assert len(parse(mixed_report[1]).attributes("section", "id")) == 5
     words = (EVIL, "\"'><img src=x>", "$x^2_{")
@@ -165,7 +165,7 @@ def test_words_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, st
     assert EVIL not in html
 
 
-def test_no_path_of_the_machine_is_told_and_the_runs_are_linked(
+def test_the_page_has_no_path_of_the_machine_and_links_the_runs(
     mixed: Path, mixed_report: tuple[Leaderboard, str]
 ) -> None:
     board, html = mixed_report
@@ -218,14 +218,14 @@ def test_a_single_patient_is_enough(tmp_path: Path) -> None:
     assert "A single patient cannot separate" in parse(report(tmp_path)[1]).plain
 
 
-def test_runs_without_masks_are_told_of_and_leave_the_rest_as_it_is(one_report: str) -> None:
+def test_a_note_says_that_runs_hold_no_masks_and_the_rest_stays(one_report: str) -> None:
     text = parse(one_report).plain
     assert "No contours can be drawn" in text
     assert "Every patient" in text
     assert not images(one_report, "png")
 
 
-def test_runs_from_before_boundary_and_institution_were_recorded_make_a_page_too(tmp_path: Path) -> None:
+def test_runs_without_boundary_and_institution_make_a_page_too(tmp_path: Path) -> None:
     write_run(tmp_path / "0", dice=0.2, masks=False)
     for name in ("per_patient.csv", "metrics.json"):
         file = tmp_path / "0" / name
@@ -243,9 +243,7 @@ def older(name: str, text: str) -> str:
     return re.sub(r"boundary_complexity|institution|missing_sequence", lambda found: f"x_{found[0]}", text)
 
 
-def test_slices_are_drawn_where_the_data_are_and_contours_on_black_where_not(
-    phantom_root: Path, tmp_path: Path
-) -> None:
+def test_contours_stand_on_the_slices_or_on_black_without_the_data(phantom_root: Path, tmp_path: Path) -> None:
     root = tmp_path / "tree"
     shutil.copytree(phantom_root, root)
     truths = tree_volumes(root, 4)
@@ -261,7 +259,7 @@ def test_slices_are_drawn_where_the_data_are_and_contours_on_black_where_not(
     assert all(len(black) < len(drawn) for black, drawn in zip(on_black, with_slices, strict=True))
 
 
-def test_the_number_of_training_patients_is_plotted_where_it_was_varied(tmp_path: Path) -> None:
+def test_training_patients_are_plotted_where_their_number_varies(tmp_path: Path) -> None:
     for number, count in enumerate((12, 24)):
         write_run(tmp_path / str(number), [f"data.train_patients={count}"], train_patients=count, dice=0.5 + number / 9)
     page = parse(report(tmp_path)[1])
@@ -292,6 +290,6 @@ def test_the_page_is_whole_or_not_there(mixed: Path, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_the_packages_own_files_are_found_as_an_installed_package_finds_them() -> None:
+def test_the_package_holds_the_files_of_the_page() -> None:
     for name in ("template.html.j2", "style.css", "sort.js"):
         assert (files("lgg_seg.reporting.html") / name).is_file()

@@ -1,0 +1,75 @@
+"""What the runs recorded of their code and machine, and warnings where it differs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from lgg_seg.comparison.runs import Run
+
+UNKNOWN = "not recorded"
+
+
+def commit(run: Run) -> str:
+    """Seven digits, and whether files differed from it."""
+    code = run.provenance.get("code", {})
+    if not code.get("commit"):
+        return UNKNOWN
+    return f"{code['commit'][:7]}{' + changes' if code.get('dirty') else ''}"
+
+
+def hardware(run: Run) -> str:
+    """The GPU, or the processor."""
+    recorded = run.provenance.get("hardware", {})
+    return str(recorded.get("gpu") or recorded.get("processor") or recorded.get("device") or UNKNOWN)
+
+
+def precision(run: Run) -> str:
+    """The precision of the arithmetic."""
+    return str(run.provenance.get("precision", UNKNOWN))
+
+
+def ended(run: Run) -> str:
+    """The date of the run's end."""
+    return run.updated[:10] or UNKNOWN
+
+
+def warnings(runs: Sequence[Run]) -> list[str]:
+    """What is not the same for all runs though it may move a number, and code that no commit holds."""
+    texts = []
+    codes = Counter(commit(run).partition(" ")[0] if commit(run) != UNKNOWN else UNKNOWN for run in runs)
+    if len(codes) > 1:
+        texts.append(f"The runs come from different code: {_counted(codes)}.")
+    changed = sum(bool(run.provenance.get("code", {}).get("dirty")) for run in runs)
+    if changed:
+        texts.append(
+            f"{_of(changed, len(runs))} made by code with changes that no commit holds, and cannot be made again from "
+            "a commit alone."
+        )
+    if runs and codes.get(UNKNOWN) == len(runs):
+        texts.append("No run recorded the commit of its code.")
+    kinds: tuple[tuple[str, Callable[[Run], str]], ...] = (
+        ("The runs come from different hardware, so their times cannot be compared", hardware),
+        ("The runs were computed in different precisions", precision),
+        ("The runs come from different releases of PyTorch", _torch),
+    )
+    for text, of_run in kinds:
+        values = Counter(map(of_run, runs))
+        if len(values) > 1:
+            texts.append(f"{text}: {_counted(values)}.")
+    return texts
+
+
+def _torch(run: Run) -> str:
+    return str(run.provenance.get("versions", {}).get("torch", UNKNOWN))
+
+
+def _counted(values: Counter[str]) -> str:
+    ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} ({count} run{'s' * (count > 1)})" for name, count in ordered)
+
+
+def _of(part: int, whole: int) -> str:
+    if part == whole:
+        return "Every run was" if whole > 1 else "The run was"
+    return f"{part} of {whole} runs {'was' if part == 1 else 'were'}"
