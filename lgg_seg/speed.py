@@ -1,10 +1,12 @@
-"""What a benchmark times (a training step, a prediction, a batch fetched) and how it times several of them fairly."""
+"""What a benchmark times (training step, prediction, loading of a batch), and how it times several of them fairly."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -14,48 +16,81 @@ from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
+from lgg_seg.runs.cost import network_cost
 from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Batch, Parts
 from lgg_seg.training.experiment import Experiment
 
 Step = Callable[[], object]
+Clock = Callable[[], float]
 
 CHANNELS = 3
-WARM_UP, FEWEST = 2, 3
+WARM_UP, MIN_REPETITIONS = 2, 3
 TUMOUR = 0.01  # of the pixels, about as in the data
 
 
-def quickest(steps: Sequence[Step], seconds: float, clock: Callable[[], float]) -> list[float]:
-    """The seconds of each step's quickest run.
+def network_speed(
+    plain: DictConfig, ours: DictConfig, batch_size: int, seconds: float, hardware: Hardware
+) -> dict[str, Any]:
+    """Slices a second of training and prediction, plain and ours in turn, and the network's cost for a single slice.
 
-    They take turns, so that whatever else the machine does meets all of them alike, and the quickest run met least of
-    it. Each has had two runs before, in which it compiles, allocates and chooses its kernels.
+    Plain is the config `plain` in float32 with channels first, ours the config `ours` on `hardware` as it is.
+    """
+    reference = Hardware(hardware.device, "32-true", channels_last=False)
+
+    def rates(step: Callable[[DictConfig, Hardware, int], Step]) -> dict[str, float]:
+        steps = [step(plain, reference, batch_size), step(ours, hardware, batch_size)]
+        times = best_times(steps, seconds, clock_for(hardware))
+        return {name: batch_size / took for name, took in zip(("plain", "ours"), times, strict=True)}
+
+    network = build_network(ours.model, CHANNELS, pretrained=False)
+    network = network.to(hardware.device).to(memory_format=hardware.memory_format)
+    size = ours.preprocess.size
+    return {
+        "train": rates(training_step),
+        "predict": rates(prediction_step),
+        "cost": network_cost(network, CHANNELS, (size, size), hardware),
+    }
+
+
+def loading_rates(configs: Sequence[DictConfig], seconds: float, hardware: Hardware) -> list[float]:
+    """Slices a second that one process loads under each of the configs, whose data is a phantom."""
+    with TemporaryDirectory() as folder:
+        times = best_times([loading_step(config, Path(folder)) for config in configs], seconds, clock_for(hardware))
+    return [config.data.batch_size / took for config, took in zip(configs, times, strict=True)]
+
+
+def best_times(steps: Sequence[Step], seconds: float, clock: Clock) -> list[float]:
+    """The seconds of each step's fastest repetition.
+
+    The steps take turns, so that other load on the machine slows all of them alike, and the fastest repetition is the
+    least disturbed one. Two repetitions before are not timed: compilation, allocation, choice of kernels.
 
     Args:
         steps: what is timed; each returns when its work is done, on a GPU too.
         seconds: how long each of them is repeated; three times at least.
-        clock: of a run's time, in seconds.
+        clock: gives the time in seconds.
     """
     for step in steps:
         for _ in range(WARM_UP):
             step()
-    runs: list[list[float]] = [[] for _ in steps]
+    times: list[list[float]] = [[] for _ in steps]
     started = time.perf_counter()
-    while len(runs[-1]) < FEWEST or time.perf_counter() - started < seconds * len(steps):
-        for step, took in zip(steps, runs, strict=True):
-            begun = clock()
+    while len(times[-1]) < MIN_REPETITIONS or time.perf_counter() - started < seconds * len(steps):
+        for step, of_step in zip(steps, times, strict=True):
+            before = clock()
             step()
-            took.append(clock() - begun)
-    return [min(took) for took in runs]
+            of_step.append(clock() - before)
+    return [min(of_step) for of_step in times]
 
 
-def clock(hardware: Hardware) -> Callable[[], float]:
-    """Of one thread of a CPU the time that it worked, which others on the machine do not lengthen; else the wall's."""
-    alone = hardware.device.type == "cpu" and torch.get_num_threads() == 1
-    return time.process_time if alone else time.perf_counter
+def clock_for(hardware: Hardware) -> Clock:
+    """CPU time of this process where one CPU thread works, since other processes do not lengthen it; else wall time."""
+    one_thread = hardware.device.type == "cpu" and torch.get_num_threads() == 1
+    return time.process_time if one_thread else time.perf_counter
 
 
-def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
+def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
     parts = Parts(
         build_network(config.model, CHANNELS, pretrained=False),
@@ -66,7 +101,7 @@ def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     )
     module = SegmentationModule(parts, patients=1).to(hardware.device)
     optimizer = module.optimizer_factory([p for p in module.parameters() if p.requires_grad])
-    host = noise(config.preprocess.size, batch_size)
+    host = random_batch(config.preprocess.size, batch_size)
 
     def step() -> None:
         batch = {name: tensor.to(hardware.device, non_blocking=True) for name, tensor in host.items()}
@@ -81,15 +116,16 @@ def training(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     return step
 
 
-def prediction(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
+def prediction_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What predicting does with a batch: to the device, normalised, through the network, and the logits back."""
-    segmenter = TorchRunner(build_network(config.model, CHANNELS, pretrained=False), normalise, hardware, batch_size)
-    batch = noise(config.preprocess.size, batch_size)
-    return lambda: segmenter.logits(batch["image"], batch["statistics"]).cpu()
+    network = build_network(config.model, CHANNELS, pretrained=False)
+    runner = TorchRunner(network, normalise, hardware, batch_size)
+    batch = random_batch(config.preprocess.size, batch_size)
+    return lambda: runner.logits(batch["image"], batch["statistics"]).cpu()
 
 
-def fetching(config: DictConfig, root: Path) -> Step:
-    """What this process does for a batch: slices out of the cache, augmented and collated, no worker helping."""
+def loading_step(config: DictConfig, root: Path) -> Step:
+    """What this process does to load a batch: slices out of the cache, augmented and collated, without workers."""
     config.data.root, config.data.cache_dir, config.data.workers = str(root / "tree"), str(root / "cache"), 0
     data = Experiment.of(config).data()
     data.setup()
@@ -105,7 +141,7 @@ def fetching(config: DictConfig, root: Path) -> Step:
     return step
 
 
-def noise(size: int, batch_size: int) -> Batch:
+def random_batch(size: int, batch_size: int) -> Batch:
     """What a training step reads of a batch (see `TrainingModule`), of noise."""
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size, CHANNELS, size, size)

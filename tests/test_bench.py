@@ -11,14 +11,14 @@ import torch
 from lgg_seg import bench
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.hardware import Hardware
-from lgg_seg.speed import fetching, noise, prediction, quickest, training
+from lgg_seg.speed import best_times, loading_step, prediction_step, random_batch, training_step
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 TINY = ["model=unet_slim", "size=32", "batch_size=2", "seconds=0.01", "threads=1", "device=cpu"]
 
 
 class Bench:
-    """A clock, and steps that take the seconds they are told to."""
+    """A clock, and steps that take the seconds they are given."""
 
     def __init__(self) -> None:
         self.now, self.order = 0.0, ""
@@ -28,16 +28,16 @@ class Bench:
         self.now += seconds[min(self.order.count(name), len(seconds)) - 1]
 
 
-def test_steps_take_turns_and_the_quickest_run_of_each_counts() -> None:
+def test_steps_take_turns_and_the_best_time_of_each_counts() -> None:
     on = Bench()
     steps = [lambda: on.step("a", 9, 9, 3, 2, 4), lambda: on.step("b", 0.1, 0.1, 7, 5, 6)]
-    assert quickest(steps, 0.0, lambda: on.now) == [2, 5]  # not the first two of either
+    assert best_times(steps, 0.0, lambda: on.now) == [2, 5]  # not the first two of either
     assert on.order == "aabb" + 3 * "ab"
 
 
 def test_steps_are_repeated_for_as_long_as_was_asked_for() -> None:
     on = Bench()
-    quickest([lambda: on.step("a", 0.0)], 0.05, lambda: on.now)
+    best_times([lambda: on.step("a", 0.0)], 0.05, lambda: on.now)
     assert len(on.order) > 100
 
 
@@ -45,7 +45,7 @@ def test_a_timed_training_step_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(torch.optim.AdamW, "step", _noting(torch.optim.AdamW.step, made))
     words = ["model=unetpp", "preprocess.size=32"]  # which has losses at several depths
-    step = training(compose_config(words), CPU, batch_size=2)
+    step = training_step(compose_config(words), CPU, batch_size=2)
     before = None
     for _ in range(2):
         step()
@@ -66,20 +66,20 @@ def _noting(method, made):  # type: ignore[no-untyped-def]  # a method of torch'
 
 
 def test_a_timed_prediction_gives_logits_of_every_slice() -> None:
-    logits = prediction(compose_config(["model=unet_slim", "preprocess.size=32"]), CPU, batch_size=3)()
+    logits = prediction_step(compose_config(["model=unet_slim", "preprocess.size=32"]), CPU, batch_size=3)()
     assert isinstance(logits, torch.Tensor)
     assert (logits.shape, logits.device.type) == ((3, 1, 32, 32), "cpu")
 
 
-def test_fetching_goes_on_after_the_last_batch(tmp_path: Path) -> None:
+def test_loading_goes_on_after_the_last_batch(tmp_path: Path) -> None:
     words = ["data=phantom", "data.tree.patients=2", "data.tree.slices=4", "preprocess.size=16", "data.batch_size=4"]
-    step = fetching(compose_config([*words, "split.val=0", "split.test=0", "augment=none"]), tmp_path)
+    step = loading_step(compose_config([*words, "split.val=0", "split.test=0", "augment=none"]), tmp_path)
     for _ in range(5):
         step()
 
 
-def test_noise_is_a_batch_that_a_module_takes() -> None:
-    batch = noise(16, 2)
+def test_a_random_batch_is_one_that_a_module_takes() -> None:
+    batch = random_batch(16, 2)
     assert batch["image"].dtype == torch.uint8
     assert batch["statistics"].shape == (2, 3, 4)
     assert set(batch["mask"].unique().tolist()) <= {0, 1}
@@ -105,7 +105,7 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["model=unet_slimm"], "did you mean unet_slim?"),
         (["augment=strnog"], "did you mean strong?"),
@@ -118,8 +118,8 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
         (["output=there.json/speed.json"], "there.json/speed.json"),
     ],
 )
-def test_what_cannot_be_timed_is_said_in_a_sentence(
-    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_timed_is_refused_in_one_sentence(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if words == ["device=gpu"] and torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -129,5 +129,5 @@ def test_what_cannot_be_timed_is_said_in_a_sentence(
     assert bench.main([*kept, *words]) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert error.startswith("error: ")
-    assert told in error
+    assert message in error
     assert Path("there.json").read_text() == "{}"
