@@ -13,13 +13,16 @@ from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, require
+from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
 from lgg_seg.networks.build import target_of
 from lgg_seg.reporting.benchmark import print_benchmark
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 from lgg_seg.runs.status import out_of_memory
 from lgg_seg.speed import loading_rates, network_speed
+
+REMEDY = "give another output=."
 
 
 def bench(
@@ -78,7 +81,7 @@ def bench(
         "code": code_state(),
     }
     if output is not None:
-        RunFolder(output.parent).write_json(output.name, measured)
+        AtomicFolder(output.parent, REMEDY).write_json(output.name, measured)
     return measured
 
 
@@ -94,14 +97,12 @@ def _members(group: str, text: str) -> list[str]:
 
 def _require_writable(output: Path) -> None:
     require(output.suffix == ".json", "output", output, "a .json file")
-    try:
+    if output.exists():
+        raise UserError(f"{output} exists, and nothing is overwritten; give another output=.")
+    with writable(output, REMEDY):
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.open("x").close()
+        output.touch(exist_ok=False)
         output.unlink()
-    except FileExistsError as error:
-        raise UserError(f"{output} exists, and nothing is overwritten; give another output=.") from error
-    except OSError as error:
-        raise UserError(f"{output} cannot be written ({error.strerror or error}); give another output=.") from error
 
 
 def _speed(model: str, size: int, batch_size: int, seconds: float, hardware: Hardware) -> dict[str, Any]:

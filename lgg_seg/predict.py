@@ -10,7 +10,7 @@ from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
 from lgg_seg.inference.model import BATCH_SIZE, Model, VolumeClassifier, torch_runner
 from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.runner import Runner
@@ -43,53 +43,27 @@ def predict(
     """Segment new scans with trained networks, without any ground truth.
 
     Raises:
-        UserError: anything the user can mend, except for files of the input: those are in the outcome's issues.
+        UserError: anything the user can mend, except for files of the input: those are the result's `issues`.
     """
     require(batch_size >= 1, "batch_size", batch_size, "1 or more")
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
-    trained = [from_run(path) for path in _runs(run)] + [from_zoo(name) for name in _parts(zoo)]
+    trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
     if not trained:
         raise UserError("Say what to predict with: run=RUN, or zoo=NAME for a model that ships with the package.")
-    found = find_scans(input)
+    scans = find_scans(input)
     configure_process()
-    chosen = choose_hardware(device, precision)
+    hardware = choose_hardware(device, precision)
 
-    def runner(one: TrainedModel) -> Runner:
-        return onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, chosen, batch_size)
+    def member(one: TrainedModel) -> tuple[TrainedModel, Runner]:
+        return one, onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, hardware, batch_size)
 
-    rules = {None: None, True: "largest_component", False: "none"}
-    model = Model([(one, runner(one)) for one in trained], threshold, rules[largest_component], tta)
-    answering = from_run(classifier) if classifier else None
-    asked = VolumeClassifier(answering, runner(answering)) if answering else None
-    settings = _settings(model, asked, input, backend, batch_size, chosen)
-    return predict_all(model, asked, found, OutputFolder(output), overlays, settings)
-
-
-def _runs(words: str | None) -> list[Path]:
-    """The folders; a comma may also be part of a folder's name."""
-    if words is not None and Path(words).is_dir():
-        return [Path(words)]
-    return [Path(word) for word in _parts(words)]
-
-
-def _parts(words: str | None) -> list[str]:
-    return [word for word in (words or "").split(",") if word]
-
-
-def _settings(
-    model: Model,
-    classifier: VolumeClassifier | None,
-    source: Path,
-    backend: Backend,
-    batch_size: int,
-    hardware: Hardware,
-) -> dict[str, Any]:
-    """What `provenance.json` says; of paths the last part alone, for the others are this machine's own."""
-    answering = [] if classifier is None else [classifier.trained]
-    return {
-        "input": source.absolute().name,
-        "models": [_origin(trained) for trained, _ in model.members],
-        "classifiers": [_origin(trained) for trained in answering],
+    postprocess = {None: None, True: "largest_component", False: "none"}[largest_component]
+    model = Model([member(one) for one in trained], threshold, postprocess, tta)
+    volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None
+    settings = {
+        "input": input.absolute().name,  # the last part alone: the others are of this machine
+        "models": [_provenance(one) for one in trained],
+        "classifiers": [] if volume_classifier is None else [_provenance(volume_classifier.trained)],
         "threshold": model.threshold,
         "postprocess": model.postprocess,
         "mirror": model.tta,
@@ -100,27 +74,37 @@ def _settings(
         "versions": versions(),
         "hardware": hardware_metadata(hardware),
     }
+    return predict_all(model, volume_classifier, scans, OutputFolder(output), overlays, settings)
 
 
-def _origin(trained: TrainedModel) -> dict[str, Any]:
+def _names(text: str | None) -> list[str]:
+    """The names between commas; a comma may also be part of a folder's name."""
+    if text is None:
+        return []
+    if Path(text).is_dir():
+        return [text]
+    return [name for name in text.split(",") if name]
+
+
+def _provenance(trained: TrainedModel) -> dict[str, Any]:
     return {"name": trained.name, "weights_sha256": trained.digest, **trained.config}
 
 
 @command
 @arguments_of(predict, "lgg_seg.predict run=RUN|zoo=NAME input=… output=… [key=value …]")
 def main(given: dict[str, Any]) -> int:
-    """Predict and print; the exit code is 1 where files of the input could not be used, 2 for what cannot be done."""
+    """Predict and print; exit code 1 where files of the input could not be used."""
     configure_logs()
     with terminable():
-        outcome = predict(**given)
-    with_tumour = sum(row["volume_voxels"] > 0 for row in outcome.volumes)
-    print(f"{len(outcome.slices)} slices of {len(outcome.volumes)} volumes, {with_tumour} with tumour")
-    if seen := sum(row["seen_in_training"] for row in outcome.volumes):
+        result = predict(**given)
+    with_tumour = sum(row["volume_voxels"] > 0 for row in result.volumes)
+    print(f"{len(result.slices)} slices of {len(result.volumes)} volumes, {with_tumour} with tumour")
+    if seen := sum(row["seen_in_training"] for row in result.volumes):
         print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
-    for issue in outcome.issues:
+    for issue in result.issues:
         print(f"left out: {issue.file} {issue.reason}", file=sys.stderr)
     print(f"written to {given['output']}")
-    return 1 if outcome.issues else 0
+    return 1 if result.issues else 0
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_steps_take_turns_and_the_best_time_of_each_counts() -> None:
     assert on.order == "aabb" + 3 * "ab"
 
 
-def test_steps_are_repeated_for_as_long_as_was_asked_for() -> None:
+def test_steps_are_repeated_for_the_given_time() -> None:
     on = Bench()
     best_times([lambda: on.step("a", 0.0)], 0.05, lambda: on.now)
     assert len(on.order) > 100

@@ -15,11 +15,11 @@ from lgg_seg.app.names import unsafe
 from lgg_seg.app.tiff import slice_shape
 from lgg_seg.data.kaggle.images import decode_scan
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import slice_volumes, with_unique_names
+from lgg_seg.prediction.discover import with_unique_names
 from lgg_seg.prediction.filenames import duplicate_reason, is_mask
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
-from lgg_seg.prediction.slices import SliceFiles, stack
+from lgg_seg.prediction.slices import SliceFiles, slice_volumes, stack
 
 
 @dataclass(frozen=True)

@@ -6,48 +6,20 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
+from lgg_seg.data.splits.split import SUBSETS
 from lgg_seg.deploy.parity import Parity
 from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.inference.zoo import WEIGHTS
 
 # The phantom's names are such that no patient has them.
 _PHANTOM, _TCGA = re.compile(r"TCGA_\w\w_P\d{3}_\d{8}"), re.compile(r"TCGA_\w\w_\w{4}(_\d{8})?")
-_LGG = (
-    "LGG MRI segmentation dataset (mateuszbuda/lgg-mri-segmentation on Kaggle): patients of TCGA-LGG with FLAIR "
-    "abnormalities outlined; M. Buda, A. Saha, M. A. Mazurowski, Computers in Biology and Medicine 109 (2019)"
-)
-_NO_DEVICE = "No medical device: made for research, checked by no authority, not to be used for any patient's care."
-_LIMITS = {
-    "lgg": (
-        "Every patient it has seen, in training and in the test, had a lower-grade glioma (WHO II or III) and was "
-        "scanned at one of five American institutions. What it says of healthy people, of other diseases that are "
-        "bright on FLAIR, of children, and after surgery has not been measured.",
-        "Tested on other patients of the same institutions and nowhere else: expect less on another scanner.",
-        "The truth is the FLAIR abnormality as one reader outlined it; human readers agree at a Dice of 0.84.",
-        "Intensities are normalised by the whole volume: of single slices it knows less.",
-        "Nearly all of these patients are in BraTS, too, so that its results there would be leaked ones.",
-        _NO_DEVICE,
-    ),
-    "phantom": ("Trained on drawn heads: it knows nothing of patients, and is there to try the programs out.",),
-    "other": ("Trained on data that this package does not know; its limits are that data's.", _NO_DEVICE),
-}
-_LICENCE = {
-    "lgg": (
-        "The code is under MIT. The data are under CC BY-NC-SA 4.0; the weights were made of them and are given under "
-        "the same: for non-commercial research, with attribution, shared alike."
-    ),
-    "phantom": "The code, the drawings and these weights are under MIT.",
-    "other": "The code is under MIT. The weights are under the terms of the data that they were made of.",
-}
-_DATA = {
-    "lgg": _LGG,
-    "phantom": "the phantom heads that this package draws",
-    "other": "a data tree of its own; see the fingerprint",
-}
+_TEXTS = Path(__file__).with_suffix(".yaml")
 
 
 def model_card(
@@ -95,17 +67,16 @@ def _names_local_path(word: str) -> bool:
 
 
 def data_facts(split: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """`data`, `limits` and `licence` of a card, by whom the network was trained on."""
-    names = [name for subset in ("train", "val", "test") for name in split[subset]]
-    if all(_PHANTOM.fullmatch(name) for name in names):
-        kind = "phantom"
-    else:
-        kind = "lgg" if all(_TCGA.fullmatch(name) for name in names) else "other"
-    return {"data": _DATA[kind], "limits": [*_LIMITS[kind], *_weakest(metrics)], "licence": _LICENCE[kind]}
+    """`data`, `limits` and `licence` of a card, by the patients that the network was trained on."""
+    names = [name for subset in SUBSETS for name in split[subset]]
+    patterns = {"phantom": _PHANTOM, "lgg": _TCGA}
+    kind = next((kind for kind, p in patterns.items() if all(p.fullmatch(name) for name in names)), "other")
+    texts = yaml.safe_load(_TEXTS.read_text(encoding="utf-8"))[kind]
+    return {"data": texts["data"], "limits": [*texts["limits"], *_weakest(metrics)], "licence": texts["licence"]}
 
 
 def _weakest(metrics: Mapping[str, Any]) -> list[str]:
-    """The stratum it does worst in, by size of the tumour."""
+    """The size of tumour with the lowest Dice."""
     sizes = metrics.get("strata", {}).get("tumour_size", {})
     if len(sizes) < 2:
         return []

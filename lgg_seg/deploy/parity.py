@@ -35,7 +35,7 @@ class Parity:
 
     Attributes:
         slices: how many were compared.
-        of: whose they are, in words.
+        of: where they come from, in words.
         largest_difference: of any probability; 1 where one is no number.
         disagreeing: pixels of the network's grid (slices, for a classifier) on the other side of the threshold.
         positive: pixels (slices) that the original has at or above the threshold.
@@ -58,7 +58,7 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
     """A few slices in the middle of the first volumes below `root`; of phantom heads where it is None.
 
     Returns:
-        whose they are, in words, and the slices.
+        where they come from, in words, and the slices.
 
     Raises:
         UserError: there is no scan below `root`.
@@ -93,9 +93,9 @@ def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch])
 def _batches(trained: TrainedModel, root: Path) -> Iterator[Batch]:
     """The slices in the middle of each volume that can be read; their statistics are the whole volume's."""
     scans = find_scans(root)
-    for source in scans.sources:
+    for files in scans.volumes:
         try:
-            images = source.read(scans.root).images
+            images = files.read(scans.root).images
         except ScanError:
             continue
         prepared = trained.preprocess.prepare_volume(images)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import DictConfig
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
@@ -22,12 +22,12 @@ from lgg_seg.deploy.pages import card_page
 from lgg_seg.deploy.parity import Parity, compare, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.inference.trained import TrainedModel, from_run
+from lgg_seg.inference.trained import from_run
 from lgg_seg.inference.zoo import CARD, PAGE, WEIGHTS
 from lgg_seg.runs.folder import RunFolder
 
 MAX_BYTES = 16 * 10**6
-MAX_CHANGED = 0.002  # of the decisions yes on the slices compared
+MAX_CHANGED = 0.002  # of the positive decisions on the slices compared
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -43,15 +43,12 @@ class PublishedEntry:
 def add(run: Path, name: str, models: Path, data_root: Path | None) -> PublishedEntry:
     """Make an entry `name` in the folder `models` of a finished, tested run.
 
-    Convolutions and linear layers are stored in half precision; what has one number a channel (biases, batch norm and
-    its running statistics) stays in float32, where it may not fit the range of a half and weighs nothing.
-
     Raises:
-        UserError: the name is taken or no name; the run is not finished or was not tested on whole patients; the
-            weights are too large or change what the network says.
+        UserError: the name is taken or invalid; the run is not finished or was not tested on whole patients; the
+            weights are too large, or half precision changes too many decisions.
     """
     if not _NAME.fullmatch(name):
-        raise UserError(f"name={name} is no name; take small letters, digits and underscores.")
+        raise UserError(f"name={name} is no valid name; take small letters, digits and underscores.")
     target = models / name
     if target.exists():
         raise UserError(f"{target} is there already, and nothing is overwritten; remove it or take another name.")
@@ -64,11 +61,14 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Published
             f"{MAX_BYTES // 10**6} MB a model. Take a smaller network."
         )
     root = data_root or (find_dataset_root(Path(config.data.root)) if config.data.root else None)
-    parity = _parity(trained, root)
+    network = copy.deepcopy(trained.network)
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load(content).items()})
+    of, batches = comparison_slices(trained, root)
+    parity = compare(trained, exact_runner(network), of, batches)
     if parity.disagreeing > MAX_CHANGED * max(parity.positive, 1):
         raise UserError(
-            f"In half precision {trained.name} decides {parity.disagreeing} of {parity.positive} otherwise on "
-            f"{parity.slices} slices of {parity.of}; it is not made for that."
+            f"In half precision {trained.name} changes {parity.disagreeing} of {parity.positive} decisions on "
+            f"{parity.slices} slices of {parity.of}, which is too many; it cannot be published."
         )
     card = model_card(name, trained, config, metrics, RunFolder(run).read_json("provenance.json"), content, parity)
     with TemporaryDirectory() as temporary:
@@ -84,7 +84,11 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Published
 
 
 def halved(network: nn.Module) -> dict[str, Tensor]:
-    """The network's tensors, contiguous, those with more than one number a channel in float16."""
+    """The network's tensors, contiguous; convolutions and linear layers in float16.
+
+    What has one number a channel (biases, batch norm and its running statistics) stays in float32: it may exceed the
+    range of float16, and takes hardly any space.
+    """
     state = network.state_dict()
     return {
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
@@ -99,15 +103,7 @@ def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
         raise UserError(f"{folder.path} is {state}, not finished; go on with it by resume={folder.path}.")
     metrics = folder.read_json("metrics.json")
     if metrics["truncated"]:
-        raise UserError(f"{folder.path} was tested on a few patients alone (evaluation.max_patients); test it on all.")
+        raise UserError(f"{folder.path} was tested on a few patients only (evaluation.max_patients); test it on all.")
     if metrics["protocol"] == LEAKY:
         raise UserError(f"{folder.path} was tested on slices of patients it was trained on; its numbers mean nothing.")
     return config, metrics
-
-
-def _parity(trained: TrainedModel, root: Path | None) -> Parity:
-    """Of the halved weights as they will be loaded, in float32."""
-    network = copy.deepcopy(trained.network)
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halved(network).items()})
-    of, batches = comparison_slices(trained, root)
-    return compare(trained, exact_runner(network), of, batches)

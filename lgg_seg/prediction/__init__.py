@@ -1,1 +1,1 @@
-"""Using a trained network on new scans: reading them, segmenting them, and writing what was found."""
+"""Prediction on new scans: reading them, segmenting them, and writing masks, overlays and tables."""

@@ -1,4 +1,4 @@
-"""Intensities of any scale as the dataset has them: 8 bits, linear, robust against a few extreme voxels."""
+"""Intensities of any scale to 8 bits as in the dataset: linear, robust against a few extreme voxels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ LOWEST, HIGHEST = 0.1, 99.9
 """Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
 
 TOP = 170
-"""What the 99.9th percentile of FLAIR is in the dataset's own volumes, in the median: up to 255 nothing is cut off."""
+"""The median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped."""
 
 
 def is_flat(volume: NDArray[np.uint8]) -> bool:
-    """Whether nothing can be seen in a volume of any shape, for every voxel is the same."""
+    """Whether every voxel of a volume, of any shape, is the same."""
     return bool(volume.min() == volume.max())
 
 
@@ -21,7 +21,7 @@ def to_uint8(volume: NDArray[np.float32]) -> NDArray[np.uint8]:
     """One sequence of one volume, of any shape, scaled linearly to uint8.
 
     The upper percentile leaves the background out, so that the air around a head, or its having been cut away, does
-    not change how bright the head is. What is no number becomes 0; a constant volume becomes 0 throughout.
+    not change how bright the head is. NaN becomes 0; a constant volume becomes 0 throughout.
     """
     finite = volume[np.isfinite(volume)]
     if finite.size == 0:

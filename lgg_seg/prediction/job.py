@@ -5,23 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
-
-import torch
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import checksum
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model, VolumeClassifier
-from lgg_seg.inference.runner import Probability
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.discover import ScanListing
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
-from lgg_seg.prediction.scan import Issue, Scan, ScanError, Source
-from lgg_seg.prediction.tables import ClassifierProbabilities, Row, slice_rows, volume_row
+from lgg_seg.prediction.scan import Issue, Scan, ScanError
+from lgg_seg.prediction.tables import Row, slice_rows, volume_row
 from lgg_seg.runs.provenance import volume_digest
+from lgg_seg.runs.status import out_of_memory
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
@@ -29,7 +27,7 @@ Overlays = Literal["tumour", "all", "none"]
 
 @dataclass
 class PredictionResult:
-    """What came of an input: rows of the two tables, and every file that could not be used."""
+    """Rows of the two tables, and every file of the input that could not be used."""
 
     slices: list[Row] = field(default_factory=list)
     volumes: list[Row] = field(default_factory=list)
@@ -39,53 +37,62 @@ class PredictionResult:
 def predict_all(
     model: Model,
     classifier: VolumeClassifier | None,
-    found: ScanListing,
+    scans: ScanListing,
     output: OutputFolder,
     overlays: Overlays,
     settings: Mapping[str, Any],
 ) -> PredictionResult:
-    """Predict on every volume of `found`; what cannot be read is listed, and the others are done all the same.
+    """Predict on every volume of `scans`; a file that cannot be read is listed and does not stop the others.
 
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
-    `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. What ends it before leaves the
-    tables of the volumes that were done.
+    `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. After an error or an interruption
+    the tables hold the volumes that were done.
 
     Raises:
-        UserError: the device runs out of memory; the output cannot be written; a network gives what is no number.
+        UserError: the device runs out of memory; the output cannot be written; a network's output is not finite.
     """
-    outcome = PredictionResult(issues=list(found.issues))
+    result = PredictionResult(issues=list(scans.issues))
     try:
-        for source in tracked(found.sources, "predicting"):
+        for files in tracked(scans.volumes, "predicting"):
             try:
-                scan = source.read(found.root)
+                scan = files.read(scans.root)
             except ScanError as error:
-                outcome.issues.extend(error.issues)
+                result.issues += error.issues
                 continue
-            outcome.issues.extend(scan.issues)
-            for note in scan.warnings:
-                log.warning("%s: %s", source.name, note)
-            probability, mask, answers = _predicted(model, classifier, scan)
-            source.write_mask(found.root, scan, mask, output)
-            _draw(output, source, scan, mask, overlays)
+            result.issues += scan.issues
+            for warning in scan.warnings:
+                log.warning("%s: %s", files.name, warning)
+            try:
+                probability = model.predict(scan.images)
+                classes: dict[str, Floats32] = {}
+                if classifier is not None:
+                    classes[classifier.target] = classifier.predict(scan.images)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                raise UserError("The device ran out of memory; try a smaller batch_size, or device=cpu.") from error
+            mask = model.mask(probability)
+            files.write_mask(scans.root, scan, mask, output)
+            _write_overlays(output, files.name, scan, mask, overlays)
             seen = model.was_trained_on(scan_digest(scan))
-            outcome.slices.extend(slice_rows(source.name, scan, mask, probability, answers))
-            outcome.volumes.append(volume_row(source.name, scan, mask, probability, answers, seen))
+            result.slices += slice_rows(files.name, scan, mask, probability, classes)
+            result.volumes.append(volume_row(files.name, scan, mask, probability, classes, seen))
     except BaseException:
-        with suppress(UserError):  # the first cause is the one to tell
-            _write_tables(output, outcome)
+        with suppress(UserError):  # the first error is the one to report
+            _write_tables(output, result)
         raise
-    _write_tables(output, outcome)
-    counts = {"volumes": len(outcome.volumes), "slices": len(outcome.slices), "faults": len(outcome.issues)}
+    _write_tables(output, result)
+    counts = {"volumes": len(result.volumes), "slices": len(result.slices), "faults": len(result.issues)}
     output.write_json("provenance.json", {**settings, **counts})
-    return outcome
+    return result
 
 
-def _write_tables(output: OutputFolder, outcome: PredictionResult) -> None:
-    if outcome.volumes:
-        output.write_table("per_slice.csv", outcome.slices)
-        output.write_table("per_volume.csv", outcome.volumes)
-    if outcome.issues:
-        output.write_table("faults.csv", [{"file": issue.file, "reason": issue.reason} for issue in outcome.issues])
+def _write_tables(output: OutputFolder, result: PredictionResult) -> None:
+    if result.volumes:
+        output.write_table("per_slice.csv", result.slices)
+        output.write_table("per_volume.csv", result.volumes)
+    if result.issues:
+        output.write_table("faults.csv", [asdict(issue) for issue in result.issues])
 
 
 def scan_digest(scan: Scan) -> str:
@@ -93,25 +100,11 @@ def scan_digest(scan: Scan) -> str:
     return volume_digest(checksum(image.tobytes()) for image in scan.images)
 
 
-def _predicted(
-    model: Model, classifier: VolumeClassifier | None, scan: Scan
-) -> tuple[Probability, Bools, ClassifierProbabilities]:
-    try:
-        probability = model.predict(scan.images)
-        answers: ClassifierProbabilities = (
-            {} if classifier is None else {classifier.target: classifier.predict(scan.images)}
-        )
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise UserError("The device ran out of memory; try a smaller batch_size, or device=cpu.") from error
-    return probability, model.mask(probability), answers
-
-
-def _draw(output: OutputFolder, source: Source, scan: Scan, mask: Bools, overlays: Overlays) -> None:
+def _write_overlays(output: OutputFolder, name: str, scan: Scan, mask: Bools, overlays: Overlays) -> None:
     """`overlays/<volume>/sheet.png`, and `overlays/<volume>/<n>.png` of each slice with tumour, or of all."""
     if overlays == "none":
         return
-    output.write_image(f"overlays/{source.name}/sheet.png", sheet(scan, mask, source.name))
-    grey = window(scan.flair)
-    for number, picture, one in zip(scan.numbers, grey, mask, strict=True):
+    output.write_image(f"overlays/{name}/sheet.png", sheet(scan, mask, name))
+    for number, grey, one in zip(scan.numbers, window(scan.flair), mask, strict=True):
         if overlays == "all" or one.any():
-            output.write_image(f"overlays/{source.name}/{number}.png", overlay(picture, one))
+            output.write_image(f"overlays/{name}/{number}.png", overlay(grey, one))

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import nibabel as nib
 import numpy as np
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from nibabel.affines import apply_affine
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.file_grid import FileGrid
-from lgg_seg.prediction.filenames import ending
+from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.intensity import is_flat, to_uint8
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import FLAT, SEQUENCES, Issue, Scan, ScanError
-from lgg_seg.prediction.warnings import filled, volume_warnings
+from lgg_seg.prediction.scan import (
+    FLAT,
+    SEQUENCES,
+    Issue,
+    Scan,
+    ScanError,
+    fill_flat_sequences,
+    slice_axis,
+    volume_warnings,
+)
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
-SQUARE = 1.1  # ratio of a pixel's sides up to which nobody would call it oblong
-# Columns to the patient's left, rows to his back, slices to his crown: how radiologists look, and the dataset is.
+SQUARE = 1.1  # ratio of a pixel's sides up to which it counts as square
+# Columns to the patient's left, rows to their back, slices to their crown: the radiological view, as in the dataset.
 _AS_TRAINED = axcodes2ornt(("L", "P", "S"))
 _SPACE_UNIT = 0b111  # the bits of `xyzt_units` that are of space
 _MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micron
@@ -42,11 +50,10 @@ class NiftiFiles:
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
-        A file beside FLAIR in which nothing can be seen is left out, and FLAIR stands in for it.
+        A flat file beside FLAIR is left out, and FLAIR stands in for it.
 
         Raises:
-            ScanError: a file is damaged, too large, or of another shape or place than FLAIR; nothing can be seen in
-                FLAIR.
+            ScanError: a file is damaged, too large, or of another shape or place than FLAIR; FLAIR is flat.
         """
         flair = self.files["FLAIR"]
         image = _open(root, flair)
@@ -57,40 +64,36 @@ class NiftiFiles:
         if is_flat(sequences["FLAIR"]):
             raise ScanError([Issue(flair, FLAT)])
         for sequence, file in self.files.items():
-            if sequence != "FLAIR":
-                other = _open(root, file)
-                if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
-                    raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
-                found = _sequences(other, file, warnings)
-                if len(found) > 1:
-                    raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
-                if is_flat(found["FLAIR"]):
-                    issues.append(Issue(file, FLAT))
-                else:
-                    sequences[sequence] = found["FLAIR"]
+            if sequence == "FLAIR":
+                continue
+            other = _open(root, file)
+            if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
+                raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
+            volumes = _sequences(other, file, warnings)
+            if len(volumes) > 1:
+                raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
+            if is_flat(volumes["FLAIR"]):
+                issues.append(Issue(file, FLAT))
+            else:
+                sequences[sequence] = volumes["FLAIR"]
         axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}
         stacked = np.stack([axial.get(name, axial["FLAIR"]) for name in SEQUENCES], axis=-1)
-        images, empty = filled(stacked)
-        grid = FileGrid(tuple(int(2 - axis) for axis in turn[:, 0]), tuple(turn[:, 1] < 0), image.shape[:3])
+        images, filled = fill_flat_sequences(stacked)
+        to_file = inv_ornt_aff(turn, image.shape[:3])
+        slice_voxels = apply_affine(to_file, [(0, 0, k) for k in range(len(images))])
         axes_mm = image.affine[:3, :3] * _MM.get(_space_unit(image), 1.0)
-        sides = np.linalg.norm(axes_mm, axis=0)[np.argsort(turn[:, 0])]
+        sides_mm = np.linalg.norm(axes_mm @ to_file[:3, :3], axis=0)
         return Scan(
             images=images,
             files=(flair,) * len(images),
-            numbers=grid.slice_numbers(),
+            numbers=tuple(int(number) for number in slice_voxels[:, slice_axis(to_file)]),
             issues=tuple(issues),
             voxel_mm3=float(abs(np.linalg.det(axes_mm))),
-            warnings=(*warnings, *empty, *_header_warnings(image, sides), *volume_warnings(images, ())),
-            grid=grid,
+            warnings=(*warnings, *filled, *_header_warnings(image, sides_mm), *volume_warnings(images, ())),
+            to_file=to_file,
         )
 
-    def write_mask(
-        self,
-        root: Path,
-        scan: Scan,  # noqa: ARG002  # the slices' writer needs it
-        mask: Bools,
-        output: OutputFolder,
-    ) -> None:
+    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
         """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
         file = self.files["FLAIR"]
         image = _open(root, file)
@@ -101,12 +104,12 @@ class NiftiFiles:
         header["cal_min"], header["cal_max"] = 0, 1
         header.set_slope_inter(1, 0)
         made = type(image)(voxels, image.affine, header)
-        with output.writing(f"{self.stem}_mask{ending(file)}") as path:
+        with output.writing(f"{self.stem}_mask{nifti_ending(file)}") as path:
             nib.save(made, path)
 
 
 def _open(root: Path, file: str) -> nib.Nifti1Image:
-    """The header alone; nothing is decompressed beyond it."""
+    """The image with its header read and its voxels still on disk."""
     try:
         image = nib.load(root / file)
     except Exception as error:  # a damaged header can raise anything
@@ -121,61 +124,46 @@ def _open(root: Path, file: str) -> nib.Nifti1Image:
 
 
 def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """The file's volumes (X, Y, Z) by sequence; `warnings` gets what is to be said of their voxels."""
+    """The file's volumes (X, Y, Z) by sequence; adds to `warnings`."""
     shape = image.shape
     count = shape[-1] if len(shape) in (4, 5) else 1
     if len(shape) not in (3, 4, 5) or (len(shape) == 5 and shape[3] != 1) or count not in (1, 3) or 0 in shape:
-        raise ScanError(
-            [
-                Issue(
-                    file,
-                    f"is {' x '.join(map(str, shape))}, where a volume is read: of FLAIR, or of 3 sequences along the "
-                    "fourth axis (pre-contrast, FLAIR, post-contrast)",
-                )
-            ]
-        )
+        expected = "of FLAIR, or of 3 sequences along the fourth axis (pre-contrast, FLAIR, post-contrast)"
+        raise ScanError([Issue(file, f"is {' x '.join(map(str, shape))}, where a volume is read: {expected}")])
     try:
         voxels = np.asarray(image.dataobj).reshape(*shape[:3], count)
     except Exception as error:  # a truncated or damaged stream can raise anything
         raise _unreadable(file, error) from error
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
-        warnings.append(f"{missing} of the {voxels.size} voxels of {file} are no numbers, and nothing was seen there")
-    volumes = [_as_stored(voxels[..., k]) for k in range(count)]
+        warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
+    # What is already 8 bits stays as it is.
+    volumes = [v if v.dtype == np.uint8 else to_uint8(v.astype(np.float32)) for v in np.moveaxis(voxels, -1, 0)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
-
-
-def _as_stored(volume: NDArray[Any]) -> NDArray[np.uint8]:
-    """What is already 8 bits stays as it is, everything else is scaled."""
-    return volume if volume.dtype == np.uint8 else to_uint8(volume.astype(np.float32))
 
 
 def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
     affine = image.affine
     if affine is not None and np.isfinite(affine).all():
         sides = np.linalg.norm(affine[:3, :3], axis=0)
-        # Of a box with those sides: in metres a voxel of any use is hardly more than nothing.
+        # Relative to the sides, since in metres the volume of any voxel is tiny.
         if sides.all() and abs(np.linalg.det(affine[:3, :3] / sides)) > 1e-6:
             return cast(NDArray[np.float64], io_orientation(affine))
-    raise ScanError([Issue(file, "has an affine that says not where its voxels are")])
+    raise ScanError([Issue(file, "has an affine that does not say where its voxels are")])
 
 
 def _space_unit(image: nib.Nifti1Image) -> int:
     return int(image.header["xyzt_units"]) & _SPACE_UNIT
 
 
-def _header_warnings(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> tuple[str, ...]:
+def _header_warnings(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> Iterator[str]:
     """`sides_mm` (3,) of a voxel: from column to column, row to row and slice to slice."""
-    warnings = []
     if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
-        warnings.append("the file does not say how the patient lay; its third axis was taken for the body's")
+        yield "the file does not say how the patient lay; its third axis was taken for the body's"
     if _space_unit(image) not in _MM:
-        warnings.append("the file does not say the unit of its voxels' sides; millimetres were taken")
-    sides = sides_mm[:2]
-    if sides.max() > SQUARE * sides.min():
-        warnings.append(
-            f"axial pixels of {sides[0]:.2g} x {sides[1]:.2g} mm: the networks know square ones; resample the volume"
-        )
-    return tuple(warnings)
+        yield "the file does not say the unit of its voxels' sides; millimetres were taken"
+    width, height = sides_mm[:2]
+    if max(width, height) > SQUARE * min(width, height):
+        yield f"axial pixels of {width:.2g} x {height:.2g} mm: the networks know square ones; resample the volume"
 
 
 def _unreadable(file: str, error: Exception) -> ScanError:

@@ -1,4 +1,4 @@
-"""Pictures of what was found: the contour over FLAIR, a slice or a sheet of them. RGB uint8 arrays."""
+"""Overlays: the outline of a mask over FLAIR, for one slice or a sheet of them, as RGB uint8 arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lgg_seg.prediction.scan import Scan
 COLOUR = (216, 27, 96)  # the magenta of predictions in every figure here
 TINT = 0.22
 SIDE, TILE = 512, 256  # pixels of a slice's longer side, by itself and on a sheet
-COLUMNS, MOST_TILES, BAR = 4, 12, 34
+COLUMNS, MAX_TILES, BAR = 4, 12, 34
 WHITE_AT = 99  # percentile of the volume's FLAIR above its background that is drawn white
 
 Picture = NDArray[np.uint8]
@@ -61,39 +61,31 @@ def outlines(mask: Bools) -> Sequence[Ints]:
 
 def sheet(scan: Scan, mask: Bools, title: str) -> Picture:
     """Up to twelve slices of a volume, evenly among those with tumour, or among all where there is none."""
-    shown = chosen_slices(mask)
     grey = window(scan.flair)
-    tiles = [_labelled(overlay(grey[k], mask[k], TILE), f"{scan.numbers[k]}") for k in shown]
+    tiles = []
+    for k in chosen_slices(mask):
+        tiles.append(overlay(grey[k], mask[k], TILE))
+        _write(tiles[-1], f"{scan.numbers[k]}", (7, 17), 0.45, 255)
     columns = min(COLUMNS, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    body = np.vstack(rows)
+    body = np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
     bar = np.zeros((BAR, body.shape[1], 3), np.uint8)
-    lines = (title, _found(mask))
-    for place, line in enumerate(lines):
-        _write(bar, line, (6, 13 + 15 * place), 0.4, (235, 235, 235) if place == 0 else (170, 170, 170))
+    _write(bar, title, (6, 13), 0.4, 235)
+    with_tumour = int(mask.any(axis=(1, 2)).sum())
+    summary = f"{int(mask.sum()):,} voxels in {with_tumour} of {len(mask)} slices" if with_tumour else "no tumour found"
+    _write(bar, summary, (6, 28), 0.4, 170)
     return np.asarray(np.vstack([bar, body]), np.uint8)
 
 
 def chosen_slices(mask: Bools) -> Sequence[int]:
-    """Places in the volume of what `sheet` shows."""
-    places = np.flatnonzero(mask.any(axis=(1, 2)))
-    if not places.size:
-        places = np.arange(len(mask))
-    count = min(MOST_TILES, len(places))
-    return [int(places[round(k)]) for k in np.linspace(0, len(places) - 1, count)]
+    """Indices of the slices in `sheet`."""
+    indices = np.flatnonzero(mask.any(axis=(1, 2)))
+    if not indices.size:
+        indices = np.arange(len(mask))
+    count = min(MAX_TILES, len(indices))
+    return [int(indices[round(k)]) for k in np.linspace(0, len(indices) - 1, count)]
 
 
-def _found(mask: Bools) -> str:
-    slices = int(mask.any(axis=(1, 2)).sum())
-    return f"{int(mask.sum()):,} voxels in {slices} of {len(mask)} slices" if slices else "no tumour found"
-
-
-def _labelled(picture: Picture, text: str) -> Picture:
-    _write(picture, text, (7, 17), 0.45, (255, 255, 255))
-    return picture
-
-
-def _write(picture: Picture, text: str, place: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
-    readable = text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
-    cv2.putText(picture, readable, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+def _write(picture: Picture, text: str, xy: tuple[int, int], size: float, grey: int) -> None:
+    ascii_text = text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
+    cv2.putText(picture, ascii_text, xy, cv2.FONT_HERSHEY_SIMPLEX, size, (grey, grey, grey), 1, cv2.LINE_AA)

@@ -1,24 +1,23 @@
-"""What is predicted on: one patient's slices as they were read, and where they came from."""
+"""A scan: the slices of one patient as they were read, and where they came from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
-from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.file_grid import FileGrid
-from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.metrics.arrays import Floats
+from lgg_seg.prediction.intensity import is_flat
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
-"""The issue of a file in which nothing can be seen, so that no tumour in it says nothing of the patient."""
+"""The issue of a file without contrast: finding no tumour in it would say nothing of the patient."""
+MAX_GAPS = 5  # that a warning lists
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,14 @@ class Issue:
     reason: str
 
 
+class ScanError(UserError):
+    """Nothing of a volume can be used."""
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        super().__init__("; ".join(f"{issue.file} {issue.reason}" for issue in issues))
+        self.issues = tuple(issues)
+
+
 @dataclass(frozen=True)
 class Scan:
     """One volume.
@@ -36,13 +43,14 @@ class Scan:
     Attributes:
         images: uint8 (D, H, W, 3), slices in order, channels pre-contrast, FLAIR, post-contrast; FLAIR stands in for
             what was not acquired, as it does in the dataset that the networks were trained on.
-        files: of each slice, the file it came from, below the input.
-        numbers: of each slice, the number that a reader knows it by: of a file for each slice the one in its name, of
-            NIfTI the index along the file's own axis, from 0.
+        files: the file of each slice, below the input.
+        numbers: the number of each slice that a reader knows it by: the one in its file's name, or in NIfTI the index
+            along the file's own axis, from 0.
         issues: files of this volume that were left out.
-        voxel_mm3: what a voxel measures; None where the files do not say.
+        voxel_mm3: volume of a voxel; None where the files do not say.
         warnings: what a reader of the result should know of this volume.
-        grid: where slices, rows and columns lie in the file, where one file holds them all.
+        to_file: (4, 4) affine from (column, row, slice) to the voxel indices of the file that holds all slices; None
+            where each slice has a file.
     """
 
     images: NDArray[np.uint8]
@@ -51,7 +59,7 @@ class Scan:
     issues: tuple[Issue, ...] = ()
     voxel_mm3: float | None = None
     warnings: tuple[str, ...] = ()
-    grid: FileGrid | None = None
+    to_file: Floats | None = None
 
     @property
     def flair(self) -> NDArray[np.uint8]:
@@ -64,36 +72,39 @@ class Scan:
         return missing_sequences(self.images)
 
 
+def fill_flat_sequences(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """A volume (D, H, W, 3) with FLAIR in place of sequences that hold nothing, and a warning for each.
+
+    The networks saw FLAIR there in training, for patients who lack a sequence, and never a black channel.
+    """
+    flat = [c for c in range(len(SEQUENCES)) if c != FLAIR and is_flat(images[..., c])]
+    result = images.copy() if flat else images
+    for c in flat:
+        result[..., c] = images[..., FLAIR]
+    return result, tuple(f"the {SEQUENCES[c]} sequence holds no intensities: every voxel is the same" for c in flat)
+
+
+def volume_warnings(images: NDArray[np.uint8], numbers: Sequence[int]) -> Iterator[str]:
+    """Warnings of a volume (D, H, W, 3) whose slices have those numbers: a single slice, gaps, missing sequences."""
+    if len(images) == 1:
+        yield "a single slice: normalised by its own statistics, not a volume's"
+    if gaps := [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]:
+        listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:MAX_GAPS])
+        yield f"the volume is not whole: there is no slice {listed}{', …' if len(gaps) > MAX_GAPS else ''}"
+    if missing := missing_sequences(images):
+        plural = "s" if len(missing) > 1 else ""
+        yield (
+            f"FLAIR stands in for the missing {' and '.join(missing)} sequence{plural}: expect a worse mask than with "
+            "all three; give them where there are any, and see the network's card"
+        )
+
+
 def missing_sequences(images: NDArray[np.uint8]) -> tuple[str, ...]:
     """The sequences of a volume (D, H, W, 3) that are a copy of FLAIR."""
     copies = [np.array_equal(images[..., c], images[..., FLAIR]) for c in range(3)]
     return tuple(name for c, name in enumerate(SEQUENCES) if copies[c] and c != FLAIR)
 
 
-class ScanError(UserError):
-    """A volume of which nothing can be used."""
-
-    def __init__(self, issues: Sequence[Issue]) -> None:
-        super().__init__("; ".join(f"{issue.file} {issue.reason}" for issue in issues))
-        self.issues = tuple(issues)
-
-
-class Source(Protocol):
-    """The files of one volume."""
-
-    @property
-    def name(self) -> str:
-        """The volume's name: the patient's, below the folders of the input."""
-        ...
-
-    def read(self, root: Path) -> Scan:
-        """Read the volume; `root` is the input's folder.
-
-        Raises:
-            ScanError: nothing of it can be used.
-        """
-        ...
-
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:
-        """Write the mask (D, H, W) of what `read` gave, in the files' own size and format."""
-        ...
+def slice_axis(to_file: Floats) -> int:
+    """The axis (0, 1, 2) of a file along which the slices lie, of a `Scan.to_file`."""
+    return int(np.argmax(np.abs(to_file[:3, 2])))

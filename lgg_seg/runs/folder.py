@@ -18,18 +18,43 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import replacing, writable
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
-REMEDY = "free some space or choose another hydra.run.dir."
 
 
-class RunFolder:
-    """Paths of one run, atomic writes and reads.
+class AtomicFolder:
+    """A folder in which every file appears whole or not at all.
 
     Raises:
-        UserError: a write fails (disk full, read-only folder); the message names the file.
+        UserError: a write fails (disk full, read-only folder); the message names the file and ends with `remedy`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str) -> None:
         self.path = path.absolute()
+        self.remedy = remedy
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary path beside `name`, renamed to it when the block ends well."""
+        target = self.path / name
+        with writable(target, self.remedy), replacing(target) as partial:
+            yield partial
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write `content`; NaN and infinity are not JSON and are refused."""
+        text = json.dumps(content, indent=2, allow_nan=False)
+        with self.writing(name) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write `rows` as CSV; None leaves a cell empty."""
+        with self.writing(name) as path:
+            pd.DataFrame(list(rows)).to_csv(path, index=False)
+
+
+class RunFolder(AtomicFolder):
+    """Paths of one run, atomic writes and reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "free some space or choose another hydra.run.dir.")
 
     @property
     def display_path(self) -> Path:
@@ -58,27 +83,9 @@ class RunFolder:
                 f"{self.path} already holds a run, and nothing is overwritten; choose another hydra.run.dir, "
                 f"or go on with it by resume={self.path}."
             )
-        with writable(self.path, REMEDY):
+        with writable(self.path, self.remedy):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (self.path / "figures").mkdir(exist_ok=True)
-
-    @contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
-        """A temporary path beside `name`, renamed to it when the block ends well."""
-        target = self.path / name
-        with writable(target, REMEDY), replacing(target) as partial:
-            yield partial
-
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write `content`; NaN and infinity are not JSON and are refused."""
-        text = json.dumps(content, indent=2, allow_nan=False)
-        with self.writing(name) as path:
-            path.write_text(text + "\n", encoding="utf-8")
-
-    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `rows` as CSV."""
-        with self.writing(name) as path:
-            pd.DataFrame(list(rows)).to_csv(path, index=False)
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write the resolved config and the command line's overrides."""

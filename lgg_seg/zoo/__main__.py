@@ -15,7 +15,7 @@ from lgg_seg.inference.zoo import MODELS, PAGE, names, read_card
 
 
 def list_models() -> int:
-    """Name every model with the headline of its card."""
+    """Name every model with its size and test Dice."""
     for name in names():
         card = read_card(MODELS / name)
         headline = card["metrics"].get("patient/dice", {})
@@ -30,18 +30,18 @@ def add_model(
     data_root: Annotated[Path | None, Argument("scans to compare on; null: the run's own", key="data.root")] = None,
 ) -> int:
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
-    from lgg_seg.deploy.publish import add  # torch and all the rest, which a list does without
+    from lgg_seg.deploy.publish import add  # which imports every network and takes seconds; a list does not need it
 
     configure_logs()
     configure_process()
-    added = add(run, name, models or MODELS, data_root)
-    parity = added.parity
+    entry = add(run, name, models or MODELS, data_root)
+    parity = entry.parity
     print(
-        f"{added.weights_bytes / 1e6:.1f} MB; in half precision {parity.disagreeing} of {parity.positive} positive "
+        f"{entry.weights_bytes / 1e6:.1f} MB; in half precision {parity.disagreeing} of {parity.positive} positive "
         f"decisions on {parity.slices} slices of {parity.of} change, probabilities by up to "
         f"{parity.largest_difference:.1e}"
     )
-    print(f"written to {added.folder}; read its {PAGE} before you ship it")
+    print(f"written to {entry.folder}; read its {PAGE} before you ship it")
     return 0
 
 

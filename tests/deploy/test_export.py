@@ -129,7 +129,7 @@ def test_an_export_of_other_weights_is_not_used(run: Path, phantom_root: Path, t
     assert not (tmp_path / "o").exists()
 
 
-def test_an_export_that_says_otherwise_is_not_kept(
+def test_an_export_that_fails_parity_is_not_kept(
     trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = tmp_path / "run"
@@ -157,7 +157,7 @@ def test_every_setting_of_the_preprocessing_is_in_its_description(changed: dict)
     assert preprocessing_steps(Preprocess(**changed)) != preprocessing_steps(Preprocess())
 
 
-def test_an_earlier_export_is_replaced_with_a_word_and_anything_else_is_left(
+def test_an_earlier_export_is_replaced_with_a_warning_and_anything_else_is_kept(
     run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     copied = tmp_path / "run"
@@ -172,7 +172,7 @@ def test_an_earlier_export_is_replaced_with_a_word_and_anything_else_is_left(
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_description_that_is_none_asks_for_a_new_export(run: Path, tmp_path: Path) -> None:
+def test_an_invalid_description_asks_for_a_new_export(run: Path, tmp_path: Path) -> None:
     copied = tmp_path / "run"
     shutil.copytree(run, copied)
     (copied / "export" / "onnx" / "model.json").write_text("[]")
@@ -180,12 +180,12 @@ def test_a_description_that_is_none_asks_for_a_new_export(run: Path, tmp_path: P
         onnx_runner(from_run(copied), 1)
 
 
-def test_a_folder_of_scans_that_is_not_there_is_named_by_its_key(run: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_of_scans_is_named_with_its_key(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.root=.*nowhere is not there"):
         export("onnx", run=run, data_root=tmp_path / "nowhere")
 
 
-def test_the_page_of_a_classifier_speaks_of_no_masks(grade_run: Path, tmp_path: Path) -> None:
+def test_the_page_of_a_classifier_does_not_mention_masks(grade_run: Path, tmp_path: Path) -> None:
     shutil.copytree(grade_run, tmp_path / "run")
     folder, _ = export("onnx", run=tmp_path / "run")
     page = (folder / "README.md").read_text(encoding="utf-8")
@@ -194,7 +194,7 @@ def test_the_page_of_a_classifier_speaks_of_no_masks(grade_run: Path, tmp_path: 
     assert "post-processing" not in page
 
 
-def test_a_zoo_model_is_checked_on_the_dataset_where_it_is(
+def test_a_zoo_model_is_checked_on_the_dataset_where_it_exists(
     phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "DEFAULT_ROOT", phantom_root)

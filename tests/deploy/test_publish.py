@@ -41,14 +41,14 @@ def change_json(path: Path, **changes: object) -> None:
 
 
 def test_an_entry_predicts_what_its_run_does(entry: Path, trained_run: Path, phantom_root: Path) -> None:
-    volume = find_scans(phantom_root).sources[0].read(phantom_root).images
+    volume = find_scans(phantom_root).volumes[0].read(phantom_root).images
     ours = lgg_seg.load(entry, device="cpu", precision="32-true").predict(volume)
     theirs = lgg_seg.load(trained_run, device="cpu", precision="32-true").predict(volume)
     assert theirs.std() > 0.01
     assert np.abs(ours - theirs).max() < 0.02
 
 
-def test_weights_are_halved_and_what_has_a_number_a_channel_is_kept(entry: Path, trained_run: Path) -> None:
+def test_weights_are_halved_and_tensors_with_one_value_a_channel_are_not(entry: Path, trained_run: Path) -> None:
     whole, halved = from_run(trained_run).network.state_dict(), load_file(entry / "weights.safetensors")
     assert halved.keys() == whole.keys()
     for name, value in whole.items():
@@ -72,7 +72,7 @@ def test_the_card_holds_what_a_reader_must_know(entry: Path, trained_run: Path) 
         assert expected in page
 
 
-def test_the_card_names_no_place_of_the_machine_that_made_it(entry: Path, trained_run: Path) -> None:
+def test_the_card_holds_no_local_path(entry: Path, trained_run: Path) -> None:
     for text in ((entry / "card.json").read_text(), (entry / "README.md").read_text()):
         assert str(Path.home()) not in text
         assert str(trained_run.parent) not in text
@@ -83,7 +83,7 @@ def test_the_card_names_no_place_of_the_machine_that_made_it(entry: Path, traine
     [("data.root=/home/x", True), ("data.root='~/x'", True), ("data.root=C:\\x", True), ("data.root=data/x", False),
      ("optimizer.lr=1e-3", False)],
 )  # fmt: skip
-def test_words_that_name_a_place_of_a_machine_are_left_out_of_the_command(
+def test_local_paths_are_left_out_of_the_cards_command(
     trained_run: Path, tmp_path: Path, word: str, dropped: bool
 ) -> None:
     run = copied(trained_run, tmp_path)
@@ -103,20 +103,20 @@ def test_patients_of_the_dataset_bring_its_licence_and_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (lambda run: change_json(run / "status.json", state="interrupted"), "interrupted, not finished"),
-        (lambda run: change_json(run / "metrics.json", truncated=True), "a few patients alone"),
+        (lambda run: change_json(run / "metrics.json", truncated=True), "a few patients only"),
         (lambda run: change_json(run / "metrics.json", protocol="slice_random (leaky)"), "numbers mean nothing"),
         (lambda run: (run / "metrics.json").unlink(), "metrics.json is missing"),
     ],
 )
-def test_a_run_whose_numbers_say_nothing_gets_no_entry(
-    trained_run: Path, tmp_path: Path, spoil: Callable[[Path], object], says: str
+def test_a_run_that_was_not_finished_or_tested_whole_gets_no_entry(
+    trained_run: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     run = copied(trained_run, tmp_path)
     spoil(run)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         add(run, "tiny", tmp_path / "models", None)
     assert not (tmp_path / "models").exists()
 
@@ -137,13 +137,13 @@ def test_weights_that_half_precision_changes_are_refused(trained_run: Path, tmp_
     head = next(name for name in state if name.endswith("head.weight"))
     state[head] *= 1e8
     torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
-    with pytest.raises(UserError, match="it is not made for that"):
+    with pytest.raises(UserError, match="which is too many"):
         add(run, "tiny", tmp_path, None)
 
 
 @pytest.mark.parametrize("name", ["Tiny", "../tiny", "", "1tiny"])
-def test_a_name_is_one_that_can_be_typed(trained_run: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="is no name"):
+def test_an_invalid_entry_name_is_refused(trained_run: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is no valid name"):
         add(trained_run, name, tmp_path, None)
 
 
@@ -167,7 +167,7 @@ def test_the_command_makes_an_entry_that_predict_and_export_take(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (lambda e: (e / "weights.safetensors").open("ab").write(b"x"), "is damaged"),
         (lambda e: (e / "weights.safetensors").unlink(), "cannot be read"),
@@ -175,10 +175,10 @@ def test_the_command_makes_an_entry_that_predict_and_export_take(
         (lambda e: (e / "card.json").write_text("{}"), "it lacks model"),
     ],
 )  # fmt: skip
-def test_a_damaged_entry_says_so(entry: Path, tmp_path: Path, spoil: Callable[[Path], object], says: str) -> None:
+def test_a_damaged_entry_says_so(entry: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str) -> None:
     shutil.copytree(entry, tmp_path / "tiny")
     spoil(tmp_path / "tiny")
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         from_zoo(tmp_path / "tiny")
 
 

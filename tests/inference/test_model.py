@@ -34,7 +34,7 @@ def trained(trained_run: Path) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def volume(phantom_root: Path) -> np.ndarray:
-    return find_scans(phantom_root).sources[0].read(phantom_root).images
+    return find_scans(phantom_root).volumes[0].read(phantom_root).images
 
 
 def model(*trained: TrainedModel, **settings: object) -> Model:
@@ -139,7 +139,7 @@ def test_a_run_knows_whom_it_was_trained_on_and_not_whom_it_was_tested_on(
     trained_run: Path, phantom_root: Path
 ) -> None:
     split, seen = RunFolder(trained_run).read_json("provenance.json")["split"], model(from_run(trained_run))
-    for source in find_scans(phantom_root).sources:
+    for source in find_scans(phantom_root).volumes:
         known = seen.was_trained_on(scan_digest(source.read(phantom_root)))
         assert known == (source.name not in split["test"]), source.name
 

@@ -39,7 +39,7 @@ def test_a_few_voxels_of_any_value_do_not_darken_the_rest() -> None:
     assert np.abs(found[1:].astype(int) - to_uint8(HEAD)[1:]).max() < 25
 
 
-def test_what_is_no_number_is_black_and_changes_nothing_else() -> None:
+def test_nan_voxels_are_black_and_change_nothing_else() -> None:
     holed = HEAD.copy()
     holed[0, :3, :3] = np.nan
     found = to_uint8(holed)

@@ -20,7 +20,7 @@ from lgg_seg.prediction.output import OutputFolder
 ENOUGH = 60  # seconds
 
 
-def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path) -> None:
+def test_after_sigterm_the_tables_hold_the_volumes_that_were_done(tmp_path: Path) -> None:
     write_phantom(tmp_path / "tree", patients=30, slices=10, size=128)
     words = [sys.executable, "-m", "lgg_seg.predict", "zoo=unet_slim", "input=tree", "output=out", "overlays=all"]
     process = subprocess.Popen(
@@ -42,7 +42,7 @@ def test_the_tables_of_the_volumes_that_were_done_are_kept(tmp_path: Path) -> No
     assert not (tmp_path / "out" / "provenance.json").exists(), "it says that all is done"
 
 
-def test_no_name_is_written_twice_not_even_in_other_letters(tmp_path: Path) -> None:
+def test_no_name_is_written_twice_not_even_in_another_case(tmp_path: Path) -> None:
     output = OutputFolder(tmp_path / "out")
     output.write_image("A/x_1_mask.tif", np.zeros((4, 4), np.uint8))
     with pytest.raises(UserError, match="written twice: two files of the input have one name"):

@@ -26,7 +26,7 @@ ORIENTATIONS = [
 
 
 def warnings(root: Path) -> str:
-    """What is noted of `v.nii`."""
+    """The warnings of `v.nii`."""
     return "; ".join(files(flair="v.nii").read(root).warnings)
 
 
@@ -41,7 +41,7 @@ def files(**sequences: str) -> NiftiFiles:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
-def test_every_storage_order_gives_the_same_head_and_the_mask_goes_back_to_the_same_place(
+def test_every_orientation_gives_the_same_head_and_its_mask_the_same_position(
     tmp_path: Path, orientation: np.ndarray
 ) -> None:
     image = stored(orientation)
@@ -60,7 +60,7 @@ def test_every_storage_order_gives_the_same_head_and_the_mask_goes_back_to_the_s
     assert np.allclose(apply_affine(written.affine, voxel), apply_affine(LPS, [4, 2, 3]))
 
 
-def test_an_oblique_volume_is_cut_along_the_axis_nearest_to_the_bodys(tmp_path: Path) -> None:
+def test_an_oblique_volume_is_sliced_along_the_axis_nearest_to_the_bodys(tmp_path: Path) -> None:
     tilt = np.deg2rad(20)
     turn = np.eye(4)
     turn[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
@@ -88,14 +88,14 @@ def test_the_mask_keeps_the_header_that_says_where_it_is(tmp_path: Path) -> None
     assert np.array_equal(np.asarray(written.dataobj) > 0, mask.transpose(2, 1, 0))
 
 
-def test_flair_alone_stands_in_for_the_others_and_8_bits_stay_as_they_are(tmp_path: Path) -> None:
+def test_flair_alone_stands_in_for_the_others_and_8_bits_stay_unscaled(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
     scan = files(flair="v.nii").read(tmp_path)
     assert np.array_equal(scan.images, np.repeat(HEAD[..., 1:2], 3, axis=3))
     assert scan.missing_sequences == ("pre-contrast", "post-contrast")
 
 
-def test_sequences_in_files_of_their_own_become_the_channels(tmp_path: Path) -> None:
+def test_sequences_in_separate_files_become_the_channels(tmp_path: Path) -> None:
     for channel, name in enumerate(("pre", "flair", "post")):
         nib.save(nib.Nifti1Image(HEAD[..., channel].transpose(2, 1, 0), LPS), tmp_path / f"{name}.nii")
     scan = files(pre="pre.nii", flair="flair.nii", post="post.nii").read(tmp_path)
@@ -104,7 +104,7 @@ def test_sequences_in_files_of_their_own_become_the_channels(tmp_path: Path) -> 
     assert np.array_equal(without.images, HEAD[..., [1, 1, 2]])
 
 
-def test_other_numbers_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
+def test_other_dtypes_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
     loud = HEAD.transpose(2, 1, 0, 3).astype(np.float32) * np.array([1, 100, 0.01], np.float32)
     nib.save(nib.Nifti1Image(loud, LPS), tmp_path / "v.nii")
     scan = files(flair="v.nii").read(tmp_path)
@@ -112,7 +112,7 @@ def test_other_numbers_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
         assert np.corrcoef(scan.images[..., channel].ravel(), HEAD[..., channel].ravel())[0, 1] > 0.999
 
 
-def test_what_a_reader_should_know_of_a_volume_is_noted(tmp_path: Path) -> None:
+def test_oblong_pixels_and_an_unknown_position_are_warned_of(tmp_path: Path) -> None:
     oblong = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([-2.0, -4, 5, 1]))
     nib.save(oblong, tmp_path / "v.nii")
     assert "2 x 4 mm" in warnings(tmp_path)
@@ -123,9 +123,7 @@ def test_what_a_reader_should_know_of_a_volume_is_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("meter", 1000), ("micron", 0.001)])
-def test_a_voxels_size_is_what_the_affine_and_its_unit_say_whatever_pixdim_says(
-    tmp_path: Path, unit: str, factor: float
-) -> None:
+def test_voxel_size_follows_the_affine_and_its_unit_not_pixdim(tmp_path: Path, unit: str, factor: float) -> None:
     image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), np.diag([1 / factor, 1 / factor, 1 / factor, 1]) @ LPS)
     image.header.set_xyzt_units(unit)
     content = bytearray(image.to_bytes())
@@ -135,7 +133,7 @@ def test_a_voxels_size_is_what_the_affine_and_its_unit_say_whatever_pixdim_says(
     assert not warnings(tmp_path)
 
 
-def test_the_unit_that_a_file_does_not_say_is_taken_for_millimetres_and_that_is_noted(tmp_path: Path) -> None:
+def test_a_missing_unit_is_taken_for_millimetres_with_a_warning(tmp_path: Path) -> None:
     image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), LPS)
     image.header["xyzt_units"] = 0
     nib.save(image, tmp_path / "v.nii")
@@ -144,20 +142,20 @@ def test_the_unit_that_a_file_does_not_say_is_taken_for_millimetres_and_that_is_
 
 
 @pytest.mark.parametrize("value", [np.nan, 0, 7])
-def test_a_volume_in_which_nothing_can_be_seen_is_a_fault(tmp_path: Path, value: float) -> None:
+def test_a_flat_volume_is_an_issue(tmp_path: Path, value: float) -> None:
     nib.save(nib.Nifti1Image(np.full((6, 7, 5), value, np.float32), LPS), tmp_path / "v.nii")
     with pytest.raises(ScanError, match=r"v\.nii holds no intensities: every voxel is the same"):
         files(flair="v.nii").read(tmp_path)
 
 
-def test_voxels_that_are_no_numbers_are_counted_in_a_note(tmp_path: Path) -> None:
+def test_voxels_that_are_not_finite_are_counted_in_a_warning(tmp_path: Path) -> None:
     holed = HEAD.transpose(2, 1, 0, 3).astype(np.float32)
     holed[:3, 0, 0, 1] = np.nan
     nib.save(nib.Nifti1Image(holed, LPS), tmp_path / "v.nii")
-    assert "3 of the 630 voxels of v.nii are no numbers" in warnings(tmp_path)
+    assert "3 of the 630 voxels of v.nii are not finite" in warnings(tmp_path)
 
 
-def test_a_black_file_beside_flair_is_a_fault_a_black_channel_a_note_and_flair_stands_in_for_both(
+def test_flair_replaces_a_black_file_and_a_black_channel_and_each_is_reported(
     tmp_path: Path,
 ) -> None:
     black = HEAD.copy()
@@ -174,7 +172,7 @@ def test_a_black_file_beside_flair_is_a_fault_a_black_channel_a_note_and_flair_s
     assert "the pre-contrast sequence holds no intensities" in "; ".join(together.warnings)
 
 
-def test_a_single_slice_and_flair_alone_are_noted(tmp_path: Path) -> None:
+def test_a_single_slice_and_flair_alone_are_warned_of(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HEAD[:1, ..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
     assert "a single slice: normalised by its own statistics" in warnings(tmp_path)
     assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in warnings(tmp_path)
@@ -210,7 +208,7 @@ def declaring(path: Path, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "says"),
+    ("shape", "message"),
     [
         ((4000, 4000, 4000), "the limit is 512³"),
         ((20, 20, 20), "cannot be read as NIfTI"),
@@ -218,11 +216,11 @@ def declaring(path: Path, shape: tuple[int, ...]) -> None:
         ((5, 5), "where a volume is read"),
     ],
 )
-def test_a_volume_too_large_truncated_or_of_another_kind_is_a_fault_that_names_it(
-    tmp_path: Path, shape: tuple[int, ...], says: str
+def test_a_volume_too_large_truncated_or_of_another_shape_is_an_issue_with_its_name(
+    tmp_path: Path, shape: tuple[int, ...], message: str
 ) -> None:
     declaring(tmp_path / "v.nii.gz", shape)
-    with pytest.raises(ScanError, match=says) as caught:
+    with pytest.raises(ScanError, match=message) as caught:
         files(flair="v.nii.gz").read(tmp_path)
     assert caught.value.issues[0].file == "v.nii.gz"
 
@@ -230,7 +228,7 @@ def test_a_volume_too_large_truncated_or_of_another_kind_is_a_fault_that_names_i
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"\x5c\x01\x00\x00" + b"\xff" * 344, gzip.compress(b"no", mtime=0)]
 )
-def test_what_is_no_nifti_is_a_fault(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_nifti_is_an_issue(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.nii.gz").write_bytes(content)
     with pytest.raises(ScanError, match=r"v\.nii\.gz (cannot be read|is no|holds|declares|is )"):
         files(flair="v.nii.gz").read(tmp_path)
@@ -243,7 +241,7 @@ def test_sequences_on_different_grids_are_refused(tmp_path: Path) -> None:
         files(flair="flair.nii", post="post.nii").read(tmp_path)
 
 
-def test_an_affine_that_says_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_degenerate_affine_is_refused(tmp_path: Path) -> None:
     image = nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), LPS)
     image.header["srow_x"] = 0
     image.header["sform_code"] = 1

@@ -1,10 +1,10 @@
-"""Pictures of what was found."""
+"""Overlays: outlines, tints, and sheets of slices."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lgg_seg.prediction.overlay import BAR, MOST_TILES, TILE, chosen_slices, overlay, sheet, window
+from lgg_seg.prediction.overlay import BAR, MAX_TILES, TILE, chosen_slices, overlay, sheet, window
 from lgg_seg.prediction.scan import Scan
 
 RNG = np.random.default_rng(0)
@@ -50,8 +50,8 @@ def test_a_dim_volume_is_brightened_and_a_blank_one_stays_black() -> None:
 def test_a_sheet_shows_slices_with_tumour_spread_over_it() -> None:
     assert list(chosen_slices(blob(30, [4, 5, 9]))) == [4, 5, 9]
     chosen = list(chosen_slices(blob(60, list(range(10, 50)))))
-    assert (len(chosen), chosen[0], chosen[-1]) == (MOST_TILES, 10, 49)
-    assert len(set(chosen)) == MOST_TILES
+    assert (len(chosen), chosen[0], chosen[-1]) == (MAX_TILES, 10, 49)
+    assert len(set(chosen)) == MAX_TILES
 
 
 def test_without_tumour_a_sheet_shows_the_whole_volume() -> None:

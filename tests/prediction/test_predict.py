@@ -52,7 +52,7 @@ def test_the_masks_are_those_that_the_evaluation_measured(
         assert counts == (row.tp, row.fp, row.fn, row.tn), name
 
 
-def test_every_slice_and_every_volume_has_a_row_that_agrees_with_its_mask(predicted: Path, patients: Path) -> None:
+def test_every_slice_and_every_volume_has_a_row_that_matches_its_mask(predicted: Path, patients: Path) -> None:
     slices, volumes = pd.read_csv(predicted / "per_slice.csv"), pd.read_csv(predicted / "per_volume.csv")
     assert sorted(slices["file"]) == sorted(str(path.relative_to(patients)) for path in patients.rglob("*.tif"))
     assert list(volumes["volume"]) == sorted(path.name for path in patients.iterdir())
@@ -74,7 +74,7 @@ def test_every_slice_and_every_volume_has_a_row_that_agrees_with_its_mask(predic
     assert volumes["volume_mm3"].isna().all()
 
 
-def test_there_is_a_sheet_a_volume_and_a_picture_of_each_slice_with_tumour(predicted: Path) -> None:
+def test_each_volume_has_a_sheet_and_each_slice_with_tumour_an_overlay(predicted: Path) -> None:
     slices = pd.read_csv(predicted / "per_slice.csv")
     expected = {f"{row.volume}/{row.slice}.png" for row in slices.itertuples() if row.area_px}
     expected |= {f"{volume}/sheet.png" for volume in slices["volume"]}
@@ -83,7 +83,7 @@ def test_there_is_a_sheet_a_volume_and_a_picture_of_each_slice_with_tumour(predi
     assert not list(predicted.rglob(".partial*"))
 
 
-def test_provenance_says_what_with_and_how_and_names_no_place(predicted: Path, trained_run: Path) -> None:
+def test_provenance_names_models_and_settings_and_no_local_path(predicted: Path, trained_run: Path) -> None:
     text = (predicted / "provenance.json").read_text()
     content = json.loads(text)
     (used,) = content["models"]
@@ -111,7 +111,7 @@ def test_a_volume_in_nifti_gets_the_mask_that_its_slices_get(
     assert row.volume_mm3 == pytest.approx(6 * mask.sum())
 
 
-def test_bad_files_are_listed_the_good_ones_done_and_the_exit_code_is_1(
+def test_bad_files_are_listed_good_ones_are_predicted_and_the_exit_code_is_1(
     patients: Path, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "in"
@@ -132,7 +132,7 @@ def test_bad_files_are_listed_the_good_ones_done_and_the_exit_code_is_1(
     assert not (tmp_path / "out" / "overlays").exists()
 
 
-def test_an_input_of_which_nothing_can_be_read_ends_with_1_and_the_list(trained_run: Path, tmp_path: Path) -> None:
+def test_an_input_without_a_readable_file_ends_with_1_and_the_list(trained_run: Path, tmp_path: Path) -> None:
     (tmp_path / "x_1.tif").write_bytes(b"<html>")
     assert predict(f"run={trained_run}", f"input={tmp_path / 'x_1.tif'}", f"output={tmp_path / 'out'}") == 1
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"faults.csv", "provenance.json"}
@@ -147,7 +147,7 @@ def test_nothing_is_overwritten(
     assert {path: path.stat().st_mtime_ns for path in predicted.rglob("*")} == before
 
 
-def test_a_classifiers_probability_stands_in_both_tables(
+def test_a_classifiers_probability_is_in_both_tables(
     patients: Path, trained_run: Path, grade_run: Path, tmp_path: Path
 ) -> None:
     patient = sorted(patients.iterdir())[0]
@@ -159,7 +159,7 @@ def test_a_classifiers_probability_stands_in_both_tables(
     assert volume == pytest.approx(slices.mean())
 
 
-def test_several_runs_a_threshold_and_one_part_alone_are_said_and_done(
+def test_an_ensemble_with_threshold_tta_and_largest_component_is_recorded(
     patients: Path, trained_run: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again"
@@ -176,7 +176,7 @@ def test_several_runs_a_threshold_and_one_part_alone_are_said_and_done(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (("input=x", "output=y"), "run=RUN, or zoo=NAME"),
         (("zoo=nothing", "input=x", "output=y"), "no model of the zoo"),
@@ -189,13 +189,13 @@ def test_several_runs_a_threshold_and_one_part_alone_are_said_and_done(
         (("run={run}", "input={tree}", "output=y", "overlay=all"), "did you mean overlays"),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_the_remedy_before_anything_is_written(
-    words: tuple[str, ...], says: str, trained_run: Path, grade_run: Path, patients: Path, tmp_path: Path,
+def test_wrong_arguments_are_refused_with_a_remedy_before_anything_is_written(
+    words: tuple[str, ...], message: str, trained_run: Path, grade_run: Path, patients: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     places = {"run": trained_run, "grades": grade_run, "tree": patients}
     assert predict(*(word.format(**places) for word in words)) == 2
     error = " ".join(capsys.readouterr().err.split())
-    assert re.search(says, error), error
+    assert re.search(message, error), error
     assert not list(tmp_path.iterdir())

@@ -44,7 +44,7 @@ def test_flair_alone_stands_in_for_the_other_sequences(tmp_path: Path) -> None:
     assert "own statistics" in scan.warnings[0]
 
 
-def test_bad_slices_are_named_with_their_fault_and_the_others_read(tmp_path: Path) -> None:
+def test_bad_slices_are_reported_with_a_reason_and_the_others_read(tmp_path: Path) -> None:
     write(tmp_path / "a_1.tif", pixels(9, 9))
     for n in (2, 3):
         write(tmp_path / f"a_{n}.tif", pixels())
@@ -66,7 +66,7 @@ def test_a_volume_of_which_nothing_can_be_read_names_every_file(tmp_path: Path) 
         SliceFiles("a", ((1, "a_1.tif"), (2, "a_2.tif"))).read(tmp_path)
 
 
-def test_a_mask_has_the_slices_size_format_and_folder_and_the_values_0_and_255(tmp_path: Path) -> None:
+def test_a_mask_has_its_slices_size_format_and_folder_and_values_0_and_255(tmp_path: Path) -> None:
     write(tmp_path / "p" / "a_1.tif", pixels())
     source = SliceFiles("p/a", ((1, "p/a_1.tif"),))
     scan = source.read(tmp_path)
@@ -78,14 +78,14 @@ def test_a_mask_has_the_slices_size_format_and_folder_and_the_values_0_and_255(t
         assert np.array_equal(np.asarray(image), mask[0] * np.uint8(255))
 
 
-def test_a_file_that_declares_more_pixels_than_a_slice_has_is_not_decoded(tmp_path: Path) -> None:
+def test_a_file_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
     Image.new("RGB", (5000, 4000)).save(tmp_path / "a_1.tif", compression="tiff_adobe_deflate")
     assert (tmp_path / "a_1.tif").stat().st_size < 200_000
     with pytest.raises(ScanError, match="the limit is 4096 x 4096"):
         SliceFiles("a", ((1, "a_1.tif"),)).read(tmp_path)
 
 
-def test_a_volume_in_which_nothing_can_be_seen_is_a_fault_and_a_black_slice_among_others_is_none(
+def test_a_flat_volume_is_an_issue_and_a_black_slice_among_others_is_none(
     tmp_path: Path,
 ) -> None:
     for n in (1, 2):
@@ -98,7 +98,7 @@ def test_a_volume_in_which_nothing_can_be_seen_is_a_fault_and_a_black_slice_amon
     assert (scan.numbers, scan.issues, scan.warnings) == ((1, 2, 3), (), ())
 
 
-def test_flair_stands_in_for_a_channel_that_is_black_throughout_and_that_is_noted(tmp_path: Path) -> None:
+def test_flair_stands_in_for_a_black_channel_with_a_warning(tmp_path: Path) -> None:
     image = pixels()
     image[..., 2] = 0
     write(tmp_path / "a_1.tif", image)
@@ -107,7 +107,7 @@ def test_flair_stands_in_for_a_channel_that_is_black_throughout_and_that_is_note
     assert scan.warnings[0] == "the post-contrast sequence holds no intensities: every voxel is the same"
 
 
-def test_gaps_in_the_numbers_and_missing_sequences_are_noted_and_a_whole_volume_has_no_note(tmp_path: Path) -> None:
+def test_gaps_and_missing_sequences_are_warned_of_and_a_whole_volume_has_no_warning(tmp_path: Path) -> None:
     for n in range(3, 18):
         write(tmp_path / f"a_{n}.tif", pixels())
         write(tmp_path / f"b_{n}.tif", pixels(channels=None))
