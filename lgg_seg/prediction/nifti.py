@@ -64,18 +64,12 @@ class NiftiFiles:
         if is_flat(sequences["FLAIR"]):
             raise ScanError([Issue(flair, FLAT)])
         for sequence, file in self.files.items():
-            if sequence == "FLAIR":
-                continue
-            other = _open(root, file)
-            if other.shape[:3] != image.shape[:3] or not np.allclose(other.affine, image.affine, atol=1e-2):
-                raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
-            volumes = _sequences(other, file, warnings)
-            if len(volumes) > 1:
-                raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
-            if is_flat(volumes["FLAIR"]):
-                issues.append(Issue(file, FLAT))
-            else:
-                sequences[sequence] = volumes["FLAIR"]
+            if sequence != "FLAIR":
+                volume = _read_beside(image, root, file, warnings)
+                if is_flat(volume):
+                    issues.append(Issue(file, FLAT))
+                else:
+                    sequences[sequence] = volume
         axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}
         stacked = np.stack([axial.get(name, axial["FLAIR"]) for name in SEQUENCES], axis=-1)
         images, filled = fill_flat_sequences(stacked)
@@ -139,6 +133,17 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
     # What is already 8 bits stays as it is.
     volumes = [v if v.dtype == np.uint8 else to_uint8(v.astype(np.float32)) for v in np.moveaxis(voxels, -1, 0)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
+
+
+def _read_beside(flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str]) -> NDArray[np.uint8]:
+    """The one volume (X, Y, Z) of a file on the grid of its FLAIR."""
+    image = _open(root, file)
+    if image.shape[:3] != flair.shape[:3] or not np.allclose(image.affine, flair.affine, atol=1e-2):
+        raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
+    volumes = _sequences(image, file, warnings)
+    if len(volumes) > 1:
+        raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
+    return volumes["FLAIR"]
 
 
 def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
