@@ -12,7 +12,7 @@ from rich.console import Console
 from lgg_seg.cli.arguments import Argument, run_subcommand
 from lgg_seg.cli.console import command
 from lgg_seg.data.kaggle.checksums import format_checksums
-from lgg_seg.data.kaggle.download import download as fetch
+from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
@@ -32,7 +32,7 @@ def verify(root: Root = DEFAULT_ROOT) -> int:
 
 def download(root: Root = DEFAULT_ROOT) -> int:
     """Fetch the Kaggle dataset (near a gigabyte) with kagglehub and link root to it."""
-    print(f"the dataset is at {fetch(root)}")
+    print(f"the dataset is at {ensure_tree(root)}")
     return 0
 
 

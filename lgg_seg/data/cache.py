@@ -107,7 +107,8 @@ def _crc32(path: Path) -> int:
 
 def _load(folder: Path) -> Cache:
     images, masks, statistics, grids = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
-    return Cache(folder, images, masks, statistics, tuple(Grid.from_numbers(row.tolist()) for row in grids))
+    rows = grids.tolist()
+    return Cache(folder, images, masks, statistics, tuple(Grid((h, w), tuple(box), size) for h, w, *box, size in rows))
 
 
 def _build(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> Cache:
@@ -140,7 +141,7 @@ def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool
                 "images": volume.images,
                 "masks": volume.grid.masks_to_network(truth),
                 "statistics": volume.statistics[None],
-                "geometries": np.array([volume.grid.numbers], np.int64),
+                "geometries": np.array([[*volume.grid.native, *volume.grid.box, volume.grid.size]], np.int64),
             }
             for name, array in arrays.items():
                 _append(files[name], array, rows.get(name, len(index.patients)))

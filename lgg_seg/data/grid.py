@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,17 +23,6 @@ class Grid:
     native: tuple[int, int]
     box: tuple[int, int, int, int]
     size: int
-
-    @classmethod
-    def from_numbers(cls, numbers: Sequence[int]) -> Grid:
-        """The grid that `numbers` came from."""
-        height, width, top, left, rows, columns, size = numbers
-        return cls((height, width), (top, left, rows, columns), size)
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """`native`, `box` and `size` in a row, for a file."""
-        return (*self.native, *self.box, self.size)
 
     @property
     def side(self) -> int:

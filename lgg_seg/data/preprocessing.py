@@ -76,8 +76,8 @@ class Preprocess:
         prepared = grid.to_network(self._selected(images))
         if self.sharpen > 0:
             prepared = _sharpen(prepared, self.sharpen)
-        statistics = _volume_statistics if self.normalisation == "volume" else _unit_statistics
-        return PreparedVolume(prepared, statistics(prepared), grid)
+        unit = np.tile(np.array([0, 255, 0, 255], np.float32), (self.channel_count, 1))
+        return PreparedVolume(prepared, _statistics(prepared) if self.normalisation == "volume" else unit, grid)
 
     def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.channels == "all":
@@ -111,11 +111,7 @@ def _sharpen(images: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
     return np.asarray(sharp, np.uint8).reshape(images.shape)
 
 
-def _unit_statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.tile(np.array([0, 255, 0, 255], np.float32), (images.shape[-1], 1))
-
-
-def _volume_statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Exact, from 256 counts a channel instead of the pixels."""
     counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])])
     low, high = (_percentile(counts.sum(axis=0), q) for q in (10, 99))

@@ -18,20 +18,11 @@ _HOST = ("api.kaggle.com", 443)
 _TIMEOUT_S = 8.0  # kagglehub itself waits without limit for a connection that a firewall swallows
 
 
-def ensure_tree(root: Path) -> Path:
-    """The dataset root at `root`; downloaded to there first if there is nothing yet.
-
-    Raises:
-        UserError: if `root` holds something else, or the download fails.
-    """
-    return find_dataset_root(root) or download(root)
-
-
-def download(target: Path) -> Path:
-    """Fetch the dataset (near a gigabyte) and return the dataset root at `target`.
+def ensure_tree(target: Path) -> Path:
+    """The dataset root at `target`; the dataset (near a gigabyte) is downloaded first if there is nothing yet.
 
     The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
-    them too; `target` becomes a symbolic link to there. Data that are already at `target` are left unchanged.
+    them too; `target` becomes a symbolic link to there.
 
     Raises:
         UserError: if `target` holds something else, or the dataset cannot be fetched; it names the ways out.
@@ -49,7 +40,8 @@ def download(target: Path) -> Path:
 
 
 def _fetch() -> Path:
-    if not _cached().is_dir():
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    if not (cache / "datasets" / HANDLE).is_dir():
         _check_network()
     # Importing kagglehub takes half a second that only a download should cost.
     import kagglehub
@@ -62,11 +54,6 @@ def _fetch() -> Path:
     if root is None:
         raise UserError(f"the download in {folder} holds no patients' folders; remove it and download again")
     return root
-
-
-def _cached() -> Path:
-    cache = os.environ.get("KAGGLEHUB_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "kagglehub") / "datasets" / HANDLE
 
 
 def _check_network() -> None:

@@ -1,11 +1,11 @@
-"""Reading one slice or one mask: quickly, within limits, and saying why where it cannot be read."""
+"""Reading one slice or one mask, within limits; an error says why a file cannot be read."""
 
 from __future__ import annotations
 
 import hashlib
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -116,7 +116,10 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
         raise ImageError(name, f"is truncated: {len(data)} of at least {header.end} bytes are there")
     if header.bits not in (1, 8):
         raise ImageError(name, f"has {header.bits} bits a channel, where 8 are read")
-    decoded = _imdecode(data)
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # raised where the file's own tags contradict one another
+        decoded = None
     if decoded is None or decoded.shape[:2] != header.shape:
         raise ImageError(name, "is damaged: its pixels cannot be decoded")
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
@@ -126,10 +129,3 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
     return np.asarray(decoded, dtype=np.uint8)
-
-
-def _imdecode(data: bytes) -> NDArray[Any] | None:
-    try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # raised where the file's own tags contradict one another
-        return None

@@ -64,7 +64,8 @@ class SliceWithinPatientSplit:
         train, val, test = [], [], []
         for _, ids in groupby(range(len(index.slices)), key=lambda i: index.slices[i].patient):
             order = _shuffled(index, ids, self.seed)
-            a, b = (_whole_part(share * len(order)) for share in (1 - self.val - self.test, self.val))
+            # 0.8 * 35 must not be 27.999…
+            a, b = (math.floor(share * len(order) + 1e-9) for share in (1 - self.val - self.test, self.val))
             train += order[:a]
             val += order[a : a + b]
             test += order[a + b :]
@@ -103,7 +104,3 @@ def _leaky(index: Index, train: Sequence[int], val: Sequence[int], test: Sequenc
 def _require_fractions(val: float, test: float) -> None:
     for key, share in (("split.val", val), ("split.test", test)):
         require(0 <= share < 1, key, share, "a fraction of at least 0 and below 1")
-
-
-def _whole_part(number: float) -> int:
-    return math.floor(number + 1e-9)  # 0.8 * 35 must not be 27.999…
