@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data tree."""
+"""`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from lgg_seg.training.experiment import Experiment
 
 def measure(
     run: Annotated[Path, Argument("the run's folder")],
-    data_root: Annotated[Path | None, Argument("another data tree than the run's own", key="data.root")] = None,
+    data_root: Annotated[Path | None, Argument("another data set than the run's own", key="data.root")] = None,
     split: Annotated[
-        Literal["test", "val", "all"], Argument("the run's test or val patients, or all of a tree")
+        Literal["test", "val", "all"], Argument("the run's test or val patients, or all of the data set")
     ] = "test",
     allow_seen: Annotated[bool, Argument("measure patients it was trained on, too, and say so")] = False,
 ) -> tuple[Path, dict[str, Any]]:
-    """Measure a run from its folder alone, on its own or another data tree.
+    """Measure a run from its folder alone, on its own or another data set.
 
     Returns:
         the folder that the tables and figures were written to, and the content of its `metrics.json`.
 
     Raises:
-        UserError: the folder is no finished run; the tree is not the one the split was made of; patients were seen.
+        UserError: the folder is no finished run; the data are not those the split was made of; patients were seen.
     """
     folder = RunFolder(run)
     config, _ = folder.read_config()
@@ -52,7 +52,7 @@ def measure(
     if seen and not allow_seen:
         raise UserError(
             f"{len(seen)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
-            f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the tree, or say "
+            f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the data, or say "
             "allow_seen=true, and the table will say so too."
         )
     settings = experiment.evaluation

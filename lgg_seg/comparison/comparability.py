@@ -75,7 +75,7 @@ def why_apart(one: Comparability, first: Comparability) -> str:
             "of a new patient and are not ranked with the others"
         )
     if ours.data_fingerprint != theirs.data_fingerprint:
-        reasons.append("other data: the trees' fingerprints differ")
+        reasons.append("other data: the fingerprints differ")
     if ours.metric_version != theirs.metric_version:
         reasons.append(f"metric version {ours.metric_version}, not {theirs.metric_version}")
     if ours.threshold != theirs.threshold:

@@ -89,7 +89,7 @@ def merge_seeds(runs: Sequence[Run]) -> Merged:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][run.fold] = run
     if any(len(measured(folds)) < sum(len(_slices(run)) for run in folds) for folds in map(_runs, by_seed.values())):
-        # Measured on another tree, the folds are so many networks for the same patients.
+        # Measured on another data set, the folds are so many networks for the same patients.
         notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
         repetitions = [run for folds in by_seed.values() for run in folds.values()]
         by_seed = defaultdict(dict, {number: {None: run} for number, run in enumerate(repetitions)})

@@ -65,12 +65,12 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
     """
     if root is None:
         with TemporaryDirectory() as folder:
-            tree = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
-            return "phantom heads", list(_batches(trained, tree))
-    tree = find_dataset_root(root) or root
-    batches = list(islice(_batches(trained, tree), VOLUMES))
+            phantom = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
+            return "phantom heads", list(_batches(trained, phantom))
+    scans = find_dataset_root(root) or root
+    batches = list(islice(_batches(trained, scans), VOLUMES))
     if not batches:
-        raise UserError(f"{tree} holds no scan that can be read; name another tree with data.root=.")
+        raise UserError(f"{scans} holds no scan that can be read; name another folder with data.root=.")
     return root.name, batches
 
 

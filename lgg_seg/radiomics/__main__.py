@@ -35,19 +35,19 @@ from lgg_seg.reporting.outcomes import (
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import code_state, versions
 
-Root = Annotated[Path, Argument("the data tree's folder", key="data.root")]
+Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
 Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
 Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
 
 
 def features(
     root: Root = DEFAULT_ROOT,
-    run: Annotated[Path | None, Argument("a run's or evaluation's folder: its predicted masks, not the tree's")] = None,
+    run: Annotated[Path | None, Argument("a run's or evaluation's folder, for its predicted masks")] = None,
     output: Output = None,
 ) -> int:
     """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
     if run is None:
-        found = _measure_tree(build_index(root))
+        found = _measure_masks(build_index(root))
     else:
         masks = run / "masks.npz"
         found = measure(predicted_volumes(masks), len(masks_patients(masks)))
@@ -72,7 +72,7 @@ def outcome(
     index = build_index(root)
     clinical = clinical_table(index)
     predicted = endpoints(target, clinical)
-    measured = _measure_tree(index)
+    measured = _measure_masks(index)
     folder = _folder(output, f"outcome_{target.replace(':', '_')}")
     _write_features(folder, measured)  # before the minutes below, so that a read-only folder is reported at once
     shape = shape_predictors(measured.per_patient)
@@ -105,7 +105,7 @@ def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> in
     """Replicate the 100 % of study 004 with its leak, beside a control on random outcomes and a split by patient."""
     index = build_index(root)
     clinical = clinical_table(index)
-    measured = _measure_tree(index)
+    measured = _measure_masks(index)
     compared = compare_protocols(measured.per_slice, clinical, seed)
     folder = _folder(output, "leak")
     rows = [one.as_dict() for one in compared.protocols]
@@ -118,7 +118,7 @@ def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> in
     return 0
 
 
-def _measure_tree(index: Index) -> Features:
+def _measure_masks(index: Index) -> Features:
     return measure(tree_volumes(index), len(index.patients))
 
 

@@ -111,7 +111,7 @@ def endpoints(target: str, clinical: pd.DataFrame) -> list[Endpoint]:
         counts = ", ".join(f"{one.name} has {n} of {len(known)}" for one, n in positives.items())
         raise UserError(
             f"{counts} patients, and {MIN_PATIENTS} with and {MIN_PATIENTS} without are the least that can be divided "
-            "into folds; use a tree of more patients or another target"
+            "into folds; use data of more patients or another target"
         )
     return enough
 

@@ -83,7 +83,7 @@ def compare_protocols(per_slice: pd.DataFrame, clinical: pd.DataFrame, seed: int
     if min((known[DEATH] == outcome).sum() for outcome in (0, 1)) < FOLDS:
         raise UserError(
             f"death01 is 1 for {int(known[DEATH].sum())} of {len(known)} patients; {FOLDS} folds take at least {FOLDS} "
-            "of either outcome: use a tree of more patients"
+            "of either outcome: use data of more patients"
         )
     imputed = _imputer().set_output(transform="pandas").fit_transform(clinical).round()
     shuffled = imputed.assign(**{DEATH: np.random.default_rng(seed).permutation(imputed[DEATH].to_numpy())})
