@@ -13,7 +13,7 @@ from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.status import is_being_written
+from lgg_seg.runs.status import read_status
 
 STATUS, RESULT = "status.json", "metrics.json"
 SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
@@ -100,9 +100,7 @@ def read_run(place: Path, folder: Path) -> Run:
     overrides: list[str] = []
     provenance: dict[str, Any] = {}
     try:
-        status = record.read_json(STATUS)
-        if status["state"] == "running" and not is_being_written(record):
-            status |= {"state": "interrupted", "reason": "its process was killed"}
+        status = read_status(record)
         node, overrides = record.read_config()
         config = to_plain(node)
         if (folder / "provenance.json").exists():

@@ -100,16 +100,11 @@ class RunFolder(AtomicFolder):
         Raises:
             UserError: a file is missing or damaged.
         """
-        parts: list[Any] = []
-        for name in ("config.yaml", "overrides.yaml"):
-            path = self.path / name
-            try:
-                parts.append(OmegaConf.load(path))
-            except FileNotFoundError as error:
-                raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
-            except (OSError, YAMLError, UnicodeDecodeError) as error:
-                raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
-        return upgraded(parts[0]), upgraded_overrides(cast(list[str], OmegaConf.to_container(parts[1])))
+        with self._reading("config.yaml") as path:
+            config = cast(DictConfig, OmegaConf.load(path))
+        with self._reading("overrides.yaml") as path:
+            overrides = cast(list[str], OmegaConf.to_container(OmegaConf.load(path)))
+        return upgraded(config), upgraded_overrides(overrides)
 
     def set_status(self, state: State, reason: str | None = None) -> None:
         """Write `status.json`; the first call also records the start."""
@@ -126,11 +121,16 @@ class RunFolder(AtomicFolder):
         Raises:
             UserError: it is missing or unreadable.
         """
+        with self._reading(name) as path:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
         path = self.path / name
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            yield path
         except FileNotFoundError as error:
             raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read ({error}).") from error
-        return content
+        except (OSError, ValueError, YAMLError) as error:
+            raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error

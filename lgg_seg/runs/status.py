@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -43,13 +44,15 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             folder.set_status("finished")
 
 
-def is_being_written(folder: RunFolder) -> bool:
-    """Whether a process that is still alive is writing this run."""
-    try:
-        with _locked(folder):
-            return False
-    except Busy:
-        return True
+def read_status(folder: RunFolder) -> dict[str, Any]:
+    """The content of `status.json`; a run whose process was killed counts as interrupted."""
+    status = folder.read_json("status.json")
+    if status["state"] == "running":
+        with suppress(Busy), _locked(folder):  # no live process is writing it
+            status = folder.read_json("status.json")
+            if status["state"] == "running":
+                status |= {"state": "interrupted", "reason": "its process was killed"}
+    return status
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -18,7 +18,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import job_identity
-from lgg_seg.runs.status import is_being_written
+from lgg_seg.runs.status import read_status
 
 log = logging.getLogger(__name__)
 STATUS = "status.json"
@@ -99,11 +99,10 @@ def latest_attempts(sweep: Path) -> list[Path]:
 def mark_interrupted(path: Path) -> str:
     """The state of the run in the folder `path`; one whose process was killed is recorded as interrupted."""
     folder = RunFolder(path)
-    state: str = folder.read_json(STATUS)["state"]
-    if state == "running" and not is_being_written(folder):
-        state = "interrupted"
-        folder.set_status("interrupted", "its process was killed")
-    return state
+    status = read_status(folder)
+    if status != folder.read_json(STATUS):
+        folder.set_status(status["state"], status["reason"])
+    return str(status["state"])
 
 
 def record_failure(

@@ -10,7 +10,7 @@ import torch
 
 from lgg_seg.errors import Pruned, UserError
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.status import is_being_written, record_status
+from lgg_seg.runs.status import read_status, record_status
 
 
 @pytest.fixture
@@ -89,6 +89,13 @@ def test_running_out_of_memory_names_the_remedies(folder: RunFolder) -> None:
 def test_two_processes_do_not_write_one_run(folder: RunFolder) -> None:
     with record_status(folder), pytest.raises(UserError, match="another process"), record_status(folder):
         pass
-    assert not is_being_written(folder)
     with record_status(folder):  # free again
-        assert is_being_written(folder)
+        assert status(folder)[0] == "running"
+
+
+def test_a_run_whose_process_was_killed_reads_as_interrupted(folder: RunFolder) -> None:
+    folder.set_status("running")
+    assert read_status(folder)["state"] == "interrupted"
+    with record_status(folder):
+        assert read_status(folder)["state"] == "running"
+    assert read_status(folder)["state"] == "finished"
