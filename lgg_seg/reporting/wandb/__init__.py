@@ -1,4 +1,4 @@
-"""Weights & Biases: the logger of a run, its result, the report of a comparison."""
+"""Weights & Biases: logger of a run, its result, report of a comparison."""
 
 from lgg_seg.reporting.wandb.logger import wandb_logger
 

@@ -1,4 +1,4 @@
-"""Weights & Biases as a logger of a run: offline unless asked, and telling nothing of the machine it ran on."""
+"""The Weights & Biases logger of a run: offline by default, and without anything about the machine."""
 
 from __future__ import annotations
 
@@ -25,32 +25,31 @@ log = logging.getLogger(__name__)
 
 Mode = Literal["offline", "online"]
 
-IDENTITY = "wandb/identity.json"  # in the run folder: by it a resumed run goes on as the same one of W&B
-STEP = "trainer/global_step"  # what Lightning counts in; every curve is drawn over it
+IDENTITY = "wandb/identity.json"  # in the run folder: with it a resumed run stays the same run of W&B
+STEP = "trainer/global_step"  # Lightning's step, the x axis of every curve
 
 
 def wandb_logger(save_dir: str, project: str = "lgg_seg", mode: Mode = "offline") -> WandbLogger:
-    """Open a run that writes below `save_dir`/wandb; `wandb sync` publishes what was written offline.
+    """A logger that writes below `save_dir`/wandb; `wandb sync` publishes an offline run.
 
-    A job of a sweep belongs to the group that the sweep's folder names. Where `online` finds no key or no server, it
-    says so and goes on offline: no training is lost for it. Neither the command line, the host's name, git's remote
-    nor the code is recorded.
+    The jobs of a sweep form a group with the name of the sweep's folder. Without a key or a server, `online` warns and
+    goes on offline, so that no training is lost. Command line, host name, git remote and code are not recorded.
     """
     return WandbLogger(save_dir=save_dir, project=project, experiment=_open(RunFolder(Path(save_dir)), project, mode))
 
 
 @rank_zero_only  # None in the other processes of a distributed run
 def _open(folder: RunFolder, project: str, mode: Mode) -> wandb.Run:
-    end_run(exit_code=1)  # whatever this process left open would be written on in
-    known = folder.read_json(IDENTITY) if (folder.path / IDENTITY).exists() else {"id": None, "group": _sweep()}
-    # The mode is said here: Lightning's `offline=True` sets WANDB_MODE for the sweep's other jobs too.
-    start = partial(wandb.init, project=project, dir=folder.path, **known, resume="allow", job_type="train")
+    end_run(exit_code=1)  # else a run that this process left open would be continued
+    identity = folder.read_json(IDENTITY) if (folder.path / IDENTITY).exists() else {"id": None, "group": _sweep_name()}
+    # The mode is passed here: Lightning's `offline=True` sets WANDB_MODE for the sweep's other jobs too.
+    start = partial(wandb.init, project=project, dir=folder.path, **identity, resume="allow", job_type="train")
     run, problem = None, _offline_because() if mode == "online" else None
     if mode == "online" and not problem:
         try:
             run = start(mode="online", settings=_settings())
-        except wandb.Error as error:  # it knows the key, but lets it write no run into this project, or has gone
-            problem = _words(error)
+        except wandb.Error as error:  # the key may not write into this project, or the server has gone
+            problem = _message(error)
     if run is None:
         run = start(mode="offline", settings=_settings())
     if problem:
@@ -63,7 +62,7 @@ def _open(folder: RunFolder, project: str, mode: Mode) -> wandb.Run:
 
 @rank_zero_only
 def describe_run(logger: WandbLogger, config: DictConfig, protocol: str) -> None:
-    """Give the run its name, its tags and the resolved config, in which a path is its last part alone."""
+    """Set the run's name, tags and resolved config; paths in it are cut to their last part."""
     run = logger.experiment
     run.name = f"{config.name}, seed {config.seed}"
     run.tags = tuple({*(run.tags or ()), str(config.name)[:64], protocol})  # W&B refuses longer ones
@@ -72,7 +71,7 @@ def describe_run(logger: WandbLogger, config: DictConfig, protocol: str) -> None
 
 @contextmanager
 def runs_ended() -> Iterator[None]:
-    """End the W&B run that was opened inside, if any, as failed where the block breaks off or is interrupted."""
+    """End the W&B run that the block opened, if any; as failed where the block raises or is interrupted."""
     exit_code = 1
     try:
         yield
@@ -85,7 +84,7 @@ def runs_ended() -> Iterator[None]:
 
 
 def end_run(exit_code: int) -> None:
-    """End the run that is open in this process, if any. What a lost network keeps from the server stays on disk."""
+    """End the run that is open in this process, if any. Without a network its records stay on disk."""
     run = wandb.run
     if run is None:
         return
@@ -96,7 +95,7 @@ def end_run(exit_code: int) -> None:
 
 
 def sync(run: wandb.Run) -> str:
-    """The command that publishes all of the run, whatever parts it was resumed in."""
+    """The command that publishes the run with all parts in which it was resumed."""
     return f"wandb sync {RunFolder(Path(run.dir).parent.parent).display_path}/*run-*-{run.id}"
 
 
@@ -119,20 +118,20 @@ def _settings() -> wandb.Settings:
 
 
 def _offline_because() -> str | None:
-    """What keeps W&B from being used online, if anything: found within 10 s, and without asking at the terminal."""
+    """Why W&B cannot be used online, if so: within 10 s, and without a prompt."""
     try:
         if wandb.login(prompt=False, verify=True):
             return None
     except wandb.Error as error:
-        return f"its server does not answer or refuses the key ({_words(error)})"
+        return f"its server does not answer or refuses the key ({_message(error)})"
     return "no key is found (`wandb login` stores one), or WANDB_MODE forbids it"
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-def _sweep() -> str | None:
+def _sweep_name() -> str | None:
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return PurePath(HydraConfig.get().sweep.dir).name or None

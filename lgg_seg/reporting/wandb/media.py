@@ -1,4 +1,4 @@
-"""The result of a run for Weights & Biases: numbers, tables, curves, slices whose masks can be switched on and off."""
+"""The result of a run for Weights & Biases: numbers, tables, curves, and slices with masks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lgg_seg.reporting.run_figures import MOST_PATIENTS
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
-FACTS = (
+METADATA = (
     "task",
     "target",
     "split",
@@ -40,10 +40,9 @@ FACTS = (
 def publish_result(
     evaluation: Evaluation, logger: WandbLogger, folder: RunFolder, content: dict[str, Any], data: DataModule
 ) -> None:
-    """Put the result of the test into the run's summary, tables, charts and media; `content` is `metrics.json`'s.
+    """Publish the result of the test as summary, tables, charts and images; `content` is that of `metrics.json`.
 
-    The names are those of `metrics.json` with its part before them: `test/patient/dice.mean`, `test/pooled/dice`,
-    `cost/parameters`.
+    Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`.
     """
     raise NotImplementedError(type(evaluation).__name__)
 
@@ -91,7 +90,7 @@ def _publish_segmentation(
 def _summarise(run: wandb.Run, content: dict[str, Any]) -> None:
     parts = {"test": content["metrics"], "cost": content["cost"]}
     run.summary.update({f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
-    run.summary.update({name: content[name] for name in FACTS if name in content})
+    run.summary.update({name: content[name] for name in METADATA if name in content})
 
 
 def _figures(folder: RunFolder) -> dict[str, wandb.Image]:
@@ -99,7 +98,7 @@ def _figures(folder: RunFolder) -> dict[str, wandb.Image]:
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
-    """A row a metric: its value, or its mean over patients with what else is known of it."""
+    """A row for each metric: its value, or its mean over patients with interval, median and standard deviation."""
     columns = ("metric", "value", "ci95_low", "ci95_high", "median", "std")
     rows: list[tuple[Any, ...]] = []
     for name, value in metrics.items():
@@ -112,22 +111,22 @@ def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
 
 
 def curves(histograms: list[Ints]) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Title and points (x, y and what belongs to them) of the three charts of `roc_pr.png`.
+    """Title and points (x, y, threshold) of the three charts of `roc_pr.png`.
 
     Args:
-        histograms: of the probabilities, (2, 201) of each patient.
+        histograms: of the probabilities of each patient, (2, 201).
     """
     pooled = np.sum(histograms, axis=0)
     thresholds = np.array(THRESHOLDS)
     false, true = roc_curve(pooled)
     precision, recall = precision_recall_curve(pooled)
-    found = recall > 0  # where nothing is predicted any more, precision says nothing
+    valid = recall > 0  # without predictions there is no precision
     mean_dice = dice(counts_at_thresholds(np.stack(histograms))).mean(axis=0)
     lines: dict[str, tuple[str, dict[str, Floats]]] = {
         "roc": ("pixel ROC", {"false positive rate": false, "true positive rate": true, "threshold": thresholds}),
         "pr": (
             "pixel precision and recall",
-            {"recall": recall[found], "precision": precision[found], "threshold": thresholds[found]},
+            {"recall": recall[valid], "precision": precision[valid], "threshold": thresholds[valid]},
         ),
         "dice_by_threshold": ("mean patient Dice", {"threshold": thresholds, "dice": mean_dice}),
     }
@@ -137,8 +136,8 @@ def curves(histograms: list[Ints]) -> dict[str, tuple[str, pd.DataFrame]]:
 def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
     """A table among the run's own files.
 
-    One that is not bound yet becomes an artifact as well, staged in the user's home: an offline run would record that
-    path, and could not be published from anywhere else.
+    An unbound table would also become an artifact in the user's home: an offline run would record that path, and could
+    not be published from another machine.
     """
     rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)  # NaN is not JSON
     table = wandb.Table(columns=list(frame.columns), data=list(rows))
@@ -147,7 +146,7 @@ def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
 
 
 def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[wandb.Image]:
-    """The slice with most tumour of the best and of the worst patients, FLAIR under truth and prediction."""
+    """The slice with most tumour of the best and the worst patients: FLAIR with truth and prediction as masks."""
     ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
     chosen = ordered if len(ordered) <= 2 * MOST_PATIENTS else ordered[:MOST_PATIENTS] + ordered[-MOST_PATIENTS:]
     return [_masked_slice(score, evaluation, data) for score in chosen]

@@ -1,4 +1,4 @@
-"""The leaderboard as a report of Weights & Biases: its JSON offline, the real thing where there is a key."""
+"""The leaderboard as a Weights & Biases report: written as JSON, or published with a key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOREST_WIDTH = 50
 
 
 def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
-    """A report with the leaderboard's verdicts, tables and strata, and with panels over those runs that W&B has."""
+    """A report with the leaderboard's verdicts, tables and strata, and panels over the runs that W&B has."""
     blocks: list[Any] = [wr.TableOfContents()]
     for number, table in enumerate(board.tables, start=1):
         blocks += [
@@ -35,29 +35,29 @@ def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
             *([wr.CalloutBlock(text=table.reason)] if table.reason else []),
             wr.P(text=table.verdict),
             wr.CodeBlock(code=forest(table), language="markdown"),
-            *_runs(table),
+            *_panels(table),
         ]
     blocks.append(wr.MarkdownBlock(text=markdown(board)))
     return wr.Report(project=project, entity=entity, title="Leaderboard", width="fluid", blocks=blocks)
 
 
 def write_spec(board: Leaderboard, path: Path, entity: str = "ENTITY", project: str = "lgg_seg") -> None:
-    """Write the report as the JSON that W&B keeps of one; nothing is sent."""
+    """Write the report as W&B's JSON; nothing is sent."""
     spec = build_report(board, entity, project)._to_model().model_dump_json(by_alias=True, exclude_none=True)
     path.write_text(json.dumps(json.loads(spec), indent=1) + "\n", encoding="utf-8")
 
 
 def publish(board: Leaderboard, target: str) -> str:
-    """Put the report on W&B.
+    """Publish the report on W&B.
 
     Args:
         target: `ENTITY/PROJECT`.
 
     Returns:
-        its address.
+        the report's address.
 
     Raises:
-        UserError: the target is no such pair, or W&B cannot be reached or refuses.
+        UserError: the target is not such a pair, or W&B cannot be reached or refuses.
     """
     entity, slash, project = target.partition("/")
     if not (entity and slash and project) or "/" in project:
@@ -75,7 +75,7 @@ def publish(board: Leaderboard, target: str) -> str:
 
 
 def forest(table: SegmentationTable) -> str:
-    """The forest plot in letters: a W&B report has no chart with intervals."""
+    """The forest plot as text: a W&B report has no chart with intervals."""
     width = max(len(entry.label) for entry in table.entries)
     lines = []
     for entry in table.entries:
@@ -89,20 +89,14 @@ def forest(table: SegmentationTable) -> str:
     return "\n".join([*lines, f"{'':<{width}} 0{'':<{FOREST_WIDTH}}1"])
 
 
-def _runs(table: SegmentationTable) -> list[Any]:
+def _panels(table: SegmentationTable) -> list[Any]:
     """Panels over a table's own runs: in one panel they would be ranked. A leaky table has none."""
     if table.comparability.leaky:
         return []
-    ids = _ids(table)
-    return [_panels(ids)] if ids else [wr.P(text="No panels: these runs were not logged with logger=wandb.")]
-
-
-def _ids(table: SegmentationTable) -> list[str]:
     folders = [RunFolder(run.folder) for entry in table.entries for run in entry.runs]
-    return [folder.read_json(IDENTITY)["id"] for folder in folders if (folder.path / IDENTITY).exists()]
-
-
-def _panels(ids: list[str]) -> wr.PanelGrid:
+    ids = [folder.read_json(IDENTITY)["id"] for folder in folders if (folder.path / IDENTITY).exists()]
+    if not ids:
+        return [wr.P(text="No panels: these runs were not logged with logger=wandb.")]
     epochs = [
         wr.LinePlot(title=title, x="epoch", y=[name], title_y=title)
         for name, title in (("val/dice", "validation patient Dice"), ("val/loss", "validation loss"))
@@ -117,5 +111,5 @@ def _panels(ids: list[str]) -> wr.PanelGrid:
         for name, title in COSTS.items()
     ]
     bars = [wr.BarPlot(title=name, metrics=[wr.SummaryMetric(name)]) for name in (DICE, "test/pooled/dice")]
-    chosen = [expr.Metric("ID").isin(ids)]
-    return wr.PanelGrid(runsets=[wr.Runset(name="the runs compared", filters=chosen)], panels=[*bars, *epochs, *costs])
+    runs = wr.Runset(name="the runs compared", filters=[expr.Metric("ID").isin(ids)])
+    return [wr.PanelGrid(runsets=[runs], panels=[*bars, *epochs, *costs])]
