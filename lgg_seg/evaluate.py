@@ -15,8 +15,8 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import EvaluationSettings, evaluate
-from lgg_seg.inference.trained import training_volumes
+from lgg_seg.evaluation import evaluate
+from lgg_seg.inference.trained import tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.folder import RunFolder
@@ -35,45 +35,49 @@ def measure(
     """Measure a run from its folder alone, on its own or another data set.
 
     Returns:
-        the folder that the tables and figures were written to, and the content of its `metrics.json`.
+        the folder of the tables and figures, and the content of its `metrics.json`.
 
     Raises:
-        UserError: the folder is no finished run; the data are not those the split was made of; patients were seen.
+        UserError: the folder is no finished run; the data are not the split's; the run was trained on patients of it.
     """
     folder = RunFolder(run)
     config, _ = folder.read_config()
     check_config(config)
-    facts = folder.read_json("provenance.json")
+    provenance = folder.read_json("provenance.json")
     experiment = Experiment.of(config)
     hardware = experiment.trainer.prepare()
-    data = _data(experiment, data_root, split, facts)
+    data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
-    seen = _seen(data.index, facts) if split == "all" else []
-    if seen and not allow_seen:
+    trained_on = _trained_on(data.index, provenance["split"]) if split == "all" else []
+    if trained_on and not allow_seen:
         raise UserError(
-            f"{len(seen)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
-            f"({', '.join(seen[:3])}{', …' if len(seen) > 3 else ''}); leave them out of the data, or say "
+            f"{len(trained_on)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
+            f"({', '.join(trained_on[:3])}{', …' if len(trained_on) > 3 else ''}); leave them out of the data, or say "
             "allow_seen=true, and the table will say so too."
         )
     settings = experiment.evaluation
-    predictor = experiment.predictor(folder, data, hardware)
-    threshold, cost = _as_tested(folder, settings)
-    evaluation = evaluate(predictor, data, subset, experiment.loss, threshold["value"], settings)
-    # A run of a leaky split has seen slices of its own test patients, whatever they are called here.
-    protocol = facts["split"]["protocol"] if seen else data.split.protocol
+    runner = experiment.runner(folder, data, hardware)
+    threshold = tested_threshold(folder, settings)
+    cost = folder.read_json("metrics.json").get("cost", {}) if (folder.path / "metrics.json").exists() else {}
+    evaluation = evaluate(runner, data, subset, experiment.loss, threshold["value"], settings)
+    # A run of a leaky split was trained on slices of its own test patients, under whatever names.
+    protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
     content = evaluation.result(split, protocol, threshold, settings, data.patient_metadata, cost)
-    content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
+    content |= {"seen_patients": len(trained_on), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
     evaluation.write(folder, place, content, data.patient_metadata)
     draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
     return folder.display_path / place, content
 
 
-def _data(experiment: Experiment, root: Path | None, split: str, facts: dict[str, Any]) -> DataModule:
+def _data(experiment: Experiment, root: Path | None, split: str, provenance: dict[str, Any]) -> DataModule:
     everyone = AllPatients() if split == "all" else None
     data = experiment.existing_data(root, everyone)
     data.setup("test")
-    same = (data.index.fingerprint, data.split.hash) == (facts["data_fingerprint"], facts["split"]["hash"])
+    same = (data.index.fingerprint, data.split.hash) == (
+        provenance["data_fingerprint"],
+        provenance["split"]["hash"],
+    )
     if everyone is None and not same:
         raise UserError(
             f"{data.index.root} does not hold the slices and masks this run's split was made of, so its {split} "
@@ -82,30 +86,20 @@ def _data(experiment: Experiment, root: Path | None, split: str, facts: dict[str
     return data
 
 
-def _as_tested(folder: RunFolder, settings: EvaluationSettings) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The threshold and the cost in the run's own `metrics.json`; a fixed threshold is known without it."""
-    if (folder.path / "metrics.json").exists():
-        tested = folder.read_json("metrics.json")
-        if {"threshold", "cost"} <= tested.keys():
-            return tested["threshold"], tested["cost"]
-    if settings.threshold != "fixed":
-        raise UserError(f"{folder.path} was not tested, so its threshold is not chosen; resume={folder.path} does it.")
-    return {"value": settings.fixed_threshold, "from": "fixed"}, {}
-
-
-def _seen(index: Index, facts: dict[str, Any]) -> list[str]:
-    known = training_volumes(facts["split"])
+def _trained_on(index: Index, split: dict[str, Any]) -> list[str]:
+    """Names of the patients who trained the run or chose its checkpoint, also under other names."""
+    volumes = training_volumes(split)
     digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
-    return [name for name, digest in digests.items() if name in known or digest in known.values()]
+    return [name for name, digest in digests.items() if name in volumes or digest in volumes.values()]
 
 
 @command
 @arguments_of(measure, "lgg_seg.evaluate run=RUN [key=value …]")
-def main(given: dict[str, Any]) -> int:
+def main(arguments: dict[str, Any]) -> int:
     """Measure and print."""
     configure_logs()
-    place, content = measure(**given)
-    print_result(content, f"{given['run'].name}, {content['split']}")
+    place, content = measure(**arguments)
+    print_result(content, f"{arguments['run'].name}, {content['split']}")
     print(f"written to {place}")
     return 0
 

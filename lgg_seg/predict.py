@@ -11,9 +11,9 @@ from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
-from lgg_seg.inference.model import BATCH_SIZE, Model, VolumeClassifier, torch_runner
+from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.onnx import onnx_runner
-from lgg_seg.inference.runner import Runner
+from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
@@ -55,7 +55,9 @@ def predict(
     hardware = choose_hardware(device, precision)
 
     def member(one: TrainedModel) -> tuple[TrainedModel, Runner]:
-        return one, onnx_runner(one, batch_size) if backend == "onnx" else torch_runner(one, hardware, batch_size)
+        return one, onnx_runner(one, batch_size) if backend == "onnx" else TorchRunner(
+            one.network, hardware, batch_size
+        )
 
     postprocess = {None: None, True: "largest_component", False: "none"}[largest_component]
     model = Model([member(one) for one in trained], threshold, postprocess, tta)

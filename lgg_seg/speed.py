@@ -12,7 +12,6 @@ import torch
 from omegaconf import DictConfig
 
 from lgg_seg.config.instantiate import instantiate
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
@@ -119,7 +118,7 @@ def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> St
 def prediction_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What predicting does with a batch: to the device, normalised, through the network, and the logits back."""
     network = build_network(config.model, CHANNELS, pretrained=False)
-    runner = TorchRunner(network, normalise, hardware, batch_size)
+    runner = TorchRunner(network, hardware, batch_size)
     batch = random_batch(config.preprocess.size, batch_size)
     return lambda: runner.logits(batch["image"], batch["statistics"]).cpu()
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lgg_seg.compare import compare_folders
-from lgg_seg.metrics.counts import Counts
+from lgg_seg.metrics.overlap import Counts
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
 from lgg_seg.reporting.run_table import result_table
 from lgg_seg.reporting.wandb.media import metrics_table

@@ -13,8 +13,7 @@ import pandas as pd
 from lgg_seg.app.uploads import Volume
 from lgg_seg.inference.runner import Probability, binarise
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.metrics.counts import confusion
-from lgg_seg.metrics.overlap import dice
+from lgg_seg.metrics.overlap import confusion, dice
 from lgg_seg.prediction.output import encode_image
 from lgg_seg.prediction.tables import slice_rows, volume_row
 

@@ -12,8 +12,8 @@ from lgg_seg.app.uploads import Volume
 from lgg_seg.cli.arguments import Argument, parse_arguments
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
-from lgg_seg.inference.model import Model, torch_runner
-from lgg_seg.inference.runner import Probability
+from lgg_seg.inference.model import Model
+from lgg_seg.inference.runner import Probability, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 
 DEFAULT = "unet_slim"
@@ -41,7 +41,7 @@ def load(
         raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
     trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)
     configure_process()
-    return Loaded(Model([(trained, torch_runner(trained, choose_hardware(device, "auto")))]), trained)
+    return Loaded(Model([(trained, TorchRunner(trained.network, choose_hardware(device, "auto")))]), trained)
 
 
 def loaded(words: Sequence[str]) -> Loaded:

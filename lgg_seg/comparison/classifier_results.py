@@ -17,8 +17,8 @@ from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
 from lgg_seg.runs.identity import configuration_identity
-from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
-from lgg_seg.statistics.classification import Estimate, bootstrap_measures, estimate
+from lgg_seg.statistics.bootstrap import RESAMPLES, Estimate
+from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate
 
 HEADLINE = "slice/auroc"
 OF_PATIENTS = ("accuracy", "f1", "auroc")
@@ -106,7 +106,7 @@ def _estimates(prefix: str, seeds: Sequence[tuple[BinaryPredictions, Threshold]]
     several = seeds[0][0].patients > 1
     means = {name: np.mean([one[name] for one in drawn], axis=0) for name in values[0]}
     found = {
-        f"{prefix}/{name}": estimate(
+        f"{prefix}/{name}": Estimate.of(
             float(np.mean([one[name] for one in values])), means[name] if several else np.array([])
         )
         for name in values[0]
@@ -118,9 +118,7 @@ def _within_patients(seeds: Sequence[Sequence[Run]]) -> dict[str, Estimate]:
     """Means over patients of what each has within his slices, averaged over the seeds first."""
     tables = [run.patients for folds in seeds for run in folds if run.patients is not None]
     own = pd.concat(tables).groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
-    found = {}
-    for name in ("accuracy", "auroc"):
-        known = own[f"slice_{name}"].dropna().to_numpy(dtype=np.float64)
-        summary = summarise(known) if known.size else None
-        found[f"patient/{name}"] = Estimate(summary.mean, summary.ci95) if summary else Estimate(None, None)
-    return found
+    return {
+        f"patient/{name}": mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64))
+        for name in ("accuracy", "auroc")
+    }

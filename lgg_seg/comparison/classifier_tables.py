@@ -14,8 +14,7 @@ from lgg_seg.comparison.classifier_results import HEADLINE, ClassifierResult, me
 from lgg_seg.comparison.comparability import Comparability, why_apart
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.statistics.bootstrap import RESAMPLES
-from lgg_seg.statistics.classification import Interval
+from lgg_seg.statistics.bootstrap import RESAMPLES, Interval, percentile_interval
 from lgg_seg.statistics.paired import ALPHA, holm
 
 METHOD: Final = (
@@ -121,8 +120,7 @@ def _difference(
     mean = (entry.estimates[HEADLINE].value or 0.0) - (best.estimates[HEADLINE].value or 0.0)
     if not drawn.size:
         return AreaDifference(mean, None, None, None)
-    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
-    return AreaDifference(mean, (low, high), p_value, p_holm)
+    return AreaDifference(mean, percentile_interval(drawn), p_value, p_holm)
 
 
 def _known(values: Floats) -> Floats:

@@ -16,8 +16,8 @@ from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.runs.identity import configuration_identity
-from lgg_seg.statistics.classification import Estimate
-from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
+from lgg_seg.statistics.bootstrap import Estimate, bootstrap_weights
+from lgg_seg.statistics.pooled import PatientSums, pooled_dice, tumour_slice_dice
 
 HEADLINE = "pooled Dice"
 MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
@@ -46,9 +46,7 @@ class Sample:
     @property
     def estimate(self) -> Estimate:
         """With the 95 % percentile interval; resamples that leave it undefined are counted."""
-        known = self.drawn[np.isfinite(self.drawn)]
-        interval = tuple(np.quantile(known, [0.025, 0.975]).tolist()) if known.size else None
-        return Estimate(self.value, interval, self.drawn.size - known.size)
+        return Estimate.of(self.value, self.drawn)
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _samples(entry: SegmentationResult, asked: Sequence[int], slices: Slices) ->
     """
     seeds = [patient_sums(entry.seeds[seed], slices) for seed in asked]
     patients = seeds[0].tp.size
-    once, weights = np.ones((1, patients), np.int64), bootstrap_weights(patients, seed=0)
+    once, weights = np.ones((1, patients), np.int64), np.concatenate(list(bootstrap_weights(patients)))
     return [
         _mean([Sample(float(measure(sums, once)[0]), measure(sums, weights)) for sums in seeds])
         for measure in MEASURES.values()

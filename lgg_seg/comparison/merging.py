@@ -12,10 +12,9 @@ import pandas as pd
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
-from lgg_seg.metrics.counts import Counts
-from lgg_seg.metrics.detection import slice_metrics
-from lgg_seg.metrics.overlap import dice, pooled
+from lgg_seg.metrics.overlap import Counts, dice, pooled
 from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.metrics.slices import slice_metrics
 
 Metrics = dict[str, Any]
 COUNTS = ("tp", "fp", "fn", "tn")

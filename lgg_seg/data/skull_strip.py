@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.metrics.components import largest_component
+from lgg_seg.metrics.morphology import largest_component
 
 DARK, BRIGHT = 0.5, 1.9
 """Of the median intensity of the head, which is that of brain: bone, air and fluid are below, fat is above."""

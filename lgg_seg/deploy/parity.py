@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import Runner, TorchRunner
@@ -51,7 +50,7 @@ class Parity:
 def exact_runner(network: nn.Module) -> Runner:
     """The network in float32 on the CPU."""
     cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    return TorchRunner(network, normalise, cpu, SLICES)
+    return TorchRunner(network, cpu, SLICES)
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:

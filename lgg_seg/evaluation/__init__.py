@@ -8,19 +8,19 @@ from torch import nn
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.labels import slice_labels
 from lgg_seg.data.splits.split import Subset
-from lgg_seg.evaluation.base import Evaluation
+from lgg_seg.evaluation.base import Evaluation, EvaluationSettings
 from lgg_seg.evaluation.classification import evaluate_classifier
 from lgg_seg.evaluation.segmentation import evaluate_segmenter
-from lgg_seg.evaluation.settings import EvaluationSettings
-from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.runner import TorchRunner
+from lgg_seg.networks import SliceClassifier
 
 __all__ = ["Evaluation", "EvaluationSettings", "choose_threshold", "evaluate"]
 
 
 def evaluate(
-    predictor: TorchRunner | Classifier,
+    runner: TorchRunner,
     data: DataModule,
     subset: Subset,
     loss: nn.Module,
@@ -30,16 +30,17 @@ def evaluate(
     """Measure the patients of a subset, with a progress bar."""
     count = min(data.patient_count(subset), settings.max_patients or data.patient_count(subset))
     volumes = (volume for _, volume in zip(tracked(range(count), "testing"), data.volumes(subset), strict=False))
-    if isinstance(predictor, Classifier):
-        return evaluate_classifier(predictor, volumes, loss, threshold)
-    return evaluate_segmenter(predictor, volumes, loss, threshold, settings)
+    if isinstance(runner.network, SliceClassifier):
+        target = runner.network.target
+        return evaluate_classifier(runner, target, slice_labels(data.index, target), volumes, loss, threshold)
+    return evaluate_segmenter(runner, volumes, loss, threshold, settings)
 
 
 def choose_threshold(
-    predictor: TorchRunner | Classifier, data: DataModule, loss: nn.Module, settings: EvaluationSettings
+    runner: TorchRunner, data: DataModule, loss: nn.Module, settings: EvaluationSettings
 ) -> dict[str, Any]:
     """The threshold to test with and where it comes from; `validation` is the best one of the validation patients."""
     if settings.threshold == "fixed":
         return {"value": settings.fixed_threshold, "from": "fixed"}
-    validation = evaluate(predictor, data, "val", loss, settings.fixed_threshold, settings)
+    validation = evaluate(runner, data, "val", loss, settings.fixed_threshold, settings)
     return {"value": validation.best_threshold(), "from": "validation"}

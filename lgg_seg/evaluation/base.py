@@ -1,21 +1,50 @@
-"""What either task's evaluation gives: `metrics.json` and its tables."""
+"""The `evaluation` config group, and what either task's evaluation gives: `metrics.json` and its tables."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from lgg_seg.evaluation.settings import EvaluationSettings
-from lgg_seg.evaluation.tables import Row
+from lgg_seg.errors import UserError, require
 from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.runs.folder import RunFolder
 
 Subset = Literal["train", "val", "test", "all"]
+Row = dict[str, str | int | float | bool | None]
 Metadata = Mapping[str, Mapping[str, str]]
-"""What is known of each patient beside their pixels; see `DataModule.patient_metadata`."""
+"""Data on each patient beside their pixels; see `DataModule.patient_metadata`."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """The `evaluation` config group: what turns probabilities into a mask, and how it is summarised.
+
+    `threshold=validation` takes the threshold with the best mean patient Dice on the validation patients instead of
+    `fixed_threshold`. `max_patients` tests the first few alone, for trying things; such a result is marked.
+    """
+
+    threshold: Literal["fixed", "validation"] = "fixed"
+    fixed_threshold: float = 0.5
+    postprocess: Literal["none", "largest_component"] = "none"
+    batch_size: int = 16
+    n_bootstrap: int = 10_000
+    max_patients: int | None = None
+
+    def __post_init__(self) -> None:
+        require(0 <= self.fixed_threshold <= 1, "evaluation.fixed_threshold", self.fixed_threshold, "between 0 and 1")
+        require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "1 or more")
+        require(self.n_bootstrap >= 1, "evaluation.n_bootstrap", self.n_bootstrap, "1 or more")
+        if self.max_patients is not None:
+            require(self.max_patients >= 1, "evaluation.max_patients", self.max_patients, "1 or more, or null")
+        if self.threshold == "validation" and self.postprocess != "none":
+            raise UserError(
+                "evaluation.threshold=validation is chosen on probabilities and knows nothing of post-processing; "
+                "take evaluation.threshold=fixed or evaluation.postprocess=none."
+            )
 
 
 class Evaluation(ABC):
@@ -23,16 +52,6 @@ class Evaluation(ABC):
 
     losses: Sequence[float]
     seconds: float
-
-    @property
-    @abstractmethod
-    def patients(self) -> int:
-        """How many patients were measured."""
-
-    @property
-    @abstractmethod
-    def slice_count(self) -> int:
-        """How many slices were measured."""
 
     @abstractmethod
     def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
@@ -60,11 +79,11 @@ class Evaluation(ABC):
         cost: dict[str, Any],
     ) -> dict[str, Any]:
         """The content of `metrics.json`."""
-        numbers = self.numbers(settings.n_bootstrap, metadata)
+        numbers, slices = self.numbers(settings.n_bootstrap, metadata), len(self.slice_rows())
         return {
             "split": subset,
-            "patients": self.patients,
-            "slices": self.slice_count,
+            "patients": len(self.patient_rows(metadata)),
+            "slices": slices,
             "protocol": protocol,
             "truncated": settings.max_patients is not None,
             "threshold": threshold,
@@ -72,7 +91,7 @@ class Evaluation(ABC):
             "metric_version": METRIC_VERSION,
             **numbers,
             "metrics": {**numbers["metrics"], "loss": float(np.mean(self.losses))},
-            "cost": {**cost, "slices_per_second": self.slice_count / self.seconds},
+            "cost": {**cost, "slices_per_second": slices / self.seconds},
         }
 
     def write(self, folder: RunFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:

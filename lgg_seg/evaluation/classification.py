@@ -1,9 +1,9 @@
-"""Testing a classifier: every slice of a subset answered, then measured slice by slice and patient by patient."""
+"""Classification: every slice of a subset predicted, then measured slice by slice and patient by patient."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,20 @@ import torch
 from torch import nn
 
 from lgg_seg.data.datamodule import PatientVolume
-from lgg_seg.evaluation.base import Evaluation, Metadata
-from lgg_seg.evaluation.tables import Row
-from lgg_seg.inference.classifier import Classifier
-from lgg_seg.inference.runner import slice_losses
-from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.evaluation.base import Evaluation, Metadata, Row
+from lgg_seg.inference.runner import TorchRunner, slice_losses, slice_probabilities
+from lgg_seg.metrics.arrays import Bools, Floats32, check_range
 from lgg_seg.metrics.binary import BinaryPredictions, best_f1_threshold, patient_counts
 from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_error
+from lgg_seg.metrics.overlap import COUNTS
 from lgg_seg.networks.classifier import Target
-from lgg_seg.statistics.classification import Estimate, estimates, measures_by_patient, within_patient_means
+from lgg_seg.statistics.bootstrap import Estimate
+from lgg_seg.statistics.classification import estimates, measures_by_patient, within_patient_means
 
 
 @dataclass(frozen=True)
 class PatientPredictions:
-    """One patient's slices by number: probability of yes float32 and truth bool, each (D,)."""
+    """One patient's slices by number: probability of the positive class float32 and truth bool, each (D,)."""
 
     patient: str
     numbers: tuple[int, ...]
@@ -35,7 +35,7 @@ class PatientPredictions:
 
 @dataclass(frozen=True)
 class ClassifierEvaluation(Evaluation):
-    """Predictions for slices that were measured, patients by name."""
+    """Predictions for the measured slices, patients by name; a loss per slice."""
 
     target: Target
     threshold: float
@@ -45,7 +45,7 @@ class ClassifierEvaluation(Evaluation):
 
     @property
     def slices(self) -> BinaryPredictions:
-        """Every slice's answer."""
+        """The predictions for all slices."""
         sizes = [len(one.truth) for one in self.each]
         return BinaryPredictions(
             np.concatenate([one.probability for one in self.each]),
@@ -55,7 +55,7 @@ class ClassifierEvaluation(Evaluation):
 
     @property
     def grades(self) -> BinaryPredictions | None:
-        """Every patient's answer: the mean probability over all his slices; None for `tumour`, which each of them has.
+        """Predictions for the patients: mean probability over all slices; None for `tumour`, which every patient has.
 
         All slices, because on a new scan nobody knows which show tumour; the mean of probabilities and not of logits,
         so that no single overconfident slice outvotes the others.
@@ -68,18 +68,11 @@ class ClassifierEvaluation(Evaluation):
             np.arange(len(self.each)),
         )
 
-    @property
-    def patients(self) -> int:
-        return len(self.each)
-
-    @property
-    def slice_count(self) -> int:
-        return sum(len(one.truth) for one in self.each)
-
     def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002  # the base's signature
         """The metrics, and the calibration's bins.
 
-        `undefined_resamples` counts those that an interval leaves out, because no patient drawn had one of the classes.
+        `undefined_resamples` counts those that an interval leaves out, because no patient in them had one of the
+        classes.
         """
         slices = self.slices
         bins = calibration_bins(slices.probability, slices.truth)
@@ -101,40 +94,37 @@ class ClassifierEvaluation(Evaluation):
         """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
         patient has, the means over patients of the accuracy and the ROC area within each."""
         if self.grades is None:
-            found = within_patient_means(self.slices, self.threshold, n_bootstrap)
+            measured = within_patient_means(self.slices, self.threshold, n_bootstrap)
         else:
-            found = estimates(self.grades, self.threshold, n_bootstrap)
-        return {f"patient/{name}": found[name] for name in ("accuracy", "f1", "auroc") if name in found}
+            measured = estimates(self.grades, self.threshold, n_bootstrap)
+        return {f"patient/{name}": measured[name] for name in ("accuracy", "f1", "auroc") if name in measured}
 
     def patient_rows(self, metadata: Metadata) -> list[Row]:
         slices, grades = self.slices, self.grades
         counts = patient_counts(slices, self.threshold).tolist()
-        own = measures_by_patient(slices, self.threshold)
+        by_patient = measures_by_patient(slices, self.threshold)
         rows: list[Row] = []
-        for place, one in enumerate(self.each):
+        for k, one in enumerate(self.each):
             row: Row = {"patient": one.patient}
             if grades is not None:
-                probability, label = grades.probability[place], grades.truth[place]
-                said = probability >= np.float32(self.threshold)
-                row |= {"label": int(label), "probability": float(probability), "correct": int(said == label)}
+                row |= self._prediction_columns(grades.probability[k], grades.truth[k])
             row |= {"slices": len(one.truth), "positive_slices": int(one.truth.sum())}
-            row |= dict(zip(("tp", "fp", "fn", "tn"), counts[place], strict=True))
-            row |= {f"slice_{name}": _or_none(values[place]) for name, values in own.items()}
+            row |= dict(zip(COUNTS, counts[k], strict=True))
+            for name, values in by_patient.items():
+                row[f"slice_{name}"] = float(values[k]) if np.isfinite(values[k]) else None
             rows.append(row | dict(metadata.get(one.patient, {})))
         return rows
 
     def slice_rows(self) -> list[Row]:
         return [
-            {
-                "patient": one.patient,
-                "slice": number,
-                "label": int(truth),
-                "probability": float(probability),
-                "correct": int((probability >= np.float32(self.threshold)) == truth),
-            }
+            {"patient": one.patient, "slice": number, **self._prediction_columns(probability, truth)}
             for one in self.each
             for number, probability, truth in zip(one.numbers, one.probability, one.truth, strict=True)
         ]
+
+    def _prediction_columns(self, probability: np.float32, truth: np.bool_) -> Row:
+        predicted = probability >= np.float32(self.threshold)
+        return {"label": int(truth), "probability": float(probability), "correct": int(predicted == truth)}
 
     def best_threshold(self) -> float:
         """The threshold with the best F1 of the slices."""
@@ -142,23 +132,25 @@ class ClassifierEvaluation(Evaluation):
 
 
 def evaluate_classifier(
-    classifier: Classifier, volumes: Iterable[PatientVolume], loss: nn.Module, threshold: float
+    runner: TorchRunner,
+    target: Target,
+    labels: Sequence[bool | None],
+    volumes: Iterable[PatientVolume],
+    loss: nn.Module,
+    threshold: float,
 ) -> ClassifierEvaluation:
-    """Classify and measure the slices of the volumes, one volume after the other."""
+    """Classify and measure the slices of the volumes, one volume after the other; `labels` are the index's."""
     each: list[PatientPredictions] = []
     losses: list[float] = []
     seconds = 0.0
     for volume in volumes:
         started = time.perf_counter()
-        logits = classifier.logits(volume)
-        probability = classifier.probabilities(volume, logits)
+        logits = runner.volume_logits(volume.images, volume.statistics)
+        probability = slice_probabilities(logits)
         seconds += time.perf_counter() - started
-        truth = classifier.truth(volume)
+        check_range(probability, f"Patient {volume.patient}")
+        truth = np.array([labels[i] for i in volume.slices], dtype=np.bool_)
         each.append(PatientPredictions(volume.patient, volume.numbers, probability, truth))
         losses.extend(slice_losses(logits[:, :, None, None], torch.from_numpy(truth)[:, None, None, None], loss))
     each.sort(key=lambda one: one.patient)
-    return ClassifierEvaluation(classifier.target, threshold, tuple(each), tuple(losses), seconds)
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return ClassifierEvaluation(target, threshold, tuple(each), tuple(losses), seconds)

@@ -1,4 +1,4 @@
-"""Testing a network that segments: every patient of a subset measured on the native grid."""
+"""Segmentation: every patient of a subset scored on the native grid; their aggregate, tables and strata."""
 
 from __future__ import annotations
 
@@ -10,34 +10,39 @@ from operator import add
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from lgg_seg.data.datamodule import PatientVolume
-from lgg_seg.evaluation.aggregate import aggregate
-from lgg_seg.evaluation.base import Evaluation, Metadata
-from lgg_seg.evaluation.settings import EvaluationSettings
-from lgg_seg.evaluation.tables import Row, patient_rows, slice_rows
+from lgg_seg.errors import UserError
+from lgg_seg.evaluation.base import Evaluation, EvaluationSettings, Metadata, Row
 from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
-from lgg_seg.metrics.curves import best_threshold
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
+from lgg_seg.metrics.curves import best_dice_threshold
+from lgg_seg.metrics.overlap import COUNTS, Counts, dice, iou, pooled
 from lgg_seg.metrics.patient import PatientScore, score_patient
+from lgg_seg.metrics.slices import minibatch_means, slice_metrics
 from lgg_seg.metrics.strata import patient_strata
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.masks import PatientMasks, write_masks
+from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
+
+Metrics = dict[str, float | int | dict[str, float | list[float] | None] | None]
+"""JSON-clean: finite numbers, or None where there was nothing to measure."""
 
 
 @dataclass(frozen=True)
 class LargestSlice:
-    """The slice of a patient with most tumour, for looking at: truth and prediction bool (H, W)."""
+    """A patient's slice with most tumour, for figures: truth and prediction bool `(H, W)`."""
 
     slice_id: int
-    truth: npt.NDArray[np.bool_]
-    prediction: npt.NDArray[np.bool_]
+    truth: Bools
+    prediction: Bools
 
 
 @dataclass(frozen=True)
 class SegmentationEvaluation(Evaluation):
-    """Masks that were measured."""
+    """Scores of the patients in their order; by name, their largest slice and their masks; a loss per slice."""
 
     scores: list[PatientScore]
     largest: dict[str, LargestSlice]
@@ -45,20 +50,12 @@ class SegmentationEvaluation(Evaluation):
     losses: list[float]
     seconds: float
 
-    @property
-    def patients(self) -> int:
-        return len(self.scores)
-
-    @property
-    def slice_count(self) -> int:
-        return sum(len(score.slices) for score in self.scores)
-
     def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
-        """The metrics, the mean Dice of groups of patients, and the calibration's bins."""
+        """The metrics, the mean Dice of the strata, and the calibration's bins."""
         return {
             "metrics": aggregate(self.scores, resamples=n_bootstrap),
             "strata": strata(self.patient_rows(metadata)),
-            "calibration_bins": reduce(add, (score.calibration for score in self.scores)).as_dict(),
+            "calibration_bins": _calibration(self.scores).as_dict(),
         }
 
     def patient_rows(self, metadata: Metadata) -> list[Row]:
@@ -69,8 +66,7 @@ class SegmentationEvaluation(Evaluation):
 
     def best_threshold(self) -> float:
         """The threshold with the highest mean patient Dice."""
-        value, _ = best_threshold([score.histogram for score in self.scores])
-        return value
+        return best_dice_threshold([score.histogram for score in self.scores])
 
     def write(self, folder: RunFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
         """Write the tables, and `masks.npz` beside them."""
@@ -80,7 +76,7 @@ class SegmentationEvaluation(Evaluation):
 
 
 def evaluate_segmenter(
-    segmenter: TorchRunner,
+    runner: TorchRunner,
     volumes: Iterable[PatientVolume],
     loss: nn.Module,
     threshold: float,
@@ -91,7 +87,7 @@ def evaluate_segmenter(
     seconds = 0.0
     for volume in volumes:
         started = time.perf_counter()
-        logits = segmenter.volume_logits(volume.images, volume.statistics)
+        logits = runner.volume_logits(volume.images, volume.statistics)
         probability = probabilities(logits, volume.grid.to_native)
         seconds += time.perf_counter() - started
         prediction = binarise(probability, threshold, settings.postprocess)
@@ -103,13 +99,94 @@ def evaluate_segmenter(
     return replace(evaluation, seconds=seconds)
 
 
+def aggregate(scores: Sequence[PatientScore], *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+    """The metrics of `metrics.json`, all but the loss, whatever the order of the patients.
+
+    - `patient/*`: mean, median, standard deviation and bootstrap interval over patients of each of `PATIENT_METRICS`.
+    - `pooled/*`: of the counts of all voxels of all patients together.
+    - `slice/dice`, `slice/iou`: mean over all slices; `tumour_slice/dice`: over those with tumour.
+    - `minibatch/*`: study 000's way of averaging, not comparable; see `minibatch_means`.
+    - `empty_slice/false_positive_rate`: share of the slices without tumour in which a pixel is predicted.
+    - `detection/*`: see `slice_metrics`; `lesion/f1`: of the lesions of all patients together.
+    - `patients/*`: number of patients without tumour, without prediction, with tumour of which no voxel is detected.
+
+    Raises:
+        UserError: if there is no patient, or one twice.
+    """
+    ordered = sorted(scores, key=lambda score: score.patient)
+    names = [score.patient for score in ordered]
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"Need every evaluated patient once and at least one, got {names}: check the runs' splits.")
+    slices = Counts.concatenate([score.by_slice for score in ordered])
+    peaks = np.concatenate([score.max_probability for score in ordered])
+    slice_dice = dice(slices)
+    return {
+        **{
+            f"patient/{key}": summarise([score.values[key] for score in ordered], resamples, seed).as_dict()
+            for key in ordered[0].values
+        },
+        **pooled(slices.sum()),
+        "slice/dice": float(slice_dice.mean()),
+        "slice/iou": float(iou(slices).mean()),
+        **slice_metrics(np.asarray(slices.truth) > 0, np.asarray(slices.predicted) > 0, slice_dice, peaks),
+        **minibatch_means(slices),
+        "lesion/f1": float(dice(reduce(add, (score.lesions for score in ordered)))),
+        "calibration/ece": expected_calibration_error(_calibration(ordered)),
+        "patients/empty_truth": sum(score.counts.truth == 0 for score in ordered),
+        "patients/empty_prediction": sum(score.counts.predicted == 0 for score in ordered),
+        "patients/missed": sum(bool(score.counts.truth > 0 and score.counts.tp == 0) for score in ordered),
+    }
+
+
+def patient_rows(scores: Sequence[PatientScore]) -> list[Row]:
+    """A row a patient, in the order given; counts in voxels, distances in pixels."""
+    return [
+        {
+            "patient": score.patient,
+            "slices": len(score.numbers),
+            "tumour_slices": int(np.count_nonzero(score.by_slice.truth)),
+            **{name: int(getattr(score.counts, name)) for name in COUNTS},
+            "truth_voxels": int(score.counts.truth),
+            "predicted_voxels": int(score.counts.predicted),
+            "prediction_empty": bool(score.counts.predicted == 0),
+            **score.values,
+            **{f"lesion_{name}": int(getattr(score.lesions, name)) for name in ("tp", "fp", "fn")},
+            "boundary_complexity": score.boundary_irregularity,
+        }
+        for score in scores
+    ]
+
+
+def slice_rows(scores: Sequence[PatientScore]) -> list[Row]:
+    """A row a slice, patient by patient in the order given; counts in pixels."""
+    rows: list[Row] = []
+    for score in scores:
+        counts = score.by_slice
+        columns = {
+            "slice": score.numbers,
+            **{name: getattr(counts, name) for name in COUNTS},
+            "truth_pixels": counts.truth,
+            "predicted_pixels": counts.predicted,
+            "dice": dice(counts),
+            "iou": iou(counts),
+            "max_probability": score.max_probability,
+        }
+        values = zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True)
+        rows += [{"patient": score.patient, **dict(zip(columns, row, strict=True))} for row in values]
+    return rows
+
+
 def strata(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
     """Mean patient Dice of the groups of `patient_strata`."""
-    dice = {row["patient"]: float(row["dice"] or 0) for row in rows}
+    patient_dice = {row["patient"]: float(row["dice"] or 0) for row in rows}
     return {
         name: {
-            group: {"patients": len(patients), "dice": float(np.mean([dice[patient] for patient in patients]))}
+            group: {"patients": len(patients), "dice": float(np.mean([patient_dice[one] for one in patients]))}
             for group, patients in groups.items()
         }
         for name, groups in patient_strata(rows).items()
     }
+
+
+def _calibration(scores: Iterable[PatientScore]) -> CalibrationBins:
+    return reduce(add, (score.calibration for score in scores))

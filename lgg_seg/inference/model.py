@@ -1,8 +1,10 @@
-"""A trained network as one thing to call: a volume as it was scanned in, probabilities on its own grid out."""
+"""Trained networks with their preprocessing: a volume as it was scanned in, probabilities on its own grid out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lgg_seg.data.grid import Grid
-from lgg_seg.data.preprocessing import Preprocess, normalise
+from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware
-from lgg_seg.inference.runner import POSTPROCESSES, Probability, Runner, TorchRunner, binarise, probabilities
-from lgg_seg.inference.trained import TrainedModel, require_segmentation, restore
-from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.hardware import Accelerator, Precision, choose_hardware
+from lgg_seg.inference.runner import (
+    POSTPROCESSES,
+    Probability,
+    Runner,
+    TorchRunner,
+    binarise,
+    probabilities,
+    slice_probabilities,
+)
+from lgg_seg.inference.trained import TrainedModel, restore
+from lgg_seg.metrics.arrays import Bools, Floats32, check_range
 
-BATCH_SIZE = 16
 _AXES = "(slices, height, width, 3)"
 
 
@@ -26,10 +35,9 @@ class Model:
     """One or more trained networks that segment, and the preprocessing of each; of several, probabilities average.
 
     Args:
-        members: the networks with what is to run each of them.
-        threshold: probability from which on a pixel is tumour; by default as tested, of several the mean.
-        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`; by default as tested, and
-            `none` where members differ.
+        members: the networks, each with its runner.
+        threshold: lowest probability of tumour; by default as tested, of several the mean.
+        postprocess: a name of `runner.POSTPROCESSES`; by default as tested, and `none` where members differ.
         tta: test-time augmentation: average with the prediction for the volume mirrored left to right. (Upside down is
             left out: no network was trained on that.)
     """
@@ -41,11 +49,16 @@ class Model:
         postprocess: str | None = None,
         tta: bool = False,
     ) -> None:
-        self.members = [(require_segmentation(trained), runner) for trained, runner in members]
-        tested = [trained.threshold for trained, _ in self.members]
-        self.threshold = float(np.mean(tested)) if threshold is None else threshold
-        rules = {trained.postprocess for trained, _ in self.members}
-        self.postprocess = postprocess or (rules.pop() if len(rules) == 1 else "none")
+        self.members = list(members)
+        for trained, _ in members:
+            if trained.target is not None:
+                raise UserError(
+                    f"{trained.name} is a classifier, which makes no masks; give it as classifier= instead."
+                )
+        thresholds = [trained.threshold for trained, _ in self.members]
+        self.threshold = float(np.mean(thresholds)) if threshold is None else threshold
+        as_tested = {trained.postprocess for trained, _ in self.members}
+        self.postprocess = postprocess or (as_tested.pop() if len(as_tested) == 1 else "none")
         if self.postprocess not in POSTPROCESSES:
             raise UserError(f"postprocess is {self.postprocess!r}; choose from {', '.join(POSTPROCESSES)}.")
         self.tta = tta
@@ -76,14 +89,11 @@ class Model:
         Raises:
             UserError: the array is of another type or shape; the network gives what is no number.
         """
-        require_volume(volume)
-        total = np.zeros(volume.shape[:3], np.float32)
-        for trained, runner in self.members:
-            total += _probability(trained, runner, volume, self.tta)
+        total = reduce(add, (_probability(trained, runner, volume, self.tta) for trained, runner in self.members))
         return total / np.float32(len(self.members))
 
     def mask(self, probability: Probability) -> Bools:
-        """The tumour, bool (D, H, W), of what `predict` gave."""
+        """The tumour, bool (D, H, W), of the result of `predict`."""
         return binarise(probability, self.threshold, self.postprocess)
 
     def was_trained_on(self, digest: str) -> bool:
@@ -92,7 +102,7 @@ class Model:
 
 
 class VolumeClassifier:
-    """A trained slice classifier: a volume in, the probability of yes for each of its slices out."""
+    """A trained slice classifier: a volume in, the probability of the positive class for each of its slices out."""
 
     def __init__(self, trained: TrainedModel, runner: Runner) -> None:
         if trained.target is None:
@@ -100,30 +110,38 @@ class VolumeClassifier:
         self.trained, self.target, self._runner = trained, trained.target, runner
 
     def predict(self, volume: NDArray[np.uint8]) -> Floats32:
-        """P(yes) of each slice, float32 (D,); the patient's is their mean. Arguments and errors as `Model.predict`."""
-        require_volume(volume)
+        """Probability of each slice, float32 (D,); the patient's is their mean. Arguments as of `Model.predict`."""
         images, statistics, _ = _prepared(self.trained, volume)
-        logits = self._runner.volume_logits(images, statistics)
-        return _numbers(self.trained, torch.sigmoid(logits)[:, 0].cpu().numpy().astype(np.float32, copy=False))
+        probability = slice_probabilities(self._runner.volume_logits(images, statistics))
+        check_range(probability, self.trained.name)
+        return probability
 
 
 def load_model(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
     """See `lgg_seg.load`."""
     trained = restore(source)
-    return Model([(trained, torch_runner(trained, choose_hardware(device, precision)))])
+    return Model([(trained, TorchRunner(trained.network, choose_hardware(device, precision)))])
 
 
-def torch_runner(trained: TrainedModel, hardware: Hardware, batch_size: int = BATCH_SIZE) -> Runner:
-    """PyTorch itself, which moves the network to the device."""
-    return TorchRunner(trained.network, normalise, hardware, batch_size)
+def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
+    images, statistics, grid = _prepared(trained, volume)
+    probability = probabilities(runner.volume_logits(images, statistics), grid.to_native)
+    if tta:
+        flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
+        probability = (probability + probabilities(flipped, grid.to_native)) / np.float32(2)
+    check_range(probability, trained.name)
+    return probability
 
 
-def require_volume(volume: NDArray[np.uint8]) -> None:
-    """Refuse what is not uint8 (D, H, W, 3) with a pixel in it.
+def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Grid]:
+    """Images uint8 (D, C, S, S), statistics (C, 4) and grid of a volume."""
+    _check_volume(volume)
+    prepared = trained.preprocess.prepare_volume(volume)
+    images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
+    return images, torch.from_numpy(prepared.statistics), prepared.grid
 
-    Raises:
-        UserError: it is not.
-    """
+
+def _check_volume(volume: NDArray[np.uint8]) -> None:
     if not isinstance(volume, np.ndarray):
         raise UserError(f"The volume is a {type(volume).__name__}; it must be a NumPy array, uint8 {_AXES}.")
     if volume.dtype != np.uint8 or volume.ndim != 4 or volume.shape[3] != 3 or volume.size == 0:
@@ -131,27 +149,3 @@ def require_volume(volume: NDArray[np.uint8]) -> None:
             f"The volume is {volume.dtype} {volume.shape}; it must be uint8 {_AXES} with the channels pre-contrast, "
             "FLAIR, post-contrast."
         )
-
-
-def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
-    images, statistics, grid = _prepared(trained, volume)
-    found = probabilities(runner.volume_logits(images, statistics), grid.to_native)
-    if tta:
-        flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
-        found = (found + probabilities(flipped, grid.to_native)) / np.float32(2)
-    return _numbers(trained, found)
-
-
-def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Grid]:
-    prepared = trained.preprocess.prepare_volume(volume)
-    images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
-    return images, torch.from_numpy(prepared.statistics), prepared.grid
-
-
-def _numbers(trained: TrainedModel, probability: Floats32) -> Floats32:
-    if not np.isfinite(probability).all():
-        raise UserError(
-            f"{trained.name}: some probabilities are not numbers; its weights have diverged or are damaged: take "
-            "another run."
-        )
-    return probability

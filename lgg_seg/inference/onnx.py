@@ -14,6 +14,7 @@ from torch import Tensor
 from lgg_seg.data.kaggle.index import default_cache_dir
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
+from lgg_seg.inference.runner import Runner
 from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.inference.zoo import CARD, MODELS
 
@@ -21,12 +22,8 @@ INPUT, OUTPUT = "image", "logits"
 DESCRIPTION = "model.json"
 
 
-class OnnxRunner:
-    """A network exported to ONNX, run on the CPU in float32, with the normalisation before it.
-
-    Raises:
-        UserError: the file is damaged.
-    """
+class OnnxRunner(Runner):
+    """Runs a network exported to ONNX on the CPU in float32, with the normalisation before it."""
 
     def __init__(self, path: Path, batch_size: int) -> None:
         options = onnxruntime.SessionOptions()
@@ -36,22 +33,21 @@ class OnnxRunner:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # what is wrong in a file can raise anything
             raise UserError(f"{path} is damaged or no ONNX model; export it again.") from error
-        self._batch_size = batch_size
+        self.batch_size = batch_size
 
-    def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Logits, float32 (D, 1, …), of uint8 (D, C, S, S) with the volume's statistics (C, 4)."""
-        batches = torch.split(images, self._batch_size)
-        return torch.cat([self._logits(normalise(b, statistics.expand(len(b), -1, -1))) for b in batches])
-
-    def _logits(self, x_bchw: Tensor) -> Tensor:
-        (logits,) = self._session.run([OUTPUT], {INPUT: x_bchw.contiguous().numpy()})
+    def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
+        """As `Runner.logits`, on the CPU."""
+        (logits,) = self._session.run([OUTPUT], {INPUT: normalise(images, statistics).contiguous().numpy()})
         return torch.from_numpy(np.asarray(logits, np.float32))
 
 
+def _of_zoo(trained: TrainedModel) -> bool:
+    return (trained.source_dir / CARD).exists()
+
+
 def export_folder(trained: TrainedModel) -> Path:
-    """Where exports of a network are kept: in its run's folder, or for one of the zoo, which may be read-only, in the
-    cache."""
-    if (trained.source_dir / CARD).exists():
+    """The folder of a network's exports: its run's, or for one of the zoo, which may be read-only, the cache."""
+    if _of_zoo(trained):
         return default_cache_dir() / "exports" / f"{trained.name}-{trained.digest[:12]}"
     return trained.source_dir / "export"
 
@@ -60,10 +56,10 @@ def onnx_runner(trained: TrainedModel, batch_size: int) -> OnnxRunner:
     """The network as it was exported.
 
     Raises:
-        UserError: it was not, or other weights were.
+        UserError: it was not exported, or with other weights.
     """
     folder = export_folder(trained)
-    if (trained.source_dir / CARD).exists():
+    if _of_zoo(trained):
         named = f"zoo={trained.name if trained.source_dir.parent == MODELS else trained.source_dir}"
     else:
         named = f"run={trained.source_dir}"

@@ -1,64 +1,55 @@
-"""A trained network and its preprocessing as one thing: volumes in, probabilities on the native grid out."""
+"""Running a trained network: volumes in, logits, probabilities on the native grid and masks out."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
-from lgg_seg.metrics.components import largest_component
+from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.metrics.morphology import largest_component
 
-Probability = npt.NDArray[np.float32]
+BATCH_SIZE = 16
+Probability = Floats32
 
 
-class Runner(Protocol):
-    """Runs a network on a prepared volume, batch by batch, in whatever it is that runs it."""
+class Runner(ABC):
+    """Runs a network on a prepared volume, batch by batch."""
+
+    batch_size: int
+
+    @abstractmethod
+    def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
+        """Logits of a batch, float32 (B, 1, …), of images uint8 (B, C, S, S) and volumes' statistics (B, C, 4)."""
 
     def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Logits, float32 (D, 1, …), of uint8 (D, C, S, S) with the volume's statistics (C, 4)."""
-        ...
+        """Logits of a volume, float32 (D, 1, …), of its slices uint8 (D, C, S, S) and its statistics (C, 4)."""
+        batches = torch.split(images, self.batch_size)
+        return torch.cat([self.logits(batch, statistics.expand(len(batch), -1, -1)) for batch in batches])
 
 
-class TorchRunner:
-    """Runs a network in evaluation mode on the hardware it was given.
+class TorchRunner(Runner):
+    """Runs a network in evaluation mode on the given hardware, to which it moves the network."""
 
-    `normalise` and `to_native` are those of the preprocessing that the network was trained with.
-    """
-
-    def __init__(
-        self, network: nn.Module, normalise: Callable[[Tensor, Tensor], Tensor], hardware: Hardware, batch_size: int
-    ) -> None:
+    def __init__(self, network: nn.Module, hardware: Hardware, batch_size: int = BATCH_SIZE) -> None:
         self.hardware = hardware
         self.network = network.to(hardware.device).to(memory_format=hardware.memory_format).eval()
-        self.normalise = normalise
         self.batch_size = batch_size
 
     @torch.inference_mode()
     def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Logits of one batch.
-
-        Args:
-            images: uint8 (B, C, S, S).
-            statistics: float32 (B, C, 4), of each slice's volume.
-
-        Returns:
-            float32 (B, 1, S, S), on the network's device.
-        """
+        """As `Runner.logits`, on the network's device."""
         device = self.hardware.device
-        x_bchw = self.normalise(images.to(device, non_blocking=True), statistics.to(device, non_blocking=True))
+        x_bchw = normalise(images.to(device, non_blocking=True), statistics.to(device, non_blocking=True))
         with self.hardware.autocast():
             logits = self.network(x_bchw.contiguous(memory_format=self.hardware.memory_format))
         return cast(Tensor, logits).float()
-
-    def volume_logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Logits of a volume (D, C, S, S) with statistics (C, 4), batch by batch: float32 (D, 1, S, S)."""
-        batches = torch.split(images, self.batch_size)
-        return torch.cat([self.logits(batch, statistics.expand(len(batch), -1, -1)) for batch in batches])
 
 
 def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Probability:
@@ -68,13 +59,18 @@ def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Prob
     return native.clamp(0, 1).cpu().numpy().astype(np.float32, copy=False)
 
 
-POSTPROCESSES: dict[str, Callable[[npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]] = {
+def slice_probabilities(logits: Tensor) -> Floats32:
+    """A classifier's probability of the positive class for each slice, float32 (D,), of logits (D, 1)."""
+    return torch.sigmoid(logits)[:, 0].cpu().numpy().astype(np.float32, copy=False)
+
+
+POSTPROCESSES: dict[str, Callable[[Bools], Bools]] = {
     "none": lambda mask: mask,
     "largest_component": largest_component,
 }
 
 
-def binarise(probability: Probability, threshold: float, postprocess: str) -> npt.NDArray[np.bool_]:
+def binarise(probability: Probability, threshold: float, postprocess: str) -> Bools:
     """The mask (D, H, W): probability at or above the threshold, then the post-processing of that name."""
     return POSTPROCESSES[postprocess](probability >= np.float32(threshold))
 
@@ -84,7 +80,7 @@ def slice_losses(logits: Tensor, masks: Tensor, loss: nn.Module) -> Sequence[flo
 
     Args:
         logits: float32 (D, 1, S, S).
-        masks: uint8 (D, 1, S, S) of 0 and 1.
+        masks: (D, 1, S, S) of 0 and 1.
     """
     target = masks.to(logits.device).float()
     with torch.inference_mode():

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
-from lgg_seg.inference.zoo import entry_folder, names, read_card, read_weights
+from lgg_seg.inference.zoo import CARD, entry_folder, names, read_card, read_weights
 from lgg_seg.networks import without_pretrained
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
@@ -26,44 +26,24 @@ log = logging.getLogger(__name__)
 NODES = ("model", "preprocess", "evaluation")
 
 
-class TestedAs(Protocol):
-    """The part of `lgg_seg.evaluation.EvaluationSettings` that a trained network is used with."""
-
-    threshold: str
-    fixed_threshold: float
-    postprocess: str
-
-
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained network in float32 on the CPU, and how it is used.
+    """A trained network in float32 on the CPU, with its preprocessing and the decision rule it was tested with."""
 
-    Attributes:
-        name: the run folder's or the zoo entry's.
-        target: what a classifier answers; None for a network that segments.
-        threshold: probability from which on a pixel is tumour, as it was tested.
-        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`, as it was tested.
-        digest: SHA-256 of the file with the weights.
-        training_volumes: digests (`runs.provenance.volume_digest`) of the volumes that it was trained on or that chose
-            its checkpoint.
-        config: the config nodes `model` and `preprocess` as plain containers, from which both can be built again.
-        source_dir: the folder it came from.
-    """
-
-    name: str
+    name: str  # the run folder's or the zoo entry's
     network: nn.Module
     preprocess: Preprocess
-    target: Target | None
-    threshold: float
-    postprocess: str
-    digest: str
-    training_volumes: frozenset[str]
-    config: Mapping[str, Any]
-    source_dir: Path
+    target: Target | None  # of a classifier; None for a network that segments
+    threshold: float  # lowest probability of tumour
+    postprocess: str  # a name of `runner.POSTPROCESSES`
+    digest: str  # SHA-256 of the file with the weights
+    training_volumes: frozenset[str]  # digests of the volumes that trained it or chose its checkpoint
+    config: Mapping[str, Any]  # nodes `model` and `preprocess` as plain containers, from which both can be built again
+    source_dir: Path  # the run's or the zoo entry's
 
 
 def restore(source: str | Path) -> TrainedModel:
-    """What `source` names: a model of the zoo, or the folder of a run or of a zoo entry.
+    """A model of the zoo by its name, or from the folder of a run or of a zoo entry.
 
     Raises:
         UserError: it is none of them, or cannot be restored.
@@ -71,7 +51,7 @@ def restore(source: str | Path) -> TrainedModel:
     path = Path(source)
     if (path / "config.yaml").exists():
         return from_run(path)
-    if path.is_dir() and not (path / "card.json").exists() and str(source) not in names():
+    if path.is_dir() and not (path / CARD).exists() and str(source) not in names():
         raise UserError(f"{source} is neither a run's folder (no config.yaml) nor a zoo entry (no card.json).")
     return from_zoo(source)
 
@@ -80,8 +60,7 @@ def from_run(path: Path) -> TrainedModel:
     """A run's network with the weights of its best epoch.
 
     Raises:
-        UserError: the folder is no run; its checkpoint is missing or damaged; it was to choose its threshold on
-            validation patients and has not.
+        UserError: the folder is no run; its checkpoint is missing or damaged; its threshold is not chosen yet.
     """
     folder = RunFolder(path)
     config, _ = folder.read_config()
@@ -92,15 +71,17 @@ def from_run(path: Path) -> TrainedModel:
     load_weights(network, folder.best)
     if (state := folder.read_json("status.json")["state"]) != "finished":
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
-    settings = cast(TestedAs, instantiate(config.evaluation, "evaluation"))
+    settings = instantiate(config.evaluation, "evaluation")
+    with folder.best.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return TrainedModel(
         name=folder.path.name,
         network=network.eval(),
         preprocess=preprocess,
         target=target,
-        threshold=_threshold(folder, settings),
+        threshold=float(tested_threshold(folder, settings)["value"]),
         postprocess=settings.postprocess,
-        digest=file_digest(folder.best),
+        digest=digest,
         training_volumes=frozenset(training_volumes(folder.read_json("provenance.json")["split"]).values()),
         config=nodes,
         source_dir=folder.path,
@@ -137,19 +118,8 @@ def from_zoo(source: str | Path) -> TrainedModel:
     )
 
 
-def require_segmentation(trained: TrainedModel) -> TrainedModel:
-    """Refuse a classifier where masks are wanted.
-
-    Raises:
-        UserError: it is one.
-    """
-    if trained.target is not None:
-        raise UserError(f"{trained.name} is a classifier, which makes no masks; give it as classifier= instead.")
-    return trained
-
-
 def training_volumes(split: Mapping[str, Any]) -> dict[str, str]:
-    """The digests by name of a split's patients that trained a network or chose its checkpoint.
+    """Digests by name of the patients of a split who trained a network or chose its checkpoint.
 
     Under a leaky protocol slices of every test patient were trained on.
     """
@@ -157,10 +127,21 @@ def training_volumes(split: Mapping[str, Any]) -> dict[str, str]:
     return {name: digest for subset in subsets for name, digest in split[subset].items()}
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
+    """The threshold a run was tested with and where it comes from, of its `EvaluationSettings`.
+
+    Raises:
+        UserError: it is to be chosen on validation patients, and the run was not tested.
+    """
+    if (folder.path / "metrics.json").exists():
+        threshold: dict[str, Any] = folder.read_json("metrics.json")["threshold"]
+        return threshold
+    if settings.threshold != "fixed":
+        raise UserError(
+            f"{folder.path} was not tested, so its threshold is not chosen; python -m lgg_seg resume={folder.path} "
+            "does it."
+        )
+    return {"value": settings.fixed_threshold, "from": "fixed"}
 
 
 def _built(nodes: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preprocess]:
@@ -168,14 +149,3 @@ def _built(nodes: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preproce
     model = nodes["model"]
     preprocess = cast(Preprocess, instantiate(nodes["preprocess"], "preprocess"))
     return target_of(model), build_network(model, preprocess.channel_count, pretrained=False), preprocess
-
-
-def _threshold(folder: RunFolder, settings: TestedAs) -> float:
-    if (folder.path / "metrics.json").exists():
-        return float(folder.read_json("metrics.json")["threshold"]["value"])
-    if settings.threshold != "fixed":
-        raise UserError(
-            f"{folder.path} was not tested, so its threshold is not chosen; python -m lgg_seg resume={folder.path} "
-            "does it."
-        )
-    return settings.fixed_threshold

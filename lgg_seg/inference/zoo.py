@@ -26,27 +26,19 @@ def names() -> list[str]:
 
 
 def entry_folder(source: str | Path) -> Path:
-    """The folder of a model that ships with the package, by its name; or `source` itself where that is an entry.
-
-    Raises:
-        UserError: it is neither.
-    """
+    """The folder of a model that ships with the package, by its name; or `source` itself where that is an entry."""
     if (MODELS / source / CARD).is_file():
         return MODELS / source
     path = Path(source)
     if (path / CARD).is_file():
         return path.absolute()
-    known = names()
-    remedy = did_you_mean(str(source), known) if known else "this installation ships none; name a run with run=RUN."
+    shipped = names()
+    remedy = did_you_mean(str(source), shipped) if shipped else "this installation ships none; name a run with run=RUN."
     raise UserError(f"{source} is no model of the zoo; {remedy}")
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What an entry says of itself, its config under today's names.
-
-    Raises:
-        UserError: the card is damaged.
-    """
+    """The card of an entry, its config under today's names."""
     path = folder / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -59,11 +51,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path, card: dict[str, Any]) -> dict[str, Tensor]:
-    """An entry's tensors by name, once the file is the one that its card was written for.
-
-    Raises:
-        UserError: it is not.
-    """
+    """An entry's tensors by name, if the file is the one that its card was written for (else UserError)."""
     path = folder / WEIGHTS
     try:
         content = path.read_bytes()

@@ -1,10 +1,9 @@
-"""What a result is measured by: pure functions from arrays to plain numbers, and one policy for empty masks.
+"""Metrics: pure functions from arrays to plain numbers, with one policy for empty masks, which `overlap` states.
 
-Start at `patient.score_patient`, which measures one patient; a patient metric is an entry of `registry`. The empty-mask
-policy stands in `overlap`.
+Start at `patient.score_patient`, which measures one patient; a patient metric is an entry of `registry`.
 """
 
 from typing import Final
 
 METRIC_VERSION: Final = 1
-"""Raised whenever a metric's definition changes; runs measured by different versions never stand in one table."""
+"""Raised whenever a metric's definition changes; runs measured by different versions are never in one table."""

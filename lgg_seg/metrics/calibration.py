@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 is right eight times in ten."""
+"""Calibration: whether a probability of 0.8 is right eight times in ten."""
 
 from __future__ import annotations
 
@@ -23,28 +23,15 @@ class CalibrationBins:
     tumour_pixels: Ints
 
     def as_dict(self) -> dict[str, list[float]]:
-        """As it stands in `metrics.json`."""
-        return {name: getattr(self, name).tolist() for name in ("pixels", "probability_sum", "tumour_pixels")}
+        """`calibration_bins` of `metrics.json`."""
+        return {name: values.tolist() for name, values in vars(self).items()}
 
     def __add__(self, other: CalibrationBins) -> CalibrationBins:
-        return CalibrationBins(
-            self.pixels + other.pixels,
-            self.probability_sum + other.probability_sum,
-            self.tumour_pixels + other.tumour_pixels,
-        )
+        return CalibrationBins(**{name: values + vars(other)[name] for name, values in vars(self).items()})
 
 
 def calibration_bins(probability: Floats32, truth: Bools) -> CalibrationBins:
-    """Sort all pixels by their P(tumour). A bin holds its lower edge; the last one holds 1 as well.
-
-    Args:
-        probability: float32 in [0, 1], any shape.
-        truth: bool of the same shape.
-
-    Raises:
-        TypeError: if the probability is not float32 or the truth not boolean.
-        ValueError: if the shapes differ.
-    """
+    """All pixels by their P(tumour), float32 of any shape. A bin holds its lower edge; the last one holds 1 as well."""
     check_probability(probability, truth)
     flat = probability.ravel()
     bins = np.minimum(np.searchsorted(_EDGES, flat, side="right") - 1, BINS - 1)
@@ -56,7 +43,7 @@ def calibration_bins(probability: Floats32, truth: Bools) -> CalibrationBins:
 
 
 def expected_calibration_error(bins: CalibrationBins) -> float:
-    """Mean over pixels of |mean P(tumour) - share of tumour| of their bin (Naeini 2015, Guo 2017 eq. 3).
+    """ECE: mean over pixels of |mean P(tumour) - share of tumour| of their bin (Naeini 2015, Guo 2017 eq. 3).
 
     Binary, over P(tumour) rather than the confidence in the likelier class. Most pixels are sure background, so values
     are small; compare them only within one dataset.

@@ -8,11 +8,58 @@ Every overlap takes `Counts` of integers or of arrays and returns float64 of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
-from lgg_seg.metrics.arrays import Floats
-from lgg_seg.metrics.counts import Counts
+from lgg_seg.metrics.arrays import Bools, Floats, Ints, check_masks
+
+COUNTS: Final = ("tp", "fp", "fn", "tn")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """True and false positives and negatives: four integers, or four integer arrays of one shape."""
+
+    tp: Ints | int
+    fp: Ints | int
+    fn: Ints | int
+    tn: Ints | int
+
+    @property
+    def predicted(self) -> Ints | int:
+        """Elements that are predicted positive."""
+        return self.tp + self.fp
+
+    @property
+    def truth(self) -> Ints | int:
+        """Elements that are positive."""
+        return self.tp + self.fn
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
+    def sum(self) -> Counts:
+        """The counts over all elements of the arrays, as four integers."""
+        return Counts(*(int(np.sum(getattr(self, name))) for name in COUNTS))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Counts]) -> Counts:
+        """The elements of one-dimensional arrays one after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in COUNTS))
+
+
+def confusion(prediction: Bools, truth: Bools) -> Counts:
+    """Counts over the last two axes of bool `(..., H, W)`: arrays `(...)`, `(D,)` for a volume."""
+    check_masks(prediction, truth)
+    axes = (-2, -1)
+    tp: Ints = np.sum(prediction & truth, axis=axes, dtype=np.int64)
+    fp: Ints = np.sum(prediction, axis=axes, dtype=np.int64) - tp
+    fn: Ints = np.sum(truth, axis=axes, dtype=np.int64) - tp
+    return Counts(tp, fp, fn, prediction.shape[-2] * prediction.shape[-1] - tp - fp - fn)
 
 
 def dice(counts: Counts) -> Floats:

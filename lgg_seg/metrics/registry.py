@@ -12,8 +12,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.metrics.counts import Counts
-from lgg_seg.metrics.overlap import dice, iou, precision, recall
+from lgg_seg.metrics.overlap import Counts, dice, iou, precision, recall
 from lgg_seg.metrics.surface import SurfaceDistances, surface_distances
 
 
@@ -37,11 +36,11 @@ class PatientMetric:
 
     `key` is its column in `per_patient.csv`, `patient/KEY` its name in `metrics.json`, `patient_KEY` its column in
     `leaderboard.csv`; `title` and `unit` head its column for people, in the HTML page below `group`. `function` gives a
-    finite number for every pair of masks, also for empty ones (the policy stands in `overlap`). `direction` says which
+    finite number for every pair of masks, also for empty ones (`overlap` states the policy). `direction` says which
     values are better, `format` is a format specification.
 
     `of_counts` is the same metric from counts alone, elementwise. Where a patient's slices lie in several folds, it is
-    applied to the sum of their counts; a metric without it is unknown there.
+    applied to the sum of their counts; a metric without it is None there.
     """
 
     key: str
@@ -55,10 +54,13 @@ class PatientMetric:
     in_leaderboard: bool = True
 
 
-def _overlap(key: str, title: str, function: Callable[[Counts], Floats], *, in_leaderboard: bool) -> PatientMetric:
-    """A metric of the counts alone, of which more is better."""
+def _overlap(title: str, function: Callable[[Counts], Floats], *, in_leaderboard: bool = False) -> PatientMetric:
     return PatientMetric(
-        key, title, lambda volumes: float(function(volumes.counts)), of_counts=function, in_leaderboard=in_leaderboard
+        function.__name__,
+        title,
+        lambda volumes: float(function(volumes.counts)),
+        of_counts=function,
+        in_leaderboard=in_leaderboard,
     )
 
 
@@ -67,11 +69,11 @@ SURFACE: Final = "surface of a patient"
 PATIENT_METRICS: Final = {
     metric.key: metric
     for metric in (
-        _overlap("dice", "patient Dice", dice, in_leaderboard=True),
+        _overlap("patient Dice", dice, in_leaderboard=True),
         # The leaderboard has these three of all voxels pooled; over patients they say little that Dice does not.
-        _overlap("iou", "patient IoU", iou, in_leaderboard=False),
-        _overlap("recall", "patient recall", recall, in_leaderboard=False),
-        _overlap("precision", "patient precision", precision, in_leaderboard=False),
+        _overlap("patient IoU", iou),
+        _overlap("patient recall", recall),
+        _overlap("patient precision", precision),
         PatientMetric("hd95_px", "HD95", lambda volumes: volumes.surface.hd95(), "min", "px", ".1f", SURFACE),
         PatientMetric("nsd_2px", "NSD at 2 px", lambda volumes: volumes.surface.nsd(tolerance=2.0), group=SURFACE),
     )

@@ -1,8 +1,8 @@
-"""Patients in groups that a mean over all of them hides."""
+"""Strata: groups of patients whose differences a mean over all patients hides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,28 @@ Groups = dict[str, list[str]]
 def patient_strata(rows: Sequence[Mapping[str, Any]]) -> dict[str, Groups]:
     """The patients of each group, from the rows of `per_patient.csv`, which need not hold every column.
 
-    - `tumour_size` and `boundary`: thirds of these patients by tumour voxels and by boundary complexity; two patients
-      alike are told apart by their names.
+    - `tumour_size` and `boundary`: thirds of these patients by tumour voxels and by boundary irregularity; equal
+      patients are ordered by name.
     - `tumour_parts`: 26-connected components of the true tumour.
     - `institution`, `missing_sequence`: as the table has them.
     """
-    found = {
+    strata = {
         "tumour_size": _thirds(rows, "truth_voxels", ("small", "medium", "large")),
-        "tumour_parts": _by(rows, _parts),
+        "tumour_parts": _by(rows, _components),
         "boundary": _thirds(rows, "boundary_complexity", ("smooth", "medium", "irregular")),
         "institution": _by(rows, lambda row: row.get("institution")),
         "missing_sequence": _by(rows, lambda row: row.get("missing_sequence")),
     }
-    return {name: groups for name, groups in found.items() if groups}
+    return {name: groups for name, groups in strata.items() if groups}
 
 
 def _thirds(rows: Sequence[Mapping[str, Any]], column: str, names: tuple[str, str, str]) -> Groups:
-    known = [row for row in rows if _given(row.get(column))]
-    ordered = sorted(known, key=lambda row: (row[column], row["patient"]))
-    places = zip(names, np.array_split(np.arange(len(ordered)), len(names)), strict=True)
-    return {name: [ordered[i]["patient"] for i in third] for name, third in places if len(third)}
+    values = sorted((row[column], row["patient"]) for row in rows if _given(row.get(column)))
+    thirds = zip(names, np.array_split([patient for _, patient in values], len(names)), strict=True)
+    return {name: third.tolist() for name, third in thirds if len(third)}
 
 
-def _by(rows: Sequence[Mapping[str, Any]], group_of: Any) -> Groups:
+def _by(rows: Sequence[Mapping[str, Any]], group_of: Callable[[Mapping[str, Any]], Any]) -> Groups:
     groups: Groups = {}
     for row in rows:
         group = group_of(row)
@@ -44,11 +43,11 @@ def _by(rows: Sequence[Mapping[str, Any]], group_of: Any) -> Groups:
     return dict(sorted(groups.items()))
 
 
-def _parts(row: Mapping[str, Any]) -> str | None:
+def _components(row: Mapping[str, Any]) -> str | None:
     if not _given(row.get("lesion_tp")):
         return None
-    parts = int(row["lesion_tp"]) + int(row["lesion_fn"])
-    return str(parts) if parts < 2 else "2 or more"
+    components = int(row["lesion_tp"]) + int(row["lesion_fn"])
+    return str(components) if components < 2 else "2 or more"
 
 
 def _given(value: Any) -> bool:

@@ -20,7 +20,7 @@ from lgg_seg.metrics.arrays import Bools, Floats, check_masks, crop_to_union
 class SurfaceDistances:
     """Distance of each boundary voxel of one mask to the nearest boundary voxel of the other, in pixels.
 
-    `diagonal` is that of the whole grid, sqrt(D² + H² + W²), the distance that stands for a missing surface.
+    `diagonal` is that of the whole grid, sqrt(D² + H² + W²), the distance to a missing surface.
     """
 
     from_prediction: Floats
@@ -28,24 +28,17 @@ class SurfaceDistances:
     diagonal: float
 
     @property
-    def both_empty(self) -> bool:
-        """Whether neither mask has a voxel."""
-        return self.from_prediction.size == 0 and self.from_truth.size == 0
-
-    @property
-    def one_empty(self) -> bool:
-        """Whether exactly one of the masks has a voxel."""
-        return (self.from_prediction.size == 0) != (self.from_truth.size == 0)
+    def empty_masks(self) -> int:
+        """Number of masks without a voxel."""
+        return (self.from_prediction.size == 0) + (self.from_truth.size == 0)
 
     def hd95(self) -> float:
         """The larger of the two directed 95th percentiles, MONAI's definition (not the pooled one of MedPy), in pixels.
 
         Both empty: 0. One empty: the grid's diagonal, as in the BraTS challenges.
         """
-        if self.both_empty:
-            return 0.0
-        if self.one_empty:
-            return self.diagonal
+        if self.empty_masks:
+            return self.diagonal if self.empty_masks == 1 else 0.0
         return float(max(np.quantile(self.from_prediction, 0.95), np.quantile(self.from_truth, 0.95)))
 
     def nsd(self, tolerance: float = 2.0) -> float:
@@ -54,25 +47,17 @@ class SurfaceDistances:
         Boundary voxels are counted, as MONAI does without sub-voxels (Seidlitz 2022, arXiv 2111.05408), rather than
         weighted by their area (Nikolov 2021). Both empty: 1. One empty: 0.
         """
-        if self.both_empty or self.one_empty:
-            return float(self.both_empty)
+        if self.empty_masks:
+            return float(self.empty_masks == 2)
         near = np.count_nonzero(self.from_prediction <= tolerance) + np.count_nonzero(self.from_truth <= tolerance)
         return near / (self.from_prediction.size + self.from_truth.size)
 
 
 def surface_distances(prediction: Bools, truth: Bools) -> SurfaceDistances:
-    """Exact Euclidean distances between the boundaries of two volumes.
+    """Exact Euclidean distances between the boundaries of two volumes, bool `(D, H, W)`.
 
     A KD-tree over boundary voxels: as fast as a distance transform on compact masks, and twenty times as fast where a
     stray false positive makes the common box the whole volume.
-
-    Args:
-        prediction: bool `(D, H, W)`.
-        truth: bool `(D, H, W)`.
-
-    Raises:
-        TypeError: if a mask is not boolean.
-        ValueError: if the shapes differ.
     """
     check_masks(prediction, truth)
     diagonal = math.sqrt(sum(size**2 for size in truth.shape))

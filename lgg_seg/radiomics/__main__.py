@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,7 +109,7 @@ def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> in
     measured = _measure_masks(index)
     compared = compare_protocols(measured.per_slice, clinical, seed)
     folder = _folder(output, "leak")
-    rows = [one.as_dict() for one in compared.protocols]
+    rows = [asdict(one) for one in compared.protocols]
     folder.write_json("leak.json", _provenance(index, "leak", [f"seed={seed}"]) | {"protocols": rows})
     folder.write_table("leak.csv", flat(rows, "patient_ci95"))
     with folder.writing("roc_leak.png") as path:

@@ -12,32 +12,18 @@ import pandas as pd
 
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.labels import GRADE, GRADES
 from lgg_seg.errors import UserError
 
 DEATH = "death01"
-GRADE = "neoplasm_histologic_grade"
 AGE = "age_at_initial_pathologic"
 MOLECULAR = (
-    "RNASeqCluster",
-    "MethylationCluster",
-    "miRNACluster",
-    "CNCluster",
-    "RPPACluster",
-    "OncosignCluster",
-    "COCCluster",
-)
+    "RNASeqCluster", "MethylationCluster", "miRNACluster", "CNCluster", "RPPACluster", "OncosignCluster", "COCCluster",
+)  # fmt: skip
 CODED = (
-    *MOLECULAR,
-    "histological_type",
-    GRADE,
-    "tumor_tissue_site",
-    "laterality",
-    "tumor_location",
-    "gender",
-    "race",
-    "ethnicity",
-    DEATH,
-)
+    *MOLECULAR, "histological_type", GRADE, "tumor_tissue_site", "laterality", "tumor_location", "gender", "race",
+    "ethnicity", DEATH,
+)  # fmt: skip
 COLUMNS = (*CODED, AGE)
 TARGETS = {"death01": DEATH, "grade": GRADE, **{name: name for name in MOLECULAR}}
 """Values of `target` and their columns."""
@@ -48,18 +34,11 @@ MIN_PATIENTS = 5
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A binary outcome of every patient.
+    """A binary outcome of every patient."""
 
-    Attributes:
-        name: as in the tables: `death01`, `grade`, `RNASeqCluster:2`.
-        column: of `data.csv`.
-        positive: the code that counts as yes.
-        meaning: in words.
-    """
-
-    name: str
-    column: str
-    positive: int
+    name: str  # as in the tables: `death01`, `grade`, `RNASeqCluster:2`
+    column: str  # of `data.csv`
+    positive: int  # the code of the positive class
     meaning: str
 
     def labels(self, clinical: pd.DataFrame) -> pd.Series:
@@ -99,13 +78,15 @@ def endpoints(target: str, clinical: pd.DataFrame) -> list[Endpoint]:
     if known.empty:
         raise UserError(f"data.csv holds no {column} of these patients; choose another target")
     if name == "death01":
-        found = [Endpoint(name, column, 1, "death on record, whenever it came")]
+        candidates = [Endpoint(name, column, 1, "death on record, whenever it came")]
     elif name == "grade":
-        found = [Endpoint(name, column, 2, "WHO grade III (code 2) against II (code 1)")]
+        grade_ii, grade_iii = sorted(GRADES, key=GRADES.__getitem__)
+        meaning = f"WHO grade III (code {grade_iii}) against II (code {grade_ii})"
+        candidates = [Endpoint(name, column, int(grade_iii), meaning)]
     else:
         codes = [int(code)] if code else sorted(int(value) for value in known.unique())
-        found = [Endpoint(f"{name}:{k}", column, k, f"{name} {k} against the rest") for k in codes]
-    positives = {one: int(one.labels(clinical).sum()) for one in found}
+        candidates = [Endpoint(f"{name}:{k}", column, k, f"{name} {k} against the rest") for k in codes]
+    positives = {one: int(one.labels(clinical).sum()) for one in candidates}
     enough = [one for one, n in positives.items() if min(n, len(known) - n) >= MIN_PATIENTS]
     if not enough:
         counts = ", ".join(f"{one.name} has {n} of {len(known)}" for one, n in positives.items())

@@ -1,15 +1,15 @@
 """Patient leakage of study 004 (Nandwana 2022): its "100 %" with the leak, a control, and the same by patient.
 
 The article imputes every gap of `data.csv`, that of `death01` included, from four neighbours and rounds; joins the rows
-to the slices by patient; and calls all points classified. A patient's clinical row thereby stands in the table twenty
-to ninety times, and a split over slices tests on patients who were trained on. The article names neither its classifier
+to the slices by patient; and calls all points classified. A patient's clinical row is thereby in the table twenty to
+ninety times, and a split over slices tests on patients who were trained on. The article names neither its classifier
 nor its split: a random forest and five folds over the slices are our assumption. The code it was deployed with takes
 the standard deviation of the mask's pixel values, not of the tumour's coordinates, and so does this.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
 from lgg_seg.radiomics.clinical import DEATH
 from lgg_seg.statistics.auroc import auc, auc_interval
+from lgg_seg.statistics.bootstrap import Interval
 
 FOLDS, NEIGHBOURS = 5, 4
 LEAKS = "LEAKS"
@@ -29,31 +30,16 @@ LEAKS = "LEAKS"
 
 @dataclass(frozen=True)
 class Protocol:
-    """Result of one way of testing; None where it is not known.
-
-    Attributes:
-        name: what was done.
-        verdict: `LEAKS: …`, `by patient`, …, as it stands in every output.
-        accuracy: of slices.
-        auc: of slices.
-        patient_auc: of patients, by the mean probability of their slices.
-        patient_ci95: its 95 % bootstrap interval over patients.
-        slices: number tested.
-        patients: number of patients they are of.
-    """
+    """Result of one way of testing; None where it is unknown."""
 
     name: str
-    verdict: str
-    accuracy: float
-    auc: float | None = None
-    patient_auc: float | None = None
-    patient_ci95: tuple[float, float] | None = None
-    slices: int | None = None
+    verdict: str  # `LEAKS: …`, `by patient`, …, as in every output
+    accuracy: float  # of slices
+    auc: float | None = None  # of slices
+    patient_auc: float | None = None  # by the mean probability of a patient's slices
+    patient_ci95: Interval = None  # 95 % bootstrap interval of `patient_auc`
+    slices: int | None = None  # number of tested slices
     patients: int | None = None
-
-    def as_dict(self) -> dict[str, object]:
-        """Row of `leak.json`."""
-        return asdict(self)
 
 
 class Comparison(NamedTuple):
@@ -74,10 +60,7 @@ class _Tested(NamedTuple):
 def compare_protocols(per_slice: pd.DataFrame, clinical: pd.DataFrame, seed: int) -> Comparison:
     """Prediction of `death01` of slices as in the article, as a control, and by patient.
 
-    Args:
-        per_slice: of `Features`.
-        clinical: of `clinical_table`.
-        seed: of the folds, the forest and the control's shuffle.
+    `per_slice` is that of `Features`; `seed` is of the folds, the forest and the control's shuffle.
     """
     known = clinical[clinical[DEATH].notna()]
     if min((known[DEATH] == outcome).sum() for outcome in (0, 1)) < FOLDS:

@@ -70,14 +70,9 @@ def out_of_fold(predictors: Floats, truth: Bools, seed: int) -> OutOfFold:
 def shuffled_aucs(
     predictors: Floats, truth: Bools, permutations: int, seed: int, done: Callable[[], None] = lambda: None
 ) -> list[float]:
-    """AUROC of the whole procedure, model choice included, for each shuffle of the outcomes among the patients.
+    """AUROC of `out_of_fold`, model choice included, for each shuffle of the outcomes among the patients.
 
-    Args:
-        predictors: as in `out_of_fold`.
-        truth: as in `out_of_fold`.
-        permutations: number of shuffles.
-        seed: of the shuffles; each has its own folds.
-        done: called after each.
+    Each shuffle has its own folds; `done` is called after each.
     """
     areas = []
     for k in range(permutations):

@@ -19,29 +19,17 @@ from lgg_seg.statistics.paired import holm
 
 @dataclass(frozen=True)
 class Result:
-    """Out-of-fold predictions of one endpoint from one set of predictors.
-
-    Attributes:
-        endpoint: what is predicted.
-        predictors: the set's name.
-        columns: number of predictors.
-        patients: names of those whose outcome is known.
-        truth: (N,), the outcome.
-        scores: (R, N), probabilities of R repetitions with other folds.
-        chosen: models the inner folds chose, and how often.
-        shuffled: AUROC of one repetition for each shuffle of the outcomes.
-        seed: of the bootstrap.
-    """
+    """Out-of-fold predictions of one endpoint from one set of predictors, over the patients whose outcome is known."""
 
     endpoint: Endpoint
-    predictors: str
-    columns: int
+    predictors: str  # name of the set
+    columns: int  # number of predictors
     patients: tuple[str, ...]
-    truth: Bools
-    scores: Floats
-    chosen: Counter[str]
-    shuffled: list[float]
-    seed: int
+    truth: Bools  # (N,), the outcome
+    scores: Floats  # (R, N), probabilities of R repetitions with other folds
+    chosen: Counter[str]  # models the inner folds chose, and how often
+    shuffled: list[float]  # AUROC of one repetition for each shuffle of the outcomes
+    seed: int  # of the bootstrap
 
     @property
     def auc(self) -> float:

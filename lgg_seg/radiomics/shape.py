@@ -13,41 +13,26 @@ import numpy as np
 from scipy.ndimage import label
 
 from lgg_seg.metrics.arrays import Bools, Ints
-from lgg_seg.metrics.boundary import boundary_irregularity
-from lgg_seg.metrics.components import largest_component
+from lgg_seg.metrics.morphology import boundary_irregularity, largest_component
 from lgg_seg.radiomics.contour import angular_standard_deviation, margin_fluctuation, outline
 from lgg_seg.radiomics.ellipsoid import ellipsoid_volume_ratio
 
 
 @dataclass(frozen=True)
 class SliceShape:
-    """Shape features of a slice; without tumour all but `area_px` and `parts` are None.
+    """Shape features of a slice; without tumour all but `area_px` and `parts` are None."""
 
-    Attributes:
-        area_px: pixels of tumour.
-        parts: number of 8-connected components.
-        centroid_row: mean row of the tumour's pixels, from 0.
-        centroid_column: mean column, from 0.
-        spread_row: standard deviation of the rows; 0 for a single pixel.
-        spread_column: standard deviation of the columns.
-        spread_px: root mean square distance from the centroid, √(spread_row² + spread_column²).
-        perimeter_px: Crofton's, of all components and holes.
-        complexity: perimeter over that of the disc of the same area.
-        asd: angular standard deviation of the largest component; None also for a single pixel.
-        mf: margin fluctuation of the largest component; None also for an outline of less than 20 pixels.
-    """
-
-    area_px: int
-    parts: int
-    centroid_row: float | None = None
+    area_px: int  # pixels of tumour
+    parts: int  # number of 8-connected components
+    centroid_row: float | None = None  # mean row of the tumour's pixels, from 0
     centroid_column: float | None = None
-    spread_row: float | None = None
+    spread_row: float | None = None  # standard deviation of the rows; 0 for a single pixel
     spread_column: float | None = None
-    spread_px: float | None = None
-    perimeter_px: float | None = None
-    complexity: float | None = None
-    asd: float | None = None
-    mf: float | None = None
+    spread_px: float | None = None  # root mean square distance from the centroid, √(spread_row² + spread_column²)
+    perimeter_px: float | None = None  # Crofton's, of all components and holes
+    complexity: float | None = None  # boundary irregularity: perimeter over that of the disc of the same area
+    asd: float | None = None  # angular standard deviation of the largest component; None also for a single pixel
+    mf: float | None = None  # margin fluctuation of it; None also for an outline of less than 20 pixels
 
 
 @dataclass(frozen=True)
@@ -55,40 +40,23 @@ class VolumeShape:
     """Shape features of a patient; without tumour all but `volume_voxels`, `tumour_slices` and `parts` are None.
 
     Buda 2019 takes ASD and MF "in one slice"; here that is the slice with most tumour, of equals the first.
-
-    Attributes:
-        volume_voxels: voxels of tumour.
-        tumour_slices: slices with tumour.
-        parts: number of 26-connected components.
-        centroid_slice: mean position in the volume of the tumour's voxels, from 0.
-        centroid_row: mean row, from 0.
-        centroid_column: mean column, from 0.
-        spread_slices: standard deviation of the position in the volume.
-        spread_px: root mean square distance from the volume's centroid, within the plane of the slices.
-        largest_area_px: area of the slice with most tumour.
-        asd: angular standard deviation of that slice; None where its largest component is a single pixel.
-        mf: margin fluctuation of that slice; None where its outline has less than 20 pixels.
-        asd_mean: mean ASD of the slices that have one, weighted by area.
-        mf_mean: mean MF of the slices that have one, weighted by area.
-        complexity: mean over slices of the perimeter over that of the disc of the same area.
-        bevr: volume over that of the minimum-volume enclosing ellipsoid.
     """
 
-    volume_voxels: int
-    tumour_slices: int
-    parts: int
-    centroid_slice: float | None = None
+    volume_voxels: int  # voxels of tumour
+    tumour_slices: int  # slices with tumour
+    parts: int  # number of 26-connected components
+    centroid_slice: float | None = None  # mean position in the volume of the tumour's voxels, from 0
     centroid_row: float | None = None
     centroid_column: float | None = None
-    spread_slices: float | None = None
-    spread_px: float | None = None
-    largest_area_px: int | None = None
-    asd: float | None = None
-    mf: float | None = None
-    asd_mean: float | None = None
-    mf_mean: float | None = None
-    complexity: float | None = None
-    bevr: float | None = None
+    spread_slices: float | None = None  # standard deviation of the position in the volume
+    spread_px: float | None = None  # root mean square distance from the centroid, within the plane of the slices
+    largest_area_px: int | None = None  # area of the slice with most tumour
+    asd: float | None = None  # of that slice; None where its largest component is a single pixel
+    mf: float | None = None  # of that slice; None where its outline has less than 20 pixels
+    asd_mean: float | None = None  # of the slices that have one, weighted by area
+    mf_mean: float | None = None  # likewise
+    complexity: float | None = None  # boundary irregularity, mean over slices weighted by area
+    bevr: float | None = None  # volume over that of the minimum-volume enclosing ellipsoid
 
 
 def slice_shape(mask: Bools) -> SliceShape:

@@ -14,7 +14,7 @@ from lgg_seg.comparison.classifier_tables import METHOD, AreaDifference, Classif
 from lgg_seg.reporting.formatting import ABSENT, duration, number, p_value, si, with_interval, with_spread
 from lgg_seg.reporting.leaderboard import fitting
 from lgg_seg.reporting.run_classification import QUESTIONS
-from lgg_seg.statistics.classification import Estimate
+from lgg_seg.statistics.bootstrap import Estimate
 
 ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
 COLUMNS = (

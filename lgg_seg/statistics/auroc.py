@@ -8,23 +8,18 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices
+from lgg_seg.statistics.bootstrap import RESAMPLES, Interval, bootstrap_weights, percentile_interval
 
 SUSPICIOUS = 0.85
-"""AUROC above which a leak must be looked for: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
+"""AUROC above which leakage is likely: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
 
 
 def auc(scores: Floats, truth: Bools) -> float:
-    """AUROC of scores, averaged over repetitions.
-
-    Args:
-        scores: finite `(N,)`, or `(R, N)` of R repetitions.
-        truth: bool `(N,)`, both values.
-    """
+    """AUROC of finite scores `(N,)`, or the mean over repetitions `(R, N)`, for a truth `(N,)` of both values."""
     return float(np.mean([roc_auc_score(truth, one) for one in np.atleast_2d(scores)]))
 
 
-def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float] | None:
+def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """95 % percentile bootstrap interval of `auc` over patients; None if no resample holds both outcomes.
 
     Only the tested patients are resampled: the interval does not say how much the model would change with other
@@ -35,17 +30,12 @@ def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed:
     # (P, N): 1 where a patient with the outcome scores higher than one without it, 1/2 for a tie; mean of repetitions.
     wins = ((np.sign(differences) + 1) / 2).mean(axis=0)
     areas: list[Floats] = []
-    for drawn in bootstrap_indices(truth.size, resamples, seed):
-        times = np.apply_along_axis(np.bincount, 1, drawn, minlength=truth.size)
-        with_outcome, without = times[:, truth], times[:, ~truth]
+    for weights in bootstrap_weights(truth.size, resamples, seed):
+        with_outcome, without = weights[:, truth], weights[:, ~truth]
         pairs = with_outcome.sum(axis=1) * without.sum(axis=1)
         won = np.einsum("bp,pn,bn->b", with_outcome, wins, without, optimize=True)
         areas.append(won[pairs > 0] / pairs[pairs > 0])
-    found = np.concatenate(areas)
-    if found.size == 0:
-        return None
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
+    return percentile_interval(np.concatenate(areas))
 
 
 def expected_half_width(area: float, positives: int, negatives: int) -> float:

@@ -1,4 +1,4 @@
-"""A mean over patients with its uncertainty."""
+"""Bootstrap over patients: indices, weights, percentile intervals, and numbers with their uncertainty."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import numpy as np
 from lgg_seg.metrics.arrays import Floats, Ints
 
 RESAMPLES: Final = 10_000
-"""How often the patients are drawn anew, wherever a table does not say otherwise."""
+"""Number of resamples of the patients, wherever a table does not say otherwise."""
 
-_DRAWS_AT_ONCE = 2_000_000
+QUANTILES: Final = (0.025, 0.975)
+"""Bounds of a 95 % percentile interval."""
+
+Interval = tuple[float, float] | None
+
+_INDICES_AT_ONCE = 2_000_000
 """Bounds the memory of the resampling at some 30 MB, whatever the number of values."""
 
 
@@ -21,33 +26,50 @@ _DRAWS_AT_ONCE = 2_000_000
 class Summary:
     """Of one number a patient. `std` is the sample standard deviation; `ci95` the 95 % interval of the mean.
 
-    With a single patient nothing is known of the spread: `std` and `ci95` are None.
+    With a single patient the spread is unknown: `std` and `ci95` are None.
     """
 
     mean: float
     median: float
     std: float | None
-    ci95: tuple[float, float] | None
+    ci95: Interval
 
     def as_dict(self) -> dict[str, float | list[float] | None]:
-        """As it stands in `metrics.json`."""
-        return {
-            "mean": self.mean,
-            "median": self.median,
-            "std": self.std,
-            "ci95": None if self.ci95 is None else list(self.ci95),
-        }
+        """The entry of `metrics.json`."""
+        return {**vars(self), "ci95": list(self.ci95) if self.ci95 else None}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval over patients.
+
+    None is an undefined number, or the interval of a single patient. `undefined` counts the resamples in which the
+    number is undefined, which the interval leaves out.
+    """
+
+    value: float | None
+    ci95: Interval
+    undefined: int = 0
+
+    @classmethod
+    def of(cls, value: float, resamples: Floats) -> Estimate:
+        """A value with its values in resamples `(R,)`; NaN is undefined."""
+        defined = np.isfinite(resamples)
+        return cls(
+            value=value if np.isfinite(value) else None,
+            ci95=percentile_interval(resamples),
+            undefined=int(defined.size - defined.sum()),
+        )
+
+    def as_dict(self) -> dict[str, float | list[float] | None]:
+        """The entry of `metrics.json`."""
+        return {"value": self.value, "ci95": list(self.ci95) if self.ci95 else None}
 
 
 def summarise(values: Sequence[float] | Floats, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
-    """Mean, median, spread, and the percentile bootstrap interval of the mean (Efron 1979).
+    """Mean, median, spread, and the percentile bootstrap interval of the mean (Efron 1979) of one number a patient.
 
     The same values, in whatever order, and the same seed give the same interval to the last bit.
-
-    Args:
-        values: one finite number a patient.
-        resamples: how often the patients are drawn anew, with replacement.
-        seed: of the draws.
 
     Raises:
         ValueError: if there is no value or one is not finite.
@@ -55,28 +77,36 @@ def summarise(values: Sequence[float] | Floats, resamples: int = RESAMPLES, seed
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     if ordered.size == 0 or not np.isfinite(ordered).all():
         raise ValueError(f"need at least one value and all of them finite, got {ordered.tolist()}")
-    several = ordered.size > 1
-    return Summary(
-        mean=float(ordered.mean()),
-        median=float(np.median(ordered)),
-        std=float(ordered.std(ddof=1)) if several else None,
-        ci95=_interval(ordered, resamples, seed) if several else None,
-    )
+    std, interval = None, None
+    if ordered.size > 1:
+        std = float(ordered.std(ddof=1))
+        indices = bootstrap_indices(ordered.size, resamples, seed)
+        interval = percentile_interval(np.concatenate([ordered[rows].mean(axis=1) for rows in indices]))
+    return Summary(float(ordered.mean()), float(np.median(ordered)), std, interval)
+
+
+def percentile_interval(resamples: Floats) -> Interval:
+    """95 % percentile interval of a number from its values in resamples `(R,)`; None if it is finite in none."""
+    finite = resamples[np.isfinite(resamples)]
+    if not finite.size:
+        return None
+    low, high = np.quantile(finite, QUANTILES).tolist()
+    return low, high
 
 
 def bootstrap_indices(patients: int, resamples: int, seed: int) -> Iterator[Ints]:
-    """Resamples of patients with replacement, some at a time so that memory stays bounded.
+    """Indices of patients drawn with replacement, `(n, patients)`, a resample a row, the same for the same seed.
 
-    Yields:
-        Indices of patients, `(n, patients)`, a resample a row; `resamples` rows in all, the same for the same seed.
+    `resamples` rows in all, some at a time so that memory stays bounded.
     """
     generator = np.random.default_rng(seed)
-    step = max(1, _DRAWS_AT_ONCE // patients)
+    step = max(1, _INDICES_AT_ONCE // patients)
     for start in range(0, resamples, step):
         yield generator.integers(patients, size=(min(step, resamples - start), patients))
 
 
-def _interval(values: Floats, resamples: int, seed: int) -> tuple[float, float]:
-    means = np.concatenate([values[drawn].mean(axis=1) for drawn in bootstrap_indices(values.size, resamples, seed)])
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+def bootstrap_weights(patients: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Ints]:
+    """How often each patient is in each resample of `bootstrap_indices`, `(n, patients)`."""
+    for indices in bootstrap_indices(patients, resamples, seed):
+        cells = indices + np.arange(len(indices))[:, None] * patients
+        yield np.bincount(cells.ravel(), minlength=indices.size).reshape(indices.shape)

@@ -1,4 +1,4 @@
-"""Configurations measured on the same patients: how far each is from the best, and whether that is more than chance."""
+"""Paired comparison of configurations on the same patients: differences to the best, and their significance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
+from lgg_seg.statistics.bootstrap import RESAMPLES, Interval, summarise
 from lgg_seg.statistics.ranks import DECIMALS, ZERO_METHOD, SignedRank, check_scores, signed_rank_test
 
 ALPHA: Final = 0.05
@@ -26,35 +26,24 @@ METHOD: Final = (
 
 @dataclass(frozen=True)
 class Difference:
-    """A configuration minus the best one, over the patients; `ci95`, `p_value` and `p_holm` are None for one patient.
-
-    Attributes:
-        name: of the configuration that is not the best.
-        mean: of the differences; at most 0.
-        ci95: percentile bootstrap interval of that mean.
-        p_value: of the two-sided signed-rank test.
-        p_holm: the same, corrected for the number of comparisons with the best.
-        rank_effect: rank-biserial correlation of the signed ranks, from -1 (the best one is never behind) to 1.
-        zeros: patients without a difference.
-        patients: all patients.
-    """
+    """A configuration minus the best one, over the patients; `ci95` and the p-values are None for a single patient."""
 
     name: str
-    mean: float
-    ci95: tuple[float, float] | None
-    p_value: float | None
-    p_holm: float | None
-    rank_effect: float
-    zeros: int
+    mean: float  # at most 0
+    ci95: Interval  # percentile bootstrap interval of the mean
+    p_value: float | None  # of the two-sided signed-rank test
+    p_holm: float | None  # the same, corrected for the number of comparisons with the best
+    rank_effect: float  # rank-biserial correlation of the signed ranks, from -1 (the best one is never behind) to 1
+    zeros: int  # number of patients without a difference
     patients: int
 
     @property
     def significance(self) -> Literal["worse", "contradictory", "inseparable"]:
-        """What the data say of it: below the best one; below by mean and above by ranks; or nothing.
+        """Whether the difference is significant.
 
         "worse" takes all three: a corrected p under 0.05, signed ranks that point down, an interval that excludes 0.
-        The mean and the ranks contradict each other where a configuration gains a little on most patients and fails on
-        a few.
+        "contradictory": the mean is below and the ranks above, where a configuration gains a little on most patients
+        and fails on a few.
         """
         if self.ci95 is None or self.p_holm is None or self.p_holm >= ALPHA:
             return "inseparable"
@@ -65,7 +54,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The best configuration, its mean, and the others from the nearest down; equal means stand by name."""
+    """The best configuration, its mean, and the others from the nearest down; equal means are ordered by name."""
 
     best: str
     mean: float
@@ -76,7 +65,7 @@ class Comparison:
 def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare the configuration of the highest mean (of equals the first by name) with every other one.
 
-    The bootstrap is paired: a resample draws patients, each with its values of both configurations. Neither the order
+    The bootstrap is paired: a resample holds patients, each with its values of both configurations. Neither the order
     of the patients nor that of the configurations changes a bit of the result, and no further configuration
     changes an interval unless it is the best. The best one is chosen on the data that then test it, which the interval
     and p do not know; `rank_distribution` shows how sure the choice is.
@@ -84,14 +73,10 @@ def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES
     Args:
         values: float64 `(N, K)`, patients by configurations; larger is better.
         names: of the K configurations.
-        resamples: how often the patients are drawn anew, with replacement.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if the values are not finite and `(N, K)`, or the names not K different ones.
+        resamples: of the patients.
+        seed: of the resamples.
     """
     check_scores(values, names)
-    patients = len(values)
     means = [round(fmean(column), DECIMALS) for column in values.T.tolist()]  # fmean: exact, so blind to order
     best, *others = sorted(range(len(names)), key=lambda k: (-means[k], names[k]))
     gaps = [np.round(values[:, k] - values[:, best], DECIMALS) for k in others]
@@ -100,7 +85,7 @@ def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES
     return Comparison(
         best=names[best],
         mean=means[best],
-        patients=patients,
+        patients=len(values),
         differences=tuple(
             _difference(names[k], gap, test, p_holm, resamples, seed)
             for k, gap, test, p_holm in zip(others, gaps, tests, corrected, strict=True)
@@ -125,13 +110,9 @@ def _difference(name: str, gap: Floats, test: SignedRank, p_holm: float, resampl
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the k-th smallest of m times m - k + 1, never below the one before.
+    """Holm's step-down correction (1979) of one family of tests, in the order given, none above 1.
 
-    Args:
-        p_values: of one family of tests, in any order.
-
-    Returns:
-        The corrected ones in the same order, none above 1.
+    The k-th smallest of m is multiplied by m - k + 1, and is never below the one before.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")

@@ -1,4 +1,4 @@
-"""What needs no more than an order: the signed-rank test of paired differences, and who comes first how often."""
+"""Ranks: the exact Wilcoxon signed-rank test of paired differences, and the bootstrap distribution of ranks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from scipy.stats import rankdata
 
-from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_indices
+from lgg_seg.metrics.arrays import Floats
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_weights
 
 ZERO_METHOD: Final = "pratt"
 """Patients without a difference are ranked with the others, as the smallest, and then their ranks drop out (Pratt
@@ -37,16 +37,13 @@ class SignedRank:
 
 
 def signed_rank_test(differences: Floats) -> SignedRank:
-    """Two-sided Wilcoxon signed-rank test, exact for any number of patients, with ties and zeros.
+    """Two-sided Wilcoxon signed-rank test of one finite difference a patient `(N,)`: exact for any N, ties and zeros.
 
     The p-value is twice the smaller tail of the rank sum's distribution over all signs of the differences that are not
     zero, at most 1; tied differences share their mean rank; zeros go by `ZERO_METHOD`. If all are zero, p is 1. Where
     nothing is tied or zero this is `scipy.stats.wilcoxon(method="exact")`. With ties or zeros that function's "auto"
     changes with SciPy's release, and beyond 13 patients is a normal approximation: bad with few differences among many
     zeros, as of two similar networks (five equal gains: p = 0.025, though five signs cannot give less than 0.0625).
-
-    Args:
-        differences: `(N,)`, finite, one a patient.
     """
     rounded = np.round(differences, DECIMALS)
     doubled = np.round(2 * rankdata(np.abs(rounded))).astype(np.int64)  # mean ranks are halves: doubled, they are whole
@@ -61,14 +58,10 @@ def signed_rank_test(differences: Floats) -> SignedRank:
 
 
 def check_scores(values: Floats, names: Sequence[str]) -> None:
-    """Refuse what is not one finite number for each patient and configuration, with a name for each configuration.
-
-    Args:
-        values: float64 `(N, K)`, patients by configurations.
-        names: K different names.
+    """Refuse scores that are not finite `(N, K)`, patients by configurations, or names that are not K different ones.
 
     Raises:
-        ValueError: it is not so.
+        ValueError: for either.
     """
     if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
         raise ValueError(f"need finite values of shape (patients, configurations), got shape {values.shape}")
@@ -86,14 +79,11 @@ def rank_distribution(values: Floats, names: Sequence[str], resamples: int = RES
     Args:
         values: float64 `(N, K)`, patients by configurations; larger is better.
         names: of the K configurations.
-        resamples: how often the patients are drawn anew, with replacement, the same for all configurations.
-        seed: of the draws.
+        resamples: of the patients, the same for all configurations.
+        seed: of the resamples.
 
     Returns:
         `(K, K)`, rows configurations as in `names`, columns ranks from the best; each row and each column sums to 1.
-
-    Raises:
-        ValueError: if the values are not finite and `(N, K)`, or the names not K different ones.
     """
     check_scores(values, names)
     patients, configurations = values.shape
@@ -101,32 +91,17 @@ def rank_distribution(values: Floats, names: Sequence[str], resamples: int = RES
     scores = values[:, by_name]
     scores = scores[np.lexsort(scores.T)]
     total = np.zeros((configurations, configurations))
-    for drawn in bootstrap_indices(patients, resamples, seed):
-        total += _rank_counts(_means(scores, drawn))
+    for weights in bootstrap_weights(patients, resamples, seed):
+        total += _rank_counts(np.round(weights @ scores / patients, DECIMALS))
     distribution = np.empty_like(total)
     distribution[by_name] = total / resamples
     return distribution
 
 
-def expected_rank(distribution: Floats) -> Floats:
-    """The mean rank of each configuration, `(K,)`, from 1 for one that always comes first to K."""
-    ranks: Floats = distribution @ np.arange(1.0, len(distribution) + 1)
-    return ranks
-
-
-def _means(scores: Floats, drawn: Ints) -> Floats:
-    """Mean of each configuration in each resample, `(n, K)`: a product with how often a patient was drawn."""
-    resamples, patients = drawn.shape
-    offset = np.arange(resamples)[:, None] * patients
-    times = np.bincount((drawn + offset).ravel(), minlength=drawn.size).reshape(drawn.shape)
-    means: Floats = np.round(times @ scores / patients, DECIMALS)
-    return means
-
-
 def _rank_counts(means: Floats) -> Floats:
-    """Resamples in which a configuration (row) has a rank (column), `(K, K)`; a tie counts in parts."""
+    """Resamples in which a configuration (row) has a rank (column), `(K, K)`, of means `(n, K)`; ties share ranks."""
     first = rankdata(-means, method="min", axis=1)
     last = rankdata(-means, method="max", axis=1)
-    part = 1 / (last - first + 1)
+    share = 1 / (last - first + 1)
     ranks = range(1, means.shape[1] + 1)
-    return np.stack([(part * ((first <= rank) & (rank <= last))).sum(axis=0) for rank in ranks], axis=1)
+    return np.stack([(share * ((first <= rank) & (rank <= last))).sum(axis=0) for rank in ranks], axis=1)

@@ -1,4 +1,4 @@
-"""A comparison in plain sentences."""
+"""The verdict of a comparison in plain sentences."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lgg_seg.statistics.paired import ALPHA, Comparison, Difference
 def verdict(comparison: Comparison) -> str:
     """Which configuration is best, which ones the data cannot separate from it, and which are clearly worse.
 
-    Says so plainly where the patients are too few for any answer: one alone, or so few that no signed-rank test of
-    them could give a p under 0.05.
+    It also says where the patients are too few: one alone, or so few that no signed-rank test of them could give a p
+    under 0.05.
     """
     best, score, patients = comparison.best, f"mean {comparison.mean:.3f}", comparison.patients
     others = comparison.differences

@@ -16,14 +16,11 @@ from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.data.splits.split import Split
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import Evaluation, EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.hardware import Hardware, peak_memory_bytes
-from lgg_seg.inference.classifier import Classifier
 from lgg_seg.inference.runner import TorchRunner
-from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.reporting.run_figures import draw_evaluation
@@ -141,15 +138,11 @@ class Experiment:
         # Slices without a label are in no subset of the split.
         return ClassificationModule(parts, [bool(label) for label in labels], validated)
 
-    def predictor(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner | Classifier:
+    def runner(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner:
         """The network with the weights of the run's best epoch, ready to measure."""
         trained = build_network(self.config.model, data.preprocess.channel_count, pretrained=False)
         load_weights(trained, folder.best)
-        batch_size = self.evaluation.batch_size
-        if self.target is None:
-            return TorchRunner(trained, normalise, hardware, batch_size)
-        labels = slice_labels(data.index, self.target)
-        return Classifier(cast(SliceClassifier, trained), normalise, hardware, batch_size, labels)
+        return TorchRunner(trained, hardware, self.evaluation.batch_size)
 
     def test(
         self, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
@@ -159,11 +152,11 @@ class Experiment:
         Returns:
             the content of `metrics.json`, and what it was made from.
         """
-        predictor = self.predictor(folder, data, hardware)
-        threshold = choose_threshold(predictor, data, self.loss, self.evaluation)
-        evaluation = evaluate(predictor, data, "test", self.loss, threshold["value"], self.evaluation)
+        runner = self.runner(folder, data, hardware)
+        threshold = choose_threshold(runner, data, self.loss, self.evaluation)
+        evaluation = evaluate(runner, data, "test", self.loss, threshold["value"], self.evaluation)
         cost = {
-            **network_cost(predictor.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
+            **network_cost(runner.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
             "checkpoint_bytes": folder.best.stat().st_size,
             "train_seconds": train_seconds,
             "peak_memory_bytes": peak_memory_bytes(hardware.device),

@@ -14,12 +14,10 @@ from torch import Tensor
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.labels import slice_labels
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.evaluation.classification import ClassifierEvaluation
-from lgg_seg.inference.classifier import Classifier
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.losses import BCE
 from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
@@ -52,14 +50,14 @@ def data(phantom_root: Path) -> DataModule:
     return module
 
 
-def classifier(data: DataModule, target: Target) -> Classifier:
+def classifier(target: Target) -> TorchRunner:
     hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
-    return Classifier(Brightness(target), normalise, hardware, 4, slice_labels(data.index, target))
+    return TorchRunner(Brightness(target), hardware, 4)
 
 
 def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: int) -> ClassifierEvaluation:
     chosen = EvaluationSettings(n_bootstrap=50, **settings)
-    return evaluate(classifier(data, target), data, "test", LOSS, threshold, chosen)
+    return evaluate(classifier(target), data, "test", LOSS, threshold, chosen)
 
 
 def written(
@@ -96,7 +94,7 @@ def test_the_slices_numbers_follow_from_their_table_by_scikit_learn(
 
 
 def test_the_label_of_presence_is_that_of_the_mask_on_the_native_grid(data: DataModule, tmp_path: Path) -> None:
-    """At 16 x 16 a small tumour may be lost; the answer is about the slice, not about the network's grid."""
+    """At 16 x 16 a small tumour may be lost; the label is about the slice, not about the network's grid."""
     _, _, slices = written(data, measured(data, "tumour"), tmp_path)
     for one in data.index.slices:
         row = slices[(slices.patient == one.patient) & (slices.slice == one.number)]
@@ -111,10 +109,10 @@ def test_presence_has_patient_numbers_from_within_each_patient(data: DataModule,
     np.testing.assert_allclose(patients.slice_auroc, areas)
     shares = slices.groupby("patient").correct.mean()
     assert content["metrics"]["patient/accuracy"]["value"] == pytest.approx(shares.mean())
-    assert "probability" not in patients, "every patient has tumour: there is nothing to ask of him"
+    assert "probability" not in patients, "every patient has tumour: there is nothing to predict"
 
 
-def test_a_patients_grade_is_the_mean_probability_over_all_his_slices(data: DataModule, tmp_path: Path) -> None:
+def test_a_patients_grade_is_the_mean_probability_over_all_their_slices(data: DataModule, tmp_path: Path) -> None:
     content, patients, slices = written(data, measured(data, "grade"), tmp_path)
     by_patient = slices.groupby("patient")
     np.testing.assert_allclose(patients.probability, by_patient.probability.mean(), rtol=1e-6)
@@ -133,13 +131,13 @@ def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients
             "slice/accuracy"
         ]["value"]
     )
-    one = classifier(data, "tumour")
+    one = classifier("tumour")
     fixed = choose_threshold(one, data, LOSS, EvaluationSettings(fixed_threshold=0.3))
     assert fixed == {"value": 0.3, "from": "fixed"}
     settings = EvaluationSettings(threshold="validation")
     chosen = choose_threshold(one, data, LOSS, settings)
-    answers = evaluate(one, data, "val", LOSS, 0.5, settings).slices
-    f1 = [oracle.f1_score(answers.truth, answers.probability >= np.float32(t / 200)) for t in range(201)]
+    predictions = evaluate(one, data, "val", LOSS, 0.5, settings).slices
+    f1 = [oracle.f1_score(predictions.truth, predictions.probability >= np.float32(t / 200)) for t in range(201)]
     assert chosen["from"] == "validation"
     assert f1[round(chosen["value"] * 200)] == pytest.approx(max(f1))
 
@@ -157,6 +155,6 @@ def test_weights_that_have_diverged_are_refused_with_the_patient(data: DataModul
             return torch.full((len(x), 1), torch.nan)
 
     hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
-    broken = Classifier(Diverged("tumour"), normalise, hardware, 4, slice_labels(data.index, "tumour"))
+    broken = TorchRunner(Diverged("tumour"), hardware, 4)
     with pytest.raises(UserError, match=r"Patient TCGA_.* not numbers"):
         evaluate(broken, data, "test", LOSS, 0.5, SETTINGS)

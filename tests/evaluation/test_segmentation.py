@@ -12,11 +12,9 @@ import torch
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
-from lgg_seg.evaluation.segmentation import SegmentationEvaluation, strata
-from lgg_seg.evaluation.tables import patient_rows
+from lgg_seg.evaluation.segmentation import SegmentationEvaluation, patient_rows, strata
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.losses import Dice
@@ -42,7 +40,7 @@ def data(phantom_root: Path) -> DataModule:
 def segmenter(batch_size: int = 16) -> TorchRunner:
     torch.manual_seed(5)  # untrained, and yet neither all nor nothing is tumour: a seventh, in many pieces
     network = UNet(2, batch_norm=True)
-    return TorchRunner(network, normalise, Hardware(torch.device("cpu"), "32-true", False), batch_size)
+    return TorchRunner(network, Hardware(torch.device("cpu"), "32-true", False), batch_size)
 
 
 def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> SegmentationEvaluation:
@@ -84,22 +82,20 @@ def test_with_two_patients_there_is_no_third_stratum_of_size() -> None:
     assert {name: group["patients"] for name, group in found["tumour_size"].items()} == {"small": 1, "medium": 1}
 
 
-def test_every_test_patient_is_measured_once_in_all_his_slices(data: DataModule, whole: SegmentationEvaluation) -> None:
+def test_every_test_patient_is_measured_once_in_all_slices(data: DataModule, whole: SegmentationEvaluation) -> None:
     assert tuple(one.patient for one in whole.scores) == data.split.patients(data.index, "test")
-    assert whole.slice_count == len(whole.losses) == len(data.split.test)
+    assert len(whole.slice_rows()) == len(whole.losses) == len(data.split.test)
     assert whole.seconds > 0
 
 
-def test_the_slice_kept_for_looking_at_is_the_one_with_most_tumour(
-    data: DataModule, whole: SegmentationEvaluation
-) -> None:
+def test_the_largest_slice_is_the_one_with_most_tumour(data: DataModule, whole: SegmentationEvaluation) -> None:
     for patient, kept in whole.largest.items():
         slices = next(p.slices for p in data.index.patients if p.name == patient)
         one = data.index.slices[kept.slice_id]
         assert one.patient == patient
         assert one.tumour_pixels == kept.truth.sum() == max(s.tumour_pixels for s in slices)
-        measured = next(s for s in whole.scores if s.patient == patient).slices[one.number - 1]
-        assert kept.prediction.sum() == measured.predicted_pixels
+        measured = next(s for s in whole.scores if s.patient == patient).by_slice.predicted
+        assert kept.prediction.sum() == measured[one.number - 1]
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
@@ -163,11 +159,11 @@ def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
 ) -> None:
     kept = evaluated(data, postprocess="largest_component")
     for ours, plain in zip(kept.scores, whole.scores, strict=True):
-        assert 0 < ours.predicted_voxels <= plain.predicted_voxels
+        assert 0 < ours.counts.predicted <= plain.counts.predicted
         assert ours.lesions.fp <= 1
         assert np.array_equal(ours.histogram, plain.histogram)
     assert kept.losses == whole.losses
-    assert sum(s.predicted_voxels for s in kept.scores) < sum(s.predicted_voxels for s in whole.scores)
+    assert sum(s.counts.predicted for s in kept.scores) < sum(s.counts.predicted for s in whole.scores)
 
 
 def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
@@ -191,8 +187,8 @@ def test_the_masks_written_are_those_that_were_measured(
     for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
-        assert kept.numbers.tolist() == [s.number for s in one.slices]
-        assert kept.prediction.sum(axis=(1, 2)).tolist() == [s.predicted_pixels for s in one.slices]
+        assert tuple(kept.numbers) == one.numbers
+        assert kept.prediction.sum(axis=(1, 2)).tolist() == one.by_slice.predicted.tolist()
     with pytest.raises(UserError, match=r"no masks of TCGA_XX"):
         read_masks(tmp_path / "masks.npz", "TCGA_XX")
     (tmp_path / "masks.npz").write_bytes(b"PK damaged")

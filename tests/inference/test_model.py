@@ -17,7 +17,7 @@ import lgg_seg
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import choose_hardware
-from lgg_seg.inference.model import Model, VolumeClassifier, torch_runner
+from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, restore
 from lgg_seg.prediction.discover import find_scans
@@ -38,7 +38,7 @@ def volume(phantom_root: Path) -> np.ndarray:
 
 
 def model(*trained: TrainedModel, **settings: object) -> Model:
-    return Model([(one, torch_runner(one, CPU)) for one in trained], **settings)
+    return Model([(one, TorchRunner(one.network, CPU)) for one in trained], **settings)
 
 
 def other(trained: TrainedModel) -> TrainedModel:
@@ -79,7 +79,7 @@ def test_several_networks_average_and_one_twice_is_itself(trained: TrainedModel,
     assert np.allclose(model(trained, trained).predict(volume), one, atol=1e-6)
 
 
-def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained: TrainedModel) -> None:
+def test_threshold_and_post_processing_default_to_those_tested(trained: TrainedModel) -> None:
     second = other(trained)
     assert (model(second).threshold, model(second).postprocess) == (0.3, "largest_component")
     assert (model(trained, second).threshold, model(trained, second).postprocess) == (pytest.approx(0.4), "none")
@@ -87,7 +87,7 @@ def test_threshold_and_post_processing_are_those_of_the_test_unless_told(trained
     assert (told.threshold, told.postprocess) == (0.9, "none")
 
 
-def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: TrainedModel, volume: np.ndarray) -> None:
+def test_with_tta_a_mirrored_volume_gives_the_mirrored_probability(trained: TrainedModel, volume: np.ndarray) -> None:
     plain, both = model(trained), model(trained, tta=True)
     mirrored = np.ascontiguousarray(volume[:, :, ::-1])
     assert np.allclose(both.predict(mirrored), both.predict(volume)[:, :, ::-1], atol=1e-5)
@@ -95,7 +95,7 @@ def test_with_mirroring_a_mirrored_head_gives_the_mirrored_answer(trained: Train
 
 
 def test_the_batch_size_changes_nothing(trained: TrainedModel, volume: np.ndarray) -> None:
-    found = [Model([(trained, torch_runner(trained, CPU, size))]).predict(volume) for size in (1, 4, 16)]
+    found = [Model([(trained, TorchRunner(trained.network, CPU, size))]).predict(volume) for size in (1, 4, 16)]
     assert np.allclose(found[0], found[1], atol=1e-4)
     assert np.allclose(found[0], found[2], atol=1e-4)
 
@@ -106,7 +106,7 @@ def test_the_batch_size_changes_nothing(trained: TrainedModel, volume: np.ndarra
      np.zeros((0, 8, 8, 3), np.uint8)],
     ids=["floats", "a slice", "one channel", "nothing"],
 )  # fmt: skip
-def test_what_is_no_volume_of_three_sequences_in_8_bits_is_refused(trained: TrainedModel, wrong: np.ndarray) -> None:
+def test_arrays_other_than_uint8_volumes_are_refused(trained: TrainedModel, wrong: np.ndarray) -> None:
     with pytest.raises(UserError, match=r"must be uint8 \(slices, height, width, 3\)"):
         model(trained).predict(wrong)
 
@@ -116,14 +116,14 @@ def test_a_network_that_gives_no_numbers_is_refused(trained: TrainedModel, volum
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x[:, :1] * torch.nan
 
-    broken = Model([(trained, TorchRunner(Diverged(), normalise, CPU, 4))])
+    broken = Model([(trained, TorchRunner(Diverged(), CPU, 4))])
     with pytest.raises(UserError, match="not numbers"):
         broken.predict(volume)
 
 
-def test_a_classifier_answers_for_every_slice_and_makes_no_masks(grade_run: Path, volume: np.ndarray) -> None:
+def test_a_classifier_predicts_every_slice_and_makes_no_masks(grade_run: Path, volume: np.ndarray) -> None:
     classifier = from_run(grade_run)
-    answer = VolumeClassifier(classifier, torch_runner(classifier, CPU)).predict(volume)
+    answer = VolumeClassifier(classifier, TorchRunner(classifier.network, CPU)).predict(volume)
     assert (answer.shape, answer.dtype) == ((len(volume),), np.float32)
     assert ((answer > 0) & (answer < 1)).all()
     with pytest.raises(UserError, match="makes no masks"):
@@ -132,12 +132,10 @@ def test_a_classifier_answers_for_every_slice_and_makes_no_masks(grade_run: Path
 
 def test_a_segmentation_is_no_classifier(trained: TrainedModel) -> None:
     with pytest.raises(UserError, match="no classifier"):
-        VolumeClassifier(trained, torch_runner(trained, CPU))
+        VolumeClassifier(trained, TorchRunner(trained.network, CPU))
 
 
-def test_a_run_knows_whom_it_was_trained_on_and_not_whom_it_was_tested_on(
-    trained_run: Path, phantom_root: Path
-) -> None:
+def test_a_model_recognises_its_training_volumes_alone(trained_run: Path, phantom_root: Path) -> None:
     split, seen = RunFolder(trained_run).read_json("provenance.json")["split"], model(from_run(trained_run))
     for source in find_scans(phantom_root).volumes:
         known = seen.was_trained_on(scan_digest(source.read(phantom_root)))

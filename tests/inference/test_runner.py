@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from lgg_seg.data.grid import Grid
-from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
 from lgg_seg.losses import BCE, Dice
@@ -38,8 +37,7 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
     torch.manual_seed(0)
     net = network().train()
     found = [
-        TorchRunner(net, normalise, hardware(channels_last), size).volume_logits(volume(), STATISTICS)
-        for size in (1, 3, 7, 16)
+        TorchRunner(net, hardware(channels_last), size).volume_logits(volume(), STATISTICS) for size in (1, 3, 7, 16)
     ]
     assert found[0].shape == (7, 1, 32, 32)
     assert found[0].dtype == torch.float32
@@ -48,8 +46,8 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
 
 
 def test_a_slice_is_normalised_by_its_volumes_statistics_before_the_network_sees_it() -> None:
-    segmenter = TorchRunner(nn.Identity(), normalise, hardware(), batch_size=2)
-    seen = segmenter.volume_logits(volume(), STATISTICS)
+    runner = TorchRunner(nn.Identity(), hardware(), batch_size=2)
+    seen = runner.volume_logits(volume(), STATISTICS)
     torch.testing.assert_close(seen, (volume().float().clamp(10, 240) - 100) / 50)
 
 
@@ -77,7 +75,7 @@ def test_post_processing_comes_after_the_threshold() -> None:
 
 
 @pytest.mark.parametrize("loss", [BCE(), Dice(batch=True)], ids=["bce", "dice over the batch"])
-def test_each_slices_loss_is_its_own_whatever_stands_beside_it(loss: nn.Module) -> None:
+def test_each_slices_loss_is_independent_of_the_batch(loss: nn.Module) -> None:
     generator = torch.Generator().manual_seed(2)
     logits = torch.randn(6, 1, 8, 8, generator=generator)
     masks = torch.randint(0, 2, (6, 1, 8, 8), dtype=torch.uint8, generator=generator)

@@ -8,12 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from lgg_seg.metrics.binary import BinaryPredictions, best_f1_threshold, patient_counts, roc, weighted_measures
+from lgg_seg.metrics.binary import (
+    BinaryPredictions,
+    best_f1_threshold,
+    measures,
+    patient_counts,
+    roc,
+    weighted_measures,
+)
+from lgg_seg.statistics.bootstrap import Estimate
 from lgg_seg.statistics.classification import (
-    Estimate,
     bootstrap_measures,
     estimates,
-    measures,
     measures_by_patient,
     roc_band,
     within_patient_means,
@@ -36,7 +42,7 @@ def random(slices: int = 300, patients: int = 12, seed: int = 0) -> BinaryPredic
     return BinaryPredictions(probability, truth, patient)
 
 
-def test_the_measures_are_those_of_a_table_worked_by_hand() -> None:
+def test_measures_equal_a_table_worked_by_hand() -> None:
     found = measures(HAND, threshold=0.5)
     # Said yes: .9 .8 .6 .6, of which two are true; not said: a true no and a missed yes.
     assert found["accuracy"] == pytest.approx(3 / 6)
@@ -52,11 +58,11 @@ def test_the_measures_are_those_of_a_table_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("threshold", [0.25, 0.5])
-def test_the_measures_are_those_of_scikit_learn(seed: int, threshold: float) -> None:
-    answers = random(seed=seed)
-    said = answers.probability >= np.float32(threshold)
-    found = measures(answers, threshold)
-    truth, score = answers.truth, answers.probability
+def test_measures_equal_scikit_learn(seed: int, threshold: float) -> None:
+    predictions = random(seed=seed)
+    said = predictions.probability >= np.float32(threshold)
+    found = measures(predictions, threshold)
+    truth, score = predictions.truth, predictions.probability
     assert found["auroc"] == pytest.approx(oracle.roc_auc_score(truth, score), abs=1e-12)
     assert found["average_precision"] == pytest.approx(oracle.average_precision_score(truth, score), abs=1e-12)
     assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, said))
@@ -65,7 +71,7 @@ def test_the_measures_are_those_of_scikit_learn(seed: int, threshold: float) -> 
     assert found["recall"] == pytest.approx(oracle.recall_score(truth, said))
     assert found["specificity"] == pytest.approx(oracle.recall_score(~truth, ~said))
     assert found["brier"] == pytest.approx(oracle.brier_score_loss(truth, score), abs=1e-6)
-    false, true = roc(answers, np.ones((1, answers.patients), np.int64))
+    false, true = roc(predictions, np.ones((1, predictions.patients), np.int64))
     by_sklearn = oracle.roc_curve(truth, score, drop_intermediate=False)
     np.testing.assert_allclose(false[0], by_sklearn[0])
     np.testing.assert_allclose(true[0], by_sklearn[1])
@@ -73,23 +79,23 @@ def test_the_measures_are_those_of_scikit_learn(seed: int, threshold: float) -> 
 
 @settings(max_examples=30, deadline=None)
 @given(weights=st.lists(st.integers(0, 3), min_size=4, max_size=4), seed=st.integers(0, 99))
-def test_a_patient_who_counts_twice_is_as_if_his_slices_stood_there_twice(weights: list[int], seed: int) -> None:
-    answers = random(slices=40, patients=4, seed=seed)
-    times = np.array(weights)[answers.patient]
+def test_a_weight_of_two_is_a_patient_with_every_slice_twice(weights: list[int], seed: int) -> None:
+    predictions = random(slices=40, patients=4, seed=seed)
+    times = np.array(weights)[predictions.patient]
     if not times.any():
         return
     written_out = BinaryPredictions(
-        np.repeat(answers.probability, times), np.repeat(answers.truth, times), np.zeros(times.sum(), np.int64)
+        np.repeat(predictions.probability, times), np.repeat(predictions.truth, times), np.zeros(times.sum(), np.int64)
     )
-    weighted = weighted_measures(answers, 0.5, np.array([weights]))
+    weighted = weighted_measures(predictions, 0.5, np.array([weights]))
     for name, value in measures(written_out, 0.5).items():
         assert weighted[name][0] == pytest.approx(value, nan_ok=True), name
 
 
-def test_what_cannot_be_known_is_not_a_number_in_metrics_json() -> None:
+def test_undefined_measures_are_null_in_metrics_json() -> None:
     """Slices that are all empty, none of them called a tumour: right, but no recall and no ROC area."""
-    answers = BinaryPredictions(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
-    found = {name: one.as_dict() for name, one in estimates(answers, 0.5, resamples=20).items()}
+    predictions = BinaryPredictions(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
+    found = {name: one.as_dict() for name, one in estimates(predictions, 0.5, resamples=20).items()}
     assert found["accuracy"] == {"value": 1.0, "ci95": [1.0, 1.0]}
     for name in ("auroc", "average_precision", "recall", "precision"):
         assert found[name] == {"value": None, "ci95": None}, name
@@ -109,15 +115,15 @@ def test_intervals_resample_patients_and_not_slices() -> None:
 
 
 def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
-    answers = random(slices=120, patients=8, seed=3)
-    drawn = bootstrap_measures(answers, 0.5, 400, seed=0)["auroc"]
+    predictions = random(slices=120, patients=8, seed=3)
+    resampled = bootstrap_measures(predictions, 0.5, 400, seed=0)["auroc"]
     generator = np.random.default_rng(0)
-    rows = [np.flatnonzero(answers.patient == p) for p in range(8)]
+    rows = [np.flatnonzero(predictions.patient == p) for p in range(8)]
     by_hand = []
     for chosen in generator.integers(8, size=(400, 8)):
         ids = np.concatenate([rows[p] for p in chosen])
-        by_hand.append(oracle.roc_auc_score(answers.truth[ids], answers.probability[ids]))
-    np.testing.assert_allclose(drawn, by_hand, atol=1e-12)
+        by_hand.append(oracle.roc_auc_score(predictions.truth[ids], predictions.probability[ids]))
+    np.testing.assert_allclose(resampled, by_hand, atol=1e-12)
 
 
 def test_resamples_without_both_classes_are_counted_and_left_out() -> None:
@@ -142,18 +148,18 @@ def test_within_each_patient_accuracy_and_area_are_averaged_over_patients() -> N
 
 
 def test_a_patient_of_one_class_has_no_area_and_is_not_in_its_mean() -> None:
-    answers = BinaryPredictions(
+    predictions = BinaryPredictions(
         np.array([0.9, 0.1, 0.8], np.float32), np.array([True, False, True]), np.array([0, 0, 1])
     )
-    assert within_patient_means(answers, 0.5, resamples=10)["auroc"].value == 1.0
-    alone = within_patient_means(answers.of(1), 0.5, resamples=10)["auroc"]
+    assert within_patient_means(predictions, 0.5, resamples=10)["auroc"].value == 1.0
+    alone = within_patient_means(predictions.of(1), 0.5, resamples=10)["auroc"]
     assert (alone.value, alone.ci95) == (None, None)
 
 
 def test_the_band_holds_the_curve_and_narrows_with_more_patients() -> None:
-    answers = random(slices=600, patients=12)
-    grid, low, high = roc_band(answers, 200)
-    false, true = roc(answers, np.ones((1, 12), np.int64))
+    predictions = random(slices=600, patients=12)
+    grid, low, high = roc_band(predictions, 200)
+    false, true = roc(predictions, np.ones((1, 12), np.int64))
     curve = np.interp(grid, false[0], true[0])
     assert ((low <= curve + 1e-9) & (curve <= high + 1e-9)).all()
     many = random(slices=6000, patients=120)
@@ -161,7 +167,7 @@ def test_the_band_holds_the_curve_and_narrows_with_more_patients() -> None:
     assert (above - closer).mean() < (high - low).mean() / 2
 
 
-def test_the_threshold_with_the_best_f1_is_found() -> None:
+def test_the_best_f1_threshold_has_the_highest_f1() -> None:
     assert best_f1_threshold(HAND) == 0.1  # all called yes: 2·3 / (2·3 + 3) is more than 4/7 above
     separable = BinaryPredictions(np.array([0.7, 0.3], np.float32), np.array([True, False]), np.array([0, 0]))
     assert best_f1_threshold(separable) == 0.5, "of equals the one nearest the middle"

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation.aggregate import aggregate
-from lgg_seg.evaluation.tables import patient_rows, slice_rows
+from lgg_seg.evaluation.segmentation import aggregate, patient_rows, slice_rows
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.metrics.registry import PATIENT_METRICS
@@ -72,7 +71,7 @@ def test_patients_worked_by_hand() -> None:
         assert [one.values[key] for one in (first, second, third)] == values
     assert [one.values["hd95_px"] for one in (second, third)] == [6.0, 6.0]  # sqrt(4 + 16 + 16), the diagonal of 2x4x4
     assert [one.values["nsd_2px"] for one in (first, second, third)] == [1, 0, 0]
-    assert [one.prediction_empty for one in (first, second, third)] == [False, True, False]
+    assert [row["prediction_empty"] for row in patient_rows([first, second, third])] == [False, True, False]
 
 
 def test_aggregate_worked_by_hand() -> None:
@@ -187,7 +186,7 @@ def test_the_given_prediction_is_measured_not_the_thresholded_probability() -> N
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
-def test_a_probability_that_is_none_names_the_patient(value: float) -> None:
+def test_a_probability_out_of_range_names_the_patient(value: float) -> None:
     truth = blobs(0, (2, 4, 4))
     probability = np.zeros(truth.shape, dtype=np.float32)
     probability[1, 2, 3] = value

@@ -1,4 +1,4 @@
-"""The running metric against the counts of whole volumes."""
+"""The streaming metrics against the counts of whole volumes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lgg_seg.metrics.counts import confusion
-from lgg_seg.metrics.overlap import dice, iou
+from lgg_seg.metrics.overlap import confusion, dice, iou
 from lgg_seg.metrics.streaming import BinarySliceMetrics, PatientDice
 from tests.metrics.volumes import blobs
 
@@ -89,7 +88,7 @@ def test_update_does_not_wait_for_the_gpu() -> None:
     assert result(metric) == pytest.approx(expected(), abs=1e-6)
 
 
-def test_a_classifiers_answers_are_measured_over_all_batches_and_forgotten_at_a_reset() -> None:
+def test_classifier_measures_cover_all_batches_until_a_reset() -> None:
     """Four slices in two batches, worked by hand: of four pairs the yes of .9 wins two, that of .4 wins one."""
     answers = BinarySliceMetrics()
     answers.update(torch.tensor([0.9, 0.6]), torch.tensor([True, False]))

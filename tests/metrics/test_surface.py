@@ -19,15 +19,15 @@ from tests.metrics.volumes import blobs, drawn
 pairs = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([0.003, 0.05, 0.3]))
 
 
-def pair(drawn_pair: tuple[int, int, float]) -> tuple[Bools, Bools]:
-    first, second, share = drawn_pair
+def pair(mask_pair: tuple[int, int, float]) -> tuple[Bools, Bools]:
+    first, second, share = mask_pair
     return blobs(first, share=share), blobs(second, share=0.1)
 
 
 @settings(max_examples=25, deadline=None)
 @given(pairs)
-def test_hd95_and_nsd_equal_monai(drawn_pair: tuple[int, int, float]) -> None:
-    prediction, truth = pair(drawn_pair)
+def test_hd95_and_nsd_equal_monai(mask_pair: tuple[int, int, float]) -> None:
+    prediction, truth = pair(mask_pair)
     ours = surface_distances(prediction, truth)
     as_batch = [torch.from_numpy(mask)[None, None] for mask in (prediction, truth)]
     hd95 = compute_hausdorff_distance(*as_batch, include_background=True, percentile=95)
@@ -39,8 +39,8 @@ def test_hd95_and_nsd_equal_monai(drawn_pair: tuple[int, int, float]) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(pairs)
-def test_distances_equal_an_exact_distance_transform(drawn_pair: tuple[int, int, float]) -> None:
-    prediction, truth = pair(drawn_pair)
+def test_distances_equal_an_exact_distance_transform(mask_pair: tuple[int, int, float]) -> None:
+    prediction, truth = pair(mask_pair)
     ours = surface_distances(prediction, truth)
     edges = [mask ^ binary_erosion(mask) for mask in (prediction, truth)]
     np.testing.assert_allclose(ours.from_prediction, distance_transform_edt(~edges[1])[edges[0]], atol=1e-12)
@@ -49,8 +49,8 @@ def test_distances_equal_an_exact_distance_transform(drawn_pair: tuple[int, int,
 
 @settings(max_examples=15, deadline=None)
 @given(pairs)
-def test_swapping_prediction_and_truth_changes_nothing(drawn_pair: tuple[int, int, float]) -> None:
-    prediction, truth = pair(drawn_pair)
+def test_swapping_prediction_and_truth_changes_nothing(mask_pair: tuple[int, int, float]) -> None:
+    prediction, truth = pair(mask_pair)
     there, back = surface_distances(prediction, truth), surface_distances(truth, prediction)
     assert (there.hd95(), there.nsd()) == (back.hd95(), back.nsd())
 

@@ -98,7 +98,7 @@ def test_grade_asks_for_the_higher_of_two_codes() -> None:
         ("RNASeqCluster:9", "RNASeqCluster:9 has 0 of 39 patients"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_with_the_remedy(target: str, said: str) -> None:
+def test_an_impossible_target_is_refused_with_the_remedy(target: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         endpoints(target, table())
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from lgg_seg.metrics.components import largest_component
+from lgg_seg.metrics.morphology import largest_component
 from lgg_seg.radiomics.contour import angular_standard_deviation, margin_fluctuation, outline
 
 ORIGIN = np.zeros(2)

@@ -19,7 +19,7 @@ def patients(seed: int, signal: float, count: int = 60, columns: int = 8) -> tup
     return predictors, truth
 
 
-def test_a_strong_predictor_is_found_among_others() -> None:
+def test_a_strong_predictor_among_others_gives_a_high_auroc() -> None:
     predictors, truth = patients(0, signal=4)
     found = out_of_fold(predictors, truth, seed=0)
     assert auc(found.scores, truth) > 0.9
@@ -69,11 +69,11 @@ def test_a_single_predictor_is_modelled_without_choosing() -> None:
     assert auc(found.scores, truth) > 0.85
 
 
-def test_shuffled_outcomes_are_near_a_half_and_each_is_told() -> None:
+def test_shuffled_outcomes_give_an_auroc_near_a_half() -> None:
     predictors, truth = patients(5, signal=4, columns=1)
-    told: list[int] = []
-    areas = shuffled_aucs(predictors, truth, 25, seed=0, done=lambda: told.append(1))
-    assert len(areas) == len(told) == 25
+    calls: list[int] = []
+    areas = shuffled_aucs(predictors, truth, 25, seed=0, done=lambda: calls.append(1))
+    assert len(areas) == len(calls) == 25
     assert float(np.mean(areas)) == pytest.approx(0.48, abs=0.12)
     assert max(areas) < auc(out_of_fold(predictors, truth, seed=0).scores, truth)
     assert areas[:5] == shuffled_aucs(predictors, truth, 5, seed=0)

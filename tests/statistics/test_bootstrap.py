@@ -44,10 +44,10 @@ def test_a_single_patient_has_no_interval() -> None:
     assert summarise([0.7]).as_dict() == {"mean": 0.7, "median": 0.7, "std": None, "ci95": None}
 
 
-def test_drawing_in_small_portions_gives_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resampling_in_portions_gives_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random(13)
     at_once = summarise(values, resamples=500)
-    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 40)
+    monkeypatch.setattr(bootstrap, "_INDICES_AT_ONCE", 40)
     assert summarise(values, resamples=500) == at_once
 
 

@@ -168,7 +168,7 @@ def test_little_gains_with_a_few_disasters_are_not_called_clearly_worse() -> Non
     assert difference.significance == "contradictory"
 
 
-def test_the_method_told_is_the_method_used() -> None:
+def test_the_method_described_is_the_method_used() -> None:
     values = _correlated(12, 2)
     assert "10,000 resamples" in METHOD
     assert differences(values, ["a", "b"]) == differences(values, ["a", "b"], resamples=10_000)

@@ -5,12 +5,17 @@ import pytest
 from scipy.stats import bootstrap
 
 from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
+from lgg_seg.statistics.bootstrap import RESAMPLES, bootstrap_weights, percentile_interval
+from lgg_seg.statistics.pooled import PatientSums, pooled_dice, tumour_slice_dice
 
 
 def sums(rows: list[tuple[int, int, int, float, int]]) -> PatientSums:
     tp, fp, fn, scored, tumour = (np.array(column) for column in zip(*rows, strict=True))
     return PatientSums(tp, fp, fn, scored.astype(np.float64), tumour)
+
+
+def all_weights(patients: int, resamples: int = RESAMPLES, seed: int = 0) -> Ints:
+    return np.concatenate(list(bootstrap_weights(patients, resamples, seed)))
 
 
 def test_by_hand() -> None:
@@ -29,13 +34,13 @@ def test_patients_without_tumour_have_no_tumour_slice_and_a_pooled_dice_by_the_p
 
 
 def test_each_resample_has_as_many_patients_as_there_are_and_the_same_seed_the_same_ones() -> None:
-    drawn = bootstrap_weights(7, seed=3, resamples=500)
-    assert drawn.shape == (500, 7)
-    assert (drawn.sum(axis=1) == 7).all()
-    assert (drawn == bootstrap_weights(7, seed=3, resamples=500)).all()
-    assert (drawn != bootstrap_weights(7, seed=4, resamples=500)).any()
-    assert drawn.mean() == 1
-    assert (drawn == 0).mean() == pytest.approx((6 / 7) ** 7, abs=0.02)  # a patient is left out that often
+    weights = all_weights(7, seed=3, resamples=500)
+    assert weights.shape == (500, 7)
+    assert (weights.sum(axis=1) == 7).all()
+    assert (weights == all_weights(7, seed=3, resamples=500)).all()
+    assert (weights != all_weights(7, seed=4, resamples=500)).any()
+    assert weights.mean() == 1
+    assert (weights == 0).mean() == pytest.approx((6 / 7) ** 7, abs=0.02)  # a patient is left out that often
 
 
 def test_the_interval_is_that_of_scipy() -> None:
@@ -44,7 +49,7 @@ def test_the_interval_is_that_of_scipy() -> None:
     tp = (truth * generator.uniform(0.4, 0.95, 30)).astype(int)
     fp = generator.integers(0, 900, 30)
     ours = sums([(int(t), int(f), int(n - t), 0.0, 1) for t, f, n in zip(tp, fp, truth, strict=True)])
-    drawn = pooled_dice(ours, bootstrap_weights(30, seed=0))
+    resampled = pooled_dice(ours, all_weights(30))
 
     def statistic(tp: Ints, fp: Ints, fn: Ints, axis: int) -> Floats:
         dice: Floats = 2 * tp.sum(axis) / (2 * tp.sum(axis) + fp.sum(axis) + fn.sum(axis))
@@ -53,4 +58,4 @@ def test_the_interval_is_that_of_scipy() -> None:
     theirs = bootstrap(
         (tp, fp, truth - tp), statistic, paired=True, vectorized=True, n_resamples=10_000, method="percentile", rng=1
     ).confidence_interval
-    assert np.quantile(drawn, [0.025, 0.975]) == pytest.approx(list(theirs), abs=0.004)
+    assert percentile_interval(resampled) == pytest.approx(list(theirs), abs=0.004)

@@ -91,7 +91,7 @@ def test_many_comparisons_need_more_patients() -> None:
 
 
 @pytest.mark.parametrize(("patients", "configurations"), [(6, 2), (7, 4), (8, 5)])
-def test_just_enough_patients_draw_no_complaint(patients: int, configurations: int) -> None:
+def test_just_enough_patients_give_no_warning(patients: int, configurations: int) -> None:
     result = differences(_STEADY[:patients, None] - 0.1 * np.arange(configurations), list("ABCDE")[:configurations])
     assert "cannot" not in verdict(result)
 
