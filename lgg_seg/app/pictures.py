@@ -10,10 +10,10 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Ints
 from lgg_seg.prediction.overlay import enlarged, enlarged_mask, outlines, window
-from lgg_seg.prediction.scan import SEQUENCES
 
 Picture = NDArray[np.uint8]
 Shown = Literal["FLAIR", "pre-contrast", "post-contrast", "all three"]

@@ -13,20 +13,12 @@ from nibabel.affines import apply_affine
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
+from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.intensity import is_flat, to_uint8
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import (
-    FLAT,
-    SEQUENCES,
-    Issue,
-    Scan,
-    ScanError,
-    fill_flat_sequences,
-    slice_axis,
-    volume_warnings,
-)
+from lgg_seg.prediction.scan import FLAT, Issue, Scan, ScanError, fill_flat_sequences, slice_axis, volume_warnings
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
 SQUARE = 1.1  # ratio of a pixel's sides up to which it counts as square

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.data.kaggle.listing import gaps
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.prediction.intensity import is_flat
 
-SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
 """The issue of a file without contrast: finding no tumour in it would say nothing of the patient."""
-MAX_GAPS = 5  # that a warning lists
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,8 @@ def volume_warnings(images: NDArray[np.uint8], numbers: Sequence[int]) -> Iterat
     """Warnings of a volume (D, H, W, 3) whose slices have those numbers: a single slice, gaps, missing sequences."""
     if len(images) == 1:
         yield "a single slice: normalised by its own statistics, not a volume's"
-    if gaps := [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]:
-        listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:MAX_GAPS])
-        yield f"the volume is not whole: there is no slice {listed}{', …' if len(gaps) > MAX_GAPS else ''}"
+    if missing_slices := gaps(numbers):
+        yield f"the volume is not whole: there is no slice {missing_slices}"
     if missing := missing_sequences(images):
         plural = "s" if len(missing) > 1 else ""
         yield (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.data.kaggle.integrity import Issue, Severity
 from lgg_seg.data.kaggle.listing import without_date
-from lgg_seg.data.kaggle.scan import SEQUENCES, SliceInfo
+from lgg_seg.data.kaggle.scan import SliceInfo
 
 
 def check(slices: Sequence[SliceInfo]) -> list[Issue]:

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.tiff import read_header
 from lgg_seg.errors import UserError
 
+SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
+"""The channels of a slice."""
+
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be an 8-bit slice within MAX_PIXELS
 
 _WANTED = {
-    (3,): "3 are read (pre-contrast, FLAIR, post-contrast)",
+    (3,): f"3 are read ({', '.join(SEQUENCES)})",
     (1,): "a mask has 1",
-    (1, 3): "3 are read (pre-contrast, FLAIR, post-contrast), or FLAIR alone",
+    (1, 3): f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone",
 }
 
 # OpenCV prints what libtiff says about a damaged file on stderr; every such file is reported by us, with its name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -169,8 +169,14 @@ def _pair(folder: Path, files: list[str], patients: frozenset[str]) -> tuple[lis
 def _gaps(patient: str, numbers: Iterable[int]) -> list[Issue]:
     """Numbering starts at 1, or at 0 where someone else exported it."""
     ordered = sorted(numbers)
-    gaps = [(a + 1, b - 1) for a, b in pairwise([0, *ordered]) if b - a > 1]
-    if not gaps:
+    missing = gaps([0, *ordered])
+    if not missing:
         return []
-    listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps[:5]) + (", …" if len(gaps) > 5 else "")
-    return [Issue("numbering", "warning", patient, None, f"has slices up to {ordered[-1]}, but no slice {listed}")]
+    return [Issue("numbering", "warning", patient, None, f"has slices up to {ordered[-1]}, but no slice {missing}")]
+
+
+def gaps(numbers: Sequence[int]) -> str:
+    """The numbers missing between ascending ones: `4, 6 to 8`, of many the first five gaps; empty without a gap."""
+    found = [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]
+    listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in found[:5])
+    return f"{listed}, …" if len(found) > 5 else listed

@@ -16,7 +16,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from lgg_seg.cli.progress import tracked
-from lgg_seg.data.kaggle.images import ImageError, checksum, read_image, read_mask
+from lgg_seg.data.kaggle.images import SEQUENCES, ImageError, checksum, read_image, read_mask
 from lgg_seg.data.kaggle.integrity import Issue
 from lgg_seg.data.kaggle.listing import Listing, Pair
 from lgg_seg.errors import UserError
@@ -24,7 +24,6 @@ from lgg_seg.files import replacing
 
 log = logging.getLogger(__name__)
 
-SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
 _FORMAT = 2  # of the cached index; raise it when `SliceInfo` or what fills it changes
 
 
