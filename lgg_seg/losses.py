@@ -1,4 +1,4 @@
-"""Losses on logits, each a thin module over a pure function.
+"""Losses on logits, each a module over a pure function.
 
 Every loss takes logits `(B, 1, H, W)` and a target of the same shape in {0, 1}, computes in float32 whatever autocast
 says, and returns a scalar. Its gradient is finite for any finite logit.
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import require
 
 _ROOT_FLOOR = 1e-20
 """Keeps the slope of a root finite where a loss underflows to 0; up to gamma = 3 it moves the value by under 1e-6."""
@@ -28,26 +28,10 @@ def bce(logits: Tensor, target: Tensor, pos_weight: float = 1.0) -> Tensor:
 def tversky(logits: Tensor, target: Tensor, alpha: float, beta: float, smooth: float, batch: bool) -> Tensor:
     """1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth) of soft counts, in [0, 1].
 
-    Salehi 2017, arXiv 1706.05721, eq. 2. The paper has no `smooth`; it is what keeps an empty target defined.
-
-    Args:
-        logits: `(B, 1, H, W)`.
-        target: `(B, 1, H, W)` in {0, 1}.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
-        smooth: in pixels, above 0.
-        batch: True counts over the whole batch, False over each slice and takes the mean.
+    Salehi 2017, arXiv 1706.05721, eq. 2. The paper has no `smooth` (in pixels, above 0); it is what keeps an empty
+    target defined. `batch=True` counts over the whole batch, False over each slice and takes the mean.
     """
     return _tversky_terms(logits, target, alpha, beta, smooth, batch).mean()
-
-
-def dice(logits: Tensor, target: Tensor, smooth: float, batch: bool) -> Tensor:
-    """1 - (2 TP + 2 smooth) / (2 TP + FP + FN + 2 smooth) of soft counts: the Tversky loss with alpha = beta = 1/2.
-
-    Milletari 2016, arXiv 1606.04797, without the squares in the paper's denominator. `smooth = 0.5` is the "+ 1" of
-    most implementations.
-    """
-    return tversky(logits, target, alpha=0.5, beta=0.5, smooth=smooth, batch=batch)
 
 
 def focal(logits: Tensor, target: Tensor, gamma: float, alpha: float | None) -> Tensor:
@@ -89,7 +73,7 @@ class WeightedBCE(nn.Module):
 
     def __init__(self, pos_weight: float) -> None:
         super().__init__()
-        _require(pos_weight > 0, "pos_weight", "above 0", pos_weight)
+        require(pos_weight > 0, "loss.pos_weight", pos_weight, "above 0")
         self.pos_weight = pos_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -101,9 +85,9 @@ class Tversky(nn.Module):
 
     def __init__(self, alpha: float, beta: float, smooth: float = 0.5, batch: bool = True) -> None:
         super().__init__()
-        _require(alpha > 0, "alpha", "above 0, or an empty slice has no gradient", alpha)
-        _require(beta >= 0, "beta", "0 or more", beta)
-        _require(smooth > 0, "smooth", "above 0, or an empty slice has no gradient", smooth)
+        require(alpha > 0, "loss.alpha", alpha, "above 0, or an empty slice has no gradient")
+        require(beta >= 0, "loss.beta", beta, "0 or more")
+        require(smooth > 0, "loss.smooth", smooth, "above 0, or an empty slice has no gradient")
         self.alpha, self.beta, self.smooth, self.batch = alpha, beta, smooth, batch
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -111,7 +95,11 @@ class Tversky(nn.Module):
 
 
 class Dice(Tversky):
-    """Soft Dice loss; see `dice`."""
+    """1 - (2 TP + 2 smooth) / (2 TP + FP + FN + 2 smooth) of soft counts: the Tversky loss with alpha = beta = 1/2.
+
+    Milletari 2016, arXiv 1606.04797, without the squares in the paper's denominator. `smooth = 0.5` is the "+ 1" of
+    most implementations.
+    """
 
     def __init__(self, smooth: float = 0.5, batch: bool = True) -> None:
         super().__init__(alpha=0.5, beta=0.5, smooth=smooth, batch=batch)
@@ -122,8 +110,8 @@ class BCEDice(nn.Module):
 
     def __init__(self, bce_weight: float, dice_weight: float, smooth: float = 0.5, batch: bool = True) -> None:
         super().__init__()
-        _require(bce_weight >= 0, "bce_weight", "0 or more", bce_weight)
-        _require(dice_weight >= 0, "dice_weight", "0 or more", dice_weight)
+        require(bce_weight >= 0, "loss.bce_weight", bce_weight, "0 or more")
+        require(dice_weight >= 0, "loss.dice_weight", dice_weight, "0 or more")
         self.bce_weight, self.dice_weight = bce_weight, dice_weight
         self.bce, self.dice = BCE(), Dice(smooth, batch)
 
@@ -137,8 +125,8 @@ class Focal(nn.Module):
 
     def __init__(self, gamma: float, alpha: float | None) -> None:
         super().__init__()
-        _require(gamma >= 0, "gamma", "0 or more", gamma)
-        _require(alpha is None or 0 < alpha < 1, "alpha", "between 0 and 1, or null", alpha)
+        require(gamma >= 0, "loss.gamma", gamma, "0 or more")
+        require(alpha is None or 0 < alpha < 1, "loss.alpha", alpha, "between 0 and 1, or null")
         self.gamma, self.alpha = gamma, alpha
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -150,7 +138,7 @@ class FocalTversky(Tversky):
 
     def __init__(self, alpha: float, beta: float, gamma: float, smooth: float = 0.5, batch: bool = True) -> None:
         super().__init__(alpha, beta, smooth, batch)
-        _require(gamma >= 1, "gamma", "1 or more", gamma)
+        require(gamma >= 1, "loss.gamma", gamma, "1 or more")
         self.gamma = gamma
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -175,8 +163,3 @@ def _float32(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if logits.shape != target.shape or logits.ndim != 4:
         raise ValueError(f"need logits and target of one shape (B, 1, H, W), got {logits.shape} and {target.shape}")
     return logits.float(), target.float()
-
-
-def _require(holds: bool, key: str, range_: str, value: float | None) -> None:
-    if not holds:
-        raise UserError(f"loss.{key} must be {range_}, got {value}.")

@@ -1,7 +1,7 @@
 """Learning-rate schedules as multipliers of the optimizer's own rate, stepped after every optimizer step.
 
-Each takes (optimizer, total_steps, steps_per_epoch) from code and its own parameters from `conf/scheduler`. The one
-exception is `plateau`, which waits for the validation metric after every epoch.
+Each takes the optimizer and the run's length from code and its own parameters from `conf/scheduler`. The one exception
+is `plateau`, which is stepped with a validation metric after every epoch.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class ScheduleLength:
 
 def none(optimizer: Optimizer, length: ScheduleLength) -> Schedule:
     """A constant learning rate."""
-    return _by_factor(optimizer, length, lambda _epoch, _progress: 1.0, warmup_epochs=0.0)
+    return _by_factor(optimizer, length, lambda _epoch, _progress: 1.0)
 
 
 def exponential(optimizer: Optimizer, length: ScheduleLength, gamma: float = 0.95) -> Schedule:
     """The rate times `gamma` after every epoch."""
-    return _by_factor(optimizer, length, lambda epoch, _progress: gamma ** math.floor(epoch), warmup_epochs=0.0)
+    return _by_factor(optimizer, length, lambda epoch, _progress: gamma ** math.floor(epoch))
 
 
 def step(optimizer: Optimizer, length: ScheduleLength, step_size: int = 10, gamma: float = 0.1) -> Schedule:
     """The rate times `gamma` after every `step_size` epochs."""
     require(step_size >= 1, "scheduler.step_size", step_size, "1 or more")
-    return _by_factor(optimizer, length, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size), 0.0)
+    return _by_factor(optimizer, length, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size))
 
 
 def cosine(
@@ -96,7 +96,7 @@ def plateau(
 
 
 def _by_factor(
-    optimizer: Optimizer, length: ScheduleLength, factor: Callable[[float, float], float], warmup_epochs: float
+    optimizer: Optimizer, length: ScheduleLength, factor: Callable[[float, float], float], warmup_epochs: float = 0.0
 ) -> Schedule:
     """A schedule from factor(epoch, progress), progress running from 0 to 1 after the warm-up."""
     require(warmup_epochs >= 0, "scheduler.warmup_epochs", warmup_epochs, "0 or more")

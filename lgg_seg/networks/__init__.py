@@ -4,8 +4,8 @@ Those of segmentation give `(B, 1, H, W)`, a `SliceClassifier` `(B, 1)`.
 """
 
 from lgg_seg.networks.base import SegmentationNetwork
+from lgg_seg.networks.build import without_pretrained
 from lgg_seg.networks.classifier import ResNet50Classifier, SliceClassifier
-from lgg_seg.networks.pretrained import without_pretrained
 from lgg_seg.networks.r2unet import R2UNet
 from lgg_seg.networks.smp import SMP, ResNet50UNet
 from lgg_seg.networks.unet import SlimUNet, UNet

@@ -1,4 +1,4 @@
-"""What every segmentation network of this room shares: any image size, the initialisation."""
+"""What segmentation networks share: any image size, and the initialisation."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 class SegmentationNetwork(nn.Module, ABC):
     """A network that maps images to logits of the same height and width, whatever they are.
 
+    A subclass's constructor ends with `in_channels`, the channels of the image, and `out_channels`, the logits a pixel.
     Subclasses write `logits` for sizes that `stride` divides. `forward` pads the input to the next such size by
     repeating its last row and column, which works for any size from one pixel on and makes no edge that a convolution
     would see, and crops the logits. The padding goes to the right and the bottom: pixel (0, 0) stays where it was.
@@ -24,13 +25,10 @@ class SegmentationNetwork(nn.Module, ABC):
         """Logits `(B, out_channels, H, W)` of images `(B, in_channels, H, W)`; `stride` divides H and W."""
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Logits of a batch of normalised images.
+        """Logits `(B, out_channels, H, W)`, or a tuple of them in training under deep supervision.
 
-        Args:
-            x: `(B, in_channels, H, W)`, float, any H and W of at least 1, contiguous or channels_last.
-
-        Returns:
-            Logits `(B, out_channels, H, W)`; for deep supervision in training, a tuple of them.
+        `x` holds normalised images `(B, in_channels, H, W)`, float, any H and W of at least 1, contiguous or
+        channels_last.
         """
         # Negative padding crops. Unlike a slice it leaves torch.export no case to tell apart: one program, any size.
         right, bottom = -x.shape[3] % self.stride, -x.shape[2] % self.stride
@@ -41,7 +39,7 @@ class SegmentationNetwork(nn.Module, ABC):
 
 
 def initialise(network: nn.Module) -> None:
-    """Draws every convolution's weights from N(0, gain²/N), N the number of inputs an output sums over; zeroes biases.
+    """Draw every convolution's weights from N(0, gain²/N), N the number of inputs an output sums over; zero the biases.
 
     The gain² of 2 for 3x3 convolutions, which a ReLU follows, is the U-Net paper's own choice (arXiv 1505.04597,
     section 3, after He et al., arXiv 1502.01852). It matters where no batch norm rescales the activations: PyTorch's

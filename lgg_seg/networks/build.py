@@ -10,26 +10,33 @@ from torch import nn
 from lgg_seg.config.instantiate import instantiate, resolve_target, to_plain
 from lgg_seg.errors import UserError
 from lgg_seg.networks.classifier import SliceClassifier, Target
-from lgg_seg.networks.pretrained import without_pretrained
 
 
 def target_of(model: Mapping[str, Any]) -> Target | None:
-    """What a `model` node predicts of a slice; None for a network that segments.
+    """What the classifier of a `model` node predicts; None for a network that segments.
 
     Raises:
-        UserError: a classifier that is not told what to answer.
+        UserError: a classifier without a target.
     """
     kind = resolve_target(model["_target_"], "model")
     if not (isinstance(kind, type) and issubclass(kind, SliceClassifier)):
         return None
     chosen = model.get("target")
     if chosen is None:
-        raise UserError("The classifier is not told what to answer; say model.target=tumour or model.target=grade.")
+        raise UserError("The classifier has no target; say model.target=tumour or model.target=grade.")
     return cast(Target, chosen)
 
 
+def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A `model` node for a network whose weights are about to come from a checkpoint: nothing is fetched or read.
+
+    `weights`, where the node has it, becomes null. Everything that shapes the network or its training stays,
+    `freeze_encoder` too: a run that is resumed must train the same parameters.
+    """
+    return {**model, "weights": None} if "weights" in model else dict(model)
+
+
 def build_network(model: Mapping[str, Any], channels: int, *, pretrained: bool) -> nn.Module:
-    """The network of a `model` node. `pretrained=False` fetches no weights, for a network whose weights come from a
-    checkpoint."""
+    """The network of a `model` node; with `pretrained=False`, of `without_pretrained`."""
     node = to_plain(model)
     return cast(nn.Module, instantiate(node if pretrained else without_pretrained(node), "model", in_channels=channels))

@@ -1,28 +1,28 @@
-"""Networks that answer one question about a slice: one logit for the whole of it."""
+"""Networks that classify a slice: one logit for the whole of it."""
 
 from abc import ABC
-from typing import Literal, Self
+from typing import Literal
 
 import segmentation_models_pytorch as smp
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lgg_seg.errors import require
-from lgg_seg.networks.pretrained import load_encoder, weights_file
+from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, weights_file
 
 Target = Literal["tumour", "grade"]
-"""The question: whether the slice shows tumour, or whether its patient's tumour is of WHO grade III rather than II."""
+"""The positive class: the slice shows tumour, or its patient's tumour is of WHO grade III rather than II."""
 
 
 class SliceClassifier(nn.Module, ABC):
-    """A network from images `(B, C, H, W)` to logits `(B, 1)` of the answer yes to `target`."""
+    """A network from images `(B, C, H, W)` to logits `(B, 1)` of the positive class of `target`."""
 
     def __init__(self, target: Target) -> None:
         super().__init__()
         self.target = target
 
 
-class ResNet50Classifier(SliceClassifier):
+class ResNet50Classifier(FreezableEncoder, SliceClassifier):
     """ResNet-50 (He et al., arXiv 1512.03385) with a head of its own: 24,558,145 parameters for 3 channels.
 
     After Fahad and Katasani, "Tumor Grade Classification and Segmentation in Lower-Grade Gliomas Using Deep Learning",
@@ -32,17 +32,16 @@ class ResNet50Classifier(SliceClassifier):
     normalised as for every network here, not by ImageNet's mean and deviation.
 
     Args:
-        target: what the logit answers; see `Target`.
+        target: see `Target`.
         weights: null: random. `imagenet`: fetched once. A path: a `.safetensors` or torch file with the state dict of
             a ResNet-50 of torchvision or of its encoder alone. Never random unless null.
-        freeze_encoder: all but the head requires no gradient and stays in eval mode in training, so that its batch
-            norm keeps the running statistics.
+        freeze_encoder: only the head is trained; see `FreezableEncoder`.
         hidden: width of the head.
         dropout: share of the head's activations that is dropped in training.
         in_channels: channels of the image; other than 3, the first convolution's RGB weights are summed or repeated.
 
     Raises:
-        UserError: a value out of range, or weights that are not to be had or do not fit.
+        UserError: weights that are not to be had or do not fit.
     """
 
     def __init__(
@@ -70,16 +69,7 @@ class ResNet50Classifier(SliceClassifier):
             nn.Linear(hidden, 1),
         )
         self.freeze_encoder = freeze_encoder
-        if freeze_encoder:
-            self.encoder.requires_grad_(False)
         self.train()
-
-    def train(self, mode: bool = True) -> Self:
-        """As in `nn.Module`, but a frozen encoder stays in eval mode."""
-        super().train(mode)
-        if self.freeze_encoder:
-            self.encoder.eval()
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(B, 1)` of normalised images `(B, in_channels, H, W)`, any H and W of at least 1."""

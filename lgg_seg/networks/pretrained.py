@@ -1,10 +1,10 @@
-"""Weights of an encoder: where they come from, and nothing but them or a clear refusal."""
+"""Pre-trained weights of an encoder: exactly those that the config names, or a clear refusal."""
 
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Self, cast
 
 import timm
 import torch
@@ -17,18 +17,26 @@ from torch import Tensor, nn
 from lgg_seg.errors import UserError
 
 REMEDIES = "give a file with model.weights=PATH, or start from random weights with model.weights=null"
-"""The two ways on without a download, as every refusal here names them."""
+"""The two ways out without a download, in every error of this module."""
 
-_SECONDS_TO_ANSWER = 5.0  # the hub's own client would retry for 46 s before it admits that there is no network
+_TIMEOUT_SECONDS = 5.0  # the hub's own client would retry for 46 s without a network
 
 
-def without_pretrained(config: Mapping[str, object]) -> dict[str, object]:
-    """A model's config for a network whose weights are about to come from a checkpoint: nothing is fetched or read.
+class FreezableEncoder(nn.Module):
+    """A network whose `encoder` can be frozen.
 
-    `weights`, where the config has it, becomes null. Everything that shapes the network or its training stays,
-    `freeze_encoder` too: a run that goes on must train the same parameters.
+    It then requires no gradient, and stays in eval mode in training, so that its batch norm keeps the running
+    statistics and its dropout does nothing.
     """
-    return {**config, "weights": None} if "weights" in config else dict(config)
+
+    freeze_encoder = False
+
+    def train(self, mode: bool = True) -> Self:
+        """As in `nn.Module`, but for a frozen encoder."""
+        super().train(mode)
+        if self.freeze_encoder:
+            cast(nn.Module, self.encoder).requires_grad_(False).eval()
+        return self
 
 
 def weights_file(encoder: str, weights: str) -> Path:
@@ -51,7 +59,7 @@ def weights_file(encoder: str, weights: str) -> Path:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a `.safetensors` file or a torch file, which can run no code (`weights_only=True`).
+    """Tensors by name from a `.safetensors` file or a torch file; `weights_only=True` lets the latter run no code.
 
     Raises:
         UserError: unreadable, or something other than a flat dictionary of tensors.
@@ -70,7 +78,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
-    """Fills an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
+    """Fill an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
 
     The first convolution of weights for RGB is adapted as the library does it: summed for one channel, else repeated
     in turn and scaled by 3/in_channels.
@@ -134,7 +142,7 @@ def _from_hub(encoder: str, weights: str, repository: str, revision: str | None)
     wanted = f"The {weights} weights of {encoder} ({repository}) are not on this machine"
     if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0") not in {"", "0"}:
         raise UserError(f"{wanted} and HF_HUB_OFFLINE forbids fetching them: {REMEDIES}.")
-    if not _answers(constants.ENDPOINT):
+    if not _is_reachable(constants.ENDPOINT):
         raise UserError(f"{wanted} and {constants.ENDPOINT} does not answer: {REMEDIES}.")
     try:
         return Path(hf_hub_download(repository, filename, revision=revision))
@@ -143,9 +151,9 @@ def _from_hub(encoder: str, weights: str, repository: str, revision: str | None)
         raise UserError(f"{wanted} and fetching them failed ({reason}): {REMEDIES}.") from error
 
 
-def _answers(url: str) -> bool:
+def _is_reachable(url: str) -> bool:
     try:
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_SECONDS_TO_ANSWER).close()
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError:
         return True  # a refusal of HEAD is an answer
     except OSError:

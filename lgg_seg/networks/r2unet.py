@@ -4,8 +4,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lgg_seg.errors import UserError
-from lgg_seg.networks.ushape import Convolution, UShaped
+from lgg_seg.errors import require
+from lgg_seg.networks.unet import UShaped, convolution
 
 
 class RecurrentConvolution(nn.Module):
@@ -19,7 +19,7 @@ class RecurrentConvolution(nn.Module):
     def __init__(self, channels: int, t: int) -> None:
         super().__init__()
         self.t = t
-        self.step = Convolution(channels, channels)
+        self.step = convolution(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps `(B, channels, H, W)` to the state after `t` recurrences, of the same shape."""
@@ -44,11 +44,9 @@ class RecurrentResidualBlock(nn.Module):
         return x + residual
 
 
-class UpConvolution(nn.Sequential):
+def up_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     """Nearest-neighbour doubling of height and width, then a 3x3 convolution."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(nn.Upsample(scale_factor=2.0, mode="nearest"), Convolution(in_channels, out_channels))
+    return nn.Sequential(nn.Upsample(scale_factor=2.0, mode="nearest"), convolution(in_channels, out_channels))
 
 
 class R2UNet(UShaped):
@@ -61,20 +59,8 @@ class R2UNet(UShaped):
     Args:
         filters: channels at the finest level; doubled at each of the four levels below.
         t: recurrent steps of a recurrent convolution; 0 leaves a plain residual U-Net.
-        in_channels: channels of the image.
-        out_channels: logits a pixel.
-
-    Raises:
-        UserError: fewer than one filter, or a negative `t`.
     """
 
     def __init__(self, filters: int = 64, t: int = 2, in_channels: int = 3, out_channels: int = 1) -> None:
-        if t < 0:
-            raise UserError(f"model.t={t}: a recurrence cannot have fewer than 0 steps; the paper has 2.")
-        super().__init__(
-            filters,
-            block=partial(RecurrentResidualBlock, t=t),
-            upsample=UpConvolution,
-            in_channels=in_channels,
-            out_channels=out_channels,
-        )
+        require(t >= 0, "model.t", t, "0 or more; the paper has 2")
+        super().__init__(filters, partial(RecurrentResidualBlock, t=t), up_convolution, in_channels, out_channels)

@@ -1,7 +1,6 @@
-"""Networks of segmentation-models-pytorch, with the weights asked for or a clear refusal."""
+"""Networks of segmentation-models-pytorch."""
 
 from difflib import get_close_matches
-from typing import Self
 
 import segmentation_models_pytorch as smp
 import timm
@@ -9,12 +8,12 @@ from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
 from lgg_seg.networks.base import SegmentationNetwork
-from lgg_seg.networks.pretrained import load_encoder, timm_state_dict, weights_file
+from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file
 
 _ARCHITECTURES: dict[str, str] = {key: model.__name__ for key, model in smp.MODEL_ARCHITECTURES_MAPPING.items()}
 
 
-class SMP(SegmentationNetwork):
+class SMP(FreezableEncoder, SegmentationNetwork):
     """Any architecture and encoder of segmentation-models-pytorch, with that library's decoder defaults.
 
     Args:
@@ -23,14 +22,13 @@ class SMP(SegmentationNetwork):
         weights: null: random. A published set's name, as a rule "imagenet": fetched once from the Hugging Face hub.
             A path: a `.safetensors` or torch file with the encoder's state dict, a whole classifier's included.
             Never random unless null. A network whose weights will come from a checkpoint: see `without_pretrained`.
-        freeze_encoder: the encoder's parameters require no gradient, and it stays in eval mode in training, so that
-            its batch norm keeps the running statistics and its dropout does nothing.
-        in_channels: channels of the image; other than 3, the first convolution's RGB weights are summed or repeated.
+        freeze_encoder: see `FreezableEncoder`.
+        in_channels: other than 3, the first convolution's RGB weights are summed or repeated.
         out_channels: logits a pixel.
 
     Raises:
-        UserError: unknown architecture or encoder (the nearest are named), the two do not go together, or weights
-            that are not to be had or do not fit.
+        UserError: unknown architecture or encoder, the two do not go together, or weights that are not to be had or do
+            not fit.
     """
 
     def __init__(
@@ -48,8 +46,6 @@ class SMP(SegmentationNetwork):
         super().__init__(stride)
         self.network = network
         self.freeze_encoder = freeze_encoder
-        if freeze_encoder:
-            self.encoder.requires_grad_(False)
         self.train()
 
     @property
@@ -57,13 +53,6 @@ class SMP(SegmentationNetwork):
         """The part that pre-trained weights fill and `freeze_encoder` freezes."""
         encoder: nn.Module = self.network.encoder
         return encoder
-
-    def train(self, mode: bool = True) -> Self:
-        """As in `nn.Module`, but a frozen encoder stays in eval mode."""
-        super().train(mode)
-        if self.freeze_encoder:
-            self.encoder.eval()
-        return self
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W."""

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import require
 from lgg_seg.networks.base import SegmentationNetwork, initialise
-from lgg_seg.networks.ushape import LEVELS, STRIDE, DoubleConvolution, level_widths
+from lgg_seg.networks.unet import LEVELS, STRIDE, double_convolution, level_widths
 
 
 class UNetPlusPlus(SegmentationNetwork):
@@ -30,11 +30,9 @@ class UNetPlusPlus(SegmentationNetwork):
         output: what eval mode returns under deep supervision. "average" is the paper's accurate mode: the log-odds of
             the heads' mean *probability*. 1 … 4 is its fast mode: the head on x(0, output) alone, for which only the
             nodes of the pruned UNet++ L1 … L4 are computed.
-        in_channels: channels of the image.
-        out_channels: logits a pixel.
 
     Raises:
-        UserError: fewer than one filter, or one of four heads asked for without deep supervision.
+        UserError: one of four heads without deep supervision.
     """
 
     def __init__(
@@ -45,17 +43,17 @@ class UNetPlusPlus(SegmentationNetwork):
         in_channels: int = 3,
         out_channels: int = 1,
     ) -> None:
-        if output != "average" and not deep_supervision:
-            raise UserError(f"model.output={output} names a head that only model.deep_supervision=true makes.")
+        has_head = output == "average" or deep_supervision
+        require(has_head, "model.output", output, "average unless model.deep_supervision=true makes its heads")
         super().__init__(stride=STRIDE)
         widths = level_widths(filters)
         self.output = output
         self.nodes = nn.ModuleDict()
         for i, (above, width) in enumerate(pairwise([in_channels, *widths])):
-            self.nodes[f"x{i}_0"] = DoubleConvolution(above, width)
+            self.nodes[f"x{i}_0"] = double_convolution(above, width)
         for j in range(1, LEVELS):
             for i in range(LEVELS - j):
-                self.nodes[f"x{i}_{j}"] = DoubleConvolution(j * widths[i] + widths[i + 1], widths[i])
+                self.nodes[f"x{i}_{j}"] = double_convolution(j * widths[i] + widths[i + 1], widths[i])
         supervised = range(1, LEVELS) if deep_supervision else [LEVELS - 1]
         self.heads = nn.ModuleDict({str(j): nn.Conv2d(filters, out_channels, kernel_size=1) for j in supervised})
         initialise(self)

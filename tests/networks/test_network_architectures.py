@@ -146,7 +146,7 @@ class TestR2UNet:
         torch.testing.assert_close(layer(x), (t + 1) * x)
 
     def test_fewer_than_no_steps_are_refused(self) -> None:
-        with pytest.raises(UserError, match=r"model\.t=-1"):
+        with pytest.raises(UserError, match=r"model\.t is -1"):
             R2UNet(4, t=-1)
 
 
@@ -183,5 +183,5 @@ class TestUNetPlusPlus:
         assert average((certain, -certain)).item() == pytest.approx(0)
 
     def test_a_head_that_does_not_exist_is_refused(self) -> None:
-        with pytest.raises(UserError, match=r"deep_supervision=true"):
+        with pytest.raises(UserError, match=r"model\.deep_supervision=true"):
             UNetPlusPlus(2, deep_supervision=False, output=1)
