@@ -23,7 +23,7 @@ from lgg_seg.training import ClassificationModule, SegmentationModule
 from lgg_seg.training.base import Parts
 
 NARROW = {"filters": 4, "alpha": 0.0625}
-# A classifier answers for a slice, not for its pixels.
+# A classifier has one logit a slice.
 MODELS = [name for name in groups()["model"] if not name.startswith("classifier_")]
 LOSSES = groups()["loss"]
 
@@ -54,7 +54,7 @@ def module(request: pytest.FixtureRequest) -> tuple[SegmentationModule, dict[str
     return built, copy.deepcopy(network.state_dict())
 
 
-@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # a step without a trainer
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_network_learns_a_step_from_every_loss(
     module: tuple[SegmentationModule, dict[str, Any]], loss: str
@@ -73,20 +73,18 @@ def test_every_network_learns_a_step_from_every_loss(
     for name, parameter in built.network.named_parameters():
         assert parameter.isfinite().all(), name
         if parameter.ndim > 1:  # a bias before a batch norm rightly stays
-            assert not torch.equal(parameter, start[name]), f"{name} has learnt nothing"
+            assert not torch.equal(parameter, start[name]), f"{name} has not changed"
 
 
 CLASSIFIERS = [name for name in groups()["model"] if name.startswith("classifier_")]
 OF_ELEMENTS = ("bce", "focal", "weighted_bce")
-"""The losses that are means over elements, of which a classifier's answers are some; the others measure masks."""
+"""The losses that are means over elements, which suit a classifier's logits; the others measure masks."""
 
 
-@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # a step without a trainer
 @pytest.mark.parametrize("model", CLASSIFIERS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_classifier_learns_a_step_from_every_loss_of_elements_and_refuses_the_others(
-    model: str, loss: str
-) -> None:
+def test_every_classifier_learns_a_step_from_elementwise_losses_and_refuses_others(model: str, loss: str) -> None:
     node = without_pretrained(to_plain(compose_config([f"model={model}"]).model))
     torch.manual_seed(0)
     network = instantiate(node, "model", in_channels=3).train()
@@ -108,4 +106,4 @@ def test_every_classifier_learns_a_step_from_every_loss_of_elements_and_refuses_
     for name, parameter in network.named_parameters():
         assert parameter.isfinite().all(), name
         if parameter.ndim > 1:
-            assert not torch.equal(parameter, start[name]), f"{name} has learnt nothing"
+            assert not torch.equal(parameter, start[name]), f"{name} has not changed"

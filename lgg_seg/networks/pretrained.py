@@ -1,6 +1,7 @@
 """Pre-trained weights of an encoder: exactly those that the config names, or a clear refusal."""
 
 import os
+import textwrap
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -113,15 +114,9 @@ def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
 
 
 def mismatch(encoder: str, path: Path, error: Exception) -> UserError:
-    """One sentence out of torch's list of all that does not fit, with the first few keys of each kind."""
-    faults = str(error).strip().split("\n\t")
-    named = "; ".join(map(_shortened, faults[1:4] or faults))
-    return UserError(f"The weights in {path} do not fit {encoder} ({named}): {REMEDIES}.")
-
-
-def _shortened(fault: str, most: int = 3) -> str:
-    keys = fault.rstrip(". \n").split('", "')
-    return '", "'.join(keys[:most]) + (f'" and {len(keys) - most} more' if len(keys) > most else "")
+    """One sentence out of torch's list of all that does not fit, cut after its first keys."""
+    reason = textwrap.shorten(str(error), width=400, placeholder=" …")
+    return UserError(f"The weights in {path} do not fit {encoder} ({reason}): {REMEDIES}.")
 
 
 def _published(encoder: str) -> dict[str, tuple[str, str | None]]:

@@ -1,4 +1,4 @@
-"""A slice classifier: one logit a slice, the published size, the weights asked for, and a frozen encoder that stays."""
+"""A slice classifier: one logit a slice, the published size, the right weights, a frozen encoder that stays so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_one_logit_a_slice_whatever_the_size_of_the_image(network: ResNet50Class
             assert logits.isfinite().all()
 
 
-def test_the_parameters_are_those_of_resnet50_without_its_last_layer_and_of_the_head() -> None:
+def test_parameters_are_resnet50s_without_its_last_layer_and_the_heads() -> None:
     trained = sum(p.numel() for p in ResNet50Classifier("tumour", weights=None).parameters() if p.requires_grad)
     head = ResNet50Classifier("tumour", weights=None, freeze_encoder=True)
     assert sum(p.numel() for p in head.parameters() if p.requires_grad) == HEAD
@@ -48,7 +48,7 @@ def test_the_parameters_are_those_of_resnet50_without_its_last_layer_and_of_the_
     assert trained - HEAD == sum(p.numel() for p in whole.parameters()) - 2048 * 1000 - 1000
 
 
-def test_every_parameter_gets_a_finite_gradient_and_every_weight_one_that_is_not_zero(
+def test_gradients_are_finite_and_those_of_weights_not_zero(
     network: ResNet50Classifier,
 ) -> None:
     network.train().zero_grad(set_to_none=True)
@@ -91,9 +91,9 @@ def test_a_frozen_encoder_gets_no_gradient_and_keeps_its_statistics(freeze: bool
 def test_weights_of_torchvision_fill_the_encoder_bit_for_bit(tmp_path: Path) -> None:
     state, path = torchvision.models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth"
     torch.save(state, path)
-    held = ResNet50Classifier("tumour", weights=str(path)).encoder.state_dict()
-    assert len(held) == len(state) - 2
-    assert all(torch.equal(tensor, state[name]) for name, tensor in held.items())
+    loaded = ResNet50Classifier("tumour", weights=str(path)).encoder.state_dict()
+    assert len(loaded) == len(state) - 2
+    assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
 
 
 def test_weights_that_do_not_fit_are_refused_and_never_replaced_by_random_ones(tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_weights_that_do_not_fit_are_refused_and_never_replaced_by_random_ones(t
 
 
 @pytest.mark.parametrize(("key", "value"), [("dropout", 1.0), ("dropout", -0.1), ("hidden", 0)])
-def test_a_head_that_cannot_be_is_refused(key: str, value: float) -> None:
+def test_options_out_of_range_are_refused(key: str, value: float) -> None:
     with pytest.raises(UserError, match=f"model.{key} is {value}"):
         ResNet50Classifier("tumour", weights=None, **{key: value})

@@ -1,4 +1,4 @@
-"""The networks do what their papers draw, at widths small enough to check."""
+"""The networks do what their papers' figures show, at widths small enough to check."""
 
 import math
 from collections.abc import Callable
@@ -66,14 +66,14 @@ def test_logits_are_those_recorded_for_weights_set_by_a_formula(name: str) -> No
     make, expected = GOLDEN[name]
     with torch.inference_mode():
         logits = filled(make())(IMAGE)[0, 0]
-    found = torch.stack([logits[0, 0], logits[15, 20], logits[31, 47], logits.mean(), logits.std()])
-    torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-3, atol=1e-4)
+    values = torch.stack([logits[0, 0], logits[15, 20], logits[31, 47], logits.mean(), logits.std()])
+    torch.testing.assert_close(values, torch.tensor(expected), rtol=1e-3, atol=1e-4)
 
 
 class TestSegmentationNetwork:
     @given(height=st.integers(1, 40), width=st.integers(1, 40))
     @settings(max_examples=25, deadline=None)
-    def test_any_size_is_padded_with_its_last_row_and_column_and_cropped_back(self, height: int, width: int) -> None:
+    def test_any_size_is_padded_by_replication_and_cropped_back(self, height: int, width: int) -> None:
         network = filled(UNet(2))
         x = hashed(torch.Size([1, 3, height, width]), seed=0)
         rows = torch.arange(math.ceil(height / 16) * 16).clamp(max=height - 1)
@@ -163,7 +163,7 @@ class TestUNetPlusPlus:
         assert isinstance(UNetPlusPlus(2, deep_supervision=False).train()(IMAGE), Tensor)
 
     @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-    def test_head_j_rests_on_the_nodes_of_the_pruned_network_of_depth_j(self, depth: int) -> None:
+    def test_head_j_needs_only_the_nodes_of_the_pruned_network_of_depth_j(self, depth: int) -> None:
         network = UNetPlusPlus(2).train()
         network(IMAGE.expand(2, -1, -1, -1))[depth - 1].sum().backward()
         used = {
@@ -171,7 +171,7 @@ class TestUNetPlusPlus:
         }
         assert used == {f"x{i}_{j}" for i in range(depth + 1) for j in range(depth + 1 - i)}
 
-    def test_accurate_mode_is_the_mean_probability_of_the_four_heads_of_the_fast_mode(self) -> None:
+    def test_accurate_mode_is_the_mean_probability_of_the_four_heads(self) -> None:
         heads = [filled(UNetPlusPlus(4, output=head)) for head in (1, 2, 3, 4)]
         with torch.inference_mode():
             mean = torch.stack([head(IMAGE).sigmoid() for head in heads]).mean(dim=0)

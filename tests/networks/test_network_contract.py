@@ -12,7 +12,7 @@ from torch import Tensor
 from lgg_seg.networks import SegmentationNetwork, without_pretrained
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "model"
-# A classifier answers for a slice, not for its pixels: its contract is another.
+# A classifier has one logit a slice: its contract is another.
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if not path.stem.startswith("classifier_"))
 
 PARAMETERS = {
@@ -59,9 +59,7 @@ class TestEveryNetwork:
             pytest.skip(f"no published size for {name}")
         assert sum(parameter.numel() for parameter in network.parameters()) == PARAMETERS[name]
 
-    def test_every_trainable_parameter_gets_a_finite_gradient_and_every_weight_one_that_is_not_zero(
-        self, network: SegmentationNetwork
-    ) -> None:
+    def test_gradients_are_finite_and_those_of_weights_not_zero(self, network: SegmentationNetwork) -> None:
         network.zero_grad(set_to_none=True)
         torch.autograd.backward([logits.square().mean() for logits in outputs(network, images(2, 64, 64))])
         for name, parameter in network.named_parameters():
@@ -72,9 +70,7 @@ class TestEveryNetwork:
                     assert parameter.grad.any(), name
         network.zero_grad(set_to_none=True)
 
-    def test_evaluation_gives_one_logits_tensor_of_the_size_of_the_image_whatever_that_is(
-        self, network: SegmentationNetwork
-    ) -> None:
+    def test_evaluation_gives_one_logits_tensor_of_the_images_size(self, network: SegmentationNetwork) -> None:
         network.eval()
         with torch.inference_mode():
             for height, width in [(50, 70), (31, 1)]:
@@ -82,7 +78,7 @@ class TestEveryNetwork:
                 assert logits.shape == (1, 1, height, width)
                 assert logits.isfinite().all()
 
-    def test_training_gives_logits_of_the_size_of_the_image(self, network: SegmentationNetwork) -> None:
+    def test_training_gives_logits_of_the_images_size(self, network: SegmentationNetwork) -> None:
         with torch.no_grad():
             for logits in outputs(network, images(2, 50, 70)):
                 assert logits.shape == (2, 1, 50, 70)
@@ -95,7 +91,7 @@ class TestEveryNetwork:
             together, alone = network(batch), torch.cat([network(image[None]) for image in batch])
         torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3 * together.abs().max().item())
 
-    def test_takes_the_number_of_channels_it_is_told(self, built: tuple[str, SegmentationNetwork]) -> None:
+    def test_takes_any_number_of_channels(self, built: tuple[str, SegmentationNetwork]) -> None:
         network = instantiate(config(built[0]), in_channels=1, out_channels=2).eval()
         with torch.inference_mode():
             assert network(images(1, 32, 32, channels=1)).shape == (1, 2, 32, 32)
@@ -106,5 +102,5 @@ class TestEveryNetwork:
             assert all(logits.isfinite().all() for logits in outputs(network, x))
 
 
-def test_the_folder_of_configs_is_found() -> None:
+def test_the_configs_include_every_published_network() -> None:
     assert set(PARAMETERS) <= set(NAMES)

@@ -1,4 +1,4 @@
-"""Pre-trained weights are the ones asked for, or the run is refused; a frozen encoder does not move."""
+"""Pre-trained weights are exactly those that the config names, or an error; a frozen encoder does not change."""
 
 import time
 from pathlib import Path
@@ -24,9 +24,9 @@ def resnet18_state() -> State:
 
 
 def assert_holds(encoder: nn.Module, state: State) -> None:
-    held = encoder.state_dict()
-    assert len(held) > 100
-    for name, tensor in held.items():
+    loaded = encoder.state_dict()
+    assert len(loaded) > 100
+    for name, tensor in loaded.items():
         torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
 
 
@@ -60,7 +60,7 @@ class TestWeightsFromAFile:
         assert isinstance(encoder.model, nn.Module)
         assert_holds(encoder.model, state)
 
-    def test_for_colour_are_summed_for_one_channel_and_repeated_in_turn_for_four(self, tmp_path: Path) -> None:
+    def test_for_rgb_are_summed_for_one_channel_and_repeated_for_four(self, tmp_path: Path) -> None:
         state, path = resnet18_state(), tmp_path / "resnet18.pth"
         torch.save(state, path)
         colour = state["conv1.weight"]
@@ -98,7 +98,7 @@ class TestWeightsFromAFile:
             with pytest.raises(UserError, match=name):
                 SMP("Unet", "resnet18", weights=str(path))
 
-    def test_are_refused_when_the_file_would_run_code_or_holds_something_else(self, tmp_path: Path) -> None:
+    def test_are_refused_when_the_file_holds_code_or_no_tensors(self, tmp_path: Path) -> None:
         path = tmp_path / "model.pth"
         for content in (nn.Linear(1, 1), {"state_dict": resnet18_state(), "epoch": 3}, [1.0]):
             torch.save(content, path)
@@ -135,7 +135,7 @@ class TestPublishedWeights:
         save_file(state, snapshot / "model.safetensors")
         assert_holds(SMP("Unet", "resnet18", weights="imagenet").encoder, state)
 
-    def test_are_not_fetched_for_a_network_whose_weights_come_from_a_checkpoint(self, empty_hub_cache: Path) -> None:
+    def test_are_not_fetched_where_weights_come_from_a_checkpoint(self, empty_hub_cache: Path) -> None:
         config = {"_target_": "…", "weights": "imagenet", "freeze_encoder": True}
         assert without_pretrained(config) == {"_target_": "…", "weights": None, "freeze_encoder": True}
         assert config["weights"] == "imagenet"

@@ -56,8 +56,8 @@ class Scripted(TrainingModule):
 def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS)) -> History:
     monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
-    words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
-    settings = Experiment.of(compose_config(words)).trainer
+    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
+    settings = Experiment.of(compose_config(overrides)).trainer
     callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
     batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
@@ -66,33 +66,33 @@ def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EP
 
 
 @pytest.mark.parametrize("name", SEGMENTATION_MONITORS)
-def test_the_checkpoint_is_of_the_best_epoch_by_it_and_so_is_the_mark_on_the_curve(name: str, tmp_path: Path) -> None:
+def test_checkpoint_and_learning_curve_mark_the_best_epoch_by_the_monitor(name: str, tmp_path: Path) -> None:
     history = fit(tmp_path, name, [])
     kept, last = (torch.load(tmp_path / "checkpoints" / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
     assert (kept["epoch"], last["epoch"]) == (BEST[name], len(EPOCHS) - 1)
     dice = learning_curves(history.rows, "scripted", history.monitor).axes[1]
     (mark,) = [line for line in dice.lines if line.get_linestyle() == ":"]
     assert list(mark.get_xdata()) == [BEST[name]] * 2
-    shown = f"{EPOCHS[BEST[name]]['val/dice']:.3f} in epoch {BEST[name]}"
+    value = f"{EPOCHS[BEST[name]]['val/dice']:.3f} in epoch {BEST[name]}"
     by = "" if name == "val/dice" else f", the best by {SEGMENTATION_MONITORS[name].title}"
-    assert dice.get_title() == (f"patient Dice (best {shown})" if not by else f"patient Dice ({shown}{by})")
+    assert dice.get_title() == (f"patient Dice (best {value})" if not by else f"patient Dice ({value}{by})")
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("val/dice", 4), ("val/iou", 5), ("val/loss", 6)])
-def test_the_training_ends_when_it_has_got_no_better(name: str, epochs: int, tmp_path: Path) -> None:
+def test_early_stopping_follows_the_monitor(name: str, epochs: int, tmp_path: Path) -> None:
     assert len(fit(tmp_path, name, [EarlyStopping(patience=2)]).rows) == epochs
 
 
-def test_what_a_sweep_compares_runs_by_stays_the_dice(tmp_path: Path) -> None:
+def test_a_sweep_compares_runs_by_dice_whatever_the_monitor(tmp_path: Path) -> None:
     rows = fit(tmp_path, "val/loss", [], epochs=2).rows
     assert max(map(monitor_of(rows).score, rows)) == pytest.approx(0.8)
 
 
-def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
+def test_a_resumed_run_still_knows_its_best_epoch_by_the_monitor(tmp_path: Path) -> None:
     fit(tmp_path, "val/loss", [], epochs=4)
     monitor = SEGMENTATION_MONITORS["val/loss"]
-    words = ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=6"]
-    settings = Experiment.of(compose_config(words)).trainer
+    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=6"]
+    settings = Experiment.of(compose_config(overrides)).trainer
     history = History(RunFolder(tmp_path), "scripted", "patient")
     trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])
     batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
@@ -103,7 +103,7 @@ def test_a_resumed_run_still_knows_its_best_epoch_by_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("val/dcie", "val/dice"), ("iou", "val/iou"), ("val_loss", "val/loss")])
-def test_a_mistyped_one_is_refused_with_the_nearest_right_one_before_anything_is_done(typed: str, meant: str) -> None:
+def test_a_mistyped_monitor_is_refused_with_the_nearest_right_one(typed: str, meant: str) -> None:
     with pytest.raises(UserError, match=rf"trainer\.monitor is '{typed}'; did you mean {meant}\?"):
         check_config(compose_config([f"trainer.monitor={typed}"]))
 
@@ -114,7 +114,7 @@ def test_early_stopping_has_no_monitor_of_its_own_to_mistype() -> None:
 
 
 def test_a_classifier_has_no_masks_to_choose_an_epoch_by() -> None:
-    words = ["model=classifier_resnet50", "model.weights=null", "loss=bce"]
-    Experiment.of(compose_config(words))
+    overrides = ["model=classifier_resnet50", "model.weights=null", "loss=bce"]
+    Experiment.of(compose_config(overrides))
     with pytest.raises(UserError, match=r"trainer\.monitor=null"):
-        Experiment.of(compose_config([*words, "trainer.monitor=val/dice"]))
+        Experiment.of(compose_config([*overrides, "trainer.monitor=val/dice"]))

@@ -41,8 +41,8 @@ class Tiny(SliceClassifier):
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    words = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8"]
-    module = Experiment.of(compose_config([*words, "split.val=3", "split.test=2"])).existing_data(phantom_root)
+    overrides = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8"]
+    module = Experiment.of(compose_config([*overrides, "split.val=3", "split.test=2"])).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -60,8 +60,8 @@ def module_of(
     return ClassificationModule(Parts(network, loss or BCE(), partial(SGD, lr=lr), scheduler), known, data.split.val)
 
 
-def fit(module: ClassificationModule, data: DataModule, folder: Path, *words: str) -> dict[str, float]:
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *words])
+def fit(module: ClassificationModule, data: DataModule, folder: Path, *overrides: str) -> dict[str, float]:
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides])
     settings = Experiment.of(config).trainer
     trainer = settings.build(settings.prepare(), folder, [], [])
     trainer.fit(module, datamodule=data)
@@ -74,30 +74,30 @@ def test_the_loss_is_the_mean_over_slices() -> None:
     assert float(slice_loss(BCE(), logits, truth)) == pytest.approx(float(by_hand))
 
 
-def test_a_loss_that_measures_masks_is_refused_and_the_right_ones_are_named(data: DataModule) -> None:
+def test_an_overlap_loss_is_refused_and_the_right_ones_are_named(data: DataModule) -> None:
     with pytest.raises(UserError, match=r"Dice measures the overlap of masks.*loss=bce"):
         module_of(data, Tiny(), Dice())
     module_of(data, Tiny(), Focal(gamma=2.0, alpha=None))
 
 
-def test_the_epochs_numbers_are_scikit_learns_over_the_validation_slices(data: DataModule, tmp_path: Path) -> None:
+def test_validation_metrics_equal_scikit_learns(data: DataModule, tmp_path: Path) -> None:
     module = module_of(data, Tiny(), lr=0.0)
-    found = fit(module, data, tmp_path)
+    metrics = fit(module, data, tmp_path)
     module.eval()
     scores, truth = [], []
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scores += torch.sigmoid(module(batch["image"], batch["statistics"]))[:, 0].tolist()
             truth += [data.index.slices[i].tumour_pixels > 0 for i in batch["slice"].tolist()]
-    said = np.array(scores) >= 0.5
-    assert found["val/auroc"] == pytest.approx(oracle.roc_auc_score(truth, scores))
-    assert found["val/accuracy"] == pytest.approx(oracle.accuracy_score(truth, said))
-    assert found["val/loss"] == pytest.approx(oracle.log_loss(truth, scores), rel=1e-5)
-    assert {"train/loss", "train/accuracy", "train/f1", "train/auroc"} <= set(found)
+    predicted = np.array(scores) >= 0.5
+    assert metrics["val/auroc"] == pytest.approx(oracle.roc_auc_score(truth, scores))
+    assert metrics["val/accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
+    assert metrics["val/loss"] == pytest.approx(oracle.log_loss(truth, scores), rel=1e-5)
+    assert {"train/loss", "train/accuracy", "train/f1", "train/auroc"} <= set(metrics)
 
 
-@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
-def test_tumour_that_an_augmentation_has_cut_away_is_not_asked_for(data: DataModule) -> None:
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # a step without a trainer
+def test_the_tumour_label_of_a_training_slice_follows_its_augmented_mask(data: DataModule) -> None:
     module = module_of(data, Tiny())
     place = next(i for i, one in enumerate(data.index.slices) if one.tumour_pixels > 0)
     batch = {
@@ -113,8 +113,8 @@ def test_tumour_that_an_augmentation_has_cut_away_is_not_asked_for(data: DataMod
     assert torch.cat(module.val_metric.truths).all(), "the slice's own mask is not"
 
 
-@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
-def test_the_grade_is_the_labels_whatever_the_mask(data: DataModule) -> None:
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # a step without a trainer
+def test_the_grade_label_does_not_depend_on_the_mask(data: DataModule) -> None:
     labels = [i % 2 == 0 for i in range(len(data.index.slices))]
     module = module_of(data, Tiny("grade"), labels=labels)
     batch = {
@@ -136,17 +136,17 @@ def test_frozen_parameters_do_not_move_and_the_others_learn(data: DataModule, tm
     assert moved == {"head.weight", "head.bias"}
 
 
-def test_epochs_are_compared_by_the_loss_where_validation_has_one_class_alone(data: DataModule, tmp_path: Path) -> None:
+def test_the_monitor_is_the_loss_where_validation_has_one_class_alone(data: DataModule, tmp_path: Path) -> None:
     assert module_of(data, Tiny("grade")).monitor == AUROC
     alone = [i not in data.split.val for i in range(len(data.index.slices))]
     module = module_of(data, Tiny("grade"), labels=alone)
     assert module.monitor == LOSS
-    found = fit(module, data, tmp_path)
-    assert np.isnan(found["val/auroc"])
-    assert np.isfinite(found["val/loss"])
+    metrics = fit(module, data, tmp_path)
+    assert np.isnan(metrics["val/auroc"])
+    assert np.isfinite(metrics["val/loss"])
 
 
-def test_a_plateau_waits_for_what_is_measured_or_says_what_that_is(data: DataModule, tmp_path: Path) -> None:
+def test_a_plateau_of_a_metric_that_is_not_measured_names_those_that_are(data: DataModule, tmp_path: Path) -> None:
     waiting = module_of(data, Tiny(), scheduler=partial(schedulers.plateau, monitor="val/auroc"))
     fit(waiting, data, tmp_path)
     with pytest.raises(UserError, match=r"val/dice is not measured.*scheduler\.monitor=val/auroc"):
@@ -160,6 +160,6 @@ def test_a_plateau_waits_for_what_is_measured_or_says_what_that_is(data: DataMod
         )
 
 
-def test_a_training_that_diverges_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
+def test_a_diverged_training_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"became (nan|inf) in epoch \d.*optimizer\.lr"):
         fit(module_of(data, Tiny(), lr=1e38), data, tmp_path, "trainer.max_epochs=5")

@@ -1,4 +1,4 @@
-"""A training ends when what its checkpoint is chosen by gets no better, whichever number that is."""
+"""Early stopping follows the monitor that the best checkpoint is chosen by, for either task."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from lgg_seg.training.experiment import Experiment
 
 
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
-def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phantom_root: Path, tmp_path: Path) -> None:
-    words = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
-    config = compose_config([*words, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"])
+def test_early_stopping_ends_a_training_that_learns_nothing(task: str, phantom_root: Path, tmp_path: Path) -> None:
+    overrides = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
+    config = compose_config([*overrides, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"])
     data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
     parts = (BCE(), partial(SGD, lr=0.0), schedulers.none)
@@ -42,6 +42,6 @@ def test_a_training_that_learns_nothing_ends_after_its_patience(task: str, phant
     assert module.trainer.current_epoch == 3, "the first epoch is the best, and two more are no better"
 
 
-def test_no_patience_is_refused() -> None:
+def test_a_patience_of_0_is_refused() -> None:
     with pytest.raises(UserError, match=r"callbacks\.early_stopping\.patience is 0"):
         EarlyStopping(patience=0)

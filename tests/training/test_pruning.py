@@ -1,4 +1,4 @@
-"""A trial's study hears of every epoch, and ends a hopeless run."""
+"""A trial reports every epoch to its study, which ends a hopeless run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_past_of_a_resumed_run_is_reported_too(study: optuna.Study, tmp_path
     assert reported == pytest.approx({10: 0.3, 11: 0.4, 0: 0.5, 1: 0.6})
 
 
-def test_a_hopeless_run_ends_and_says_why(study: optuna.Study, tmp_path: Path) -> None:
+def test_a_hopeless_run_is_pruned_with_the_reason(study: optuna.Study, tmp_path: Path) -> None:
     trial = study.ask()
     with pytest.raises(Pruned, match=r"after epoch 0: a best validation patient Dice of 0\.100"):
         fit(tmp_path / "run", [0.1, 0.9, 0.9], trial)
@@ -84,6 +84,6 @@ def test_a_hopeless_run_ends_and_says_why(study: optuna.Study, tmp_path: Path) -
     assert (tmp_path / "run" / "figures" / "learning_curves.png").exists()
 
 
-def test_a_run_in_its_last_epoch_is_let_through(study: optuna.Study, tmp_path: Path) -> None:
+def test_a_run_in_its_last_epoch_is_not_pruned(study: optuna.Study, tmp_path: Path) -> None:
     assert len(fit(tmp_path / "run", [0.5, 0.5, 0.1], study.ask()).rows) == 3
     assert len(fit(tmp_path / "short", [0.1], study.ask()).rows) == 1

@@ -26,8 +26,8 @@ from lgg_seg.training.experiment import Experiment
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     """Slices of 16 x 16 pixels as they are; 8 training patients with 6 slices, in batches of 8."""
-    words = ["preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=2", "split.test=2"]
-    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
+    overrides = ["preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=2", "split.test=2"]
+    module = Experiment.of(compose_config(overrides)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -55,9 +55,9 @@ def weights(module: nn.Module) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
-def fit(module: SegmentationModule, data: DataModule, folder: Path, *words: str, batch_size: int = 8) -> Tensor:
+def fit(module: SegmentationModule, data: DataModule, folder: Path, *overrides: str, batch_size: int = 8) -> Tensor:
     """Train for real; the change of every weight, in one row."""
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *words])
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides])
     settings = Experiment.of(config).trainer
     before = weights(module)
     trainer = settings.build(settings.prepare(), folder, [], [])
@@ -71,7 +71,7 @@ def network(frozen: bool = False) -> Plain:
     return Plain(frozen)
 
 
-@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # the step is taken without a trainer
+@pytest.mark.filterwarnings("ignore:You are trying to .self.log")  # a step without a trainer
 def test_deep_supervision_averages_the_losses_of_the_four_heads() -> None:
     torch.manual_seed(0)
     loss = BCEDice(1.0, 1.0)
@@ -99,8 +99,8 @@ def test_every_optimizer_takes_clipped_gradients_in_every_precision(
     config = compose_config([f"optimizer={optimizer}"])
     parts = Parts(network(), BCE(), instantiate(config.optimizer, "optimizer"), schedulers.none)
     module = SegmentationModule(parts, patients=12)
-    words = ("trainer.limit_train_batches=1", "trainer.gradient_clip_val=1.0", f"trainer.precision={precision}")
-    moved = fit(module, data, tmp_path, *words)
+    overrides = ("trainer.limit_train_batches=1", "trainer.gradient_clip_val=1.0", f"trainer.precision={precision}")
+    moved = fit(module, data, tmp_path, *overrides)
     assert moved.isfinite().all()
     assert moved.abs().max() > 0
 
@@ -126,9 +126,7 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(data: DataModule, tmp
     assert not torch.allclose(apart.network.head.weight, whole.network.head.weight, rtol=1e-3)
 
 
-def test_frozen_parameters_are_not_given_to_the_optimizer_and_do_not_even_decay(
-    data: DataModule, tmp_path: Path
-) -> None:
+def test_frozen_parameters_are_not_in_the_optimizer_and_do_not_decay(data: DataModule, tmp_path: Path) -> None:
     module = module_of(network(frozen=True), lr=0.1, weight_decay=0.5)
     before = module.network.stem.weight.detach().clone()
     fit(module, data, tmp_path, "trainer.limit_train_batches=2")
@@ -138,14 +136,14 @@ def test_frozen_parameters_are_not_given_to_the_optimizer_and_do_not_even_decay(
     assert torch.equal(module.network.stem.weight, before)
 
 
-def test_a_training_that_diverges_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
+def test_a_diverged_training_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"became (nan|inf) in epoch \d.*optimizer\.lr"):
         fit(module_of(network(), lr=1e38), data, tmp_path, "trainer.limit_train_batches=3", "trainer.max_epochs=5")
     assert not list(tmp_path.rglob("*.ckpt")), "no weights are kept of an epoch that diverged"
 
 
-def test_the_validation_dice_is_that_of_the_native_grid(data: DataModule, tmp_path: Path) -> None:
-    """A network that says tumour everywhere: 64 x 64 pixels of each slice against the untouched masks."""
+def test_validation_dice_is_on_the_native_grid(data: DataModule, tmp_path: Path) -> None:
+    """A network that predicts tumour everywhere: 64 x 64 pixels of each slice against the untouched masks."""
     net = network()
     nn.init.zeros_(net.head.weight)
     nn.init.constant_(net.head.bias, 20.0)
@@ -156,14 +154,14 @@ def test_the_validation_dice_is_that_of_the_native_grid(data: DataModule, tmp_pa
         patient = next(p for p in data.index.patients if p.name == name)
         tumour = sum(s.tumour_pixels for s in patient.slices)
         by_hand.append(2 * tumour / (tumour + 6 * 64 * 64))
-    found = module.trainer.callback_metrics
-    assert float(found["val/dice"]) == pytest.approx(sum(by_hand) / 2)
-    assert float(found["val/iou"]) < float(found["val/dice"])
+    metrics = module.trainer.callback_metrics
+    assert float(metrics["val/dice"]) == pytest.approx(sum(by_hand) / 2)
+    assert float(metrics["val/iou"]) < float(metrics["val/dice"])
 
 
 def test_the_whole_module_comes_from_a_config(data: DataModule, tmp_path: Path) -> None:
-    words = ["model=unet_slim", "model.alpha=0.0625", "optimizer=sgd", "scheduler=onecycle", "trainer=debug"]
-    config = compose_config([*words, "optimizer.lr=0.5", "optimizer.weight_decay=0.0"])
+    overrides = ["model=unet_slim", "model.alpha=0.0625", "optimizer=sgd", "scheduler=onecycle", "trainer=debug"]
+    config = compose_config([*overrides, "optimizer.lr=0.5", "optimizer.weight_decay=0.0"])
     hardware = Experiment.of(config).trainer.prepare()
     torch.manual_seed(0)
     module = Experiment.of(config).module(data, hardware, pretrained=False)

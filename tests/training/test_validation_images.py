@@ -26,8 +26,8 @@ from lgg_seg.training.experiment import Experiment
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    words = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
-    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
+    overrides = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
+    module = Experiment.of(compose_config(overrides)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -37,9 +37,9 @@ def fit(data: DataModule, folder: Path, images: ValidationImages, epochs: int, l
     torch.manual_seed(0)
     network = nn.Conv2d(3, 1, 3, padding=1)
     module = SegmentationModule(Parts(network, BCE(), partial(SGD, lr=0.1), schedulers.none), patients=12)
-    words = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
+    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     limits = [f"trainer.limit_{subset}_batches={limit or 'null'}" for subset in ("train", "val")]
-    settings = Experiment.of(compose_config([*words, *limits])).trainer
+    settings = Experiment.of(compose_config([*overrides, *limits])).trainer
     board = TensorBoardLogger(str(folder), name="", version="tensorboard")
     trainer = settings.build(settings.prepare(), folder, [images], [board])
     trainer.fit(module, datamodule=data)
@@ -47,7 +47,7 @@ def fit(data: DataModule, folder: Path, images: ValidationImages, epochs: int, l
 
 
 @pytest.fixture(scope="module")
-def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationImages, Path]:
+def trained(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationImages, Path]:
     folder = tmp_path_factory.mktemp("run")
     images = ValidationImages(slices=3, every_epochs=2)
     fit(data, folder, images, epochs=4)
@@ -55,9 +55,9 @@ def taken(data: DataModule, tmp_path_factory: pytest.TempPathFactory) -> tuple[V
 
 
 def test_the_slices_have_most_tumour_of_patients_from_the_smallest_to_the_largest(
-    taken: tuple[ValidationImages, Path], data: DataModule
+    trained: tuple[ValidationImages, Path], data: DataModule
 ) -> None:
-    slices = [data.index.slices[i] for i in taken[0].chosen]
+    slices = [data.index.slices[i] for i in trained[0].chosen]
     most = {}
     for name in data.split.patients(data.index, "val"):
         patient = next(p for p in data.index.patients if p.name == name)
@@ -70,33 +70,33 @@ def test_the_slices_have_most_tumour_of_patients_from_the_smallest_to_the_larges
 
 
 def test_masks_are_kept_of_the_first_every_nth_and_the_last_epoch(
-    taken: tuple[ValidationImages, Path],
+    trained: tuple[ValidationImages, Path],
 ) -> None:
-    masks = taken[0].masks
+    masks = trained[0].masks
     assert sorted(masks) == [0, 2, 3]
     for kept in masks.values():
-        assert sorted(kept) == sorted(taken[0].chosen)
+        assert sorted(kept) == sorted(trained[0].chosen)
         assert all(mask.dtype == torch.bool and mask.shape == (64, 64) for mask in kept.values())
 
 
-def test_the_figure_has_a_row_a_slice_and_a_column_a_snapshot(
-    taken: tuple[ValidationImages, Path], data: DataModule, tmp_path: Path
+def test_the_figure_has_a_row_for_each_slice_and_a_column_for_each_epoch(
+    trained: tuple[ValidationImages, Path], data: DataModule, tmp_path: Path
 ) -> None:
-    taken[0].draw(RunFolder(tmp_path), data)
+    trained[0].draw(RunFolder(tmp_path), data)
     assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
-    figure = taken[0]._figure(data, [0, 2, 3])
+    figure = trained[0]._figure(data, [0, 2, 3])
     grid = np.array(figure.axes).reshape(3, 3)
     assert [axes.get_title() for axes in grid[0]] == ["epoch 0", "epoch 2", "epoch 3"]
-    for axes, slice_id in zip(grid[:, 0], taken[0].chosen, strict=True):
+    for axes, slice_id in zip(grid[:, 0], trained[0].chosen, strict=True):
         one = data.index.slices[slice_id]
         assert axes.get_ylabel() == f"{one.patient} / {one.number}"
         assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
 
 
-def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[ValidationImages, Path]) -> None:
+def test_tensorboard_gets_an_image_for_each_epoch(trained: tuple[ValidationImages, Path]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(taken[1] / "tensorboard"), size_guidance={"images": 0})
+    events = EventAccumulator(str(trained[1] / "tensorboard"), size_guidance={"images": 0})
     events.Reload()
     pictures = events.Images("validation slices")
     assert len(pictures) == 3
@@ -104,15 +104,17 @@ def test_tensorboard_gets_a_picture_a_snapshot(taken: tuple[ValidationImages, Pa
 
 
 def test_a_resumed_run_keeps_earlier_masks_which_load_without_running_code(
-    taken: tuple[ValidationImages, Path],
+    trained: tuple[ValidationImages, Path],
 ) -> None:
     file = io.BytesIO()
-    torch.save(taken[0].state_dict(), file)
+    torch.save(trained[0].state_dict(), file)
     file.seek(0)
     resumed = ValidationImages(slices=3, every_epochs=2)
     resumed.load_state_dict(torch.load(file, weights_only=True))
-    assert resumed.masks.keys() == taken[0].masks.keys()
-    assert all(torch.equal(mask, resumed.masks[e][i]) for e, kept in taken[0].masks.items() for i, mask in kept.items())
+    assert resumed.masks.keys() == trained[0].masks.keys()
+    assert all(
+        torch.equal(mask, resumed.masks[e][i]) for e, kept in trained[0].masks.items() for i, mask in kept.items()
+    )
 
 
 def test_an_epoch_cut_short_shows_slices_that_were_validated(data: DataModule, tmp_path: Path) -> None:
@@ -122,6 +124,6 @@ def test_an_epoch_cut_short_shows_slices_that_were_validated(data: DataModule, t
     assert sorted(images.masks[0]) == sorted(images.chosen)
 
 
-def test_a_run_without_a_snapshot_draws_nothing(data: DataModule, tmp_path: Path) -> None:
+def test_a_run_without_masks_writes_no_figure(data: DataModule, tmp_path: Path) -> None:
     ValidationImages().draw(RunFolder(tmp_path), data)
     assert not list(tmp_path.iterdir())
