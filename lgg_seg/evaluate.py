@@ -20,7 +20,7 @@ from lgg_seg.inference.trained import tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import volume_digest
+from lgg_seg.runs.provenance import has_same_data, volume_digest
 from lgg_seg.training.experiment import Experiment
 
 
@@ -74,11 +74,7 @@ def _data(experiment: Experiment, root: Path | None, split: str, provenance: dic
     everyone = AllPatients() if split == "all" else None
     data = experiment.existing_data(root, everyone)
     data.setup("test")
-    same = (data.index.fingerprint, data.split.hash) == (
-        provenance["data_fingerprint"],
-        provenance["split"]["hash"],
-    )
-    if everyone is None and not same:
+    if everyone is None and not has_same_data(provenance, data.index, data.split):
         raise UserError(
             f"{data.index.root} does not hold the slices and masks this run's split was made of, so its {split} "
             "patients are not known there; restore them, or say split=all to measure every patient of it."

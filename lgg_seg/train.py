@@ -22,7 +22,7 @@ from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
 from lgg_seg.reporting.wandb.media import publish_result
 from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import provenance
+from lgg_seg.runs.provenance import has_same_data, provenance
 from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Pruning, Trial, checkpoints
 from lgg_seg.training.experiment import Experiment
@@ -94,9 +94,11 @@ def train(
     pl.seed_everything(config.seed, workers=True, verbose=False)
     hardware = experiment.trainer.prepare()
     data = experiment.ready_data()
-    metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
-    if resume:
-        _require_same_data(folder, metadata)
+    if resume and not has_same_data(folder.read_json("provenance.json"), data.index, data.split):
+        raise UserError(
+            f"{folder.path} was started on other data or another split than these; restore the dataset that it was "
+            "trained on, or start a new run."
+        )
     module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
@@ -109,6 +111,7 @@ def train(
         describe_run(board, config, data.split.protocol)
     trainer = experiment.trainer.build(hardware, folder.path, callbacks, loggers)
     if not resume and trainer.is_global_zero:
+        metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)
     log.info(
         "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
@@ -132,12 +135,3 @@ def train(
     seconds = {"wall_seconds": time.perf_counter() - started}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | seconds)
     return content
-
-
-def _require_same_data(folder: RunFolder, metadata: dict[str, Any]) -> None:
-    before, now = ((m["data_fingerprint"], m["split"]["hash"]) for m in (folder.read_json("provenance.json"), metadata))
-    if before != now:
-        raise UserError(
-            f"{folder.path} was started on other data or another split than these; restore the dataset that it was "
-            "trained on, or start a new run."
-        )

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,11 @@ def split_metadata(index: Index, split: Split) -> dict[str, Any]:
         "hash": split.hash,
         **{subset: {name: digests[name] for name in split.patients(index, subset)} for subset in SUBSETS},
     }
+
+
+def has_same_data(metadata: Mapping[str, Any], index: Index, split: Split) -> bool:
+    """Whether a `provenance.json` is of this data set and this split of it."""
+    return (metadata["data_fingerprint"], metadata["split"]["hash"]) == (index.fingerprint, split.hash)
 
 
 def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split) -> dict[str, Any]:
