@@ -14,20 +14,16 @@ import pandas as pd
 from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.comparison.classifier_results import classifies
-from lgg_seg.comparison.classifier_tables import classifier_tables
 from lgg_seg.comparison.leakage import leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.classifiers import classifier_rows, classifiers_markdown, print_classifiers
-from lgg_seg.reporting.columns import rows
 from lgg_seg.reporting.html import write_report
-from lgg_seg.reporting.leaderboard import markdown, print_leaderboard
+from lgg_seg.reporting.leaderboard import classifiers_markdown, markdown, print_classifiers, print_leaderboard, rows
 from lgg_seg.reporting.leakage import leakage_markdown, leakage_rows, print_leakage
 from lgg_seg.runs.folder import RunFolder
 
-MOST_NAMED = 4  # folders in a command that is printed
+MAX_NAMED = 4  # folders in a command that is printed
 
 
 def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
@@ -43,26 +39,25 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
 
     runs = find_runs(folders)
     board = build_leaderboard(runs)
-    classifiers = classifier_tables([run for run in runs if classifies(run)])
-    leaks = leakage_tables(board)
+    leakage = leakage_tables(board)
     place = RunFolder(output)
     with place.writing("leaderboard.csv") as path:
-        lines = [*rows(board), *classifier_rows(classifiers, first=len(board.tables) + 1)]
-        pd.DataFrame(lines).convert_dtypes().to_csv(path, index=False)
+        pd.DataFrame(rows(board)).convert_dtypes().to_csv(path, index=False)
     with place.writing("leaderboard.md") as path:
-        path.write_text(markdown(board) + leakage_markdown(leaks) + classifiers_markdown(classifiers), encoding="utf-8")
-    if leaks:
+        parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
+        path.write_text("".join(parts), encoding="utf-8")
+    if leakage:
         with place.writing("leak.csv") as path:
-            pd.DataFrame(leakage_rows(leaks)).to_csv(path, index=False)
+            pd.DataFrame(leakage_rows(leakage)).to_csv(path, index=False)
     with place.writing("leaderboard.html") as path:
-        write_report(board, path, classifiers, leaks)
+        write_report(board, path, leakage)
     with place.writing("wandb_report.json") as path:
         write_spec(board, path)
     print_leaderboard(board)
-    print_leakage(leaks)
-    print_classifiers(classifiers)
+    print_leakage(leakage)
+    print_classifiers(board.classifiers)
     print(f"leaderboard.html, .md and .csv are in {place.display_path}")
-    words = shlex.join(str(folder) for folder in (folders if len(folders) <= MOST_NAMED else [output]))
+    words = shlex.join(str(folder) for folder in (folders if len(folders) <= MAX_NAMED else [output]))
     print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {words} wandb=ENTITY/PROJECT")
     return board
 

@@ -1,4 +1,4 @@
-"""What may stand in one table (runs measured alike, on the same patients), and in words why others may not."""
+"""Which results may be compared in one table (measured alike, on the same slices), and why others may not."""
 
 from __future__ import annotations
 
@@ -9,12 +9,32 @@ from typing import Any
 from lgg_seg.comparison.runs import Run
 from lgg_seg.data.splits.split import LEAKY
 
-MOST_NAMED = 3
+Slices = frozenset[tuple[str, int]]
+"""Slices as (patient, number)."""
+
+LEAKS = (
+    "LEAKS: measured on slices of patients whose other slices were trained on, so these numbers say nothing of a new "
+    "patient and are not ranked with the others"
+)
+DIFFERENCES = {
+    "target": "another question: {}, not {}",
+    "data_fingerprint": "other data: the trees' fingerprints differ",
+    "metric_version": "metric version {}, not {}",
+    "threshold": "threshold {}, not {}",
+    "postprocess": "post-processing {}, not {}",
+    "subset": "measured on the {} patients, not the {} patients",
+}
+MAX_NAMED = 3
+"""Patients that a reason names."""
 
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """How a run was measured: everything that must agree but who was measured."""
+    """How a run was measured: everything that must agree except the patients.
+
+    `subset` is `test` or `val`, `seen` whether tested patients were trained on, `target` what a classifier decides
+    (empty for a segmentation network).
+    """
 
     data_fingerprint: str
     split_protocol: str
@@ -24,33 +44,29 @@ class EvaluationProtocol:
     postprocess: str
     truncated: bool
     seen: bool
-
-    @property
-    def leaky(self) -> bool:
-        """Whether test slices come from patients the network was trained on."""
-        return self.split_protocol == LEAKY or self.seen
+    target: str
 
 
 @dataclass(frozen=True)
 class Comparability:
-    """The protocol and the slices measured, each as (patient, number): results of one table share it."""
+    """The evaluation protocol and the slices measured: results of one table share both."""
 
     protocol: EvaluationProtocol
-    slices: frozenset[tuple[str, int]]
+    slices: Slices
 
     @property
     def leaky(self) -> bool:
         """Whether test slices come from patients the network was trained on."""
-        return self.protocol.leaky
+        return self.protocol.split_protocol == LEAKY or self.protocol.seen
 
     @cached_property
     def patients(self) -> frozenset[str]:
-        """Who was measured."""
+        """Names of the patients measured."""
         return frozenset(name for name, _ in self.slices)
 
 
 def protocol_of(run: Run) -> EvaluationProtocol:
-    """The protocol that the files of a measured run name."""
+    """The evaluation protocol that the files of a measured run name."""
     result: dict[str, Any] = run.result or {}
     threshold = result["threshold"]
     return EvaluationProtocol(
@@ -62,38 +78,27 @@ def protocol_of(run: Run) -> EvaluationProtocol:
         postprocess=result["postprocess"],
         truncated=result["truncated"],
         seen=bool(result.get("seen_patients")),
+        target=result.get("target", ""),
     )
 
 
 def why_apart(one: Comparability, first: Comparability) -> str:
-    """In words, what keeps `one` out of the table of `first`."""
+    """The reasons why results are not in the first table; empty if they may be."""
     ours, theirs = one.protocol, first.protocol
-    reasons = []
-    if ours.leaky:
-        reasons.append(
-            "LEAKS: measured on slices of patients whose other slices were trained on, so these numbers say nothing "
-            "of a new patient and are not ranked with the others"
-        )
-    if ours.data_fingerprint != theirs.data_fingerprint:
-        reasons.append("other data: the fingerprints differ")
-    if ours.metric_version != theirs.metric_version:
-        reasons.append(f"metric version {ours.metric_version}, not {theirs.metric_version}")
-    if ours.threshold != theirs.threshold:
-        reasons.append(f"threshold {ours.threshold}, not {theirs.threshold}")
-    if ours.postprocess != theirs.postprocess:
-        reasons.append(f"post-processing {ours.postprocess}, not {theirs.postprocess}")
-    if ours.subset != theirs.subset:
-        reasons.append(f"measured on the {ours.subset} patients, not the {theirs.subset} patients")
+    reasons = [LEAKS] if one.leaky else []
+    differing = [(reason, getattr(ours, name), getattr(theirs, name)) for name, reason in DIFFERENCES.items()]
+    reasons += [reason.format(our, their) for reason, our, their in differing if our != their]
     if ours.truncated != theirs.truncated:
         reasons.append("TRUNCATED: only the first test patients were measured" if ours.truncated else "all measured")
-    if one.patients != first.patients and ours.data_fingerprint == theirs.data_fingerprint:
-        reasons.append(_other_patients(one.patients, first.patients))
-    elif one.slices != first.slices and ours.data_fingerprint == theirs.data_fingerprint:
-        reasons.append("other slices of the same patients")
+    if ours.data_fingerprint == theirs.data_fingerprint:
+        if one.patients != first.patients:
+            reasons.append(_other_patients(one.patients, first.patients))
+        elif one.slices != first.slices:
+            reasons.append("other slices of the same patients")
     return "; ".join(reasons)
 
 
 def _other_patients(ours: frozenset[str], theirs: frozenset[str]) -> str:
     differ = sorted(ours ^ theirs)
-    named = ", ".join(differ[:MOST_NAMED]) + (", …" if len(differ) > MOST_NAMED else "")
+    named = ", ".join(differ[:MAX_NAMED]) + (", …" if len(differ) > MAX_NAMED else "")
     return f"other patients: {len(ours)} measured, of whom {len(ours & theirs)} are among the first table's ({named})"

@@ -13,65 +13,61 @@ ABSENT = "-"
 
 
 def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
-    """For each configuration's `configuration_identity`, the values of what differs between the configurations, by key.
+    """For each `configuration_identity` the values of what differs between the configurations, by key.
 
-    What was asked for on the command lines comes first; where that does not tell two apart, so do the configs' keys.
+    Overrides of the command lines come first; where they do not tell two configurations apart, so do the configs' keys.
     """
-    firsts: dict[str, Run] = {}
+    by_identity: dict[str, Run] = {}
     for run in runs:
-        firsts.setdefault(configuration_identity(run.config), run)
-    return dict(zip(firsts, _settings(list(firsts.values())), strict=True))
-
-
-def _settings(runs: Sequence[Run]) -> list[dict[str, str]]:
-    asked = [_asked(run) for run in runs]
+        by_identity.setdefault(configuration_identity(run.config), run)
+    firsts = list(by_identity.values())
+    overrides = [_overrides(run) for run in firsts]
+    flat = [flatten(run.config) for run in firsts]
     # Members of groups, as the network, come before single values.
-    named_first = sorted((key for words in asked for key in words), key=lambda key: "." in key)
-    keys = list(dict.fromkeys(named_first))
-    flat = [flatten(run.config) for run in runs]
-    rows = [
-        {key: _value(key, words, run, values) for key in keys}
-        for words, run, values in zip(asked, runs, flat, strict=True)
-    ]
-    rows = _differing(rows)
+    keys = list(dict.fromkeys(sorted((key for one in overrides for key in one), key=lambda key: "." in key)))
+    rows = _differing(
+        [
+            {key: _value(key, typed, run, values) for key in keys}
+            for typed, run, values in zip(overrides, firsts, flat, strict=True)
+        ]
+    )
     if len({json.dumps(row) for row in rows}) < len(rows):
-        everything = list(dict.fromkeys(key for values in flat for key in values))
-        named = [key for key in everything if in_configuration(key)]
-        more = _differing([{key: str(values.get(key, ABSENT)) for key in named} for values in flat])
+        every_key = dict.fromkeys(key for values in flat for key in values if in_configuration(key))
+        more = _differing([{key: str(values.get(key, ABSENT)) for key in every_key} for values in flat])
         rows = [row | extra for row, extra in zip(rows, more, strict=True)]
-    return rows
+    return dict(zip(by_identity, rows, strict=True))
 
 
 def labels(rows: Sequence[Mapping[str, str]], fallbacks: Sequence[str]) -> list[str]:
-    """Names for configurations by what differs among these: a group's member alone, any other key with its value."""
+    """Labels of configurations by what differs among these."""
     return [label(row, fallback) for row, fallback in zip(_differing(rows), fallbacks, strict=True)]
 
 
 def label(setting: Mapping[str, str], fallback: str) -> str:
-    """A configuration's name: a group's member alone, any other key's last part, where it is the only one, =value.
+    """A configuration's label: the member of a group alone, of any other key its last part, where unique, =value.
 
-    The member `none` tells nothing without its group.
+    The member `none` says nothing without its group.
     """
     ends = [key.rpartition(".")[2] for key in setting]
-    words = [
+    parts = [
         value if "." not in key and value != "none" else f"{end if ends.count(end) == 1 else key}={value}"
         for end, (key, value) in zip(ends, setting.items(), strict=True)
         if value != ABSENT
     ]
-    return ", ".join(words) or fallback
+    return ", ".join(parts) or fallback
 
 
-def _asked(run: Run) -> dict[str, str]:
-    words = (word.lstrip("+~").partition("=") for word in run.overrides)
-    return {key: value for key, _, value in words if not key.startswith("hydra") and in_configuration(key)}
+def _overrides(run: Run) -> dict[str, str]:
+    typed = (override.lstrip("+~").partition("=") for override in run.overrides)
+    return {key: value for key, _, value in typed if in_configuration(key) and not key.startswith("hydra")}
 
 
-def _value(key: str, asked: Mapping[str, str], run: Run, flat: Mapping[str, Any]) -> str:
-    """As the config has it, whichever way it was typed; of a group, the member."""
+def _value(key: str, overrides: Mapping[str, str], run: Run, flat: Mapping[str, Any]) -> str:
+    """The value as the config has it, however it was typed; of a group, the member."""
     if key in flat:
         value = flat[key]
         return f"{value:g}" if isinstance(value, float) else str(value)
-    return str(asked.get(key, run.provenance.get("choices", {}).get(key, ABSENT)))
+    return str(overrides.get(key, run.provenance.get("choices", {}).get(key, ABSENT)))
 
 
 def _differing(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

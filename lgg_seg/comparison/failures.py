@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.metrics.strata import patient_strata
 
 FAILED = 0.5

@@ -1,4 +1,4 @@
-"""What a leak adds: a configuration measured by patient beside itself with the slices of its patients shared out."""
+"""Measured leakage: each configuration split by patient beside itself split by slice, tested on the same slices."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ import numpy as np
 import pandas as pd
 
 from lgg_seg.comparison import configurations
-from lgg_seg.comparison.comparability import EvaluationProtocol
-from lgg_seg.comparison.results import SegmentationResult, measured
+from lgg_seg.comparison.comparability import EvaluationProtocol, Slices
+from lgg_seg.comparison.results import measured
 from lgg_seg.comparison.runs import Run
+from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.runs.identity import configuration_identity
-from lgg_seg.statistics.bootstrap import Estimate, bootstrap_weights
-from lgg_seg.statistics.pooled import PatientSums, pooled_dice, tumour_slice_dice
+from lgg_seg.statistics.classification import Estimate, estimate
+from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
 
 HEADLINE = "pooled Dice"
 MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
     HEADLINE: pooled_dice,
     "tumour-slice Dice": tumour_slice_dice,
 }
-"""What means the same whichever slices are counted: a mean over patients does not, as a leaky test may hold a single
-empty slice of a patient."""
+"""Measures that mean the same whichever slices are counted: a mean over patients does not, as a leaky test may hold a
+single empty slice of a patient."""
 
 KIND = ("split", "split._target_", "split.fold")
-"""What two configurations may differ in and be equal but for the split."""
-
-Slices = frozenset[tuple[str, int]]
+"""Keys in which two configurations may differ and be equal except for the split."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,26 @@ class Sample:
     """A measure of one test: its value, and its value in each resample of the patients (R,)."""
 
     value: float
-    drawn: Floats = field(repr=False, compare=False)
+    resamples: Floats = field(repr=False, compare=False)
 
     def __sub__(self, other: Sample) -> Sample:
-        return Sample(self.value - other.value, self.drawn - other.drawn)
+        return Sample(self.value - other.value, self.resamples - other.resamples)
+
+    @staticmethod
+    def mean(samples: Sequence[Sample]) -> Sample:
+        """The mean of samples with the same resamples of the same patients."""
+        resamples = np.mean([sample.resamples for sample in samples], axis=0)
+        return Sample(float(np.mean([sample.value for sample in samples])), resamples)
 
     @property
     def estimate(self) -> Estimate:
-        """With the 95 % percentile interval; resamples that leave it undefined are counted."""
-        return Estimate.of(self.value, self.drawn)
+        """The value with its 95 % percentile interval."""
+        return estimate(self.value, self.resamples)
 
 
 @dataclass(frozen=True)
 class ProtocolPair:
-    """One measure by patient and with the leak."""
+    """One measure under the split by patient and under the leaky one."""
 
     by_patient: Sample
     leaky: Sample
@@ -63,120 +68,117 @@ class ProtocolPair:
 
 
 @dataclass(frozen=True)
-class LeakageRow:
-    """One configuration under two splits with everything else equal; `measures` by the names of `MEASURES`.
+class LeakageLine:
+    """A line of a table: `measures` by the names of `MEASURES`, and the optimizer steps of a run under either split.
 
-    Only the seeds that it was trained with both ways count.
+    The splits differ in slices by a few, so the steps may differ; a mean over configurations has None.
     """
 
     label: str
+    measures: dict[str, ProtocolPair]
+    steps: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class LeakageRow(LeakageLine):
+    """One configuration under two splits with everything else equal, over the seeds trained under both."""
+
     by_patient: SegmentationResult
     leaky: SegmentationResult
     seeds: tuple[int, ...]
-    measures: dict[str, ProtocolPair]
-
-    @property
-    def steps(self) -> tuple[int, int]:
-        """Optimizer steps of a run by patient and of one with the leak: the splits differ in slices by a few."""
-        return _steps(self.by_patient), _steps(self.leaky)
 
 
 @dataclass(frozen=True)
 class LeakageTable:
-    """The configurations of which the same slices were tested both ways; every number is over those alone."""
+    """The configurations of which the same slices were tested under both splits; every number is over those alone."""
 
     slices: Slices
     rows: tuple[LeakageRow, ...]
 
     @property
     def patients(self) -> frozenset[str]:
-        """Whose slices they are."""
+        """Names of the patients of the slices."""
         return frozenset(name for name, _ in self.slices)
 
     @property
     def mean(self) -> dict[str, ProtocolPair]:
         """Each measure's mean over the rows, resample by resample."""
-        return {name: ProtocolPair(*(_mean([getattr(row.measures[name], arm) for row in self.rows])
-                             for arm in ("by_patient", "leaky"))) for name in MEASURES}  # fmt: skip
+        pairs = {name: [row.measures[name] for row in self.rows] for name in MEASURES}
+        return {
+            name: ProtocolPair(Sample.mean([p.by_patient for p in rows]), Sample.mean([p.leaky for p in rows]))
+            for name, rows in pairs.items()
+        }
+
+    @property
+    def lines(self) -> list[LeakageLine]:
+        """The rows, and the mean of several."""
+        several = len(self.rows) > 1
+        return [*self.rows, *([LeakageLine(f"mean of {len(self.rows)}", self.mean, None)] if several else [])]
 
 
 def leakage_tables(board: Leaderboard) -> list[LeakageTable]:
-    """Every configuration of the leaderboard of which any slice was measured both ways, that of most slices first."""
-    entries = [entry for table in board.tables for entry in table.entries]
+    """Every configuration of which any slice was measured under both splits, the table of most slices first."""
+    results = [entry for table in board.tables for entry in table.entries]
     pairs = [
-        (honest, leaky)
-        for honest in entries
-        for leaky in entries
-        if not _leaky(honest) and _leaky(leaky) and _but_for_the_split(honest, leaky)
+        (by_patient, leaky)
+        for by_patient in results
+        for leaky in results
+        if not by_patient.comparability.leaky and leaky.comparability.leaky and _same_but_split(by_patient, leaky)
     ]
+    settings = [{key: value for key, value in one.settings.items() if key not in KIND} for one, _ in pairs]
+    labels = configurations.labels(settings, [one.runs[0].label for one, _ in pairs])
     rows: dict[Slices, list[LeakageRow]] = defaultdict(list)
-    for name, (honest, leaky) in zip(_names([honest for honest, _ in pairs]), pairs, strict=True):
-        if slices := _tested_both_ways(honest, leaky):
-            rows[slices].append(_leak(name, honest, leaky, slices))
-    tables = [LeakageTable(slices, tuple(found)) for slices, found in rows.items()]
+    for label, (by_patient, leaky) in zip(labels, pairs, strict=True):
+        if slices := by_patient.comparability.slices & _leaked(leaky):
+            rows[slices].append(_row(label, by_patient, leaky, slices))
+    tables = [LeakageTable(slices, tuple(of_slices)) for slices, of_slices in rows.items()]
     return sorted(tables, key=lambda table: (-len(table.slices), -len(table.rows)))
 
 
-def _leaky(entry: SegmentationResult) -> bool:
-    return entry.comparability.leaky
-
-
-def _tested_both_ways(honest: SegmentationResult, leaky: SegmentationResult) -> Slices:
-    """Of patients whose other slices the leaky training really held: a cut in a list of files may leave some new."""
-    known: set[tuple[str, int]] = set()
+def _leaked(leaky: SegmentationResult) -> Slices:
+    """Slices measured whose patients were in training: where the split cuts a list of files, some may be new."""
+    leaked: set[tuple[str, int]] = set()
     for run in leaky.runs:
         trained = run.provenance.get("split", {}).get("train", {})
-        known |= {key for key in measured([run]) if key[0] in trained}
-    return honest.comparability.slices & leaky.comparability.slices & known
+        leaked |= {key for key in measured([run]) if key[0] in trained}
+    return leaky.comparability.slices & leaked
 
 
-def _but_for_the_split(honest: SegmentationResult, leaky: SegmentationResult) -> bool:
-    """Whether they are equal but for the kind of split: its shares, folds and seed are equal, too."""
-    return _without_the_kind(honest) == _without_the_kind(leaky) and not honest.seeds.keys().isdisjoint(leaky.seeds)
+def _same_but_split(one: SegmentationResult, other: SegmentationResult) -> bool:
+    """Whether two results are equal except for the kind of split; its shares, folds and seed are equal, too."""
+    return _without_split(one) == _without_split(other) and not one.seeds.keys().isdisjoint(other.seeds)
 
 
-def _without_the_kind(entry: SegmentationResult) -> tuple[str, EvaluationProtocol]:
-    config = entry.runs[0].config
+def _without_split(result: SegmentationResult) -> tuple[str, EvaluationProtocol]:
+    config = result.runs[0].config
     split = {key: value for key, value in config["split"].items() if f"split.{key}" not in KIND}
     # Patients that were trained on and measured again leak too, but by no split.
-    return configuration_identity(config | {"split": split}), replace(entry.comparability.protocol, split_protocol="")
+    return configuration_identity(config | {"split": split}), replace(result.comparability.protocol, split_protocol="")
 
 
-def _names(honest: Sequence[SegmentationResult]) -> list[str]:
-    settings = [{key: value for key, value in entry.settings.items() if key not in KIND} for entry in honest]
-    return configurations.labels(settings, [entry.runs[0].label for entry in honest])
+def _row(label: str, by_patient: SegmentationResult, leaky: SegmentationResult, slices: Slices) -> LeakageRow:
+    seeds = tuple(seed for seed in by_patient.seeds if seed in leaky.seeds)
+    samples = zip(_samples(by_patient, seeds, slices), _samples(leaky, seeds, slices), strict=True)
+    measures = {name: ProtocolPair(*both) for name, both in zip(MEASURES, samples, strict=True)}
+    return LeakageRow(label, measures, (_steps(by_patient), _steps(leaky)), by_patient, leaky, seeds)
 
 
-def _leak(name: str, honest: SegmentationResult, leaky: SegmentationResult, slices: Slices) -> LeakageRow:
-    seeds = tuple(seed for seed in honest.seeds if seed in leaky.seeds)
-    arms = zip(_samples(honest, seeds, slices), _samples(leaky, seeds, slices), strict=True)
-    return LeakageRow(
-        name, honest, leaky, seeds, dict(zip(MEASURES, (ProtocolPair(*both) for both in arms), strict=True))
-    )
-
-
-def _samples(entry: SegmentationResult, asked: Sequence[int], slices: Slices) -> list[Sample]:
+def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -> list[Sample]:
     """Each measure, averaged over the seeds in every resample.
 
-    The resamples are of the same patients for every entry, so differences are paired and means can be taken.
+    The resamples are of the same patients for every result, so differences are paired and means can be taken.
     """
-    seeds = [patient_sums(entry.seeds[seed], slices) for seed in asked]
-    patients = seeds[0].tp.size
-    once, weights = np.ones((1, patients), np.int64), np.concatenate(list(bootstrap_weights(patients)))
+    sums = [patient_sums(result.seeds[seed], slices) for seed in seeds]
+    patients = sums[0].tp.size
+    once, weights = np.ones((1, patients), np.int64), bootstrap_weights(patients, seed=0)
     return [
-        _mean([Sample(float(measure(sums, once)[0]), measure(sums, weights)) for sums in seeds])
+        Sample.mean([Sample(float(measure(one, once)[0]), measure(one, weights)) for one in sums])
         for measure in MEASURES.values()
     ]
 
 
-def _mean(samples: Sequence[Sample]) -> Sample:
-    return Sample(
-        float(np.mean([sample.value for sample in samples])), np.mean([sample.drawn for sample in samples], axis=0)
-    )
-
-
 def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
-    """What these slices add up to in a seed's folds, patients in the order of their names."""
+    """Sums over these slices in the folds of one seed, patients in the order of their names."""
     rows = pd.concat([run.slices for run in folds if run.slices is not None]).set_index(["patient", "slice"])
     rows = rows.loc[sorted(slices)]
     tumour = rows["truth_pixels"] > 0
@@ -186,6 +188,6 @@ def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
     return PatientSums(**{name: sums[name].to_numpy() for name in names})
 
 
-def _steps(entry: SegmentationResult) -> int:
-    histories = [run.history for run in entry.runs if run.history is not None]
+def _steps(result: SegmentationResult) -> int:
+    histories = [run.history for run in result.runs if run.history is not None]
     return round(float(np.mean([history["step"].max() for history in histories])))

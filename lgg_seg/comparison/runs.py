@@ -1,4 +1,4 @@
-"""Runs as a comparison reads them: from their folders alone, whatever became of them."""
+"""Runs as a comparison reads them: from their folders alone, finished or not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """Of initialisation, order and augmentation."""
+        """Seed of initialisation, order and augmentation."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -54,14 +54,19 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Its name without the experiment's, as its neighbours are called by their networks alone."""
+        """The name without the experiment's, as other runs are labelled by their networks alone."""
         experiment = next((word[11:] for word in self.overrides if word.startswith("experiment=")), "")
         return self.name.removeprefix(f"{experiment}_")
 
     @property
     def name(self) -> str:
-        """What the run was called."""
+        """The run's name."""
         return str(self.config.get("name", self.folder.name))
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the result is that of a classifier."""
+        return (self.result or {}).get("task") == "classification"
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:
@@ -93,33 +98,25 @@ def _evaluations(root: Path) -> dict[Path, Path]:
 
 
 def read_run(place: Path, folder: Path) -> Run:
-    """Read a run; where a file is missing or damaged, that becomes its reason for having no result."""
+    """A run from its folder; where a file is missing or damaged, the reason why it has no result."""
     record = RunFolder(folder)
     status: dict[str, Any] = {}
     config: dict[str, Any] = {}
     overrides: list[str] = []
     provenance: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     try:
         status = read_status(record)
         node, overrides = record.read_config()
         config = to_plain(node)
         if (folder / "provenance.json").exists():
             provenance = record.read_json("provenance.json")
-        measured = _measured(place, folder) if status["state"] == "finished" else {}
+        if status["state"] == "finished":
+            measured = _measured(place, folder)
     except (UserError, KeyError, ValueError, OSError) as error:
         status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
-        measured = {}
-    return Run(
-        place=place,
-        folder=folder,
-        state=status["state"],
-        reason=status.get("reason"),
-        updated=str(status.get("updated", "")),
-        config=config,
-        overrides=tuple(overrides),
-        provenance=provenance,
-        **measured,
-    )
+    state, reason, updated = status["state"], status.get("reason"), str(status.get("updated", ""))
+    return Run(place, folder, state, reason, updated, config, tuple(overrides), provenance, **measured)
 
 
 def _measured(place: Path, folder: Path) -> dict[str, Any]:

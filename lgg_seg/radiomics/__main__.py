@@ -27,7 +27,7 @@ from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_se
 from lgg_seg.reporting.outcomes import (
     curves_by_endpoint,
     flat,
-    leak_table,
+    leakage_table,
     outcome_tables,
     prediction_rows,
     roc_figure,
@@ -114,7 +114,7 @@ def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> in
     folder.write_table("leak.csv", flat(rows, "patient_ci95"))
     with folder.writing("roc_leak.png") as path:
         roc_figure({"death01 of slices": compared.curves}).savefig(path, dpi=130)
-    Console().print(leak_table(compared.protocols))
+    Console().print(leakage_table(compared.protocols))
     print(f"written to {folder.display_path}")
     return 0
 

@@ -1,156 +1,179 @@
-"""The columns of a leaderboard: where each number is found, what it is called, how it is written."""
+"""The columns of the leaderboard, for segmentation networks and for classifiers, in the order of `leaderboard.csv`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import numpy as np
 
-from lgg_seg.comparison.results import SegmentationResult
-from lgg_seg.comparison.tables import Leaderboard, SegmentationTable, Unmeasured
+from lgg_seg.comparison.classification import HEADLINE, ClassifierResult
+from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
-from lgg_seg.reporting.formatting import duration, one, si, three
+from lgg_seg.reporting.formatting import ABSENT, duration, one, p_value, si, three, with_interval, with_spread
+from lgg_seg.reporting.table import Column, Function, bounds, select
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Column:
-    """`key` in `leaderboard.csv`, `title` for people with its unit, `text` from the number to its words.
-
-    `group` heads it in the HTML page. `better` is +1 where larger is better, -1 where smaller is, 0 where neither.
-    """
-
-    group: str
-    key: str
-    title: str
-    value: Callable[[SegmentationResult], float | None]
-    text: Callable[[float], str]
-    better: int = 0
-
-
-def _metric(name: str, part: str | None = None) -> Callable[[SegmentationResult], float | None]:
-    def value(entry: SegmentationResult) -> float | None:
-        found = entry.metrics[name]
-        number: float | None = found if part is None or found is None else found[part]
-        return number
-
-    return value
-
-
-def _cost(name: str) -> Callable[[SegmentationResult], float | None]:
-    return lambda entry: entry.cost.get(name)
-
-
-def _validation(entry: SegmentationResult) -> float | None:
-    """The best validation Dice of each run's epochs, averaged: what a configuration may be chosen by."""
-    best = [
-        run.history["val/dice"].max() for run in entry.runs if run.history is not None and "val/dice" in run.history
-    ]
-    return float(np.mean(best)) if best else None
-
-
-def _patient_mean(metric: PatientMetric) -> Column:
-    return Column(
-        metric.group,
-        f"patient_{metric.key}",
-        ", ".join(filter(None, (metric.title, metric.unit))),
-        _metric(f"patient/{metric.key}", "mean"),
-        lambda value: format(value, metric.format),
-        1 if metric.direction == "max" else -1,
-    )
-
+Result = SegmentationResult | ClassifierResult
 
 POOLED, SLICES, PROBABILITIES, COST = "all voxels pooled", "slices", "lesions, probabilities", "cost"
 
+
+def headline(entry: SegmentationResult) -> str:
+    """Mean patient Dice with its interval."""
+    dice = entry.metrics["patient/dice"]
+    return with_interval(dice["mean"], dice["ci95"])
+
+
+def difference(entry: Result) -> str:
+    """Mean difference to the best with its interval; a dash for the best."""
+    return with_interval(entry.difference.mean, entry.difference.ci95) if entry.difference else ABSENT
+
+
+def holm_p(entry: Result) -> str:
+    """The corrected p of the difference to the best; a dash for the best."""
+    return p_value(entry.difference.p_holm if entry.difference else None)
+
+
+def _item(attribute: str, key: str) -> Function:
+    return lambda entry: getattr(entry, attribute).get(key)
+
+
+def _patient_metric(metric: PatientMetric, statistic: str = "mean") -> Column:
+    def value(entry: SegmentationResult) -> float | None:
+        summary = entry.metrics[f"patient/{metric.key}"]
+        return None if summary is None else summary[statistic]
+
+    key, title = f"patient_{metric.key}", ", ".join(filter(None, (metric.title, metric.unit)))
+    if statistic != "mean":
+        key, title = f"{key}_{statistic}", statistic
+    better = 1 if metric.direction == "max" else -1
+    return Column(key, title, value, f"{{:{metric.format}}}".format, group=metric.group, better=better)
+
+
+def _validation_dice(entry: SegmentationResult) -> float | None:
+    """The best validation Dice of each run's epochs, averaged: what a configuration may be chosen by."""
+    histories = [run.history for run in entry.runs if run.history is not None and "val/dice" in run.history]
+    return float(np.mean([history["val/dice"].max() for history in histories])) if histories else None
+
+
+def _metric(group: str, name: str, title: str, text: Callable[[float], str] = three, better: int = 1) -> Column:
+    return Column(name.replace("/", "_"), title, _item("metrics", name), text, group=group, better=better)
+
+
+def _cost(key: str, title: str, text: Callable[[float], str], better: int = -1) -> Column:
+    return Column(key, title, _item("cost", key), text, group=COST, better=better)
+
+
 _VOXELS_AND_SLICES = (
-    Column(POOLED, "pooled_dice", "pooled Dice = F1", _metric("pooled/dice"), three, 1),
-    Column(POOLED, "pooled_iou", "pooled IoU", _metric("pooled/iou"), three, 1),
-    Column(POOLED, "pooled_recall", "pooled recall", _metric("pooled/recall"), three, 1),
-    Column(POOLED, "pooled_precision", "pooled precision", _metric("pooled/precision"), three, 1),
-    Column(POOLED, "pooled_accuracy", "pooled accuracy", _metric("pooled/accuracy"), lambda value: f"{value:.4f}", 1),
-    Column(SLICES, "tumour_slice_dice", "tumour-slice Dice", _metric("tumour_slice/dice"), three, 1),
+    _metric(POOLED, "pooled/dice", "pooled Dice = F1"),
+    _metric(POOLED, "pooled/iou", "pooled IoU"),
+    _metric(POOLED, "pooled/recall", "pooled recall"),
+    _metric(POOLED, "pooled/precision", "pooled precision"),
+    _metric(POOLED, "pooled/accuracy", "pooled accuracy", "{:.4f}".format),
+    _metric(SLICES, "tumour_slice/dice", "tumour-slice Dice"),
 )
 _OTHERS = (
-    Column(SLICES, "detection_auroc", "slice detection AUROC", _metric("detection/auroc"), three, 1),
-    Column(
-        SLICES,
-        "empty_slice_false_positive_rate",
-        "empty slices marked",
-        _metric("empty_slice/false_positive_rate"),
-        three,
-        -1,
-    ),
-    Column(PROBABILITIES, "lesion_f1", "lesion F1", _metric("lesion/f1"), three, 1),
-    Column(PROBABILITIES, "calibration_ece", "ECE", _metric("calibration/ece"), lambda value: f"{value:.4f}", -1),
-    Column("what chose the epoch", "validation_dice", "validation Dice", _validation, three, 1),
-    Column(COST, "parameters", "parameters", _cost("parameters"), si),
-    Column(COST, "flops_per_slice", "FLOPs a slice", _cost("flops_per_slice"), si, -1),
-    Column(COST, "checkpoint_bytes", "checkpoint, B", _cost("checkpoint_bytes"), si, -1),
-    Column(COST, "train_seconds", "training a run", _cost("train_seconds"), duration, -1),
-    Column(COST, "slices_per_second", "tested slices/s", _cost("slices_per_second"), one, 1),
-    Column(COST, "latency_ms", "latency, ms", _cost("latency_ms"), one, -1),
-    Column(COST, "peak_memory_bytes", "peak memory, B", _cost("peak_memory_bytes"), si, -1),
+    _metric(SLICES, "detection/auroc", "slice detection AUROC"),
+    _metric(SLICES, "empty_slice/false_positive_rate", "empty slices marked", better=-1),
+    _metric(PROBABILITIES, "lesion/f1", "lesion F1"),
+    _metric(PROBABILITIES, "calibration/ece", "ECE", "{:.4f}".format, better=-1),
+    Column("validation_dice", "validation Dice", _validation_dice, three, group="what chose the epoch", better=1),
 )
+_COSTS = (
+    _cost("parameters", "parameters", si, 0),
+    _cost("flops_per_slice", "FLOPs a slice", si),
+    _cost("checkpoint_bytes", "checkpoint, B", si),
+    _cost("train_seconds", "training a run", duration),
+    _cost("slices_per_second", "tested slices/s", one, 1),
+    _cost("latency_ms", "latency, ms", one),
+    _cost("peak_memory_bytes", "peak memory, B", si),
+)
+_SEED_SD = Column("seed_sd", None, attrgetter("seed_spread"))
+_NOTES = Column("notes", None, lambda entry: "; ".join(entry.notes) or None)
 
 
-def columns() -> tuple[Column, ...]:
-    """All columns of the leaderboard in their order: mean and median patient Dice come first."""
-    means = {key: _patient_mean(metric) for key, metric in PATIENT_METRICS.items() if metric.in_leaderboard}
-    dice = means.pop("dice")
-    median = Column(dice.group, "patient_dice_median", "median", _metric("patient/dice", "median"), dice.text, 1)
-    return (dice, median, *_VOXELS_AND_SLICES, *means.values(), *_OTHERS)
+def metric_columns() -> list[Column]:
+    """Metrics and costs of a segmentation network: mean and median patient Dice come first."""
+    dice, *others = (metric for metric in PATIENT_METRICS.values() if metric.in_leaderboard)
+    median = _patient_metric(dice, "median")
+    return [_patient_metric(dice), median, *_VOXELS_AND_SLICES, *map(_patient_metric, others), *_OTHERS, *_COSTS]
 
 
-def rows(board: Leaderboard) -> list[Row]:
-    """`leaderboard.csv`: a row an entry, table by table, then a row a run without a result."""
-    named = [
-        *(entry.settings for table in board.tables for entry in table.entries),
-        *(u.settings for u in board.unmeasured),
+def segmentation_columns(settings: Iterable[str] = ()) -> list[Column]:
+    """Columns of segmentation networks; `settings` are the keys in which the configurations differ."""
+    dice, *metrics = metric_columns()
+    share = attrgetter("ranked_first")
+    return [
+        *_identity("configuration", settings),
+        *bounds("patient_dice", lambda entry: entry.metrics["patient/dice"]["ci95"]),
+        _SEED_SD,
+        *_differences("wilcoxon_p"),
+        Column("share_of_first_ranks", "ranked first", share, "{:.0%}".format),
+        Column(dice.key, f"{dice.title} (95 %)", dice.value, text=headline),
+        *metrics,
+        _NOTES,
     ]
-    keys = list(dict.fromkeys(key for settings in named for key in settings))
-    measured = [
-        _entry_row(number, rank, table, entry, keys)
-        for number, table in enumerate(board.tables, start=1)
-        for rank, entry in enumerate(table.entries, start=1)
+
+
+_SLICE_MEASURES = ("accuracy", "f1", "average_precision", "recall", "specificity", "precision", "brier")
+ESTIMATES = (*(f"slice/{name}" for name in _SLICE_MEASURES), "patient/auroc", "patient/accuracy", "patient/f1")
+
+
+def classifier_columns(settings: Iterable[str] = ()) -> list[Column]:
+    """Columns of classifiers; `settings` are the keys in which they differ."""
+    rank, name, *others = _identity("classifier", settings)
+    return [
+        rank,
+        name,
+        Column("target", None, attrgetter("comparability.protocol.target")),
+        *others,
+        _SEED_SD,
+        *bounds("slice_auroc", lambda entry: entry.estimates[HEADLINE].ci95),
+        *_differences("bootstrap_p"),
+        _estimate(HEADLINE, "slice AUROC (95 %)"),
+        *(_estimate(name, name) for name in ESTIMATES),
+        *select(_COSTS, "parameters", "flops_per_slice", "train_seconds", "slices_per_second", "latency_ms"),
+        _NOTES,
     ]
-    return [*measured, *(_unmeasured_row(one, keys) for one in board.unmeasured)]
 
 
-def _entry_row(number: int, rank: int, table: SegmentationTable, entry: SegmentationResult, keys: list[str]) -> Row:
-    dice = entry.metrics["patient/dice"]
-    low, high = dice["ci95"] or (None, None)
-    difference = table.difference(entry)
-    return {
-        "table": number,
-        "rank": rank,
-        "configuration": entry.label,
-        **{key: entry.settings.get(key) for key in keys},
-        "protocol": entry.comparability.protocol.split_protocol,
-        "patients": len(entry.comparability.patients),
-        "folds": entry.folds,
-        "seeds": len(entry.seeds),
-        "status": "finished",
-        "patient_dice_low": low,
-        "patient_dice_high": high,
-        "seed_sd": entry.seed_spread,
-        "difference_to_best": difference.mean if difference else 0.0,
-        "difference_low": difference.ci95[0] if difference and difference.ci95 else None,
-        "difference_high": difference.ci95[1] if difference and difference.ci95 else None,
-        "wilcoxon_p": difference.p_value if difference else None,
-        "holm_p": difference.p_holm if difference else None,
-        "share_of_first_ranks": float(table.ranks[rank - 1, 0]),
-        **{column.key: column.value(entry) for column in columns()},
-        "notes": "; ".join(entry.notes) or None,
-    }
+def estimated(name: str) -> Function:
+    """The value of a classifier's number."""
+    return lambda entry: entry.estimates[name].value
 
 
-def _unmeasured_row(one: Unmeasured, keys: list[str]) -> Row:
-    return {
-        "configuration": one.label,
-        **{key: one.settings.get(key) for key in keys},
-        "status": one.run.state,
-        "notes": one.run.reason,
-    }
+def _estimate(name: str, title: str) -> Column:
+    def text(entry: ClassifierResult) -> str:
+        return with_interval(entry.estimates[name].value, entry.estimates[name].ci95)
+
+    return Column(name.replace("/", "_"), title, estimated(name), text=text)
+
+
+def _identity(title: str, settings: Iterable[str]) -> list[Column]:
+    """What every result has: its rank, configuration, and what was measured."""
+
+    def seeds(entry: Result) -> str:
+        return with_spread(len(entry.seeds), entry.seed_spread)
+
+    return [
+        Column("rank", "", attrgetter("rank")),
+        Column("configuration", title, attrgetter("label"), left=True),
+        *(Column(key, None, _item("settings", key)) for key in settings),
+        Column("protocol", None, attrgetter("comparability.protocol.split_protocol")),
+        Column("patients", None, lambda entry: len(entry.comparability.patients)),
+        Column("folds", "folds", attrgetter("folds")),
+        Column("seeds", "seeds ± SD", lambda entry: len(entry.seeds), text=seeds),
+        Column("status", "status", attrgetter("status"), text=lambda entry: "; ".join((entry.status, *entry.notes))),
+    ]
+
+
+def _differences(p_key: str) -> list[Column]:
+    def of_difference(name: str, of_best: float | None = None) -> Function:
+        return lambda entry: getattr(entry.difference, name) if entry.difference else of_best
+
+    return [
+        Column("difference_to_best", "difference to best (95 %)", of_difference("mean", 0.0), text=difference),
+        *bounds("difference", of_difference("ci95")),
+        Column(p_key, None, of_difference("p_value")),
+        Column("holm_p", "Holm p", of_difference("p_holm"), text=holm_p),
+    ]

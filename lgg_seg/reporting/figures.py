@@ -10,11 +10,11 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.runs.monitor import Monitor, monitor_of
 
 TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
-Grey = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
+GREY = "#7a7a7a"
 
 
 @dataclass(frozen=True)
@@ -22,45 +22,40 @@ class Panel:
     """One slice to be drawn: FLAIR uint8 (H, W), truth and prediction bool (H, W)."""
 
     title: str
-    flair: Grey
-    truth: Mask
-    prediction: Mask
+    flair: npt.NDArray[np.uint8]
+    truth: Bools
+    prediction: Bools
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:
-    """Loss, what the run is judged by (patient Dice) and learning rate by epoch, from the rows of `history.csv`.
+    """Loss, plateau metric (patient Dice) and learning rate by epoch, from the rows of `history.csv`.
 
-    The best epoch is that of `monitor`, by default the number shown.
+    The best epoch is that of `monitor`, by default the metric drawn.
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    loss, chosen, rate = figure.subplots(1, 3)
+    loss, metric, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
-    shown = monitor_of(history)
-    monitor = monitor or shown
+    drawn = monitor_of(history)
+    monitor = monitor or drawn
     best = max(history, key=monitor.score)
-    for axes, name in ((loss, "loss"), (chosen, shown.column.removeprefix("val/"))):
-        for subset, colour in (("train", "#7a7a7a"), ("val", PREDICTION)):
+    for axes, name in ((loss, "loss"), (metric, drawn.column.removeprefix("val/"))):
+        for subset, colour in (("train", GREY), ("val", PREDICTION)):
             axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
         axes.legend(frameon=False)
-    loss.set(title="loss", ylim=(0, None))
-    chosen.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
-    top = 1 if shown.mode == "max" else None
-    reached = f"{best[shown.column]:.3f} in epoch {best['epoch']:.0f}"
-    told = f"best {reached}" if monitor == shown else f"{reached}, the best by {monitor.title}"
-    chosen.set(title=f"{shown.title} ({told})", ylim=(0, top))
     rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
-    rate.set(title="learning rate", ylim=(0, None))
-    for axes in (loss, chosen, rate):
-        axes.set_xlabel("epoch")
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
-    return figure
+    metric.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
+    reached = f"{best[drawn.column]:.3f} in epoch {best['epoch']:.0f}"
+    text = f"best {reached}" if monitor == drawn else f"{reached}, the best by {monitor.title}"
+    loss.set(title="loss", xlabel="epoch", ylim=(0, None))
+    metric.set(title=f"{drawn.title} ({text})", xlabel="epoch", ylim=(0, 1 if drawn.mode == "max" else None))
+    rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
+    return _finished(figure, title)
 
 
 def operating_curves(
-    roc: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
-    precision_recall: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
-    dice_by_threshold: tuple[Sequence[float], npt.NDArray[np.float64]],
+    roc: tuple[Floats, Floats],
+    precision_recall: tuple[Floats, Floats],
+    dice_by_threshold: tuple[Sequence[float], Floats],
     threshold: float,
     title: str,
 ) -> Figure:
@@ -71,13 +66,17 @@ def operating_curves(
     # With so rare a class everything of interest happens at a false positive rate below a few per cent.
     left.set(title="pixel ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.05), ylim=(0, 1))
     precision, recall = precision_recall
-    found = recall > 0  # where nothing is predicted any more, precision says nothing
-    middle.plot(recall[found], precision[found], color=PREDICTION)
+    predicted = recall > 0  # where nothing is predicted any more, precision says nothing
+    middle.plot(recall[predicted], precision[predicted], color=PREDICTION)
     middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
     right.plot(*dice_by_threshold, color=PREDICTION)
-    right.axvline(threshold, color="#7a7a7a", linewidth=0.8, linestyle=":")
+    right.axvline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1), xlim=(0, 1))
-    for axes in (left, middle, right):
+    return _finished(figure, title)
+
+
+def _finished(figure: Figure, title: str) -> Figure:
+    for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return figure
@@ -106,3 +105,10 @@ def draw(axes: Axes, panel: Panel) -> None:
         if mask.any():
             axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.1)
     axes.set_title(panel.title, fontsize="small")
+
+
+def roc_axes(axes: Axes, title: str) -> None:
+    """Axes of a ROC curve with the diagonal of chance."""
+    axes.plot([0, 1], [0, 1], color="#b0b0b0", linewidth=0.8, linestyle=":")
+    axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate")
+    axes.spines[["top", "right"]].set_visible(False)

@@ -25,11 +25,14 @@ def number(value: float | None) -> str:
     return one(value) if abs(value) >= 10 else three(value)
 
 
-def with_interval(
-    value: float | None, ci95: Sequence[float] | None, text: Callable[[float | None], str] = number
-) -> str:
+def interval(ci95: Sequence[float] | None, text: Callable[[float], str] = number) -> str:
+    """A 95 % interval: `0.750 to 0.870`."""
+    return f"{text(ci95[0])} to {text(ci95[1])}" if ci95 else ABSENT
+
+
+def with_interval(value: float | None, ci95: Sequence[float] | None, text: Callable[..., str] = number) -> str:
     """A value with its 95 % interval, if there is one: `0.812 (0.750 to 0.870)`."""
-    return text(value) + (f" ({text(ci95[0])} to {text(ci95[1])})" if ci95 else "")
+    return text(value) + (f" ({interval(ci95, text)})" if ci95 else "")
 
 
 def p_value(p: float | None) -> str:
@@ -38,8 +41,13 @@ def p_value(p: float | None) -> str:
 
 
 def with_spread(seeds: int, spread: float | None) -> str:
-    """How many seeds, with the standard deviation of their results where there are several: `3 ± 0.012`."""
+    """The number of seeds, with the standard deviation between several: `3 ± 0.012`."""
     return str(seeds) + (f" ± {three(spread)}" if spread is not None else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 patient`, `2 patients`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def si(value: float) -> str:

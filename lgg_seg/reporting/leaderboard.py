@@ -1,144 +1,155 @@
-"""The leaderboard as a terminal shows it, as CSV for programs, and as Markdown for a paper's supplement."""
+"""The leaderboard on the terminal, as CSV for programs, and as Markdown for a paper's supplement."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
 
+from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
+from lgg_seg.comparison.classification import ClassifierTable
 from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
-from lgg_seg.comparison.results import SegmentationResult
-from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
-from lgg_seg.reporting.columns import Column, columns
-from lgg_seg.reporting.formatting import ABSENT, p_value, three, with_interval, with_spread
+from lgg_seg.comparison.segmentation import SegmentationTable
+from lgg_seg.comparison.tables import Leaderboard
+from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
+from lgg_seg.reporting.formatting import number, three
+from lgg_seg.reporting.run_table import TARGETS
+from lgg_seg.reporting.table import Column, csv_rows, fit, markdown_table, rich_table, select
 from lgg_seg.statistics.paired import METHOD
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
+CLASSIFIERS_ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
 TO_CHOOSE = (
     "The tables are ranked by test patients, to be read and not to choose by: whoever picks a configuration by its "
     "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
 )
 NO_RESULT = "no result yet"
+Table = SegmentationTable | ClassifierTable
 
-T = TypeVar("T")
+_UNMEASURED = (
+    Column("", "run", attrgetter("label")),
+    Column("", "state", attrgetter("status")),
+    Column("", "reason", lambda one: one.run.reason or NO_RESULT),
+)
 
 
 def print_leaderboard(board: Leaderboard) -> None:
-    """Print every table with its verdict, then the runs without a result, to stdout."""
+    """Print the tables of segmentation networks with their verdicts, then the runs without a result, to stdout."""
     console = Console()
+    columns = segmentation_columns()
+    always = select(columns, "rank", "configuration", "patient_dice", "holm_p", "share_of_first_ranks", "seeds")
+    always[4] = replace(always[4], title="first")
     for table in board.tables:
-        shown = [column for column in columns() if column.key in ON_TERMINAL]
-        console.print(fitting(partial(_grid, table), shown, console))
-        for entry in table.entries:
-            for note in entry.notes:
-                console.print(f"note: {entry.label}: {note}", style="yellow", markup=False)
-        console.print(table.verdict, highlight=False)
-        console.print()
+        notes = [f"note: {entry.label}: {note}" for entry in table.entries for note in entry.notes]
+        _print_table(console, table, always, select(columns, *ON_TERMINAL), notes)
     for one in board.unmeasured:
-        console.print(f"{one.run.state}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
+        console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
 
 
-def fitting(build: Callable[[list[T]], Grid], columns: Sequence[T], console: Console) -> Grid:
-    """The grid with as many of the columns as the terminal is wide; `leaderboard.csv` has all."""
-    unbounded = console.options.update(width=1000)
-    for count in range(len(columns), 0, -1):
-        grid = build(list(columns[:count]))
-        if console.measure(grid, options=unbounded).maximum <= console.width:
-            return grid
-    return build([])
+def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
+    """Print the tables of classifiers with their verdicts to stdout."""
+    console = Console()
+    always = select(classifier_columns(), "rank", "configuration", "slice_auroc", "holm_p", "seeds")
+    extra = [Column("", title, estimated(name), number) for name, title in CLASSIFIERS_ON_TERMINAL.items()]
+    for table in tables:
+        _print_table(console, table, always, extra, [])
 
 
-def _grid(table: SegmentationTable, shown: list[Column]) -> Grid:
-    grid = Grid(title=title(table), caption=table.reason or None, title_justify="left", caption_justify="left")
-    names = ("", "configuration", "patient Dice (95 %)", "Holm p", "first", "seeds ± SD")
-    for name in (*names, *(column.title for column in shown)):
-        wraps = name == "configuration"
-        grid.add_column(name, justify="left" if wraps else "right", no_wrap=not wraps, overflow="fold")
-    for rank, entry in enumerate(table.entries):
-        told = (headline(entry), holm_p(table, entry), f"{table.ranks[rank, 0]:.0%}")
-        grid.add_row(
-            str(rank + 1),
-            entry.label,
-            *told,
-            with_spread(len(entry.seeds), entry.seed_spread),
-            *(cell(column, entry) for column in shown),
-            style="bold" if rank == 0 else None,
-        )
-    return grid
+def _print_table(
+    console: Console, table: Table, always: Sequence[Column], extra: Sequence[Column], notes: Iterable[str]
+) -> None:
+    """Print a table with as many of the extra columns as fit; `leaderboard.csv` has all."""
+
+    def build(count: int) -> Any:
+        columns = [*always, *extra[:count]]
+        return rich_table(columns, table.entries, title(table), table.reason or None, _bold_best)
+
+    console.print(fit(build, len(extra), console))
+    for note in notes:
+        console.print(note, style="yellow", markup=False)
+    console.print(table.verdict, highlight=False, markup=False)
+    console.print()
 
 
-def title(table: SegmentationTable) -> str:
-    """Who was measured, and how."""
+def _bold_best(entry: Any) -> str | None:
+    return "bold" if entry.rank == 1 else None
+
+
+def title(table: Table) -> str:
+    """What was asked of classifiers, who was measured, and how."""
     protocol = table.comparability.protocol
-    parts = [
-        f"{len(table.comparability.patients)} {protocol.subset} patients",
-        f"protocol {protocol.split_protocol}",
-        f"threshold {protocol.threshold}",
-        f"post-processing {protocol.postprocess}",
+    patients = f"{len(table.comparability.patients)} {protocol.subset} patients"
+    return ", ".join(
+        [
+            f"classifiers: {TARGETS[protocol.target]} {patients}" if protocol.target else patients,
+            f"protocol {protocol.split_protocol}",
+            f"threshold {protocol.threshold}",
+            *([] if protocol.target else [f"post-processing {protocol.postprocess}"]),
+            *(["TRUNCATED"] if protocol.truncated else []),
+        ]
+    )
+
+
+def table_heading(table: Table) -> str:
+    """The title with a capital."""
+    return title(table)[:1].upper() + title(table)[1:]
+
+
+def rows(board: Leaderboard) -> list[dict[str, Any]]:
+    """`leaderboard.csv`: a row an entry, table by table; runs without a result come before classifiers."""
+    settings = _settings([*(entry for table in board.tables for entry in table.entries), *board.unmeasured])
+    of_classifiers = _settings(entry for table in board.classifiers for entry in table.entries)
+    columns, count = segmentation_columns(settings), len(board.tables)
+    return [
+        *_numbered(board.tables, columns, first=1),
+        *csv_rows(select(columns, "configuration", *settings, "status", "notes"), board.unmeasured),
+        *_numbered(board.classifiers, classifier_columns(of_classifiers), first=count + 1),
     ]
-    return ", ".join(parts + (["TRUNCATED"] if protocol.truncated else []))
 
 
-def headline(entry: SegmentationResult) -> str:
-    """Mean patient Dice with its interval."""
-    dice = entry.metrics["patient/dice"]
-    return with_interval(dice["mean"], dice["ci95"])
+def _settings(rows: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row.settings))
 
 
-def holm_p(table: SegmentationTable, entry: SegmentationResult) -> str:
-    """The corrected p of the difference to the best; a dash for the best."""
-    found = table.difference(entry)
-    return p_value(found.p_holm if found else None)
-
-
-def cell(column: Column, entry: SegmentationResult) -> str:
-    """One number of an entry in words."""
-    value = column.value(entry)
-    return ABSENT if value is None else column.text(value)
+def _numbered(tables: Sequence[Table], columns: Sequence[Column], first: int) -> list[dict[str, Any]]:
+    numbered = enumerate(tables, start=first)
+    return [{"table": number} | row for number, table in numbered for row in csv_rows(columns, table.entries)]
 
 
 def markdown(board: Leaderboard) -> str:
-    """`leaderboard.md`."""
+    """`leaderboard.md`, without what a leak adds and without classifiers."""
+    columns = segmentation_columns()
+    metrics = [column.key for column in metric_columns() if column.key != "patient_dice"]
+    first = ("rank", "configuration", "patient_dice", "difference_to_best", "holm_p", "share_of_first_ranks")
+    columns = select(columns, *first, *metrics, "seeds", "folds", "status")
     parts = ["# Leaderboard"]
     for table in board.tables:
-        parts += [f"## {_capital(title(table))}", *([f"**Apart: {table.reason}.**"] if table.reason else [])]
-        parts += [table.verdict, _grid_lines(table), *_failures(table), _strata_lines(table)]
+        parts += [*_section(table, columns), *_failures(table), _strata(table)]
     if board.unmeasured:
-        rows = [[one.label, one.run.state, one.run.reason or NO_RESULT] for one in board.unmeasured]
-        parts += ["## Without a result", _lines(["run", "state", "reason"], rows)]
-    parts += ["## How differences are tested", METHOD, TO_CHOOSE]
-    return "\n\n".join(parts) + "\n"
+        parts += ["## Without a result", markdown_table(_UNMEASURED, board.unmeasured)]
+    return "\n\n".join([*parts, "## How differences are tested", METHOD, TO_CHOOSE]) + "\n"
 
 
-def _grid_lines(table: SegmentationTable) -> str:
-    head = ["", "configuration", "patient Dice (95 %)", "difference to best (95 %)", "Holm p", "ranked first"]
-    extra = [column for column in columns() if column.key != "patient_dice"]
-    rows = [
-        [
-            str(rank + 1),
-            entry.label,
-            headline(entry),
-            difference(table, entry),
-            holm_p(table, entry),
-            f"{table.ranks[rank, 0]:.0%}",
-            *(cell(column, entry) for column in extra),
-            with_spread(len(entry.seeds), entry.seed_spread),
-            str(entry.folds),
-            "; ".join(("finished", *entry.notes)),
-        ]
-        for rank, entry in enumerate(table.entries)
-    ]
-    return _lines([*head, *(column.title for column in extra), "seeds ± SD", "folds", "status"], rows)
+def classifiers_markdown(tables: Sequence[ClassifierTable]) -> str:
+    """The classifiers' part of `leaderboard.md`; nothing without any."""
+    parts = [part for table in tables for part in _section(table, classifier_text_columns())]
+    method = ["## How differences between classifiers are tested", CLASSIFIER_METHOD]
+    return "\n\n".join(["\n# Classifiers", *parts, *method]) + "\n" if tables else ""
 
 
-def difference(table: SegmentationTable, entry: SegmentationResult) -> str:
-    """Mean difference of patient Dice to the best with its interval; a dash for the best."""
-    found = table.difference(entry)
-    return with_interval(found.mean, found.ci95) if found else ABSENT
+def classifier_text_columns() -> list[Column]:
+    """The columns of a table of classifiers for people."""
+    estimates = [name.replace("/", "_") for name in ESTIMATES]
+    first = ("rank", "configuration", "slice_auroc", "difference_to_best", "holm_p")
+    return select(classifier_columns(), *first, *estimates, "parameters", "train_seconds", "seeds", "folds")
+
+
+def _section(table: Table, columns: Sequence[Column]) -> list[str]:
+    apart = [f"**Apart: {table.reason}.**"] if table.reason else []
+    return [f"## {table_heading(table)}", *apart, table.verdict, markdown_table(columns, table.entries)]
 
 
 def _failures(table: SegmentationTable) -> list[str]:
@@ -146,23 +157,8 @@ def _failures(table: SegmentationTable) -> list[str]:
     return [f"Every configuration fails (Dice below {FAILED}) on {', '.join(failed)}."] if failed else []
 
 
-def _strata_lines(table: SegmentationTable) -> str:
-    rows = [
-        [one.stratum.replace("_", " "), one.group, str(len(one.patients)), *map(three, one.dice)]
-        for one in strata(table)
-    ]
-    return _lines(["mean patient Dice by", "group", "patients", *(entry.label for entry in table.entries)], rows)
-
-
-def _lines(head: list[str], rows: list[list[str]]) -> str:
-    cells = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_plain(text) for text in row) + " |" for row in cells)
-
-
-def _plain(text: str) -> str:
-    """Text in a cell: neither Markdown's bars nor HTML, which Markdown lets through."""
-    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _strata(table: SegmentationTable) -> str:
+    titles = ["mean patient Dice by", "group", "patients", *(entry.label for entry in table.entries)]
+    columns = [Column("", title, itemgetter(k), str if k < 3 else three) for k, title in enumerate(titles)]
+    rows = [(one.stratum.replace("_", " "), one.group, len(one.patients), *one.dice) for one in strata(table)]
+    return markdown_table(columns, rows)

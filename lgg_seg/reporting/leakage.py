@@ -1,15 +1,16 @@
-"""What a leak adds, as a terminal shows it, as rows of `leak.csv`, and as a part of `leaderboard.md`."""
+"""What a leak adds: on the terminal, as rows of `leak.csv`, and as a part of `leaderboard.md`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
 
-from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageTable, ProtocolPair
-from lgg_seg.reporting.formatting import three, with_interval
+from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageLine, LeakageTable, Sample
+from lgg_seg.reporting.formatting import counted, three, with_interval
+from lgg_seg.reporting.table import Column, bounds, csv_rows, markdown_table, rich_table
 
 HEADING = "What the leak adds"
 METHOD = (
@@ -26,72 +27,76 @@ METHOD = (
 def print_leakage(tables: Sequence[LeakageTable]) -> None:
     """Print every table with its finding to stdout."""
     console = Console()
+    columns = (
+        Column("", HEADLINE, attrgetter("label"), left=True),
+        Column("", "by patient", lambda line: line.measures[HEADLINE].by_patient.value, three),
+        Column("", "with the leak", lambda line: line.measures[HEADLINE].leaky.value, three),
+        Column("", "the leak adds (95 %)", lambda line: line.measures[HEADLINE].added, _added),
+    )
     for table in tables:
-        shown = Grid(title=f"{HEADING}. {title(table)}", title_justify="left")
-        shown.add_column(HEADLINE, overflow="fold")
-        for name in ("by patient", "with the leak", "the leak adds (95 %)"):
-            shown.add_column(name, justify="right", no_wrap=True)
-        for name, _, measures in _lines(table):
-            arms = measures[HEADLINE]
-            shown.add_row(name, three(arms.by_patient.value), three(arms.leaky.value), _added(arms))
-        console.print(shown)
-        console.print(finding(table), highlight=False)
+        console.print(rich_table(columns, table.lines, f"{HEADING}. {title(table)}"))
+        console.print(finding(table), highlight=False, markup=False)
         console.print()
 
 
 def leakage_markdown(tables: Sequence[LeakageTable]) -> str:
     """The part of `leaderboard.md`; nothing without any."""
-    if not tables:
-        return ""
-    parts = [f"\n# {HEADING}"]
-    for table in tables:
-        head, *rows = grid(table)
-        lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-        parts += [f"## {title(table)}", finding(table), "\n".join(f"| {' | '.join(line)} |" for line in lines)]
-    return "\n\n".join([*parts, METHOD]) + "\n"
+    parts = [
+        part
+        for table in tables
+        for part in (f"## {title(table)}", finding(table), markdown_table(leakage_columns(table), table.lines))
+    ]
+    return "\n\n".join([f"\n# {HEADING}", *parts, METHOD]) + "\n" if tables else ""
 
 
 def leakage_rows(tables: Sequence[LeakageTable]) -> list[dict[str, Any]]:
     """Rows of `leak.csv`: a configuration each, then the mean of its table."""
-    return [
-        {
-            "table": number,
-            "configuration": name,
-            "patients": len(table.patients),
-            "slices": len(table.slices),
-            "steps_by_patient": steps[0] if steps else None,
-            "steps_leaky": steps[1] if steps else None,
-        }
-        | {key: value for measure, arms in measures.items() for key, value in _numbers(measure, arms)}
-        for number, table in enumerate(tables, start=1)
-        for name, steps, measures in _lines(table)
+    numbered = enumerate(tables, start=1)
+    return [{"table": k} | row for k, table in numbered for row in csv_rows(leakage_columns(table), table.lines)]
+
+
+def leakage_columns(table: LeakageTable) -> list[Column]:
+    """Columns over the table's lines: of each measure the value under either split, and the difference."""
+    columns = [
+        Column("configuration", "configuration", attrgetter("label"), left=True),
+        Column("patients", None, lambda _: len(table.patients)),
+        Column("slices", None, lambda _: len(table.slices)),
+        Column("steps_by_patient", None, lambda line: line.steps[0] if line.steps else None),
+        Column("steps_leaky", None, lambda line: line.steps[1] if line.steps else None),
+        Column("", "steps", text=_steps),
     ]
+    for measure in MEASURES:
+        key = measure.lower().replace(" ", "_").replace("-", "_")
+        for protocol, heading, text in (
+            ("by_patient", f"{measure} by patient", _interval),
+            ("leaky", f"{measure} with the leak", _interval),
+            ("added", "the leak adds", _added),
+        ):
+            columns += _sample_columns(measure, protocol, f"{key}_{protocol}", heading, text)
+    return columns
 
 
-def _numbers(measure: str, arms: ProtocolPair) -> Iterator[tuple[str, float | None]]:
-    stem = measure.lower().replace(" ", "_").replace("-", "_")
-    for arm, sample in (("by_patient", arms.by_patient), ("leaky", arms.leaky), ("added", arms.added)):
-        low, high = sample.estimate.ci95 or (None, None)
-        yield from ((f"{stem}_{arm}", sample.value), (f"{stem}_{arm}_low", low), (f"{stem}_{arm}_high", high))
+def _sample_columns(measure: str, protocol: str, key: str, heading: str, text: Any) -> list[Column]:
+    def sample(line: LeakageLine) -> Sample:
+        found: Sample = getattr(line.measures[measure], protocol)
+        return found
+
+    column = Column(key, heading, lambda line: sample(line).value, text=lambda line: text(sample(line)))
+    return [column, *bounds(key, lambda line: sample(line).estimate.ci95)]
 
 
 def title(table: LeakageTable) -> str:
     """What was tested both ways."""
     patients, slices = len(table.patients), len(table.slices)
-    return f"The same {_number(slices, 'slice')} of {_number(patients, 'patient')}, tested by patient and with the leak"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"The same {counted(slices, 'slice')} of {counted(patients, 'patient')}, tested by patient and with the leak"
 
 
 def finding(table: LeakageTable) -> str:
     """What the table says of pooled Dice, in a sentence."""
     several = len(table.rows) > 1
-    arms = (table.mean if several else table.rows[0].measures)[HEADLINE]
-    who = f"{len(table.rows)} configurations score on average" if several else f"{table.rows[0].label} scores"
-    added = arms.added.estimate
-    low, high = added.ci95 or (float("-inf"), float("inf"))
+    pair = table.lines[-1].measures[HEADLINE]
+    subject = f"{len(table.rows)} configurations score on average" if several else f"{table.rows[0].label} scores"
+    low, high = pair.added.estimate.ci95 or (float("-inf"), float("inf"))
     weight = (
         "more than the luck of who was tested"
         if low > 0
@@ -99,44 +104,22 @@ def finding(table: LeakageTable) -> str:
         if high < 0
         else "which the luck of who was tested could explain"
     )
-    seeds = {len(row.seeds) for row in table.rows}
-    single = " One seed each: how much training itself varies is not in the interval." if seeds == {1} else ""
+    one_seed = all(len(row.seeds) == 1 for row in table.rows)
+    single = " One seed each: how much training itself varies is not in the interval." if one_seed else ""
     return (
-        f"{who} {three(arms.by_patient.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
-        f"{three(arms.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
-        f"{_added(arms)}: {weight}.{single}"
+        f"{subject} {three(pair.by_patient.value)} {HEADLINE} on patients new to {'them' if several else 'it'}, and "
+        f"{three(pair.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
+        f"{_added(pair.added)}: {weight}.{single}"
     )
 
 
-def grid(table: LeakageTable) -> list[list[str]]:
-    """The table in words: a head, a row a configuration, and the mean of several."""
-    head = ["configuration", "steps"]
-    for measure in MEASURES:
-        head += [f"{measure} by patient", f"{measure} with the leak", "the leak adds"]
-    rows = [
-        [
-            name,
-            (str(steps[0]) if steps[0] == steps[1] else f"{steps[0]} / {steps[1]}") if steps else "",
-            *(text for measure in MEASURES for text in _cells(of[measure])),
-        ]
-        for name, steps, of in _lines(table)
-    ]
-    return [head, *rows]
+def _steps(line: LeakageLine) -> str:
+    return "" if line.steps is None else " / ".join(map(str, dict.fromkeys(line.steps)))
 
 
-def _lines(table: LeakageTable) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, ProtocolPair]]]:
-    for row in table.rows:
-        yield row.label, row.steps, row.measures
-    if len(table.rows) > 1:
-        yield f"mean of {len(table.rows)}", None, table.mean
+def _interval(sample: Sample) -> str:
+    return with_interval(sample.value, sample.estimate.ci95)
 
 
-def _cells(arms: ProtocolPair) -> list[str]:
-    return [
-        *(with_interval(one.estimate.value, one.estimate.ci95) for one in (arms.by_patient, arms.leaky)),
-        _added(arms),
-    ]
-
-
-def _added(arms: ProtocolPair) -> str:
-    return with_interval(arms.added.value, arms.added.estimate.ci95, "{:+.3f}".format)
+def _added(sample: Sample) -> str:
+    return with_interval(sample.value, sample.estimate.ci95, "{:+.3f}".format)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
-from rich.text import Text
 from sklearn.metrics import roc_curve
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.radiomics.leakage import LEAKS, Protocol
 from lgg_seg.radiomics.outcome import Result
-from lgg_seg.reporting.formatting import ABSENT, number, p_value, three, with_interval
+from lgg_seg.reporting.figures import roc_axes
+from lgg_seg.reporting.formatting import interval, number, p_value, three, with_interval
+from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import SUSPICIOUS
 
 FEW_EVENTS = 30
@@ -23,27 +25,44 @@ Row = Mapping[str, Any]
 _COLOURS = ("#7a7a7a", "#2ca25f", "#3b6fb6", "#d81b60", "#e6a700")
 
 
+_OUTCOMES = (
+    Column("", "predictors", itemgetter("predictors"), left=True),
+    Column("", "AUC", text=lambda row: three(row["auc"]) + (" (!)" if row["suspicious"] else "")),
+    Column("", "95 % interval", itemgetter("ci95"), interval),
+    Column("", "±", itemgetter("ci95"), lambda ci95: three((ci95[1] - ci95[0]) / 2)),
+    Column("", "p", itemgetter("p_permutation"), p_value),
+    Column("", "p (Holm)", itemgetter("p_holm"), p_value),
+)
+_FEATURES = (
+    Column("", "question", itemgetter("question"), left=True),
+    Column("", "feature", itemgetter("feature"), left=True),
+    Column("", "yes / all", text=lambda row: f"{row['positives']} / {row['patients']}"),
+    Column("", "AUC", itemgetter("auc"), three),
+    Column("", "95 % interval", itemgetter("ci95"), interval),
+    Column("", "p", itemgetter("p_mann_whitney"), p_value),
+)
+_PROTOCOLS = (
+    Column("", "what", attrgetter("name"), left=True),
+    Column("", "split", attrgetter("verdict"), left=True),
+    Column("", "accuracy", attrgetter("accuracy"), three),
+    Column("", "AUC of slices", attrgetter("auc"), number),
+    Column("", "AUC of patients", text=lambda one: with_interval(one.patient_auc, one.patient_ci95)),
+)
+
+
 def outcome_tables(rows: Sequence[Row]) -> list[Table]:
     """A table per endpoint, a row per set of predictors; suspicious results are marked. The last has the caption."""
     tables = []
     for endpoint, of_endpoint in _by_endpoint(rows).items():
         first = of_endpoint[0]
         title = f"{endpoint}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
-        table = _table(title, ["predictors"], ["AUC", "95 % interval", "±", "p", "p (Holm)"])
-        for row in of_endpoint:
-            interval = row["ci95"]
-            table.add_row(
-                row["predictors"],
-                three(row["auc"]) + (" (!)" if row["suspicious"] else ""),
-                _interval(interval),
-                three((interval[1] - interval[0]) / 2) if interval else ABSENT,
-                p_value(row["p_permutation"]),
-                p_value(row["p_holm"]),
-                style="yellow" if row["suspicious"] else None,
-            )
-        tables.append(table)
+        tables.append(rich_table(_OUTCOMES, of_endpoint, title, style=_suspicious))
     tables[-1].caption = caption(rows)
     return tables
+
+
+def _suspicious(row: Row) -> str | None:
+    return "yellow" if row["suspicious"] else None
 
 
 def caption(rows: Sequence[Row]) -> str:
@@ -84,32 +103,17 @@ def single_table(rows: Sequence[Row]) -> Table:
         "published (Buda 2019): 1/BEVR for RNASeq cluster R2 against the rest, AUC about 0.80",
         *suspicions(rows, "feature"),
     ]
-    columns = ["yes / all", "AUC", "95 % interval", "p"]
-    table = _table("single shape features, no model", ["question", "feature"], columns, "\n".join(notes))
-    for row in rows:
-        counts = f"{row['positives']} / {row['patients']}"
-        values = (counts, three(row["auc"]), _interval(row["ci95"]), p_value(row["p_mann_whitney"]))
-        table.add_row(row["question"], row["feature"], *values)
-    return table
+    return rich_table(_FEATURES, rows, "single shape features, no model", "\n".join(notes))
 
 
-def leak_table(protocols: Sequence[Protocol]) -> Table:
+def leakage_table(protocols: Sequence[Protocol]) -> Table:
     """The published number, ours with the leak, and ours by patient."""
-    table = _table(
-        "death01 from slices: the 100 % of study 004",
-        ["what", "split"],
-        ["accuracy", "AUC of slices", "AUC of patients"],
-        "The control has no signal to find: what scores on it has learned to recognise patients.",
-    )
-    for one in protocols:
-        table.add_row(
-            one.name,
-            Text(one.verdict, style="bold red" if one.verdict.startswith(LEAKS) else ""),
-            three(one.accuracy),
-            number(one.auc),
-            with_interval(one.patient_auc, one.patient_ci95),
-        )
-    return table
+    caption = "The control has no signal to find: what scores on it has learned to recognise patients."
+    return rich_table(_PROTOCOLS, protocols, "death01 from slices: the 100 % of study 004", caption, _leaky)
+
+
+def _leaky(one: Protocol) -> str | None:
+    return "bold red" if one.verdict.startswith(LEAKS) else None
 
 
 def prediction_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -153,30 +157,16 @@ def roc_figure(curves: Mapping[str, Mapping[str, tuple[Bools, Floats]]]) -> Figu
     """ROC curves, a panel per endpoint, from outcomes (N,) and scores (N,) by panel title and curve name."""
     figure = Figure(figsize=(4.6 * len(curves) + 0.4, 5.6), layout="constrained")
     for axes, (title, of_panel) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
-        axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle=":")
+        roc_axes(axes, title)
         for colour, (name, (truth, scores)) in zip(_COLOURS, of_panel.items(), strict=False):
             false, true, _ = roc_curve(truth, scores)
             axes.plot(false, true, color=colour, label=name)
-        axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
+        axes.set(aspect="equal")
         axes.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14))
-        axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str], caption: str | None = None) -> Table:
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    for column in left:
-        table.add_column(column)
-    for column in right:
-        table.add_column(column, justify="right")
-    return table
 
 
 def _by_endpoint(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return {
         name: [row for row in rows if row["question"] == name] for name in dict.fromkeys(r["question"] for r in rows)
     }
-
-
-def _interval(ci95: Sequence[float] | None) -> str:
-    return f"{three(ci95[0])} to {three(ci95[1])}" if ci95 else ABSENT

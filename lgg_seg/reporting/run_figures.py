@@ -3,84 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
+from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
 from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
 from lgg_seg.metrics.overlap import dice
 from lgg_seg.metrics.patient import PatientScore
-from lgg_seg.reporting.figures import Panel, operating_curves, panel_grid
-from lgg_seg.reporting.run_classification import roc_figure
+from lgg_seg.reporting.figures import PREDICTION, Panel, operating_curves, panel_grid, roc_axes
+from lgg_seg.reporting.formatting import with_interval
+from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.statistics.classification import roc_band
 
-MOST_PATIENTS = 4
+MAX_PATIENTS = 4
+BAND_RESAMPLES = 1000
+"""Resamples behind a ROC curve's band, which is drawn, not read off."""
 
 
-@singledispatch
 def draw_evaluation(
     evaluation: Evaluation, folder: RunFolder, place: str, data: DataModule, content: dict[str, Any]
 ) -> None:
-    """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s."""
-    raise NotImplementedError(type(evaluation).__name__)
+    """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s.
+
+    They are `roc.png` of a classifier, `roc_pr.png` and `best_and_worst_patients.png` of a segmentation network.
+    """
+    title = f"{content['patients']} {content['split']} patients, protocol {content['protocol']}"
+    figures: dict[str, tuple[Figure, int]] = {}  # with their dots per inch
+    if isinstance(evaluation, ClassifierEvaluation):
+        figures["roc"] = roc_figure(evaluation, content["metrics"], title), 150
+    elif isinstance(evaluation, SegmentationEvaluation):
+        figures["roc_pr"] = _operating_curves(evaluation, content["threshold"]["value"], title), 150
+        figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
+    for name, (figure, dpi) in figures.items():
+        with folder.writing(f"{place}/{name}.png") as path:
+            figure.savefig(path, dpi=dpi)
 
 
-@draw_evaluation.register
-def _draw_classifier(
-    evaluation: ClassifierEvaluation,
-    folder: RunFolder,
-    place: str,
-    data: DataModule,  # noqa: ARG001  # no slice is drawn
-    content: dict[str, Any],
-) -> None:
-    """Write `roc.png`."""
-    with folder.writing(f"{place}/roc.png") as path:
-        roc_figure(evaluation, content["metrics"], _title(content)).savefig(path, dpi=150)
+def _operating_curves(evaluation: SegmentationEvaluation, threshold: float, title: str) -> Figure:
+    histograms = np.stack([score.histogram for score in evaluation.scores])
+    pooled = histograms.sum(axis=0)
+    per_threshold = dice(counts_at_thresholds(histograms)).mean(axis=0)
+    precision_recall = precision_recall_curve(pooled)
+    return operating_curves(roc_curve(pooled), precision_recall, (THRESHOLDS, per_threshold), threshold, title)
 
 
-@draw_evaluation.register
-def _draw_segmentation(
-    evaluation: SegmentationEvaluation, folder: RunFolder, place: str, data: DataModule, content: dict[str, Any]
-) -> None:
-    """Write `roc_pr.png` and `best_and_worst_patients.png`."""
-    scores = evaluation.scores
-    title = _title(content)
-    pooled = np.sum([score.histogram for score in scores], axis=0)
-    per_threshold = dice(counts_at_thresholds(np.stack([score.histogram for score in scores]))).mean(axis=0)
-    curves = operating_curves(
-        roc_curve(pooled),
-        precision_recall_curve(pooled),
-        (THRESHOLDS, per_threshold),
-        content["threshold"]["value"],
-        title,
-    )
-    with folder.writing(f"{place}/roc_pr.png") as path:
-        curves.savefig(path, dpi=150)
-    ordered = sorted(scores, key=lambda score: (-score.dice, score.patient))
-    few = min(MOST_PATIENTS, max(1, len(ordered) // 2))
-    rows = {"best": _panels(ordered[:few], evaluation, data)}
+def _best_and_worst(evaluation: SegmentationEvaluation, data: DataModule, title: str) -> Figure:
+    ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
+    count = min(MAX_PATIENTS, max(1, len(ordered) // 2))
+    rows = {"best": _panels(ordered[:count], evaluation, data)}
     if len(ordered) > 1:
-        rows["worst"] = _panels(ordered[::-1][:few], evaluation, data)
-    with folder.writing(f"{place}/best_and_worst_patients.png") as path:
-        panel_grid(rows, f"{title}: by Dice, the slice with most tumour of each").savefig(path, dpi=130)
-
-
-def _title(content: dict[str, Any]) -> str:
-    return f"{content['patients']} {content['split']} patients, protocol {content['protocol']}"
+        rows["worst"] = _panels(ordered[::-1][:count], evaluation, data)
+    return panel_grid(rows, f"{title}: by Dice, the slice with most tumour of each")
 
 
 def _panels(scores: Sequence[PatientScore], evaluation: SegmentationEvaluation, data: DataModule) -> list[Panel]:
+    largest = [(score, evaluation.largest[score.patient]) for score in scores]
     return [
-        Panel(
-            f"{score.patient}\nDice {score.dice:.3f}",
-            data.flair(evaluation.largest[score.patient].slice_id),
-            evaluation.largest[score.patient].truth,
-            evaluation.largest[score.patient].prediction,
-        )
-        for score in scores
+        Panel(f"{score.patient}\nDice {score.dice:.3f}", data.flair(one.slice_id), one.truth, one.prediction)
+        for score, one in largest
     ]
+
+
+def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title: str) -> Figure:
+    """The ROC curve of the slices, and beside it that of the patients' grades, with 95 % bands over patients."""
+    panels = [("slices", evaluation.slices, metrics["slice/auroc"])]
+    if (grades := evaluation.grades) is not None:
+        panels.append(("patients", grades, metrics["patient/auroc"]))
+    figure = Figure(figsize=(4.8 * len(panels), 5.2), layout="constrained")
+    for axes, (name, predictions, area) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        value = "of one class alone" if area["value"] is None else f"AUROC {with_interval(area['value'], area['ci95'])}"
+        roc_axes(axes, f"{name}: {value}")
+        _roc(axes, predictions, evaluation.threshold)
+    figure.suptitle(f"{TARGETS[evaluation.target]}\n{title}", x=0.01, ha="left", fontsize="small")
+    return figure
+
+
+def _roc(axes: Axes, predictions: BinaryPredictions, threshold: float) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    if not predictions.truth.any() or predictions.truth.all():
+        return
+    if predictions.patients > 1:
+        grid, low, high = roc_band(predictions, BAND_RESAMPLES)
+        axes.fill_between(grid, low, high, color=PREDICTION, alpha=0.15, linewidth=0)
+    false, true = roc(predictions, np.ones((1, predictions.patients), np.int64))
+    axes.plot(false[0], true[0], color=PREDICTION)
+    tp, fp, fn, tn = patient_counts(predictions, threshold).sum(axis=0)
+    axes.plot(fp / (fp + tn), tp / (tp + fn), "o", color=PREDICTION, clip_on=False, label=f"threshold {threshold:g}")
+    axes.legend(frameon=False, loc="lower right")

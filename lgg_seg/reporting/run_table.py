@@ -2,70 +2,71 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from lgg_seg.metrics.registry import PATIENT_METRICS
-from lgg_seg.reporting.formatting import number
-from lgg_seg.reporting.run_classification import classification_table
+from lgg_seg.reporting.formatting import interval, number
+from lgg_seg.reporting.table import Column, rich_table
+
+TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
+"""What a classifier decides, by `target`."""
 
 SINGLE = (
-    "pooled/dice",
-    "pooled/iou",
-    "pooled/recall",
-    "pooled/precision",
-    "tumour_slice/dice",
-    "slice/dice",
-    "empty_slice/false_positive_rate",
-    "detection/recall",
-    "detection/specificity",
-    "detection/auroc",
-    "lesion/f1",
-    "calibration/ece",
-    "loss",
+    *(f"pooled/{name}" for name in ("dice", "iou", "recall", "precision")),
+    *("tumour_slice/dice", "slice/dice", "empty_slice/false_positive_rate"),
+    *("detection/recall", "detection/specificity", "detection/auroc", "lesion/f1", "calibration/ece", "loss"),
 )
+"""Metrics without an interval."""
 
 
 def result_table(result: dict[str, Any], title: str) -> Table:
-    """`metrics.json` for people: the patient metrics with their intervals, then the single numbers."""
-    metrics = result["metrics"]
-    table = Table(title=title, caption=caption(result), title_justify="left", caption_justify="left")
-    for column in ("metric", "mean", "95 % interval", "median", "sd"):
-        table.add_column(column, justify="left" if column == "metric" else "right")
-    for key in PATIENT_METRICS:
-        summary = metrics[f"patient/{key}"]
-        table.add_row(
-            f"patient/{key}",
-            number(summary["mean"]),
-            " to ".join(map(number, summary["ci95"])) if summary["ci95"] else "-",  # one patient has none
-            number(summary["median"]),
-            number(summary["std"]),
-            style="bold" if key == "dice" else None,
-        )
+    """`metrics.json` for people: the metrics with their intervals, then the single numbers."""
+    metrics, single = result["metrics"], SINGLE
+    if result.get("task") == "classification":
+        titles, headline, single = ["metric", "value", "95 % interval"], "slice/auroc", ()
+        rows = [_classifier_row(name, value) for name, value in metrics.items()]
+    else:
+        titles, headline = ["metric", "mean", "95 % interval", "median", "sd"], "patient/dice"
+        summaries = [(f"patient/{key}", metrics[f"patient/{key}"]) for key in PATIENT_METRICS]
+        rows = [
+            (name, number(one["mean"]), interval(one["ci95"]), number(one["median"]), number(one["std"]))
+            for name, one in summaries
+        ]
+    columns = [Column("", title, itemgetter(k), left=k == 0) for k, title in enumerate(titles)]
+    table = rich_table(columns, rows, title, caption(result), lambda row: "bold" if row[0] == headline else None)
     table.add_section()
-    for name in SINGLE:
+    for name in single:
         table.add_row(name, number(metrics[name]))
     return table
+
+
+def _classifier_row(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        return name, number(value["value"]), interval(value["ci95"])
+    return name, number(value), ""
 
 
 def caption(result: dict[str, Any]) -> str:
     """What the numbers are of, with every reservation a reader must know."""
     threshold = result["threshold"]
-    parts = [
+    lines = [
         f"{result['patients']} {result['split']} patients, {result['slices']} slices, protocol {result['protocol']}",
         f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}",
     ]
+    if "target" in result:
+        yes = f"{result['positive_slices']} of {result['slices']} slices: yes"
+        lines.insert(0, f"{TARGETS[result['target']]} {yes}")
     if result["truncated"]:
-        parts.append("TRUNCATED: not all patients were tested")
+        lines.append("TRUNCATED: not all patients were tested")
     if result.get("seen_patients"):
-        parts.append(f"SEEN: {result['seen_patients']} of these patients were trained on or chose the checkpoint")
-    return "\n".join(parts)
+        lines.append(f"SEEN: {result['seen_patients']} of these patients were trained on or chose the checkpoint")
+    return "\n".join(lines)
 
 
 def print_result(result: dict[str, Any], title: str) -> None:
     """Print the table to stdout."""
-    classifies = result.get("task") == "classification"
-    table = classification_table(result, title, caption(result)) if classifies else result_table(result, title)
-    Console().print(table)
+    Console().print(result_table(result, title))

@@ -65,7 +65,7 @@ def tree_volumes(root: Path, patients: int | None = None) -> dict[str, Volume]:
 
 def write_run(
     path: Path,
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     *,
     dice: float | Mapping[str, float] = 0.8,
     truths: Mapping[str, Volume] | None = None,
@@ -86,7 +86,7 @@ def write_run(
 
     Args:
         path: the folder, which must not hold a run yet.
-        words: what would be asked for on the command line; the config is composed from it.
+        overrides: what would be asked for on the command line; the config is composed from it.
         dice: of every patient, or by patient (0.8 for one that is not named), reached to within a voxel.
         truths: who is measured; by default six of `volumes`.
         state: only a finished run has a result, as only it was measured.
@@ -96,12 +96,12 @@ def write_run(
         cost: what differs from the default cost.
         n_bootstrap: resamples behind the recorded intervals; few, because most tests do not read them.
     """
-    config = compose_config(list(words))
+    config = compose_config(list(overrides))
     folder = RunFolder(path)
     folder.create()
-    folder.write_config(config, words)
+    folder.write_config(config, overrides)
     volumes_ = volumes(6) if truths is None else truths
-    folder.write_json("provenance.json", _provenance(words, config.seed, volumes_, train_patients, protocol)
+    folder.write_json("provenance.json", _provenance(overrides, config.seed, volumes_, train_patients, protocol)
         | {"code": {"commit": commit, "dirty": dirty}, "precision": precision,
            "hardware": {"device": "cpu", "gpu": None, "processor": processor, "cores": 2, "threads": 1,
                         "memory_bytes": 2**34, "platform": "Linux x86_64"}})  # fmt: skip
@@ -150,11 +150,11 @@ def shrunk(truth: NDArray[np.bool_], dice: float) -> NDArray[np.bool_]:
 
 
 def _provenance(
-    words: Sequence[str], seed: int, truths: Mapping[str, Volume], train_patients: int, protocol: str
+    overrides: Sequence[str], seed: int, truths: Mapping[str, Volume], train_patients: int, protocol: str
 ) -> dict[str, Any]:
-    chosen = dict(word.partition("=")[::2] for word in words)
+    chosen = dict(override.partition("=")[::2] for override in overrides)
     return {
-        "command": ["python", "-m", "lgg_seg", *words],
+        "command": ["python", "-m", "lgg_seg", *overrides],
         "choices": {key: value for key, value in chosen.items() if key in GROUPS},
         "seed": seed,
         "versions": versions(),

@@ -1,4 +1,4 @@
-"""Classifiers in the leaderboard: tables of their own, numbers recomputed by hand, before and after in one table."""
+"""Classifiers in the leaderboard: tables of their own, numbers recomputed by hand, paired differences."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from lgg_seg.compare import compare_folders
-from lgg_seg.comparison.classifier_results import classifies
-from lgg_seg.comparison.classifier_tables import classifier_tables
-from lgg_seg.comparison.runs import Run, find_runs
+from lgg_seg.comparison.classification import ClassifierTable
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
@@ -27,7 +27,7 @@ PATIENTS = [f"TCGA_CS_{number:04d}_19960101" for number in range(8)]
 
 def write_classifier(
     path: Path,
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     *,
     skill: float = 0.3,
     target: Target = "tumour",
@@ -35,11 +35,11 @@ def write_classifier(
     noise: int = 0,
 ) -> ClassifierEvaluation:
     """A finished run's folder without a training: probabilities that are `skill` higher where the answer is yes."""
-    words = ["model=classifier_resnet50", f"model.target={target}", "loss=bce", *words]
-    config = compose_config(words)
+    overrides = ["model=classifier_resnet50", f"model.target={target}", "loss=bce", *overrides]
+    config = compose_config(overrides)
     folder = RunFolder(path)
     folder.create()
-    folder.write_config(config, words)
+    folder.write_config(config, overrides)
     folder.set_status("finished")
     folder.write_json("provenance.json", {"data_fingerprint": "f" * 64, "choices": {}})
     folder.write_table("history.csv", [{"epoch": 0, "val/auroc": 0.9, "val/loss": 0.3}])
@@ -58,18 +58,19 @@ def write_classifier(
     return evaluation
 
 
-def found(*folders: Path) -> list[Run]:
-    return [run for run in find_runs(folders) if classifies(run)]
+def tables_of(folder: Path) -> tuple[ClassifierTable, ...]:
+    return build_leaderboard(find_runs([folder])).classifiers
 
 
-def test_before_and_after_stand_in_one_table_with_a_paired_difference(tmp_path: Path) -> None:
+def test_two_classifiers_are_in_one_table_with_a_paired_difference(tmp_path: Path) -> None:
     frozen = write_classifier(tmp_path / "frozen", ["model.freeze_encoder=true"], skill=0.1)
     tuned = write_classifier(tmp_path / "tuned", ["model.freeze_encoder=false"], skill=0.25)
-    (table,) = classifier_tables(found(tmp_path))
+    (table,) = tables_of(tmp_path)
     assert [entry.label for entry in table.entries] == ["freeze_encoder=False", "freeze_encoder=True"]
     areas = [roc_auc_score(one.slices.truth, one.slices.probability) for one in (tuned, frozen)]
     assert [entry.estimates["slice/auroc"].value for entry in table.entries] == pytest.approx(areas)
-    (difference,) = table.differences
+    difference = table.entries[1].difference
+    assert difference is not None
     assert difference.mean == pytest.approx(areas[1] - areas[0])
 
     generator = np.random.default_rng(7)
@@ -81,15 +82,15 @@ def test_before_and_after_stand_in_one_table_with_a_paired_difference(tmp_path: 
             roc_auc_score(truth, frozen.slices.probability[rows]) - roc_auc_score(truth, tuned.slices.probability[rows])
         )
     assert difference.ci95 == pytest.approx(np.quantile(gaps, [0.025, 0.975]), abs=0.01)
-    assert difference.worse
+    assert table.entries[1].worse
     assert "Clearly worse: freeze_encoder=True." in table.verdict
 
 
 def test_two_that_differ_by_chance_alone_are_not_separated(tmp_path: Path) -> None:
     write_classifier(tmp_path / "a", ["optimizer.lr=1e-3"], noise=1)
     write_classifier(tmp_path / "b", ["optimizer.lr=1e-4"], noise=2, skill=0.3)
-    (table,) = classifier_tables(found(tmp_path))
-    assert not table.differences[0].worse
+    (table,) = tables_of(tmp_path)
+    assert not table.entries[1].worse
     assert "cannot separate it from" in table.verdict
 
 
@@ -98,13 +99,13 @@ def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
     for seed in (1, 2):
         parts = []
         for fold in (0, 1):
-            words = [f"seed={seed}", "split=kfold", "split.n_splits=2", f"split.fold={fold}"]
+            overrides = [f"seed={seed}", "split=kfold", "split.n_splits=2", f"split.fold={fold}"]
             place = tmp_path / f"{seed}_{fold}"
-            parts.append(write_classifier(place, words, patients=PATIENTS[fold::2], skill=0.15))
+            parts.append(write_classifier(place, overrides, patients=PATIENTS[fold::2], skill=0.15))
         truth = np.concatenate([part.slices.truth for part in parts])
         probability = np.concatenate([part.slices.probability for part in parts])
         areas.append(roc_auc_score(truth, probability))
-    (table,) = classifier_tables(found(tmp_path))
+    (table,) = tables_of(tmp_path)
     (entry,) = table.entries
     assert len(entry.comparability.patients) == 8
     assert entry.estimates["slice/auroc"].value == pytest.approx(np.mean(areas))
@@ -115,19 +116,19 @@ def test_numbers_of_one_run_are_those_of_its_metrics_json(tmp_path: Path) -> Non
     for target in ("tumour", "grade"):
         write_classifier(tmp_path / target, target=target, skill=0.1)
         content = json.loads((tmp_path / target / "metrics.json").read_text())
-        (table,) = classifier_tables(found(tmp_path / target))
+        (table,) = tables_of(tmp_path / target)
         for name, estimate in table.entries[0].estimates.items():
             recorded = content["metrics"].get(name, {"value": None})  # of tumour, a patient has no F1
             assert estimate.value == pytest.approx(recorded["value"]), name
 
 
-def test_another_question_other_patients_and_a_segmentation_are_never_in_one_table(tmp_path: Path) -> None:
+def test_other_targets_other_patients_and_segmentation_are_not_in_one_table(tmp_path: Path) -> None:
     write_classifier(tmp_path / "a", ["optimizer.lr=1e-3"])
     write_classifier(tmp_path / "b", ["optimizer.lr=1e-4"])
     write_classifier(tmp_path / "grade", target="grade")
     write_classifier(tmp_path / "few", ["optimizer.lr=1e-2"], patients=PATIENTS[:5])
     write_run(tmp_path / "segmentation", ["model=unet_slim"])
-    tables = classifier_tables(found(tmp_path))
+    tables = tables_of(tmp_path)
     assert [(table.target, len(table.entries), len(table.comparability.patients)) for table in tables] == [
         ("tumour", 2, 8),
         ("grade", 1, 8),

@@ -13,7 +13,8 @@ from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.strata import patient_strata
-from lgg_seg.reporting.leakage import finding, grid, leakage_markdown, leakage_rows, title
+from lgg_seg.reporting.leakage import finding, leakage_columns, leakage_markdown, leakage_rows, title
+from lgg_seg.reporting.table import text_table
 from tests.comparison.run_folders import Volume, volumes, write_run
 
 
@@ -29,13 +30,13 @@ Dice = float | Mapping[str, float]
 
 
 def both(
-    folder: Path, words: list[str], honest: Dice, leaky: Dice, seed: int = 0, known: Mapping[str, Volume] = OLD
+    folder: Path, overrides: list[str], by_patient: Dice, leaky: Dice, seed: int = 0, tested: Mapping[str, Volume] = OLD
 ) -> None:
-    """A configuration trained under either split; `known` are the slices tested under the leaky one."""
-    name = "_".join(word.partition("=")[2] for word in words) + f"_{seed}"
-    words = [*words, f"seed={seed}"]
-    write_run(folder / f"{name}_patient", [*words, "split=patient"], dice=honest, truths=NEW)
-    write_run(folder / f"{name}_leak", [*words, "split=slice_random"], dice=leaky, truths=known, protocol=LEAKY)
+    """A configuration trained under either split; `tested` are the slices tested under the leaky one."""
+    name = "_".join(override.partition("=")[2] for override in overrides) + f"_{seed}"
+    overrides = [*overrides, f"seed={seed}"]
+    write_run(folder / f"{name}_patient", [*overrides, "split=patient"], dice=by_patient, truths=NEW)
+    write_run(folder / f"{name}_leak", [*overrides, "split=slice_random"], dice=leaky, truths=tested, protocol=LEAKY)
 
 
 def tables(folder: Path) -> list[LeakageTable]:
@@ -48,10 +49,10 @@ def counted(run: Path, volumes_: dict[str, Volume]) -> pd.DataFrame:
     return rows.loc[[(name, number) for name, one in volumes_.items() for number in one.numbers]]
 
 
-def test_a_configuration_stands_beside_itself_on_the_same_slices_and_the_mean_below(tmp_path: Path) -> None:
-    known = SHARED | volumes(6, first=6)
-    both(tmp_path, ["model=unet_slim"], 0.6, 0.9, known=known)
-    both(tmp_path, ["model=unet_bn"], 0.7, 0.8, known=known)
+def test_both_splits_are_compared_on_the_same_slices_with_the_mean_below(tmp_path: Path) -> None:
+    tested = SHARED | volumes(6, first=6)
+    both(tmp_path, ["model=unet_slim"], 0.6, 0.9, tested=tested)
+    both(tmp_path, ["model=unet_bn"], 0.7, 0.8, tested=tested)
     [table] = tables(tmp_path)
     assert {row.label for row in table.rows} == {"unet_slim", "unet_bn"}
     slim = next(row for row in table.rows if row.label == "unet_slim").measures
@@ -73,7 +74,7 @@ def test_a_configuration_stands_beside_itself_on_the_same_slices_and_the_mean_be
     assert title(table).startswith("The same 18 slices of 6 patients")
 
 
-def test_differences_are_paired_so_networks_alike_in_every_patient_differ_by_nothing(tmp_path: Path) -> None:
+def test_differences_are_paired_by_patient(tmp_path: Path) -> None:
     easy_and_hard = {name: 0.3 + 0.1 * number for number, name in enumerate(NEW)}
     both(tmp_path, ["model=unet_slim"], easy_and_hard, easy_and_hard)
     [table] = tables(tmp_path)
@@ -87,11 +88,11 @@ def test_differences_are_paired_so_networks_alike_in_every_patient_differ_by_not
 def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> None:
     names = list(NEW)
     for fold in range(2):
-        words = ["split.n_splits=2", f"split.fold={fold}"]
+        overrides = ["split.n_splits=2", f"split.fold={fold}"]
         people = {name: NEW[name] for name in names[fold::2]}
         slices = {name: every_other(NEW[name], fold) for name in names}
-        write_run(tmp_path / f"a{fold}", ["split=kfold", *words], dice=0.6, truths=people)
-        write_run(tmp_path / f"b{fold}", ["split=slice_kfold", *words], dice=0.9, truths=slices, protocol=LEAKY)
+        write_run(tmp_path / f"a{fold}", ["split=kfold", *overrides], dice=0.6, truths=people)
+        write_run(tmp_path / f"b{fold}", ["split=slice_kfold", *overrides], dice=0.9, truths=slices, protocol=LEAKY)
     board = build_leaderboard(find_runs([tmp_path]))
     [table] = leakage_tables(board)
     assert table.slices == {(name, number) for name in names for number in NEW[name].numbers}
@@ -103,7 +104,7 @@ def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> 
     dice = 2 * sums.tp / (2 * sums.tp + sums.fp + sums.fn)
     assert leaky.patients["dice"].to_dict() == pytest.approx(dice.to_dict())
     assert leaky.metrics["patient/dice"]["mean"] == pytest.approx(dice.mean())
-    assert leaky.seed_dice == pytest.approx({0: dice.mean()})
+    assert leaky.seed_scores == pytest.approx({0: dice.mean()})
     assert leaky.metrics["slice/dice"] == pytest.approx(recorded["dice"].mean())
     assert set(leaky.patients["slices"]) == {4}
     assert leaky.metrics["lesion/f1"] is leaky.metrics["patient/hd95_px"] is None  # of volumes, which no fold holds
@@ -114,11 +115,11 @@ def test_two_cross_validations_measure_every_slice_both_ways(tmp_path: Path) -> 
     assert rows.loc["patient", "patient_hd95_px"] > 0
 
 
-def test_a_fold_that_a_seed_lacks_leaves_slices_of_everyone_unmeasured(tmp_path: Path) -> None:
+def test_a_seed_that_lacks_a_fold_of_slices_is_left_out(tmp_path: Path) -> None:
     for fold, seed in ((0, 0), (1, 0), (0, 1)):
-        words = ["split=slice_kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
+        overrides = ["split=slice_kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
         slices = {name: every_other(one, fold) for name, one in NEW.items()}
-        write_run(tmp_path / f"{fold}_{seed}", words, truths=slices, protocol=LEAKY)
+        write_run(tmp_path / f"{fold}_{seed}", overrides, truths=slices, protocol=LEAKY)
     [table] = build_leaderboard(find_runs([tmp_path])).tables
     assert table.entries[0].notes == ("seed 1 lacks 12 slices that another seed has, and is left out",)
 
@@ -136,7 +137,7 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
     "other",
     ["optimizer.lr=0.01", "model=unet_bn", "evaluation.threshold=0.3", "split.test=0.2", "split.seed=1", "seed=1"],
 )
-def test_what_differs_by_more_than_the_split_is_not_held_against_each_other(tmp_path: Path, other: str) -> None:
+def test_configurations_that_differ_in_more_than_the_split_are_not_compared(tmp_path: Path, other: str) -> None:
     write_run(tmp_path / "a", ["model=unet_slim", "split=patient"])
     write_run(tmp_path / "b", ["model=unet_slim", "split=slice_random", other], protocol=LEAKY)
     assert tables(tmp_path) == []
@@ -144,7 +145,7 @@ def test_what_differs_by_more_than_the_split_is_not_held_against_each_other(tmp_
     assert len(tables(tmp_path)) == 1
 
 
-def test_seeds_that_were_trained_one_way_alone_do_not_count(tmp_path: Path) -> None:
+def test_seeds_trained_under_one_split_alone_do_not_count(tmp_path: Path) -> None:
     both(tmp_path, ["model=unet_slim"], 0.6, 0.6, seed=0)
     write_run(tmp_path / "more", ["model=unet_slim", "seed=1", "split=patient"], dice=0.9, truths=NEW)
     [table] = tables(tmp_path)
@@ -153,36 +154,36 @@ def test_seeds_that_were_trained_one_way_alone_do_not_count(tmp_path: Path) -> N
     assert "One seed" in finding(table)
 
 
-def test_splits_drawn_anew_are_told_apart(tmp_path: Path) -> None:
+def test_splits_with_other_seeds_are_labelled_by_them(tmp_path: Path) -> None:
     for seed in (0, 1):
         both(tmp_path / str(seed), ["model=unet_slim", f"split.seed={seed}"], 0.6, 0.9)
     [table] = tables(tmp_path)
     assert {row.label for row in table.rows} == {"seed=0", "seed=1"}
 
 
-def test_a_cut_in_a_list_that_leaves_the_tested_patients_new_adds_nothing(tmp_path: Path) -> None:
+def test_a_leaky_split_whose_tested_patients_are_new_is_no_leak(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ["split=patient"])
     cut = write_run(tmp_path / "b", ["split=slice_random"], protocol=LEAKY)
-    facts = json.loads((cut / "provenance.json").read_text())
-    facts["split"]["train"] = {"TCGA_TR_0000": "known"}
-    (cut / "provenance.json").write_text(json.dumps(facts))
+    provenance = json.loads((cut / "provenance.json").read_text())
+    provenance["split"]["train"] = {"TCGA_TR_0000": "known"}
+    (cut / "provenance.json").write_text(json.dumps(provenance))
     assert tables(tmp_path) == []
 
 
-def test_tests_that_share_no_slice_are_not_held_against_each_other(tmp_path: Path) -> None:
+def test_tests_without_a_common_slice_are_not_compared(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ["split=patient"], truths=volumes(3))
     write_run(tmp_path / "b", ["split=slice_random"], truths=volumes(3, first=3), protocol=LEAKY)
     assert tables(tmp_path) == []
 
 
-def test_two_honest_splits_are_no_leak(tmp_path: Path) -> None:
+def test_two_splits_by_patient_are_no_leak(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ["split=patient"])
     write_run(tmp_path / "b", ["split=buda"])
     assert tables(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("honest", "leaky", "words"),
+    ("by_patient", "leaky", "text"),
     [
         (0.5, 0.9, ": more than the luck of who was tested"),
         (0.9, 0.5, ": less, beyond the luck of who was tested"),
@@ -193,14 +194,14 @@ def test_two_honest_splits_are_no_leak(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_finding_says_what_the_interval_says(tmp_path: Path, honest: Dice, leaky: Dice, words: str) -> None:
-    both(tmp_path, ["model=unet_slim"], honest, leaky)
+def test_the_finding_says_what_the_interval_says(tmp_path: Path, by_patient: Dice, leaky: Dice, text: str) -> None:
+    both(tmp_path, ["model=unet_slim"], by_patient, leaky)
     [table] = tables(tmp_path)
-    assert words in finding(table)
+    assert text in finding(table)
     assert "One seed each" in finding(table)
 
 
-def test_compare_writes_it_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_writes_the_leakage_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both(tmp_path / "runs", ["model=unet_slim"], 0.6, 0.9)
     both(tmp_path / "runs", ["model=unet_bn"], 0.7, 0.8)
     compare_folders([tmp_path / "runs"], tmp_path / "board")
@@ -210,13 +211,13 @@ def test_compare_writes_it_everywhere(tmp_path: Path, capsys: pytest.CaptureFixt
     for where in ("leaderboard.md", "leaderboard.html"):
         text = (tmp_path / "board" / where).read_text(encoding="utf-8")
         assert finding(table) in text
-        assert all(cell in text for row in grid(table) for cell in row)
+        assert all(cell in text for row in text_table(leakage_columns(table), table.lines) for cell in row)
     page = (tmp_path / "board" / "leaderboard.html").read_text(encoding="utf-8")
     assert 'alt="pooled Dice by patient and with the leak. ' in page
     assert "The leak adds +0.2" in " ".join(capsys.readouterr().out.split())
 
 
-def test_without_a_leak_nothing_is_said_of_one(tmp_path: Path) -> None:
+def test_without_a_leak_no_output_mentions_one(tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "a", ["split=patient"])
     compare_folders([tmp_path / "runs"], tmp_path / "board")
     assert not (tmp_path / "board" / "leak.csv").exists()

@@ -1,4 +1,4 @@
-"""Which runs are one entry, which entries one table, and what stands in it, on run folders measured by hand."""
+"""Which runs are one result, which results one table, and its numbers, on run folders measured by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.columns import rows
-from lgg_seg.reporting.leaderboard import markdown
+from lgg_seg.reporting.leaderboard import markdown, rows
 from lgg_seg.statistics.bootstrap import summarise
 from tests.comparison.run_folders import Volume, volumes, write_run
 
@@ -24,11 +23,11 @@ def board(folder: Path) -> Leaderboard:
     return build_leaderboard(find_runs([folder]))
 
 
-def labels(found: Leaderboard) -> list[list[str]]:
-    return [[entry.label for entry in table.entries] for table in found.tables]
+def labels(board: Leaderboard) -> list[list[str]]:
+    return [[entry.label for entry in table.entries] for table in board.tables]
 
 
-def test_configurations_are_named_by_what_differs_and_ranked_by_mean_patient_dice(tmp_path: Path) -> None:
+def test_configurations_are_labelled_by_what_differs_and_ranked_by_patient_dice(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet_slim", "loss=bce", "optimizer.lr=1e-3"], dice=0.7)
     write_run(tmp_path / "1", ["model=unet_bn", "loss=bce", "optimizer.lr=1e-3"], dice=0.8)
     write_run(tmp_path / "2", ["model=unet_bn", "loss=bce", "optimizer.lr=0.0001"], dice=0.9)
@@ -42,33 +41,33 @@ def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: 
     assert sorted(table.entries[0].seeds) == [0, 1]
 
 
-def test_one_entry_says_what_its_run_says(tmp_path: Path) -> None:
+def test_one_run_has_the_metrics_of_its_metrics_json(tmp_path: Path) -> None:
     dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(6))}
     run = write_run(tmp_path / "0", dice=dice, n_bootstrap=10_000)
     recorded = json.loads((run / "metrics.json").read_text())["metrics"]
     (table,) = board(tmp_path).tables
-    found = table.entries[0].metrics
-    for name in sorted(found.keys() & recorded.keys()):
-        if isinstance(found[name], dict):
-            assert found[name]["mean"] == pytest.approx(recorded[name]["mean"], abs=1e-12), name
-            assert found[name]["ci95"] == pytest.approx(recorded[name]["ci95"], abs=1e-12), name
+    metrics = table.entries[0].metrics
+    for name in sorted(metrics.keys() & recorded.keys()):
+        if isinstance(metrics[name], dict):
+            assert metrics[name]["mean"] == pytest.approx(recorded[name]["mean"], abs=1e-12), name
+            assert metrics[name]["ci95"] == pytest.approx(recorded[name]["ci95"], abs=1e-12), name
         else:
-            assert found[name] == pytest.approx(recorded[name], abs=1e-9), name
-    assert len(found) >= 20
+            assert metrics[name] == pytest.approx(recorded[name], abs=1e-9), name
+    assert len(metrics) >= 20
 
 
-def test_folds_are_merged_into_patients_none_of_whom_is_measured_twice(tmp_path: Path) -> None:
+def test_folds_are_merged_into_out_of_fold_patients(tmp_path: Path) -> None:
     everyone = volumes(9)
     names = list(everyone)
     dice = {name: 0.5 + 0.05 * i for i, name in enumerate(names)}
     for fold in range(3):
         part = {name: everyone[name] for name in names[fold::3]}
-        words = ["split=kfold", "split.n_splits=3", f"split.fold={fold}"]
-        write_run(tmp_path / str(fold), words, dice=dice, truths=part)
+        overrides = ["split=kfold", "split.n_splits=3", f"split.fold={fold}"]
+        write_run(tmp_path / str(fold), overrides, dice=dice, truths=part)
     write_run(tmp_path / "whole", dice=dice, truths=everyone)
-    found = board(tmp_path)
-    assert len(found.tables) == 1
-    merged, whole = sorted(found.tables[0].entries, key=lambda entry: -entry.folds)
+    leaderboard = board(tmp_path)
+    assert len(leaderboard.tables) == 1
+    merged, whole = sorted(leaderboard.tables[0].entries, key=lambda entry: -entry.folds)
     assert (merged.folds, whole.folds) == (3, 1)
     for name in (
         "pooled/dice",
@@ -100,8 +99,8 @@ def test_a_seed_without_all_folds_is_left_out_and_said_so(tmp_path: Path) -> Non
     names = list(everyone)
     for fold, seed in ((0, 0), (1, 0), (0, 1)):
         part = {name: everyone[name] for name in names[fold::2]}
-        words = ["split=kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
-        write_run(tmp_path / f"{fold}_{seed}", words, truths=part)
+        overrides = ["split=kfold", "split.n_splits=2", f"split.fold={fold}", f"seed={seed}"]
+        write_run(tmp_path / f"{fold}_{seed}", overrides, truths=part)
     (entry,) = board(tmp_path).tables[0].entries
     assert (list(entry.seeds), entry.folds) == ([0], 2)
     assert entry.notes == ("seed 1 lacks 3 patients that another seed has, and is left out",)
@@ -142,7 +141,7 @@ def test_a_run_whose_process_died_is_not_called_running(tmp_path: Path) -> None:
     assert (one.run.state, one.run.reason) == ("interrupted", "its process was killed")
 
 
-def test_several_configurations_of_one_seed_are_not_praised_beyond_it(tmp_path: Path) -> None:
+def test_the_verdict_says_where_there_is_one_seed_alone(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"], dice=0.5)
     assert "one seed" not in board(tmp_path).tables[0].verdict
     write_run(tmp_path / "1", ["model=unet_bn"], dice=0.9)
@@ -150,23 +149,23 @@ def test_several_configurations_of_one_seed_are_not_praised_beyond_it(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("words", "more", "reason"),
+    ("overrides", "more", "reason"),
     [
         (["model=unet_slim"], {"truths": volumes(5)}, "other patients: 5 measured, of whom 5"),
         (["model=unet_slim", "split=slice_random"], {"protocol": LEAKY}, "LEAKS"),
     ],
 )
-def test_what_was_measured_otherwise_stands_apart_with_the_reason(
-    tmp_path: Path, words: list[str], more: dict[str, object], reason: str
+def test_results_that_are_not_comparable_stand_apart_with_the_reason(
+    tmp_path: Path, overrides: list[str], more: dict[str, object], reason: str
 ) -> None:
     write_run(tmp_path / "0", ["model=unet"], dice=0.5)
     write_run(tmp_path / "1", ["model=unet_bn"], dice=0.6)
-    write_run(tmp_path / "2", words, dice=0.99, **more)
-    found = board(tmp_path)
-    assert [len(table.entries) for table in found.tables] == [2, 1]
-    assert found.tables[0].reason == ""
-    assert reason in found.tables[1].reason
-    assert reason in markdown(found)
+    write_run(tmp_path / "2", overrides, dice=0.99, **more)
+    leaderboard = board(tmp_path)
+    assert [len(table.entries) for table in leaderboard.tables] == [2, 1]
+    assert leaderboard.tables[0].reason == ""
+    assert reason in leaderboard.tables[1].reason
+    assert reason in markdown(leaderboard)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ def test_what_was_measured_otherwise_stands_apart_with_the_reason(
         ("split", "val", "measured on the val patients, not the test patients"),
     ],
 )
-def test_every_part_of_the_contract_keeps_runs_apart(tmp_path: Path, key: str, value: object, reason: str) -> None:
+def test_every_part_of_the_protocol_keeps_runs_apart(tmp_path: Path, key: str, value: object, reason: str) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     write_run(tmp_path / "1", ["model=unet_bn"])
     odd = write_run(tmp_path / "2", ["model=unet_slim"])
@@ -193,7 +192,7 @@ def test_every_part_of_the_contract_keeps_runs_apart(tmp_path: Path, key: str, v
     assert len(first.entries) == 2
 
 
-def test_a_leaky_table_comes_last_however_many_it_holds_and_says_so_even_alone(tmp_path: Path) -> None:
+def test_a_leaky_table_comes_last_and_says_so_even_alone(tmp_path: Path) -> None:
     for i, model in enumerate(("unet", "unet_bn", "unet_slim")):
         write_run(tmp_path / "leaky" / str(i), [f"model={model}", "split=slice_random"], dice=0.95, protocol=LEAKY)
     assert "LEAKS" in board(tmp_path).tables[0].reason
@@ -201,18 +200,18 @@ def test_a_leaky_table_comes_last_however_many_it_holds_and_says_so_even_alone(t
     assert [table.comparability.leaky for table in board(tmp_path).tables] == [False, True]
 
 
-def test_a_failed_run_is_a_row_with_its_reason_until_it_is_repeated_with_success(tmp_path: Path) -> None:
+def test_a_failed_run_is_listed_with_its_reason_until_it_is_repeated(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     write_run(tmp_path / "1", ["model=unet_bn"], state="failed", reason="out of memory")
-    found = board(tmp_path)
-    assert [(one.label, one.run.state) for one in found.unmeasured] == [("unet_bn, seed=0", "failed")]
-    assert rows(found)[-1]["notes"] == "out of memory"
-    assert "out of memory" in markdown(found)
+    leaderboard = board(tmp_path)
+    assert [(one.label, one.run.state) for one in leaderboard.unmeasured] == [("unet_bn, seed=0", "failed")]
+    assert rows(leaderboard)[-1]["notes"] == "out of memory"
+    assert "out of memory" in markdown(leaderboard)
     write_run(tmp_path / "1-2", ["model=unet_bn"])
     assert board(tmp_path).unmeasured == ()
 
 
-def test_a_damaged_run_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
+def test_a_damaged_run_is_listed_and_the_others_are_compared(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     for name, file in (("a", "metrics.json"), ("b", "per_patient.csv"), ("c", "config.yaml"), ("d", "status.json")):
         (write_run(tmp_path / name, ["model=unet_bn"]) / file).write_text("{ not what was written")
@@ -221,13 +220,15 @@ def test_a_damaged_run_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
     hole.write_text(hole.read_text().replace(",".join(cells), ",".join([*cells[:10], "", *cells[11:]])))
     cut = write_run(tmp_path / "e", ["model=unet_bn"]) / "per_slice.csv"
     cut.write_text("\n".join(cut.read_text().splitlines()[:-3]) + "\n")
-    found = board(tmp_path)
-    assert labels(found)[0] == ["unet"]
-    assert [one.run.state for one in found.unmeasured] == ["unreadable"] * 6
+    leaderboard = board(tmp_path)
+    assert labels(leaderboard)[0] == ["unet"]
+    assert [one.run.state for one in leaderboard.unmeasured] == ["unreadable"] * 6
     assert all(
         file in str(one.run.reason)
         for one, file in zip(
-            found.unmeasured, ("metrics", "per_patient", "config", "status", "per_slice", "per_patient"), strict=True
+            leaderboard.unmeasured,
+            ("metrics", "per_patient", "config", "status", "per_slice", "per_patient"),
+            strict=True,
         )
     )
 
@@ -238,8 +239,8 @@ def test_an_evaluation_of_a_run_is_compared_when_its_folder_is_named(tmp_path: P
     place.mkdir(parents=True)
     for name in ("metrics.json", "per_patient.csv", "per_slice.csv"):
         (place / name).write_bytes((run / name).read_bytes())
-    assert [found.place for found in find_runs([tmp_path])] == [run]
-    assert [(found.place, found.folder) for found in find_runs([place])] == [(place, run)]
+    assert [one.place for one in find_runs([tmp_path])] == [run]
+    assert [(one.place, one.folder) for one in find_runs([place])] == [(place, run)]
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

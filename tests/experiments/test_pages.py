@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from lgg_seg.comparison.classifier_tables import classifier_tables
 from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import check_overrides
 from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, RESULTS, ROOT, content, epochs, interval, name, three
@@ -158,7 +158,7 @@ def test_the_page_of_the_outcomes_quotes_the_recorded_numbers(question: str) -> 
 
 def test_the_page_of_the_grade_quotes_the_folds_together() -> None:
     folder = RECORDS / "study_003" / "grade"
-    [table] = classifier_tables(find_runs([folder]))
+    [table] = build_leaderboard(find_runs([folder])).classifiers
     [entry] = table.entries
     assert (entry.notes, len(next(iter(entry.seeds.values())))) == ((), 5)
     measures = ("patient/accuracy", "patient/f1", "patient/auroc", "slice/auroc")

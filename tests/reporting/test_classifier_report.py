@@ -1,4 +1,4 @@
-"""A classifier's table and figure say what was asked, of whom, and how sure the answer is."""
+"""A classifier's table and figure hold its target, its patients, and the numbers with their intervals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
 from lgg_seg.networks.classifier import Target
-from lgg_seg.reporting.run_classification import classification_table, roc_figure
-from lgg_seg.reporting.run_table import caption, print_result
+from lgg_seg.reporting.run_figures import roc_figure
+from lgg_seg.reporting.run_table import print_result, result_table
 
 
 def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:
@@ -33,10 +33,10 @@ def content(target: Target, patients: int = 4) -> dict[str, Any]:
     return evaluation(target, patients).result("test", "patient", threshold, settings, {}, {})
 
 
-def test_the_table_says_what_was_asked_and_every_number_with_its_interval() -> None:
+def test_the_table_has_the_target_and_every_number_with_its_interval() -> None:
     file = io.StringIO()
     measured = content("tumour")
-    Console(file=file, width=120).print(classification_table(measured, "resnet, seed 1", caption(measured)))
+    Console(file=file, width=120).print(result_table(measured, "resnet, seed 1"))
     text = file.getvalue()
     assert "does the slice show tumour? 12 of 32 slices: yes" in text
     assert "4 test patients, 32 slices, protocol patient" in text
@@ -51,15 +51,13 @@ def test_the_table_says_what_was_asked_and_every_number_with_its_interval() -> N
 
 def test_a_classifiers_result_is_printed_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     print_result(content("grade"), "grade")
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "WHO grade III" in shown
-    assert "patient/dice" not in shown
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "WHO grade III" in printed
+    assert "patient/dice" not in printed
 
 
 @pytest.mark.parametrize(("target", "panels"), [("tumour", 1), ("grade", 2)])
-def test_the_figure_has_a_curve_a_band_and_the_threshold_for_slices_and_for_grades(
-    target: Target, panels: int, tmp_path: Path
-) -> None:
+def test_the_figure_has_a_curve_a_band_and_the_threshold(target: Target, panels: int, tmp_path: Path) -> None:
     measured = content(target)
     figure = roc_figure(evaluation(target), measured["metrics"], "4 test patients")
     figure.savefig(tmp_path / "roc.png")

@@ -69,7 +69,7 @@ def test_one_epoch_is_enough_for_a_learning_curve() -> None:
     assert len(learning_curves(HISTORY[:1], "one").axes[0].lines[0].get_ydata()) == 1
 
 
-def test_operating_curves_hold_roc_precision_recall_and_the_dice_at_every_threshold() -> None:
+def test_operating_curves_hold_roc_precision_recall_and_dice_by_threshold() -> None:
     rising, falling = np.linspace(0, 1, 201), np.linspace(1, 0, 201)
     dice = rising * falling
     figure = operating_curves((falling, rising), (falling, rising), (THRESHOLDS, dice), threshold=0.35, title="a run")
@@ -96,10 +96,10 @@ def test_a_slice_has_a_contour_of_each_mask_that_is_not_empty(
     truth: np.ndarray | None, prediction: np.ndarray | None, expected: set[str]
 ) -> None:
     axes = Figure().subplots()
-    shown = panel("T1 / 7", truth, prediction)
-    draw(axes, shown)
+    one = panel("T1 / 7", truth, prediction)
+    draw(axes, one)
     assert contours(axes) == expected
-    assert np.array_equal(axes.images[0].get_array(), shown.flair)
+    assert np.array_equal(axes.images[0].get_array(), one.flair)
     assert axes.get_title() == "T1 / 7"
 
 

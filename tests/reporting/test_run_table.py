@@ -10,7 +10,8 @@ from rich.console import Console
 
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.registry import PATIENT_METRICS
-from lgg_seg.reporting.run_table import SINGLE, caption, number, result_table
+from lgg_seg.reporting.formatting import number
+from lgg_seg.reporting.run_table import SINGLE, caption, result_table
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def result(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def shown(content: dict[str, Any]) -> str:
+def printed(content: dict[str, Any]) -> str:
     file = io.StringIO()
     Console(file=file, width=120).print(result_table(content, "unet, seed 1"))
     return file.getvalue()
@@ -33,7 +34,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_every_metric_stands_in_the_table_with_its_interval() -> None:
-    text = shown(result())
+    text = printed(result())
     assert "unet, seed 1" in text
     for name in PATIENT_METRICS:
         line = next(line for line in text.splitlines() if f"patient/{name} " in line)
@@ -43,7 +44,7 @@ def test_every_metric_stands_in_the_table_with_its_interval() -> None:
 
 
 def test_the_caption_says_who_was_measured_and_how() -> None:
-    text = shown(result(threshold={"value": 0.415, "from": "validation"}, postprocess="largest_component"))
+    text = printed(result(threshold={"value": 0.415, "from": "validation"}, postprocess="largest_component"))
     assert "9 test patients, 321 slices, protocol patient" in text
     assert "threshold 0.415 (validation), post-processing largest_component" in text
 
@@ -57,8 +58,8 @@ def test_the_caption_says_who_was_measured_and_how() -> None:
     ],
 )
 def test_every_reservation_is_in_the_table_when_it_holds_and_only_then(changes: dict[str, Any], says: str) -> None:
-    assert says in shown(result(**changes))
-    assert says not in shown(result(seen_patients=0))
+    assert says in printed(result(**changes))
+    assert says not in printed(result(seen_patients=0))
 
 
 def test_reservations_do_not_hide_one_another() -> None:
@@ -70,7 +71,7 @@ def test_what_could_not_be_measured_is_a_dash() -> None:
     """One patient has no interval; one without a tumour slice no detection."""
     summary = {"mean": 0.5, "median": 0.5, "std": None, "ci95": None}
     metrics = {f"patient/{name}": summary for name in PATIENT_METRICS} | dict.fromkeys(SINGLE)
-    text = shown(result(patients=1, metrics=metrics))
+    text = printed(result(patients=1, metrics=metrics))
     assert "None" not in text
     cells = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]] for line in lines(text)}
     assert cells["patient/dice"] == ["0.500", "-", "0.500", "-"]

@@ -12,9 +12,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from lgg_seg.comparison.results import SegmentationResult
 from lgg_seg.comparison.runs import Run
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.data.kaggle.images import read_image, read_mask
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.preprocessing import FLAIR

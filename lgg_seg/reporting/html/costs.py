@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lgg_seg.comparison.results import SegmentationResult
-from lgg_seg.comparison.tables import SegmentationTable
-from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
+from lgg_seg.reporting.columns import metric_columns
 from lgg_seg.reporting.html.drawing import INK, OTHERS, PALETTE, WIDTH, Style, badge, new_figure, wrapped
 from lgg_seg.reporting.redaction import without_paths
+from lgg_seg.reporting.table import Column
 
 COSTS = ("parameters", "flops_per_slice", "train_seconds", "latency_ms")
 SIZE = "data.train_patients"
@@ -27,7 +27,7 @@ MAX_INTERVALS = 8
 def varying_costs(table: SegmentationTable) -> list[Column]:
     """The costs known of every entry in which two of them differ."""
     varying = []
-    for column in columns():
+    for column in metric_columns():
         values = {column.value(entry) for entry in table.entries} if column.key in COSTS else set()
         if len(values) > 1 and all(value is not None and value > 0 for value in values):
             varying.append(column)
@@ -61,7 +61,7 @@ def cost_plot(table: SegmentationTable, styles: Sequence[Style], cost: Column) -
     ends = [*y, *(end for interval in intervals for end in interval)]
     axes.set(xlim=(low, high), ylim=(min(ends) - margin, max(ends) + margin))
     unit = _time_unit(max(x)) if cost.key == "train_seconds" else 1.0
-    _log_axis(axes, [unit * tick for tick in _ticks(low / unit, high / unit)], cost.text)
+    _log_axis(axes, [unit * tick for tick in _ticks(low / unit, high / unit)], cost.format)
     axes.set(xlabel=cost.title, ylabel="mean patient Dice")
     return figure
 

@@ -12,9 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lgg_seg.comparison.results import SegmentationResult
 from lgg_seg.comparison.runs import Run
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.metrics.calibration import CalibrationBins
 from lgg_seg.reporting.html.drawing import MUTED, WIDTH, Style, badge, new_figure, spread
 

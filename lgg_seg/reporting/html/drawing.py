@@ -17,8 +17,8 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from lgg_seg.comparison.results import SegmentationResult
-from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
+from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.reporting.redaction import without_paths
 

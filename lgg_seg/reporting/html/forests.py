@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationTable
+from lgg_seg.reporting.columns import difference, headline, holm_p
 from lgg_seg.reporting.html.drawing import (
     INK,
     MAX_LARGE_ROWS,
@@ -23,7 +24,6 @@ from lgg_seg.reporting.html.drawing import (
     new_figure,
     wrapped,
 )
-from lgg_seg.reporting.leaderboard import difference, headline, holm_p
 
 ROW, LINE = 0.42, 0.15  # inches: of a row, and of each further line of its name
 NAME = 46  # characters of a name's line
@@ -44,7 +44,7 @@ def forest(table: SegmentationTable, styles: Sequence[Style]) -> Figure:
         if dice["ci95"]:
             axes.plot(dice["ci95"], [y, y], color=style.colour, **BAR)
         if len(entry.seeds) > 1:
-            seeds = list(entry.seed_dice.values())
+            seeds = list(entry.seed_scores.values())
             axes.scatter(seeds, [y - 0.1] * len(seeds), marker="|", s=36, color=INK, linewidths=1.1, zorder=5)
         badge(axes, dice["mean"], y, style)
         _label(axes, y, style, headline(entry).partition(", ")[0])
@@ -60,7 +60,7 @@ def difference_forest(table: SegmentationTable, styles: Sequence[Style]) -> Figu
     _label(axes, rows[0], styles[0], "the best: what the others are held against")
     ends = [0.0]
     for entry, style, y in list(zip(table.entries, styles, rows, strict=True))[1:]:
-        gap = table.difference(entry)
+        gap = entry.difference
         assert gap is not None  # only the best has none
         low, high = gap.ci95 or (gap.mean, gap.mean)
         ends += [low, high]
@@ -69,8 +69,8 @@ def difference_forest(table: SegmentationTable, styles: Sequence[Style]) -> Figu
         axes.plot(
             gap.mean, y, "o", markersize=7.5, color=style.colour, markerfacecolor=inside, markeredgewidth=1.6, zorder=5
         )
-        p = holm_p(table, entry)
-        _label(axes, y, style, f"{difference(table, entry)}, p {p if p.startswith('<') else f'= {p}'}")
+        p = holm_p(entry)
+        _label(axes, y, style, f"{difference(entry)}, p {p if p.startswith('<') else f'= {p}'}")
     lowest = min(-0.02, *ends)
     highest = max(-lowest * 0.12, *ends)
     axes.set(xlim=(lowest * 1.06, highest * 1.06 + 0.005), xlabel="difference of patient Dice to the best")

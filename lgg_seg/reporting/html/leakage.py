@@ -16,11 +16,10 @@ BY_PATIENT, LEAKY = PALETTE[0], PALETTE[1]
 
 def leakage_plot(table: LeakageTable) -> Figure:
     """Pooled Dice of every configuration in both tests, and the difference; the mean of several below a line."""
-    rows = [(row.label, row.measures[HEADLINE]) for row in table.rows]
+    rows = [(line.label, line.measures[HEADLINE]) for line in table.lines]
     heights = [-float(k) for k in range(len(rows))]
     if len(rows) > 1:
-        rows.append((f"mean of {len(rows)}", table.mean[HEADLINE]))
-        heights.append(heights[-1] - 1.35)
+        heights[-1] -= 0.35
     figure = Figure(figsize=(WIDTH, FRAME + ROW * len(rows)))
     both, added = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     for (_, pair), y in zip(rows, heights, strict=True):

@@ -16,22 +16,21 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 import lgg_seg
-from lgg_seg.comparison.classifier_tables import METHOD as CLASSIFIER_METHOD
-from lgg_seg.comparison.classifier_tables import ClassifierTable
+from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.failures import FAILED
 from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
-from lgg_seg.reporting import classifiers as classifier_texts
 from lgg_seg.reporting import leakage as leakage_texts
-from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.columns import holm_p, metric_columns
 from lgg_seg.reporting.formatting import three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
 from lgg_seg.reporting.html.leakage import leakage_plot
 from lgg_seg.reporting.html.sections import section
-from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, cell, holm_p
+from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, classifier_text_columns, title
 from lgg_seg.reporting.redaction import without_paths
+from lgg_seg.reporting.table import Column, text_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
@@ -45,9 +44,7 @@ SIGNIFICANCES = {
 """Text and CSS class of the significance of a difference."""
 
 
-def write_report(
-    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable] = (), leaks: Sequence[LeakageTable] = ()
-) -> None:
+def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] = ()) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
     The measured leakage and the classifiers stand in tables of their own below. Masks are read from the runs' folders
@@ -58,14 +55,12 @@ def write_report(
     """
     folder = RunFolder(path.parent)
     with mpl.rc_context(RC):
-        text = render(board, path, classifiers, leaks)
+        text = render(board, path, leaks)
     with folder.writing(path.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def render(
-    board: Leaderboard, path: Path, classifiers: Sequence[ClassifierTable], leaks: Sequence[LeakageTable]
-) -> str:
+def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     colours = palette(board)
     javascript = _part("sort.js")
@@ -78,25 +73,26 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["three"] = three
-    headline, median, *others = columns()
+    headline, median, *others = metric_columns()
     groups: dict[str, list[Column]] = {}
     for column in others:
         groups.setdefault(column.group, []).append(column)
     return environment.get_template("template.html.j2").render(
-        title=_title(board, classifiers),
+        title=_title(board),
         sections=[section(n, table, table_styles(table, colours)) for n, table in enumerate(board.tables, start=1)],
         headline=headline,
         median=median,
         groups=groups,
-        cell=cell,
         holm_p=holm_p,
         with_spread=with_spread,
-        classifiers=[(table, classifier_texts.title(table), classifier_texts.grid(table)) for table in classifiers],
+        classifiers=[
+            (table, title(table), text_table(classifier_text_columns(), table.entries)) for table in board.classifiers
+        ],
         classifier_method=CLASSIFIER_METHOD,
         leaks=[_leak(table) for table in leaks],
         leak_heading=leakage_texts.HEADING,
         leak_method=leakage_texts.METHOD,
-        unmeasured=[(one.label, one.run.state, one.run.reason or NO_RESULT) for one in board.unmeasured],
+        unmeasured=[(one.label, one.status, one.run.reason or NO_RESULT) for one in board.unmeasured],
         significances=SIGNIFICANCES,
         runs=board.runs,
         days=sorted(map(metadata.ended, board.runs)),
@@ -134,7 +130,7 @@ def _link(folder: Path, page: Path) -> str | None:
 
 
 def _leak(table: LeakageTable) -> dict[str, Any]:
-    head, *rows = leakage_texts.grid(table)
+    head, *rows = text_table(leakage_texts.leakage_columns(table), table.lines)
     added = "; ".join(f"{row[0]}: {row[2]}, with the leak {row[3]}, {row[4]} added" for row in rows)
     return {
         "title": leakage_texts.title(table),
@@ -144,9 +140,9 @@ def _leak(table: LeakageTable) -> dict[str, Any]:
     }
 
 
-def _title(board: Leaderboard, classifiers: Sequence[ClassifierTable]) -> str:
+def _title(board: Leaderboard) -> str:
     if not board.tables:
-        count = sum(len(table.entries) for table in classifiers)
+        count = sum(len(table.entries) for table in board.classifiers)
         return _counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.comparability.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from lgg_seg.comparison.failures import FAILED, Stratum, by_difficulty
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.reporting.html.drawing import (
     MAX_LARGE_ROWS,
     MUTED,

@@ -11,12 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
-from lgg_seg.comparison.tables import SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.columns import Column, columns
+from lgg_seg.reporting.columns import difference, headline, metric_columns
 from lgg_seg.reporting.html import contours, costs, curves, forests, patients
 from lgg_seg.reporting.html.drawing import Picture, Style, png, svg
-from lgg_seg.reporting.leaderboard import difference, headline, title
+from lgg_seg.reporting.leaderboard import table_heading
+from lgg_seg.reporting.table import Column
 
 MAX_VERDICT = 480
 """Characters of a verdict that can be read at once."""
@@ -41,10 +42,9 @@ NO_MASKS = (
 def section(number: int, table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any]:
     """What the template shows of a table. A leaky one has no figures: they would invite belief."""
     leaky = table.comparability.leaky
-    heading = title(table)
     return {
         "number": number,
-        "heading": heading[:1].upper() + heading[1:],
+        "heading": table_heading(table),
         "leaky": leaky,
         "several": len(styles) > 1,
         "seeded": any(len(entry.seeds) > 1 for entry in table.entries),
@@ -52,7 +52,7 @@ def section(number: int, table: SegmentationTable, styles: Sequence[Style]) -> d
         "summary": _summary(table),
         "table": table,
         "styles": styles,
-        "best": {column.key: best_value(table, column) for column in columns()},
+        "best": {column.key: best_value(table, column) for column in metric_columns()},
         "position": _positions(table),
         "figures": None if leaky else _figures(table, styles),
     }
@@ -75,7 +75,7 @@ def _summary(table: SegmentationTable) -> str:
 
 def best_value(table: SegmentationTable, column: Column) -> float | None:
     """The best value; None where nothing is better or worse: one entry, all alike, or a number without a better."""
-    values = [value for value in map(column.value, table.entries) if value is not None]
+    values: list[float] = [value for value in map(column.value, table.entries) if value is not None]
     if not column.better or len(set(values)) < 2:
         return None
     return max(values, key=lambda value: column.better * value)
@@ -113,7 +113,7 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
         "differences": several
         and svg(
             forests.difference_forest(table, styles),
-            described("Mean paired difference to the best.", (difference(table, entry) for entry in entries)),
+            described("Mean paired difference to the best.", (difference(entry) for entry in entries)),
         ),
         "ranks": several
         and svg(
@@ -123,9 +123,7 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
         "costs": [
             svg(
                 costs.cost_plot(table, styles, cost),
-                described(
-                    f"Mean patient Dice against {cost.title}.", (cost.text(cost.value(entry) or 0) for entry in entries)
-                ),
+                described(f"Mean patient Dice against {cost.title}.", (cost.cell(entry) for entry in entries)),
             )
             for cost in costs.varying_costs(table)
         ],

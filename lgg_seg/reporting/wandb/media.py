@@ -18,7 +18,7 @@ from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
 from lgg_seg.metrics.overlap import dice
 from lgg_seg.metrics.patient import PatientScore
-from lgg_seg.reporting.run_figures import MOST_PATIENTS
+from lgg_seg.reporting.run_figures import MAX_PATIENTS
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
@@ -148,7 +148,7 @@ def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
 def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[wandb.Image]:
     """The slice with most tumour of the best and the worst patients: FLAIR with truth and prediction as masks."""
     ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
-    chosen = ordered if len(ordered) <= 2 * MOST_PATIENTS else ordered[:MOST_PATIENTS] + ordered[-MOST_PATIENTS:]
+    chosen = ordered if len(ordered) <= 2 * MAX_PATIENTS else ordered[:MAX_PATIENTS] + ordered[-MAX_PATIENTS:]
     return [_masked_slice(score, evaluation, data) for score in chosen]
 
 

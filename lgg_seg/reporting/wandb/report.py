@@ -10,9 +10,11 @@ import wandb
 import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces import expr
 
-from lgg_seg.comparison.tables import Leaderboard, SegmentationTable
+from lgg_seg.comparison.segmentation import SegmentationTable
+from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.leaderboard import difference, headline, markdown
+from lgg_seg.reporting.columns import difference, headline
+from lgg_seg.reporting.leaderboard import markdown
 from lgg_seg.reporting.wandb.logger import IDENTITY
 from lgg_seg.runs.folder import RunFolder
 
@@ -85,7 +87,7 @@ def forest(table: SegmentationTable) -> str:
         bar = ["─" if first <= i <= last else " " for i in range(FOREST_WIDTH)]
         bar[first], bar[last] = "├", "┤"
         bar[middle] = "●"
-        lines.append(f"{entry.label:<{width}} │{''.join(bar)}│ {headline(entry)}  to best {difference(table, entry)}")
+        lines.append(f"{entry.label:<{width}} │{''.join(bar)}│ {headline(entry)}  to best {difference(entry)}")
     return "\n".join([*lines, f"{'':<{width}} 0{'':<{FOREST_WIDTH}}1"])
 
 

@@ -12,7 +12,8 @@ from matplotlib import colors
 
 from lgg_seg.comparison.failures import by_difficulty, strata
 from lgg_seg.comparison.runs import Run, find_runs
-from lgg_seg.comparison.tables import Leaderboard, SegmentationTable, build_leaderboard
+from lgg_seg.comparison.segmentation import SegmentationTable
+from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.html import contours, costs, curves, forests, metadata, patients
 from lgg_seg.reporting.html.drawing import OTHERS, PALETTE, Style, palette, spread, table_styles, wrapped
@@ -54,7 +55,7 @@ def test_the_forest_has_each_entrys_interval_patients_and_seeds(table: Segmentat
     points = [np.asarray(one.get_offsets())[:, 0] for one in axes.collections]
     for k, entry in enumerate(table.entries):
         assert np.allclose(points[2 * k], table.dice[:, k])
-        assert np.allclose(points[2 * k + 1], list(entry.seed_dice.values()))
+        assert np.allclose(points[2 * k + 1], list(entry.seed_scores.values()))
 
 
 def test_a_difference_is_filled_only_where_it_is_clear(table: SegmentationTable, styles: list[Style]) -> None:

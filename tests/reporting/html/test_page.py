@@ -15,9 +15,8 @@ import pytest
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.columns import columns
+from lgg_seg.reporting.columns import difference, holm_p, metric_columns
 from lgg_seg.reporting.html import write_report
-from lgg_seg.reporting.leaderboard import cell, difference, holm_p
 from lgg_seg.statistics.paired import METHOD
 from tests.comparison.run_folders import tree_volumes, volumes, write_run
 from tests.reporting.html.parsed_page import images, parse
@@ -95,13 +94,13 @@ def test_every_number_of_the_table_is_the_entrys_own(mixed_report: tuple[Leaderb
         dice = entry.metrics["patient/dice"]
         assert row["name"] == entry.label
         assert row["dice"] == f"{dice['mean']:.3f}{dice['ci95'][0]:.3f} to {dice['ci95'][1]:.3f}"
-        for column in columns():
+        for column in metric_columns():
             if column.key != "patient_dice":
-                assert row[column.key].removesuffix(" (best)") == cell(column, entry), column.key
+                assert row[column.key].removesuffix(" (best)") == column.cell(entry), column.key
         if len(table.entries) > 1:
             place = table.entries.index(entry)
-            assert re.sub(r"[ ()]", "", row["difference"]) == re.sub(r"[ ()]", "", difference(table, entry))
-            assert row["p"] == holm_p(table, entry)
+            assert re.sub(r"[ ()]", "", row["difference"]) == re.sub(r"[ ()]", "", difference(entry))
+            assert row["p"] == holm_p(entry)
             assert row["first"] == f"{table.ranks[place, 0]:.0%}"
         assert row["seeds"].partition(" ")[0] == str(len(entry.seeds))
         assert row["folds"] == str(entry.folds)

@@ -1,0 +1,183 @@
+"""Classifier results: out-of-fold slices of all folds, ranked by the area under the slices' ROC curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol
+from lgg_seg.comparison.results import ConfigurationResult, Seeds
+from lgg_seg.comparison.runs import Run
+from lgg_seg.metrics.arrays import Floats, Floats32
+from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
+from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
+from lgg_seg.statistics.classification import Estimate, Interval, bootstrap_measures, estimate
+from lgg_seg.statistics.paired import ALPHA, holm
+
+HEADLINE: Final = "slice/auroc"
+PATIENT_MEASURES: Final = ("accuracy", "f1", "auroc")
+UNKNOWN: Final = Estimate(None, None)
+METHOD: Final = (
+    f"Classifiers are ranked by the area under the ROC curve of all slices together, which is no mean over patients: "
+    f"its interval, and that of a difference to the best, is a percentile bootstrap over whole patients "
+    f"({RESAMPLES:,} resamples, in each all classifiers on the same ones), and p is twice the smaller share of "
+    f"resamples in which the difference has one sign, Holm-corrected over all comparisons with the best, which was "
+    f"picked on these same patients, so that its lead is somewhat overstated."
+)
+
+
+@dataclass(frozen=True)
+class AreaDifference:
+    """A ROC area minus that of the best, with its 95 % interval; interval and p are None for one patient."""
+
+    mean: float
+    ci95: Interval
+    p_value: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierResult(ConfigurationResult):
+    """One configuration of a classifier.
+
+    `estimates` are named as in `metrics.json`, each the mean over seeds. `areas` is the slices' ROC area in each
+    resample of the patients, (RESAMPLES,), the same resamples for all comparable results. In a table, `difference` is
+    that to the best; None for the best.
+    """
+
+    estimates: dict[str, Estimate] = field(repr=False)
+    areas: Floats = field(repr=False, compare=False)
+    difference: AreaDifference | None = None
+
+    @property
+    def score(self) -> float:
+        """ROC area of the slices; 0 where there is no ROC curve."""
+        return self.estimates[HEADLINE].value or 0.0
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is significantly worse than the best of its table."""
+        if self.difference is None or self.difference.p_holm is None or self.difference.ci95 is None:
+            return False
+        return self.difference.p_holm < ALPHA and self.difference.ci95[1] < 0
+
+    @classmethod
+    def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:
+        """Estimates of slices and patients, averaged over seeds."""
+        slices = [_predictions(folds, "slices") for folds in seeds.values()]
+        estimates, areas = _estimates("slice", slices)
+        if protocol.target == "grade":
+            patients, _ = _estimates("patient", [_predictions(folds, "patients") for folds in seeds.values()])
+        else:
+            patients = _within_patients([run for folds in seeds.values() for run in folds])
+        by_patient = {name: patients.get(name, UNKNOWN) for name in (f"patient/{name}" for name in PATIENT_MEASURES)}
+        return {
+            "seed_scores": {seed: measures(*one)["auroc"] for seed, one in zip(seeds, slices, strict=True)},
+            "estimates": estimates | by_patient,
+            "areas": areas,
+        }
+
+
+@dataclass(frozen=True)
+class ClassifierTable:
+    """Comparable results, the best first.
+
+    `reason` says why they stand apart from the first table of classifiers; it is empty for that one, unless it leaks.
+    """
+
+    comparability: Comparability
+    reason: str
+    entries: tuple[ClassifierResult, ...]
+
+    @classmethod
+    def ranked(cls, results: Sequence[ClassifierResult], reason: str) -> Self:
+        """A table of comparable results, which come in the order of their ranks."""
+        best, *others = results
+        several = len(best.comparability.patients) > 1
+        gaps = [_finite(result.areas - best.areas) if several else np.array([]) for result in others]
+        p_values = [_p_value(gap) for gap in gaps]
+        corrected = holm(p_values) if p_values else []
+        entries = [best]
+        for result, gap, p, p_holm in zip(others, gaps, p_values, corrected, strict=True):
+            mean = result.score - best.score
+            known = (estimate(mean, gap).ci95, p, p_holm) if gap.size else (None, None, None)
+            entries.append(replace(result, difference=AreaDifference(mean, *known)))
+        return cls(best.comparability, reason, tuple(entries))
+
+    @property
+    def target(self) -> str:
+        """What the classifiers decide: `tumour` or `grade`."""
+        return self.comparability.protocol.target
+
+    @property
+    def verdict(self) -> str:
+        """What the data show, and what they cannot show."""
+        best, *others = self.entries
+        patients, area = len(self.comparability.patients), best.estimates[HEADLINE].value
+        if area is None:
+            return f"The slices of these {patients} patients are of one class alone: there is no ROC curve."
+        if not others:
+            return f"{best.label} (AUROC {area:.3f}, {patients} patients) is the only classifier here."
+        worse = [entry.label for entry in others if entry.worse]
+        near = [entry.label for entry in others if not entry.worse]
+        sentences = [f"{best.label} has the highest AUROC ({area:.3f}, {patients} patients)."]
+        if near:
+            sentences.append(f"These patients cannot separate it from {', '.join(near)}.")
+        if worse:
+            sentences.append(f"Clearly worse: {', '.join(worse)}.")
+        return " ".join(sentences)
+
+
+def _predictions(folds: Sequence[Run], rows: Literal["slices", "patients"]) -> tuple[BinaryPredictions, Floats32]:
+    """Predictions of a table of the folds, patients in the order of their names, and the threshold of each."""
+    parts = []
+    for run in folds:
+        table = getattr(run, rows)
+        parts.append(table.assign(threshold=(run.result or {})["threshold"]["value"]))
+    table = pd.concat(parts).sort_values("patient", kind="stable")
+    codes, _ = pd.factorize(table["patient"], sort=True)
+    predictions = BinaryPredictions(
+        table["probability"].to_numpy(dtype=np.float32), table["label"].to_numpy() == 1, codes.astype(np.int64)
+    )
+    return predictions, table["threshold"].to_numpy(dtype=np.float32)
+
+
+def _estimates(prefix: str, seeds: Sequence[tuple[BinaryPredictions, Threshold]]) -> tuple[dict[str, Estimate], Floats]:
+    """The mean over seeds of each measure, with the interval of that mean; and the resamples of the ROC area."""
+    values = [measures(predictions, threshold) for predictions, threshold in seeds]
+    resampled = [bootstrap_measures(predictions, threshold, RESAMPLES, seed=0) for predictions, threshold in seeds]
+    several = seeds[0][0].patients > 1
+    means = {name: np.mean([one[name] for one in resampled], axis=0) for name in values[0]}
+    estimates = {
+        f"{prefix}/{name}": estimate(
+            float(np.mean([one[name] for one in values])), means[name] if several else np.array([])
+        )
+        for name in values[0]
+    }
+    return estimates, means["auroc"]
+
+
+def _within_patients(runs: Sequence[Run]) -> dict[str, Estimate]:
+    """Means over patients of the measures within each patient's slices, averaged over the seeds first."""
+    tables = pd.concat([run.patients for run in runs if run.patients is not None])
+    own = tables.groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
+    estimates = {}
+    for name in ("accuracy", "auroc"):
+        values = own[f"slice_{name}"].dropna().to_numpy(dtype=np.float64)
+        summary = summarise(values) if values.size else None
+        estimates[f"patient/{name}"] = Estimate(summary.mean, summary.ci95) if summary else UNKNOWN
+    return estimates
+
+
+def _finite(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _p_value(differences: Floats) -> float:
+    """Two-sided bootstrap p. It is never 0: one more resample, without a difference, counts on either side."""
+    smaller = min(int((differences <= 0).sum()), int((differences >= 0).sum())) + 1
+    return min(1.0, 2 * smaller / (differences.size + 1))

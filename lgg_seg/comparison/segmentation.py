@@ -1,0 +1,192 @@
+"""Segmentation results: folds merged by their raw counts, ranked by mean patient Dice, tested patient by patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol
+from lgg_seg.comparison.results import ConfigurationResult, Seeds
+from lgg_seg.comparison.runs import Run
+from lgg_seg.metrics.arrays import Floats
+from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
+from lgg_seg.metrics.counts import Counts
+from lgg_seg.metrics.detection import slice_metrics
+from lgg_seg.metrics.overlap import dice, pooled
+from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.statistics.bootstrap import summarise
+from lgg_seg.statistics.paired import Comparison, Difference, differences
+from lgg_seg.statistics.ranks import rank_distribution
+from lgg_seg.statistics.verdict import verdict
+
+Metrics = dict[str, Any]
+COUNTS = ("tp", "fp", "fn", "tn")
+SUMMED = (*COUNTS, "slices", "voxels")
+OF_VOLUMES = ("lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationResult(ConfigurationResult):
+    """One configuration of a segmentation network.
+
+    `patients` has a row a patient (index: the patient's name), every number averaged over the seeds. `metrics` are as
+    in `metrics.json`, None where folds of slices leave them unknown or a run is older than the metric. In a table,
+    `difference` is that to the best (None for the best), and `ranked_first` the share of resamples in which it is best.
+    """
+
+    patients: pd.DataFrame = field(repr=False, compare=False)
+    metrics: Metrics = field(repr=False)
+    difference: Difference | None = None
+    ranked_first: float = 1.0
+
+    @property
+    def score(self) -> float:
+        """Mean patient Dice."""
+        return float(self.metrics["patient/dice"]["mean"])
+
+    @classmethod
+    def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:  # noqa: ARG003  # for classifiers
+        """Patients and metrics, averaged over seeds."""
+        tables = [whole_patients(folds) for folds in seeds.values()]
+        patients = _averaged_patients([table.sort_index() for table in tables])
+        summaries = {
+            f"patient/{key}": summarise(patients[key].to_numpy()).as_dict() if key in patients else None
+            for key in PATIENT_METRICS
+        }
+        return {
+            "seed_scores": {seed: float(table["dice"].mean()) for seed, table in zip(seeds, tables, strict=True)},
+            "patients": patients,
+            "metrics": _averaged([measures(folds) for folds in seeds.values()]) | summaries,
+        }
+
+
+@dataclass(frozen=True)
+class SegmentationTable:
+    """Comparable results, the best first.
+
+    `reason` says why they stand apart from the first table; it is empty for that one, unless it leaks. `ranks[k, r]` is
+    the share of resamples of the patients in which entry k comes r-th.
+    """
+
+    comparability: Comparability
+    reason: str
+    entries: tuple[SegmentationResult, ...]
+    statistics: Comparison
+    ranks: Floats = field(repr=False, compare=False)
+
+    @classmethod
+    def ranked(cls, results: Sequence[SegmentationResult], reason: str) -> Self:
+        """A table of comparable results, which come in the order of their ranks."""
+        values, names = _dice(results), [result.label for result in results]
+        statistics, ranks = differences(values, names), rank_distribution(values, names)
+        to_best = {difference.name: difference for difference in statistics.differences}
+        entries = tuple(
+            replace(result, difference=to_best.get(result.label), ranked_first=float(share))
+            for result, share in zip(results, ranks[:, 0], strict=True)
+        )
+        return cls(results[0].comparability, reason, entries, statistics, ranks)
+
+    @property
+    def patients(self) -> list[str]:
+        """Everyone measured, sorted."""
+        return sorted(self.comparability.patients)
+
+    @property
+    def dice(self) -> Floats:
+        """Patient Dice (N, K): patients as `patients`, entries in their order."""
+        return _dice(self.entries)
+
+    @property
+    def verdict(self) -> str:
+        """What the data show, and what they cannot show."""
+        text = verdict(self.statistics)
+        single = [entry.label for entry in self.entries if len(entry.seeds) == 1]
+        if len(self.entries) == 1 or not single:
+            return text
+        subject = "Every configuration" if len(single) == len(self.entries) else ", ".join(single)
+        return f"{text} {subject} was trained with one seed: how much training itself varies is unknown."
+
+
+def _dice(results: Sequence[SegmentationResult]) -> Floats:
+    patients = sorted(results[0].comparability.patients)
+    return np.stack([result.patients.loc[patients, "dice"].to_numpy(dtype=np.float64) for result in results], axis=1)
+
+
+def measures(folds: Sequence[Run]) -> Metrics:
+    """The single numbers of `metrics.json` over the slices of all folds together, of which no two folds share any."""
+    patients = whole_patients(folds)
+    slices = pd.concat([run.slices for run in folds if run.slices is not None])
+    results = [run.result for run in folds if run.result is not None]
+    total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
+    lesions = {name: total[f"lesion_{name}"] for name in ("tp", "fp", "fn") if f"lesion_{name}" in total}
+    slice_dice = slices["dice"].to_numpy()
+    weights = [result["slices"] for result in results]
+    return {
+        **pooled(Counts(*(total[name] for name in COUNTS))),
+        "slice/dice": float(slice_dice.mean()),
+        **slice_metrics(
+            slices["truth_pixels"].to_numpy() > 0,
+            slices["predicted_pixels"].to_numpy() > 0,
+            slice_dice,
+            slices["max_probability"].to_numpy(),
+        ),
+        "lesion/f1": float(dice(Counts(**lesions, tn=0))) if lesions else None,
+        "calibration/ece": _calibration(results),
+        "loss": float(np.average([result["metrics"]["loss"] for result in results], weights=weights)),
+        "patients/missed": int(((patients["truth_voxels"] > 0) & (patients["tp"] == 0)).sum()),
+    }
+
+
+def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
+    """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name), with the columns that all
+    folds have: a run that was recorded before a metric existed lacks it.
+
+    Where a leaky split gives slices of one patient to several folds, their counts are summed, and the metrics of counts
+    are those of the sums. Distances, lesions and boundaries are not there then: they are of whole volumes.
+    """
+    rows = pd.concat([run.patients for run in folds if run.patients is not None], join="inner")
+    if rows["patient"].is_unique:
+        return rows.set_index("patient")
+    of_volumes = [*OF_VOLUMES, *(key for key, metric in PATIENT_METRICS.items() if metric.of_counts is None)]
+    patients = rows.drop(columns=of_volumes, errors="ignore").groupby("patient")
+    whole = patients.first()
+    summed = [name for name in whole.columns if name.endswith(SUMMED)]
+    whole[summed] = patients[summed].sum()
+    whole["prediction_empty"] = whole["predicted_voxels"] == 0
+    counts = Counts(*(whole[name].to_numpy() for name in COUNTS))
+    return whole.assign(
+        **{key: metric.of_counts(counts) for key, metric in PATIENT_METRICS.items() if metric.of_counts}
+    )
+
+
+def _calibration(results: Sequence[dict[str, Any]]) -> float | None:
+    """ECE of the folds' bins together; runs measured before bins were recorded only have a number of their own."""
+    if all("calibration_bins" in result for result in results):
+        bins = [
+            CalibrationBins(**{name: np.array(values) for name, values in result["calibration_bins"].items()})
+            for result in results
+        ]
+        return expected_calibration_error(reduce(add, bins))
+    return results[0]["metrics"]["calibration/ece"] if len(results) == 1 else None
+
+
+def _averaged(seeds: Sequence[Metrics]) -> Metrics:
+    """The mean over seeds of each number; None where a seed has none."""
+    return {
+        name: None if any(seed[name] is None for seed in seeds) else float(np.mean([seed[name] for seed in seeds]))
+        for name in seeds[0]
+    }
+
+
+def _averaged_patients(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Numbers that all seeds have, averaged over them patient by patient; texts are the same for all."""
+    first = seeds[0][[name for name in seeds[0] if all(name in frame for frame in seeds)]]
+    numeric = first.select_dtypes("number").columns
+    mean = pd.concat([frame[numeric] for frame in seeds]).groupby(level=0).mean()
+    return pd.concat([mean, first.drop(columns=numeric)], axis=1)

@@ -1,0 +1,107 @@
+"""One list of columns, written as a table for a terminal, for Markdown, or as rows of a CSV."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lgg_seg.reporting.formatting import ABSENT
+
+Function = Callable[[Any], Any]
+"""From a row to its value."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table over rows of any one type.
+
+    `key` and `value` are for programs: without a key, the column is in no CSV. `title` (with its unit) is for people:
+    without one, the column is in a CSV alone. `format` makes the cell's text of the value; where the text says more
+    than the value, `text` makes it of the row. `group` heads the column in the HTML page. `better` is +1 where larger
+    is better, -1 where smaller is, 0 where neither. `left` columns hold words, which wrap; numbers do not.
+    """
+
+    key: str = ""
+    title: str | None = None
+    value: Function = lambda _: None
+    format: Callable[[Any], str] = str
+    text: Callable[[Any], str] | None = None
+    group: str = ""
+    better: int = 0
+    left: bool = False
+
+    def cell(self, row: Any) -> str:
+        """The text of a row; a dash for None."""
+        if self.text is not None:
+            return self.text(row)
+        value = self.value(row)
+        return ABSENT if value is None else self.format(value)
+
+
+def bounds(key: str, ci95: Function) -> list[Column]:
+    """The ends of an interval, which only a CSV has in columns of their own."""
+    return [
+        Column(f"{key}_low", None, lambda row: (ci95(row) or (None, None))[0]),
+        Column(f"{key}_high", None, lambda row: (ci95(row) or (None, None))[1]),
+    ]
+
+
+def select(columns: Iterable[Column], *keys: str) -> list[Column]:
+    """The columns of these keys, in the order of the keys."""
+    by_key = {column.key: column for column in columns}
+    return [by_key[key] for key in keys]
+
+
+def csv_rows(columns: Sequence[Column], rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """The values of each row, by key."""
+    return [{column.key: column.value(row) for column in columns if column.key} for row in rows]
+
+
+def text_table(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[str]]:
+    """The titles, then the texts of each row."""
+    visible = [column for column in columns if column.title is not None]
+    return [[column.title or "" for column in visible], *([column.cell(row) for column in visible] for row in rows)]
+
+
+def markdown_table(columns: Sequence[Column], rows: Iterable[Any]) -> str:
+    """The table in Markdown; a cell holds neither its bars nor HTML, which Markdown lets through."""
+    cells = [
+        [html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ") for text in line]
+        for line in text_table(columns, rows)
+    ]
+    cells.insert(1, ["---"] * len(cells[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def rich_table(
+    columns: Sequence[Column],
+    rows: Sequence[Any],
+    title: str,
+    caption: str | None = None,
+    style: Callable[[Any], str | None] = lambda _: None,
+) -> Table:
+    """The table for a terminal; `style` is that of a row."""
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    for column in columns:
+        wraps = column.left
+        justify: Literal["left", "right"] = "left" if wraps else "right"
+        table.add_column(Text(column.title or ""), justify=justify, no_wrap=not wraps, overflow="fold")
+    for row, texts in zip(rows, text_table(columns, rows)[1:], strict=True):
+        table.add_row(*map(Text, texts), style=style(row))
+    return table
+
+
+def fit(build: Callable[[int], Table], columns: int, console: Console) -> Table:
+    """The table with as many of its optional columns as fit the terminal; `build` takes their number."""
+    unbounded = console.options.update(width=1000)
+    for count in range(columns, 0, -1):
+        table = build(count)
+        if console.measure(table, options=unbounded).maximum <= console.width:
+            return table
+    return build(0)
