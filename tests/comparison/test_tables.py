@@ -12,7 +12,7 @@ from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.leaderboard import markdown, rows
+from lgg_seg.reporting.leaderboard import markdown, print_leaderboard, rows
 from lgg_seg.statistics.bootstrap import summarise
 from tests.comparison.run_folders import Volume, volumes, write_run
 
@@ -32,6 +32,12 @@ def test_configurations_are_labelled_by_what_differs_and_ranked_by_patient_dice(
     write_run(tmp_path / "1", ["model=unet_bn", "loss=bce", "optimizer.lr=1e-3"], dice=0.8)
     write_run(tmp_path / "2", ["model=unet_bn", "loss=bce", "optimizer.lr=0.0001"], dice=0.9)
     assert labels(board(tmp_path)) == [["unet_bn, lr=0.0001", "unet_bn, lr=0.001", "unet_slim, lr=0.001"]]
+
+
+def test_a_label_with_square_brackets_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "0", ["name='[/data/x]'"])
+    print_leaderboard(board(tmp_path))
+    assert capsys.readouterr().out.count("[/data/x]") == 2  # in the table and in the verdict
 
 
 def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: Path) -> None:

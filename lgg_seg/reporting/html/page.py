@@ -22,7 +22,7 @@ from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.reporting import leakage as leakage_texts
 from lgg_seg.reporting.columns import holm_p, metric_columns
-from lgg_seg.reporting.formatting import three, with_spread
+from lgg_seg.reporting.formatting import counted, three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
@@ -143,13 +143,9 @@ def _leak(table: LeakageTable) -> dict[str, Any]:
 def _title(board: Leaderboard) -> str:
     if not board.tables:
         count = sum(len(table.entries) for table in board.classifiers)
-        return _counted(count, "classifier") if count else "No run has a result yet"
+        return counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.comparability.leaky] or list(board.tables)
     count = len({configuration(entry) for table in honest for entry in table.entries})
     patients = " and ".join(str(len(table.patients)) for table in honest[:MAX_TABLES])
     more = ", …" if len(honest) > MAX_TABLES else ""
-    return f"{_counted(count, 'configuration')}, {patients}{more} patient{'s' * (patients != '1')}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
+    return f"{counted(count, 'configuration')}, {patients}{more} patient{'s' * (patients != '1')}"
