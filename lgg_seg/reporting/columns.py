@@ -149,12 +149,12 @@ def _estimate(name: str, title: str) -> Column:
     return Column(name.replace("/", "_"), title, estimated(name), text=text)
 
 
+def _seeds(entry: Result) -> str:
+    return with_spread(len(entry.seeds), entry.seed_spread)
+
+
 def _identity(title: str, settings: Iterable[str]) -> list[Column]:
     """What every result has: its rank, configuration, and what was measured."""
-
-    def seeds(entry: Result) -> str:
-        return with_spread(len(entry.seeds), entry.seed_spread)
-
     return [
         Column("rank", "", attrgetter("rank")),
         Column("configuration", title, attrgetter("label"), left=True),
@@ -162,7 +162,7 @@ def _identity(title: str, settings: Iterable[str]) -> list[Column]:
         Column("protocol", None, attrgetter("comparability.protocol.split_protocol")),
         Column("patients", None, lambda entry: len(entry.comparability.patients)),
         Column("folds", "folds", attrgetter("folds")),
-        Column("seeds", "seeds ± SD", lambda entry: len(entry.seeds), text=seeds),
+        Column("seeds", "seeds ± SD", lambda entry: len(entry.seeds), text=_seeds),
         Column("status", "status", attrgetter("status"), text=lambda entry: "; ".join((entry.status, *entry.notes))),
     ]
 

@@ -17,7 +17,7 @@ from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
 from lgg_seg.reporting.formatting import number, three
 from lgg_seg.reporting.run_table import TARGETS
-from lgg_seg.reporting.table import Column, csv_rows, fit, markdown_table, rich_table, select
+from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
 from lgg_seg.statistics.paired import METHOD
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
@@ -53,29 +53,20 @@ def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
     """Print the tables of classifiers with their verdicts to stdout."""
     console = Console()
     always = select(classifier_columns(), "rank", "configuration", "slice_auroc", "holm_p", "seeds")
-    extra = [Column("", title, estimated(name), number) for name, title in CLASSIFIERS_ON_TERMINAL.items()]
+    optional = [Column("", title, estimated(name), number) for name, title in CLASSIFIERS_ON_TERMINAL.items()]
     for table in tables:
-        _print_table(console, table, always, extra, [])
+        _print_table(console, table, always, optional, [])
 
 
 def _print_table(
-    console: Console, table: Table, always: Sequence[Column], extra: Sequence[Column], notes: Iterable[str]
+    console: Console, table: Table, always: Sequence[Column], optional: Sequence[Column], notes: Iterable[str]
 ) -> None:
-    """Print a table with as many of the extra columns as fit; `leaderboard.csv` has all."""
-
-    def build(count: int) -> Any:
-        columns = [*always, *extra[:count]]
-        return rich_table(columns, table.entries, title(table), table.reason or None, _bold_best)
-
-    console.print(fit(build, len(extra), console))
+    content = (table.entries, title(table), table.reason or None, lambda entry: "bold" if entry.rank == 1 else None)
+    console.print(fitting_table(console, always, optional, *content))
     for note in notes:
         console.print(note, style="yellow", markup=False)
     console.print(table.verdict, highlight=False, markup=False)
     console.print()
-
-
-def _bold_best(entry: Any) -> str | None:
-    return "bold" if entry.rank == 1 else None
 
 
 def title(table: Table) -> str:

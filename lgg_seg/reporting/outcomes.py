@@ -56,13 +56,10 @@ def outcome_tables(rows: Sequence[Row]) -> list[Table]:
     for endpoint, of_endpoint in _by_endpoint(rows).items():
         first = of_endpoint[0]
         title = f"{endpoint}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
-        tables.append(rich_table(_OUTCOMES, of_endpoint, title, style=_suspicious))
+        table = rich_table(_OUTCOMES, of_endpoint, title, style=lambda row: "yellow" if row["suspicious"] else None)
+        tables.append(table)
     tables[-1].caption = caption(rows)
     return tables
-
-
-def _suspicious(row: Row) -> str | None:
-    return "yellow" if row["suspicious"] else None
 
 
 def caption(rows: Sequence[Row]) -> str:
@@ -109,11 +106,10 @@ def single_table(rows: Sequence[Row]) -> Table:
 def leakage_table(protocols: Sequence[Protocol]) -> Table:
     """The published number, ours with the leak, and ours by patient."""
     caption = "The control has no signal to find: what scores on it has learned to recognise patients."
-    return rich_table(_PROTOCOLS, protocols, "death01 from slices: the 100 % of study 004", caption, _leaky)
-
-
-def _leaky(one: Protocol) -> str | None:
-    return "bold red" if one.verdict.startswith(LEAKS) else None
+    title = "death01 from slices: the 100 % of study 004"
+    return rich_table(
+        _PROTOCOLS, protocols, title, caption, lambda one: "bold red" if one.verdict.startswith(LEAKS) else None
+    )
 
 
 def prediction_rows(results: Sequence[Result]) -> list[dict[str, Any]]:

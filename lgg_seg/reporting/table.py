@@ -89,19 +89,20 @@ def rich_table(
     """The table for a terminal; `style` is that of a row."""
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     for column in columns:
-        wraps = column.left
-        justify: Literal["left", "right"] = "left" if wraps else "right"
-        table.add_column(Text(column.title or ""), justify=justify, no_wrap=not wraps, overflow="fold")
+        justify: Literal["left", "right"] = "left" if column.left else "right"
+        table.add_column(Text(column.title or ""), justify=justify, no_wrap=not column.left, overflow="fold")
     for row, texts in zip(rows, text_table(columns, rows)[1:], strict=True):
-        table.add_row(*map(Text, texts), style=style(row))
+        table.add_row(*map(Text, texts), style=style(row))  # as Text, for brackets in a str are markup
     return table
 
 
-def fit(build: Callable[[int], Table], columns: int, console: Console) -> Table:
-    """The table with as many of its optional columns as fit the terminal; `build` takes their number."""
+def fitting_table(
+    console: Console, columns: Sequence[Column], optional: Sequence[Column], rows: Sequence[Any], *rest: Any
+) -> Table:
+    """`rich_table` with as many of the optional columns as fit the terminal."""
     unbounded = console.options.update(width=1000)
-    for count in range(columns, 0, -1):
-        table = build(count)
+    for count in range(len(optional), 0, -1):
+        table = rich_table([*columns, *optional[:count]], rows, *rest)
         if console.measure(table, options=unbounded).maximum <= console.width:
             return table
-    return build(0)
+    return rich_table(columns, rows, *rest)
