@@ -27,7 +27,7 @@ MAX_NAMED = 4  # folders in a command that is printed
 
 
 def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
-    """Compare every run in or below the folders and print the result; classifiers stand in tables of their own.
+    """Compare every run in or below the folders and print the result; classifiers are in tables of their own.
 
     Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`, and `leak.csv`
     where a configuration was measured by patient and with a leak.
@@ -40,25 +40,24 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     runs = find_runs(folders)
     board = build_leaderboard(runs)
     leakage = leakage_tables(board)
-    place = RunFolder(output)
-    with place.writing("leaderboard.csv") as path:
+    folder = RunFolder(output)
+    with folder.writing("leaderboard.csv") as path:
         pd.DataFrame(rows(board)).convert_dtypes().to_csv(path, index=False)
-    with place.writing("leaderboard.md") as path:
+    with folder.writing("leaderboard.md") as path:
         parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
         path.write_text("".join(parts), encoding="utf-8")
     if leakage:
-        with place.writing("leak.csv") as path:
-            pd.DataFrame(leakage_rows(leakage)).to_csv(path, index=False)
-    with place.writing("leaderboard.html") as path:
+        folder.write_table("leak.csv", leakage_rows(leakage))
+    with folder.writing("leaderboard.html") as path:
         write_report(board, path, leakage)
-    with place.writing("wandb_report.json") as path:
+    with folder.writing("wandb_report.json") as path:
         write_spec(board, path)
     print_leaderboard(board)
     print_leakage(leakage)
     print_classifiers(board.classifiers)
-    print(f"leaderboard.html, .md and .csv are in {place.display_path}")
-    words = shlex.join(str(folder) for folder in (folders if len(folders) <= MAX_NAMED else [output]))
-    print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {words} wandb=ENTITY/PROJECT")
+    print(f"leaderboard.html, .md and .csv are in {folder.display_path}")
+    named = shlex.join(str(one) for one in (folders if len(folders) <= MAX_NAMED else [output]))
+    print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {named} wandb=ENTITY/PROJECT")
     return board
 
 
@@ -73,13 +72,13 @@ def options(
 
 
 @command
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Compare, write and print."""
-    if wants_help(words):
+    if wants_help(arguments):
         print(f"usage: python -m lgg_seg.compare FOLDER… [key=value …]\n\n{help_lines(options)}")
         return 0
-    folders = [Path(word) for word in words if "=" not in word]
-    output, wandb = options(**parse_arguments([word for word in words if "=" in word], options))
+    folders = [Path(one) for one in arguments if "=" not in one]
+    output, wandb = options(**parse_arguments([one for one in arguments if "=" in one], options))
     if not folders:
         raise UserError("Which runs? Give the folders of runs or sweeps: python -m lgg_seg.compare runs/sweeps.")
     if output is None:
