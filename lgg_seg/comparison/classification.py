@@ -14,8 +14,8 @@ from lgg_seg.comparison.results import ConfigurationResult, Seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
-from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
-from lgg_seg.statistics.classification import Estimate, Interval, bootstrap_measures, estimate
+from lgg_seg.statistics.bootstrap import RESAMPLES, Estimate, Interval, percentile_interval
+from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate
 from lgg_seg.statistics.paired import ALPHA, holm
 
 HEADLINE: Final = "slice/auroc"
@@ -104,7 +104,7 @@ class ClassifierTable:
         entries = [best]
         for result, gap, p, p_holm in zip(others, gaps, p_values, corrected, strict=True):
             mean = result.score - best.score
-            known = (estimate(mean, gap).ci95, p, p_holm) if gap.size else (None, None, None)
+            known = (percentile_interval(gap), p, p_holm) if gap.size else (None, None, None)
             entries.append(replace(result, difference=AreaDifference(mean, *known)))
         return cls(best.comparability, reason, tuple(entries))
 
@@ -153,7 +153,7 @@ def _estimates(prefix: str, seeds: Sequence[tuple[BinaryPredictions, Threshold]]
     several = seeds[0][0].patients > 1
     means = {name: np.mean([one[name] for one in resampled], axis=0) for name in values[0]}
     estimates = {
-        f"{prefix}/{name}": estimate(
+        f"{prefix}/{name}": Estimate.of(
             float(np.mean([one[name] for one in values])), means[name] if several else np.array([])
         )
         for name in values[0]
@@ -165,12 +165,10 @@ def _within_patients(runs: Sequence[Run]) -> dict[str, Estimate]:
     """Means over patients of the measures within each patient's slices, averaged over the seeds first."""
     tables = pd.concat([run.patients for run in runs if run.patients is not None])
     own = tables.groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
-    estimates = {}
-    for name in ("accuracy", "auroc"):
-        values = own[f"slice_{name}"].dropna().to_numpy(dtype=np.float64)
-        summary = summarise(values) if values.size else None
-        estimates[f"patient/{name}"] = Estimate(summary.mean, summary.ci95) if summary else UNKNOWN
-    return estimates
+    return {
+        f"patient/{name}": mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64))
+        for name in ("accuracy", "auroc")
+    }
 
 
 def _finite(values: Floats) -> Floats:

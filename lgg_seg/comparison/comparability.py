@@ -18,7 +18,7 @@ LEAKS = (
 )
 DIFFERENCES = {
     "target": "another question: {}, not {}",
-    "data_fingerprint": "other data: the trees' fingerprints differ",
+    "data_fingerprint": "other data: the fingerprints differ",
     "metric_version": "metric version {}, not {}",
     "threshold": "threshold {}, not {}",
     "postprocess": "post-processing {}, not {}",

@@ -17,8 +17,8 @@ from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.runs.identity import configuration_identity
-from lgg_seg.statistics.classification import Estimate, estimate
-from lgg_seg.statistics.pooled import PatientSums, bootstrap_weights, pooled_dice, tumour_slice_dice
+from lgg_seg.statistics.bootstrap import Estimate, bootstrap_weights
+from lgg_seg.statistics.pooled import PatientSums, pooled_dice, tumour_slice_dice
 
 HEADLINE = "pooled Dice"
 MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
@@ -51,7 +51,7 @@ class Sample:
     @property
     def estimate(self) -> Estimate:
         """The value with its 95 % percentile interval."""
-        return estimate(self.value, self.resamples)
+        return Estimate.of(self.value, self.resamples)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -
     """
     sums = [patient_sums(result.seeds[seed], slices) for seed in seeds]
     patients = sums[0].tp.size
-    once, weights = np.ones((1, patients), np.int64), bootstrap_weights(patients, seed=0)
+    once, weights = np.ones((1, patients), np.int64), np.concatenate(list(bootstrap_weights(patients)))
     return [
         Sample.mean([Sample(float(measure(one, once)[0]), measure(one, weights)) for one in sums])
         for measure in MEASURES.values()

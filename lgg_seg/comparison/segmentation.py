@@ -16,10 +16,9 @@ from lgg_seg.comparison.results import ConfigurationResult, Seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
-from lgg_seg.metrics.counts import Counts
-from lgg_seg.metrics.detection import slice_metrics
-from lgg_seg.metrics.overlap import dice, pooled
+from lgg_seg.metrics.overlap import Counts, dice, pooled
 from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.metrics.slices import slice_metrics
 from lgg_seg.statistics.bootstrap import summarise
 from lgg_seg.statistics.paired import Comparison, Difference, differences
 from lgg_seg.statistics.ranks import rank_distribution
