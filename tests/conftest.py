@@ -1,4 +1,4 @@
-"""Trees that the tests of every room share."""
+"""Data sets and runs that the tests of every room share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A phantom tree of 12 patients with 6 slices of 64 x 64 pixels. Copy it before changing it."""
+    """A phantom data set of 12 patients with 6 slices of 64 x 64 pixels. Copy it before changing it."""
     return write_phantom(tmp_path_factory.mktemp("data") / "phantom", patients=12, slices=6, size=64)
 
 
@@ -42,14 +42,14 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four real patients: of `$LGG_DATA_ROOT`, else of the packed copy beside the repository."""
     folder = tmp_path_factory.mktemp("real")
     named = os.environ.get("LGG_DATA_ROOT")
-    tree = find_dataset_root(Path(named)) if named else None
-    if tree is not None:
-        for patient in sorted(p for p in tree.iterdir() if p.is_dir())[:_REAL_PATIENTS]:
+    found = find_dataset_root(Path(named)) if named else None
+    if found is not None:
+        for patient in sorted(p for p in found.iterdir() if p.is_dir())[:_REAL_PATIENTS]:
             (folder / patient.name).symlink_to(patient.resolve())
-        (folder / "data.csv").write_bytes((tree / "data.csv").read_bytes())
+        (folder / "data.csv").write_bytes((found / "data.csv").read_bytes())
         return folder
     if not _RESTORE.is_file():
-        pytest.skip("the real dataset is not here: $LGG_DATA_ROOT names no tree, and no packed copy is found")
+        pytest.skip("the real dataset is not here: $LGG_DATA_ROOT names no data set, and no packed copy is found")
     command = [sys.executable, str(_RESTORE), str(folder), "--patients", str(_REAL_PATIENTS), "--parts", "0"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "kaggle_3m"
@@ -57,7 +57,7 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A working directory away from the checkout, and the environment that points to the phantom tree."""
+    """A working directory away from the checkout, and the environment that points to the phantom."""
     folder = tmp_path_factory.mktemp("workplace")
     names = {"LGG_DATA_ROOT": phantom_root, "LGG_CACHE_DIR": folder / "cache", "OMP_NUM_THREADS": 1}
     return folder, os.environ | {name: str(value) for name, value in names.items()}
@@ -65,7 +65,7 @@ def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> W
 
 @pytest.fixture(scope="session")
 def trained_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run of a tiny network on the phantom tree. Copy it before changing it."""
+    """The folder of a finished run of a tiny network on the phantom. Copy it before changing it."""
     words = ["model=unet_slim", "model.alpha=0.125", "preprocess.size=32", "loss=bce_dice", "optimizer.lr=0.01"]
     words += [
         "trainer=debug",

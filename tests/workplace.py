@@ -21,7 +21,7 @@ RUN_FILES = {
 TIMEOUT = 300  # seconds
 
 Workplace = tuple[Path, dict[str, str]]
-"""The directory, and the environment that points to the phantom tree."""
+"""The directory, and the environment that points to the phantom."""
 
 
 def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:

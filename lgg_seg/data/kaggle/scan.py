@@ -134,7 +134,7 @@ _CACHED = pydantic.TypeAdapter(_Cached)
 
 def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
     try:
-        cached = _CACHED.validate_json(file.read_bytes())
+        cached = _CACHED.validate_python(json.loads(file.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -146,6 +146,6 @@ def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
 def _write_cache(file: Path, cached: _Cached) -> None:
     try:
         with replacing(file) as partial:
-            partial.write_bytes(_CACHED.dump_json(cached))
+            partial.write_text(json.dumps(_CACHED.dump_python(cached, mode="json")))  # names need not be UTF-8
     except OSError as error:
         log.warning("the index cannot be cached in %s (%s); the next run reads the files again", file, error)

@@ -92,6 +92,17 @@ def test_changed_file_is_read_again(root: Path, tmp_path: Path) -> None:
     assert _index(root, tmp_path / "cache").slices[0].tumour_pixels == 3 * 64
 
 
+def test_file_names_need_not_be_utf8(root: Path, tmp_path: Path) -> None:
+    (root / "digests.txt").unlink()
+    folder = min(p for p in root.iterdir() if p.is_dir())
+    for path in folder.iterdir():
+        os.rename(path, os.fsencode(folder) + b"/M\xfcller" + os.fsencode(path.name[len(folder.name) :]))
+    first = _index(root, tmp_path / "cache")
+    assert len(first.patients[0].slices) == 6
+    assert _index(root, tmp_path / "cache") == first
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 def test_clinical_rows_are_never_cached(root: Path, tmp_path: Path) -> None:
     _index(root, tmp_path / "cache")
     (root / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n")
