@@ -96,7 +96,7 @@ def test_file_names_need_not_be_utf8(root: Path, tmp_path: Path) -> None:
     (root / "digests.txt").unlink()
     folder = min(p for p in root.iterdir() if p.is_dir())
     for path in folder.iterdir():
-        os.rename(path, os.fsencode(folder) + b"/M\xfcller" + os.fsencode(path.name[len(folder.name) :]))
+        path.rename(folder / (os.fsdecode(b"M\xfcller") + path.name.removeprefix(folder.name)))
     first = _index(root, tmp_path / "cache")
     assert len(first.patients[0].slices) == 6
     assert _index(root, tmp_path / "cache") == first
