@@ -104,8 +104,8 @@ class ClassifierTable:
         entries = [best]
         for result, gap, p, p_holm in zip(others, gaps, p_values, corrected, strict=True):
             mean = result.score - best.score
-            known = (percentile_interval(gap), p, p_holm) if gap.size else (None, None, None)
-            entries.append(replace(result, difference=AreaDifference(mean, *known)))
+            tested = (percentile_interval(gap), p, p_holm) if gap.size else (None, None, None)
+            entries.append(replace(result, difference=AreaDifference(mean, *tested)))
         return cls(best.comparability, reason, tuple(entries))
 
     @property

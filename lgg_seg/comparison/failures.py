@@ -26,11 +26,11 @@ class Stratum:
 def strata(table: SegmentationTable) -> list[Stratum]:
     """The groups of `patient_strata` over the table's patients. The truth is the same for all entries."""
     truth = table.entries[0].patients.loc[table.patients].reset_index()
-    known = [{str(column): value for column, value in row.items()} for row in truth.to_dict("records")]
+    records = [{str(column): value for column, value in row.items()} for row in truth.to_dict("records")]
     rows = {name: position for position, name in enumerate(table.patients)}
     return [
         Stratum(name, group, tuple(members), tuple(table.dice[[rows[one] for one in members]].mean(axis=0).tolist()))
-        for name, groups in patient_strata(known).items()
+        for name, groups in patient_strata(records).items()
         for group, members in groups.items()
     ]
 

@@ -80,21 +80,21 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder; give the folders of runs or sweeps, for example runs/sweeps.")
         root = folder.resolve()
-        found = {status.parent: status.parent for status in root.rglob(STATUS)} or _evaluations(root)
-        if not found:
+        below = {status.parent: status.parent for status in root.rglob(STATUS)} or _evaluations(root)
+        if not below:
             raise UserError(f"{folder} holds no run: there is no {STATUS} in or below it.")
-        places |= found
+        places |= below
     return [read_run(place, places[place]) for place in sorted(places)]
 
 
 def _evaluations(root: Path) -> dict[Path, Path]:
     """Evaluations in or below `root`, with the run they belong to."""
-    found = {}
+    evaluations = {}
     for result in root.rglob(RESULT):
         run = next((parent for parent in result.parents if (parent / STATUS).exists()), None)
         if run is not None:
-            found[result.parent] = run
-    return found
+            evaluations[result.parent] = run
+    return evaluations
 
 
 def read_run(place: Path, folder: Path) -> Run:

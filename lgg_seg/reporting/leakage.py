@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageLine, LeakageTable, Sample
 from lgg_seg.reporting.formatting import counted, three, with_interval
-from lgg_seg.reporting.table import Column, bounds, csv_rows, markdown_table, rich_table
+from lgg_seg.reporting.table import Column, Function, bounds, csv_rows, markdown_table, rich_table
 
 HEADING = "What the leak adds"
 METHOD = (
@@ -67,19 +67,17 @@ def leakage_columns(table: LeakageTable) -> list[Column]:
     ]
     for measure in MEASURES:
         key = measure.lower().replace(" ", "_").replace("-", "_")
-        for protocol, heading, text in (
-            ("by_patient", f"{measure} by patient", _interval),
-            ("leaky", f"{measure} with the leak", _interval),
-            ("added", "the leak adds", _added),
-        ):
-            columns += _sample_columns(measure, protocol, f"{key}_{protocol}", heading, text)
+        columns += [
+            *_sample_columns(f"{key}_by_patient", f"{measure} by patient", _interval, measure, "by_patient"),
+            *_sample_columns(f"{key}_leaky", f"{measure} with the leak", _interval, measure, "leaky"),
+            *_sample_columns(f"{key}_added", "the leak adds", _added, measure, "added"),
+        ]
     return columns
 
 
-def _sample_columns(measure: str, protocol: str, key: str, heading: str, text: Any) -> list[Column]:
-    def sample(line: LeakageLine) -> Sample:
-        found: Sample = getattr(line.measures[measure], protocol)
-        return found
+def _sample_columns(key: str, heading: str, text: Function, measure: str, attribute: str) -> list[Column]:
+    def sample(line: LeakageLine) -> Any:
+        return getattr(line.measures[measure], attribute)
 
     column = Column(key, heading, lambda line: sample(line).value, text=lambda line: text(sample(line)))
     return [column, *bounds(key, lambda line: sample(line).estimate.ci95)]
