@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.bench`: what it times is what a run does, and it times several things fairly."""
+"""`python -m lgg_seg.bench`: its steps are those of a run, its timing is fair, its record complete."""
 
 from __future__ import annotations
 

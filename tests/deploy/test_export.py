@@ -1,4 +1,4 @@
-"""An exported network, run by other programs than ours: any batch and size, the same answers, and its description."""
+"""Exported networks run by other programs: logits for any batch and size, parity, and the description."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_export_is_described_for_programs_and_for_people(run: Path, format: s
     assert (described["threshold"], described["input"]["shape"]) == (0.5, ["batch", 3, 32, 32])
     assert described["parity"]["slices"] == 16
     assert described["parity"]["largest_difference"] < 1e-3
-    assert described["parity"]["positive"] > 0, "slices on which nothing is found compare nothing"
+    assert described["parity"]["positive"] > 0, "without positive pixels the comparison is empty"
     page = (folder / "README.md").read_text()
     assert all(step in page for step in preprocessing_steps(from_run(run).preprocess))
 

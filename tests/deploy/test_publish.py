@@ -1,4 +1,4 @@
-"""A zoo entry made of a run: small, close to the run, and with a card that hides nothing."""
+"""A zoo entry of a run: size, parity, model card, and refusals."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_too_large_weights_are_refused_with_their_size(
 
 
 def test_weights_that_half_precision_changes_are_refused(trained_run: Path, tmp_path: Path) -> None:
-    """Beyond 65504 a half is infinite."""
+    """Above 65504, float16 is infinite."""
     run = copied(trained_run, tmp_path)
     checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     state = checkpoint["state_dict"]

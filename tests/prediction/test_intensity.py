@@ -1,4 +1,4 @@
-"""Scaling to 8 bits: what must not change it, and what it keeps."""
+"""Scaling to 8 bits: invariances, clipping, NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left where a prediction ends before its time, or two files want one name."""
+"""The output of an interrupted prediction, and the refusal to write one name twice."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_after_sigterm_the_tables_hold_the_volumes_that_were_done(tmp_path: Path
     assert process.returncode == 128 + signal.SIGTERM, said
     assert "Traceback" not in said
     volumes = pd.read_csv(tmp_path / "out" / "per_volume.csv")
-    assert 0 < len(volumes) < 30, "it was to be stopped on its way"
+    assert 0 < len(volumes) < 30, "the signal must arrive in the middle"
     slices = pd.read_csv(tmp_path / "out" / "per_slice.csv")
     assert set(slices["volume"]) == set(volumes["volume"])
     for name in volumes["volume"]:
         assert len(list((tmp_path / "out" / name).glob("*_mask.tif"))) == 10
-    assert not (tmp_path / "out" / "provenance.json").exists(), "it says that all is done"
+    assert not (tmp_path / "out" / "provenance.json").exists(), "this file means that all is done"
 
 
 def test_no_name_is_written_twice_not_even_in_another_case(tmp_path: Path) -> None:

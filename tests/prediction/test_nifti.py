@@ -1,4 +1,4 @@
-"""NIfTI volumes: the same head however it is stored, its mask where the head is, and files that cannot be used."""
+"""NIfTI volumes: orientation there and back, units, warnings, and files that cannot be used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def warnings(root: Path) -> str:
 
 
 def stored(orientation: np.ndarray, head: np.ndarray = HEAD) -> nib.Nifti1Image:
-    """The head with its voxel axes turned so, by nibabel."""
+    """The head with its voxel axes in that orientation, by nibabel."""
     return nib.Nifti1Image(np.ascontiguousarray(head.transpose(2, 1, 0, 3)), LPS).as_reoriented(orientation)
 
 
@@ -198,7 +198,7 @@ def test_slice_numbers_and_centroids_in_the_tables_are_the_files_own_voxel_indic
 
 
 def declaring(path: Path, shape: tuple[int, ...]) -> None:
-    """A header of that shape with hardly a voxel behind it."""
+    """Write a header of that shape with hardly a voxel behind it."""
     header = nib.Nifti1Header()
     header.set_data_shape(shape)
     header.set_data_dtype(np.float32)

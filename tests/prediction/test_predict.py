@@ -1,4 +1,4 @@
-"""The command: the same masks as the evaluation, whatever the input; tables; issues; and a folder that stays ours."""
+"""The command `predict`: masks as in the evaluation, tables, overlays, issues, and refusals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_masks_are_those_that_the_evaluation_measured(
     predicted: Path, trained_run: Path, phantom_root: Path
 ) -> None:
     measured = pd.read_csv(trained_run / "per_slice.csv")
-    assert measured["predicted_pixels"].sum() > 100, "a network that finds nothing tests nothing"
+    assert measured["predicted_pixels"].sum() > 100, "an empty prediction would test nothing"
     for row in measured.itertuples():
         name = f"{row.patient}/{row.patient}_{row.slice}_mask.tif"
         found, truth = read_mask(predicted / name) > 0, read_mask(phantom_root / name) > 0

@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
-    """By another library than the one that reads."""
+    """Write with another library than the one that reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
