@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
-from lgg_seg.data.splits.split import SUBSETS
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
@@ -29,8 +27,6 @@ from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.validation_images import ValidationImages
 
-log = logging.getLogger(__name__)
-
 
 def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:
     """A new run in the folder `path`, from the data to the table on the terminal.
@@ -42,14 +38,14 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
     experiment, folder = Experiment.of(config), RunFolder(path)
     # Lightning starts the other processes of a distributed run by the same command.
     if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        train(experiment, folder, overrides)
+        train(experiment, folder, overrides, resume=False, trial=trial)
         return
     folder.create()
     for key in ("root", "cache_dir"):  # the folder alone must do, from whichever directory
         if config.data[key] is not None:
             config.data[key] = str(Path(config.data[key]).absolute())
     folder.write_config(config, overrides)
-    _train_and_report(experiment, folder, overrides, trial=trial)
+    _train_and_report(experiment, folder, overrides, resume=False, trial=trial)
 
 
 def resume(path: Path, *, trial: Trial | None = None) -> None:
@@ -77,12 +73,7 @@ def _train_and_report(experiment: Experiment, folder: RunFolder, overrides: Sequ
 
 
 def train(
-    experiment: Experiment,
-    folder: RunFolder,
-    overrides: Sequence[str],
-    *,
-    resume: bool = False,
-    trial: Trial | None = None,
+    experiment: Experiment, folder: RunFolder, overrides: Sequence[str], *, resume: bool, trial: Trial | None
 ) -> dict[str, Any]:
     """Train, choose the best epoch on validation patients, test it, fill the folder.
 
@@ -113,14 +104,6 @@ def train(
     if not resume and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)
-    log.info(
-        "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
-        " / ".join(str(data.patient_count(subset)) for subset in SUBSETS),
-        data.split.protocol,
-        f"{sum(p.numel() for p in module.parameters() if p.requires_grad):,}",
-        hardware.device.type,
-        hardware.precision,
-    )
     with stop:
         trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
     if not trainer.is_global_zero:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
-from lgg_seg.data.splits.split import Split
+from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import Evaluation, EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.hardware import Hardware, peak_memory_bytes
@@ -32,6 +33,8 @@ from lgg_seg.training.base import Parts
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,22 @@ class Experiment:
     def module(
         self, data: DataModule, hardware: Hardware, *, pretrained: bool
     ) -> SegmentationModule | ClassificationModule:
-        """The LightningModule; `pretrained=False` where its weights come from a checkpoint.
+        """The LightningModule, whose size is logged; `pretrained=False` where its weights come from a checkpoint.
 
         Raises:
             UserError: for a classifier, training slices of one class alone.
         """
+        network = build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained)
+        log.info(
+            "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
+            " / ".join(str(data.patient_count(subset)) for subset in SUBSETS),
+            data.split.protocol,
+            f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
+            hardware.device.type,
+            hardware.precision,
+        )
         parts = Parts(
-            build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained),
+            network,
             self.loss,
             self._instantiate("optimizer"),
             self._instantiate("scheduler"),
