@@ -55,6 +55,8 @@ from lgg_seg.errors import UserError
         ("hydra/launcher=jobib", "did you mean joblib?"),
         ("hydra/lancher=joblib", "did you mean hydra/launcher?"),
         ("hydra.run.dri=elsewhere", "did you mean hydra.run.dir?"),
+        ("hydra.mode=SOME", "Error merging override hydra.mode=SOME"),
+        ("data.root=${nothing}", "Interpolation key 'nothing' not found"),
     ],
 )
 def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None:
@@ -75,6 +77,7 @@ def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None
         ["callbacks.early_stopping=null"],
         ["experiment=quick_cpu", "model=unet"],
         ["hydra.run.dir=elsewhere"],
+        ["~sweep"],
     ],
 )
 def test_valid_overrides_pass(overrides: list[str]) -> None:
