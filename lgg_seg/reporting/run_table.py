@@ -16,38 +16,33 @@ TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of W
 """What a classifier decides, by `target`."""
 
 SINGLE = (
-    *(f"pooled/{name}" for name in ("dice", "iou", "recall", "precision")),
-    *("tumour_slice/dice", "slice/dice", "empty_slice/false_positive_rate"),
-    *("detection/recall", "detection/specificity", "detection/auroc", "lesion/f1", "calibration/ece", "loss"),
-)
+    "pooled/dice", "pooled/iou", "pooled/recall", "pooled/precision", "tumour_slice/dice", "slice/dice",
+    "empty_slice/false_positive_rate", "detection/recall", "detection/specificity", "detection/auroc", "lesion/f1",
+    "calibration/ece", "loss",
+)  # fmt: skip
 """Metrics without an interval."""
 
 
 def result_table(result: dict[str, Any], title: str) -> Table:
     """`metrics.json` for people: the metrics with their intervals, then the single numbers."""
-    metrics, single = result["metrics"], SINGLE
-    if result.get("task") == "classification":
-        titles, headline, single = ["metric", "value", "95 % interval"], "slice/auroc", ()
-        rows = [_classifier_row(name, value) for name, value in metrics.items()]
-    else:
+    titles, headline, names = ["metric", "value", "95 % interval"], "slice/auroc", list(result["metrics"])
+    if result.get("task") != "classification":
         titles, headline = ["metric", "mean", "95 % interval", "median", "sd"], "patient/dice"
-        summaries = [(f"patient/{key}", metrics[f"patient/{key}"]) for key in PATIENT_METRICS]
-        rows = [
-            (name, number(one["mean"]), interval(one["ci95"]), number(one["median"]), number(one["std"]))
-            for name, one in summaries
-        ]
-    columns = [Column("", title, itemgetter(k), left=k == 0) for k, title in enumerate(titles)]
+        names = [*(f"patient/{key}" for key in PATIENT_METRICS), *SINGLE]
+    columns = [Column("", name, itemgetter(k), left=k == 0) for k, name in enumerate(titles)]
+    rows = [_row(name, result["metrics"][name]) for name in names]
     table = rich_table(columns, rows, title, caption(result), lambda row: "bold" if row[0] == headline else None)
-    table.add_section()
-    for name in single:
-        table.add_row(name, number(metrics[name]))
+    if "patient/dice" in names:
+        table.rows[len(PATIENT_METRICS) - 1].end_section = True
     return table
 
 
-def _classifier_row(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, dict):
-        return name, number(value["value"]), interval(value["ci95"])
-    return name, number(value), ""
+def _row(name: str, value: Any) -> list[str]:
+    """Texts of a metric; a single number has no interval and no spread."""
+    if not isinstance(value, dict):
+        return [name, number(value), "", "", ""]
+    numbers = [number(value[key]) for key in ("mean", "value", "median", "std") if key in value]
+    return [name, numbers[0], interval(value["ci95"]), *numbers[1:]]
 
 
 def caption(result: dict[str, Any]) -> str:
