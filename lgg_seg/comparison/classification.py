@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 import pandas as pd
 
-from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol
-from lgg_seg.comparison.results import ConfigurationResult, Seeds
+from lgg_seg.comparison.comparability import EvaluationProtocol
+from lgg_seg.comparison.results import ComparisonTable, ConfigurationResult, Seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
@@ -83,15 +83,8 @@ class ClassifierResult(ConfigurationResult):
 
 
 @dataclass(frozen=True)
-class ClassifierTable:
-    """Comparable results, the best first.
-
-    `reason` says why they stand apart from the first table of classifiers; it is empty for that one, unless it leaks.
-    """
-
-    comparability: Comparability
-    reason: str
-    entries: tuple[ClassifierResult, ...]
+class ClassifierTable(ComparisonTable[ClassifierResult]):
+    """Classifier results of one target."""
 
     @classmethod
     def ranked(cls, results: Sequence[ClassifierResult], reason: str) -> Self:
@@ -117,7 +110,7 @@ class ClassifierTable:
     def verdict(self) -> str:
         """What the data show, and what they cannot show."""
         best, *others = self.entries
-        patients, area = len(self.comparability.patients), best.estimates[HEADLINE].value
+        patients, area = len(self.patients), best.estimates[HEADLINE].value
         if area is None:
             return f"The slices of these {patients} patients are of one class alone: there is no ROC curve."
         if not others:

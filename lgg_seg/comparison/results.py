@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -86,6 +86,31 @@ class ConfigurationResult:
             notes=notes,
             **cls.numbers(seeds, protocol),
         )
+
+
+Result = TypeVar("Result", bound=ConfigurationResult)
+
+
+@dataclass(frozen=True)
+class ComparisonTable(Generic[Result]):
+    """Comparable results, the best first.
+
+    `reason` says why they are not in the first table of their task; it is empty for that one, unless it leaks.
+    """
+
+    comparability: Comparability
+    reason: str
+    entries: tuple[Result, ...]
+
+    @property
+    def patients(self) -> list[str]:
+        """Everyone measured, sorted."""
+        return sorted(self.comparability.patients)
+
+    @property
+    def verdict(self) -> str:
+        """What the data show, and what they cannot show."""
+        raise NotImplementedError
 
 
 def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:

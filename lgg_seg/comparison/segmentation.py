@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol
-from lgg_seg.comparison.results import ConfigurationResult, Seeds
+from lgg_seg.comparison.comparability import EvaluationProtocol
+from lgg_seg.comparison.results import ComparisonTable, ConfigurationResult, Seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
@@ -66,16 +66,9 @@ class SegmentationResult(ConfigurationResult):
 
 
 @dataclass(frozen=True)
-class SegmentationTable:
-    """Comparable results, the best first.
+class SegmentationTable(ComparisonTable[SegmentationResult]):
+    """Segmentation results; `ranks[k, r]` is the share of resamples of the patients in which entry k comes r-th."""
 
-    `reason` says why they stand apart from the first table; it is empty for that one, unless it leaks. `ranks[k, r]` is
-    the share of resamples of the patients in which entry k comes r-th.
-    """
-
-    comparability: Comparability
-    reason: str
-    entries: tuple[SegmentationResult, ...]
     statistics: Comparison
     ranks: Floats = field(repr=False, compare=False)
 
@@ -90,11 +83,6 @@ class SegmentationTable:
             for result, share in zip(results, ranks[:, 0], strict=True)
         )
         return cls(results[0].comparability, reason, entries, statistics, ranks)
-
-    @property
-    def patients(self) -> list[str]:
-        """Everyone measured, sorted."""
-        return sorted(self.comparability.patients)
 
     @property
     def dice(self) -> Floats:

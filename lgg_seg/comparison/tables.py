@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from lgg_seg.comparison import configurations
 from lgg_seg.comparison.classification import ClassifierResult, ClassifierTable
 from lgg_seg.comparison.comparability import Comparability, why_apart
-from lgg_seg.comparison.results import ConfigurationResult
+from lgg_seg.comparison.results import Result
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.runs.identity import configuration_identity
-
-Result = TypeVar("Result", bound=ConfigurationResult)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.classification import ClassifierTable
 from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
+from lgg_seg.comparison.results import ComparisonTable
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
@@ -27,7 +28,7 @@ TO_CHOOSE = (
     "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
 )
 NO_RESULT = "no result yet"
-Table = SegmentationTable | ClassifierTable
+Table = ComparisonTable[Any]
 
 _UNMEASURED = (
     Column("", "run", attrgetter("label")),
@@ -75,7 +76,7 @@ def _print_table(
 def title(table: Table) -> str:
     """What was asked of classifiers, who was measured, and how."""
     protocol = table.comparability.protocol
-    patients = f"{len(table.comparability.patients)} {protocol.subset} patients"
+    patients = f"{len(table.patients)} {protocol.subset} patients"
     return ", ".join(
         [
             f"classifiers: {TARGETS[protocol.target]} {patients}" if protocol.target else patients,
