@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
-from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
@@ -36,7 +34,6 @@ METADATA = (
 )
 
 
-@singledispatch
 def publish_result(
     evaluation: Evaluation, logger: WandbLogger, folder: RunFolder, content: dict[str, Any], data: DataModule
 ) -> None:
@@ -44,57 +41,29 @@ def publish_result(
 
     Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`.
     """
-    raise NotImplementedError(type(evaluation).__name__)
-
-
-@publish_result.register
-def _publish_classifier(
-    evaluation: ClassifierEvaluation,  # noqa: ARG001  # its numbers are in `content`
-    logger: WandbLogger,
-    folder: RunFolder,
-    content: dict[str, Any],
-    data: DataModule,  # noqa: ARG001  # no slice is shown
-) -> None:
-    _summarise(logger.experiment, content)
-    logger.experiment.log(_figures(folder))
-
-
-@publish_result.register
-def _publish_segmentation(
-    evaluation: SegmentationEvaluation,
-    logger: WandbLogger,
-    folder: RunFolder,
-    content: dict[str, Any],
-    data: DataModule,
-) -> None:
     run = logger.experiment
-    _summarise(run, content)
-    tables = {
-        "test/metrics": metrics_table(content["metrics"]),
-        "test/patients": pd.read_csv(folder.path / "per_patient.csv"),
-    }
+    for part, numbers in (("test", content["metrics"]), ("cost", content["cost"])):
+        run.summary.update({f"{part}/{name}": value for name, value in numbers.items()})
+    run.summary.update({name: content[name] for name in METADATA if name in content})
+    media = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
+    if isinstance(evaluation, SegmentationEvaluation):
+        media |= _segmentation_media(evaluation, run, folder, content, data)
+    run.log(media)
+
+
+def _segmentation_media(
+    evaluation: SegmentationEvaluation, run: wandb.Run, folder: RunFolder, content: dict[str, Any], data: DataModule
+) -> dict[str, Any]:
     charts = {}
     for name, (title, frame) in curves([score.histogram for score in evaluation.scores]).items():
         x, y = frame.columns[:2]
         charts[name] = wandb.plot.line(_table(run, f"{name}_table", frame), x, y, title=title)
-    run.log(
-        {
-            **{name: _table(run, name, frame) for name, frame in tables.items()},
-            **charts,
-            "test/slices": masked_slices(evaluation, data),
-            **_figures(folder),
-        }
-    )
-
-
-def _summarise(run: wandb.Run, content: dict[str, Any]) -> None:
-    parts = {"test": content["metrics"], "cost": content["cost"]}
-    run.summary.update({f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
-    run.summary.update({name: content[name] for name in METADATA if name in content})
-
-
-def _figures(folder: RunFolder) -> dict[str, wandb.Image]:
-    return {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
+    return {
+        "test/metrics": _table(run, "test/metrics", metrics_table(content["metrics"])),
+        "test/patients": _table(run, "test/patients", pd.read_csv(folder.path / "per_patient.csv")),
+        **charts,
+        "test/slices": masked_slices(evaluation, data),
+    }
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
