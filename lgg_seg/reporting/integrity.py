@@ -33,7 +33,7 @@ def _summary(report: IntegrityReport) -> Table:
     index = report.index
     institutions = Counter(p.institution for p in index.patients)
     shapes = Counter(s.shape for s in index.slices)
-    table = Table(title=str(index.root), show_header=False)
+    table = Table(title=Text(str(index.root), "table.title"), show_header=False)
     rows = {
         "patients": str(len(index.patients)),
         "slices": f"{len(index.slices)}, {sum(s.tumour_pixels > 0 for s in index.slices)} with tumour",

@@ -52,14 +52,18 @@ _PROTOCOLS = (
 
 def outcome_tables(rows: Sequence[Row]) -> list[Table]:
     """A table per endpoint, a row per set of predictors; suspicious results are marked. The last has the caption."""
-    tables = []
-    for endpoint, of_endpoint in _by_endpoint(rows).items():
+    by_endpoint = _by_endpoint(rows)
+    tables: list[Table] = []
+    for endpoint, of_endpoint in by_endpoint.items():
         first = of_endpoint[0]
         title = f"{endpoint}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
-        table = rich_table(_OUTCOMES, of_endpoint, title, style=lambda row: "yellow" if row["suspicious"] else None)
-        tables.append(table)
-    tables[-1].caption = caption(rows)
+        below = caption(rows) if len(tables) == len(by_endpoint) - 1 else None
+        tables.append(rich_table(_OUTCOMES, of_endpoint, title, below, _suspicious))
     return tables
+
+
+def _suspicious(row: Row) -> str | None:
+    return "yellow" if row["suspicious"] else None
 
 
 def caption(rows: Sequence[Row]) -> str:

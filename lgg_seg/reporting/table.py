@@ -86,13 +86,14 @@ def rich_table(
     caption: str | None = None,
     style: Callable[[Any], str | None] = lambda _: None,
 ) -> Table:
-    """The table for a terminal; `style` is that of a row."""
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    """The table for a terminal; `style` is that of a row. All is Text, as rich reads square brackets in a str."""
+    table = Table(title=Text(title, "table.title"), title_justify="left", caption_justify="left")
+    table.caption = Text(caption, "table.caption") if caption else None
     for column in columns:
         justify: Literal["left", "right"] = "left" if column.left else "right"
         table.add_column(Text(column.title or ""), justify=justify, no_wrap=not column.left, overflow="fold")
     for row, texts in zip(rows, text_table(columns, rows)[1:], strict=True):
-        table.add_row(*map(Text, texts), style=style(row))  # as Text, for brackets in a str are markup
+        table.add_row(*map(Text, texts), style=style(row))
     return table
 
 
