@@ -7,20 +7,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+from lgg_seg.app.caching import Device, RunFolder, ZooName, cached_model
 from lgg_seg.app.limits import MAX_UPLOAD, MB
-from lgg_seg.app.model import DEFAULT, loaded
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator
 
 ADDRESS, NAME = "127.0.0.1", "localhost"
-_SCRIPT = Path(__file__).with_name("script.py")
+_PAGE = Path(__file__).with_name("page.py")
 _OPTIONS = {
     "server.address": ADDRESS,
-    # A page elsewhere whose name is made to lead to this computer gets no answer.
-    "server.allowedHosts": (NAME, ADDRESS),
     "server.maxUploadSize": MAX_UPLOAD // MB,
     "server.fileWatcherType": "none",
     "server.showEmailPrompt": "false",
@@ -41,9 +38,9 @@ _OPTIONS = {
 
 
 def serve(
-    run: Annotated[Path | None, Argument("the network of this run's folder")] = None,
-    zoo: Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")] = None,
-    device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
+    run: RunFolder = None,
+    zoo: ZooName = None,
+    device: Device = "auto",
     port: Annotated[int, Argument("where it listens on this computer; 0 for any that is free")] = 8501,
     headless: Annotated[bool, Argument("open no browser")] = False,
 ) -> None:
@@ -55,14 +52,16 @@ def serve(
     require(0 <= port <= 65535, "port", port, "between 0 and 65535")
     given = {"run": run, "zoo": zoo, "device": device}
     words = [f"{key}={value}" for key, value in given.items() if value is not None]
-    loaded(words)  # what is wrong with it is said here, and the first visitor does not wait for it
+    cached_model(tuple(words))  # here, so that its errors end the command and the first visitor does not wait
     port = _free(port)
     options = {**_OPTIONS, "server.port": port, "server.headless": str(headless).lower()}
-    flags = [f"--{key}={one}" for key, value in options.items() for one in (value if type(value) is tuple else [value])]
+    flags = [f"--{key}={value}" for key, value in options.items()]
+    # A page elsewhere whose name is made to lead to this computer gets no answer.
+    flags += [f"--server.allowedHosts={name}" for name in (NAME, ADDRESS)]
     from streamlit.web import cli  # here, so that --help and mistakes need not wait for it
 
     print(f"the page is at http://{NAME}:{port}, for this computer alone; Ctrl-C ends it", flush=True)
-    cli.main(["run", str(_SCRIPT), *flags, "--", *words], standalone_mode=False)
+    cli.main(["run", str(_PAGE), *flags, "--", *words], standalone_mode=False)
 
 
 def _free(port: int) -> int:

@@ -1,4 +1,4 @@
-"""A zip in memory: its members are read within limits, and none of their names ever reaches a disk."""
+"""Zip archives unpacked in memory, within limits; no member's name ever reaches a disk."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
-from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MB, Budget, LimitError
-from lgg_seg.app.names import hidden, unsafe
+from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MB, Budget, LimitError, unsafe_path
 from lgg_seg.prediction.scan import Issue
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -27,10 +26,9 @@ def is_archive(content: bytes) -> bool:
 
 
 def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Issue]]:
-    """The members of a zip as (path, bytes), and a fault for each that is left out.
+    """The members of a zip as (path, bytes), and a issue for each that is left out.
 
-    What a half of a volume would do to its normalisation nobody would see, so an archive beyond a limit is refused as
-    a whole.
+    An archive beyond a limit is refused as a whole: half a volume would be normalised wrongly, and nobody would see it.
 
     Raises:
         LimitError: too many members, too many bytes, or no archive that can be read.
@@ -43,23 +41,26 @@ def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, b
     except _DAMAGED as error:
         raise LimitError("is a damaged zip: its directory cannot be read") from error
     with archive:
-        entries = [entry for entry in archive.infolist() if not _passed_over(entry.filename)]
+        entries = [entry for entry in archive.infolist() if not _ignored(entry.filename)]
         if not entries:
             raise LimitError("is an empty zip: it holds no files")
         if all(entry.flag_bits & 1 for entry in entries):
             raise LimitError("is encrypted; zip the slices without a password")
-        found, faults = [], []
+        members, issues = [], []
         for entry in entries:
             try:
-                found.append((_path(entry), _read(archive, entry, budget)))
+                members.append((_path(entry), _read(archive, entry, budget)))
             except _MemberError as error:
-                faults.append(Issue(f"{name}/{entry.filename}", str(error)))
-        return found, faults
+                issues.append(Issue(f"{name}/{entry.filename}", str(error)))
+        return members, issues
 
 
-def _passed_over(name: str) -> bool:
-    """Folders, and what systems leave in them. (`ZipInfo.is_dir` breaks on a member without a name.)"""
-    return name.endswith("/") or hidden(name)
+def _ignored(path: str) -> bool:
+    """Folders, and what systems leave in them (`.DS_Store`, `__MACOSX/`)."""
+    if path.endswith("/"):  # `ZipInfo.is_dir` breaks on a member without a name
+        return True
+    parts = path.replace("\\", "/").split("/")
+    return "__MACOSX" in parts or (parts[-1].startswith(".") and parts[-1] != "..")
 
 
 class _MemberError(Exception):
@@ -68,7 +69,7 @@ class _MemberError(Exception):
 
 def _path(entry: zipfile.ZipInfo) -> str:
     path = entry.filename.replace("\\", "/")  # as some programs on Windows write them
-    if reason := unsafe(path):
+    if reason := unsafe_path(path):
         raise _MemberError(reason)
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise _MemberError("is a link, which is not followed")

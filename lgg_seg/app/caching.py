@@ -1,82 +1,110 @@
-"""What a rerun of the page does not do again. What is kept is shared, not copied, and so never written to."""
+"""What a rerun of the page does not do again. Cached objects are shared, not copied, and so never written to."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import streamlit as st
 
-from lgg_seg.app.measurements import Findings, find, masks_archive
-from lgg_seg.app.model import Loaded, probability
-from lgg_seg.app.pictures import Picture, Shown, background
+from lgg_seg.app.measurements import Measurements, measure, pack_masks
+from lgg_seg.app.pictures import Picture, SequenceChoice, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
-from lgg_seg.inference.runner import Probability
+from lgg_seg.cli.arguments import Argument, parse_arguments
+from lgg_seg.errors import UserError
+from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
+from lgg_seg.inference.model import Model
+from lgg_seg.inference.runner import Probability, TorchRunner
+from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
+
+DEFAULT = "unet_slim"
+RunFolder = Annotated[Path | None, Argument("the network of this run's folder")]
+ZooName = Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")]
+Device = Annotated[Accelerator, Argument("auto, cpu, gpu or mps")]
 
 
-def upload_of(dropped: Sequence[tuple[str, bytes]]) -> Upload:
-    """`read_upload`, known again by every name and byte."""
-    return _read(
-        digest(*(part for name, content in dropped for part in (name.encode(errors="replace"), content))), dropped
-    )
+@functools.cache
+def cached_model(words: tuple[str, ...]) -> Model:
+    """The network that `key=value` words name, loaded once a process.
+
+    Raises:
+        UserError: run= and zoo= are both named; there is no such network or device; it makes no masks; the words are
+            wrong.
+    """
+    return _load(**parse_arguments(words, _load))
 
 
-def probability_of(network: Loaded, volume: Volume) -> Probability:
-    """`model.probability`, known again by the slices' pixels and the network's weights: no threshold changes it."""
-    return _predict(volume.digest, network.trained.digest, network, volume)
+def _load(run: RunFolder = None, zoo: ZooName = None, device: Device = "auto") -> Model:
+    if run is not None and zoo is not None:
+        raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
+    trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)
+    configure_process()
+    return Model([(trained, TorchRunner(trained.network, choose_hardware(device, "auto")))])
 
 
-def findings_of(network: Loaded, volume: Volume, threshold: float) -> Findings:
-    """`findings.find` at a threshold, known again by all that stands in its tables."""
-    return _find(_key(volume), network.trained.digest, threshold, network, volume)
+def trained_network(model: Model) -> TrainedModel:
+    """The one member of `cached_model`."""
+    return model.members[0][0]
 
 
-def masks_of(network: Loaded, volume: Volume, threshold: float) -> bytes:
-    """`findings.masks_archive` at a threshold, known again as `findings_of`."""
-    return _pack(_key(volume), network.trained.digest, threshold, network, volume)
+def _digest(*parts: bytes) -> str:
+    """SHA-256 of the parts and of where each ends."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def background_of(volume: Volume, shown: Shown) -> Picture:
-    """`pictures.background`, known again by the slices' pixels."""
-    return _background(volume.digest, shown, volume)
-
-
-def _key(volume: Volume) -> str:
+def _everything(volume: Volume) -> str:
+    """A key of all that stands in a volume's tables, besides its pixels."""
     names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.issues)))
-    return digest(volume.digest.encode(), volume.truth.tobytes(), volume.known.tobytes(), names.encode())
+    return _digest(volume.digest.encode(), volume.truth.tobytes(), volume.has_mask.tobytes(), names.encode())
 
 
-def digest(*parts: bytes) -> str:
-    """SHA-256 of parts, which does not depend on them alone but on where each ends."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(hashlib.sha256(part).digest())
-    return total.hexdigest()
+# Keys of arguments whose type Streamlit does not know, or knows too loosely.
+_Keys = dict[str | type[Any], Callable[[Any], Any]]
+_FILES: _Keys = {tuple: lambda file: _digest(file[0].encode(errors="replace"), file[1])}
+_PIXELS: _Keys = {Model: lambda model: trained_network(model).digest, Volume: lambda volume: volume.digest}
+_ALL: _Keys = {**_PIXELS, Volume: _everything}
 
 
-# Streamlit takes arguments without an underscore for the key, and nothing else reads them.
-@st.cache_resource(max_entries=2, show_spinner="Reading the slices")
-def _read(key: str, _dropped: Sequence[tuple[str, bytes]]) -> Upload:  # noqa: ARG001  # the cache's key
-    return read_upload(_dropped)
+@st.cache_resource(max_entries=2, show_spinner="Reading the slices", hash_funcs=_FILES)
+def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
+    """`read_upload`, by the files' names and bytes."""
+    return read_upload(dropped)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Segmenting the volume")
-def _predict(volume: str, weights: str, _network: Loaded, _volume: Volume) -> Probability:  # noqa: ARG001  # the cache's key
-    return probability(_network.model, _volume)
+@st.cache_resource(max_entries=4, show_spinner="Segmenting the volume", hash_funcs=_PIXELS)
+def cached_probability(model: Model, volume: Volume) -> Probability:
+    """P(tumour), float32 (D, H, W), by pixels and weights: no threshold changes it.
+
+    Raises:
+        UserError: the memory does not suffice; the network gives what is no number.
+    """
+    try:
+        probability = model.predict(volume.scan.images)
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):  # PyTorch has no error of its own for a CPU
+            raise
+        raise UserError("The memory does not suffice for this volume; start the page with device=cpu.") from error
+    probability.setflags(write=False)
+    return probability
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring")
-def _find(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> Findings:  # noqa: ARG001  # the cache's key
-    model = _network.model
-    found = probability_of(_network, _volume)
-    return find(_volume, found, threshold, model.postprocess, model.was_trained_on(_volume.digest))
+@st.cache_resource(max_entries=8, show_spinner="Measuring", hash_funcs=_ALL)
+def cached_measurements(model: Model, volume: Volume, threshold: float) -> Measurements:
+    """`measure` at a threshold, by all that stands in the tables."""
+    probability = cached_probability(model, volume)
+    return measure(volume, probability, threshold, model.postprocess, model.was_trained_on(volume.digest))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _pack(key: str, weights: str, threshold: float, _network: Loaded, _volume: Volume) -> bytes:  # noqa: ARG001  # the cache's key
-    return masks_archive(_volume, findings_of(_network, _volume, threshold).mask)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=_ALL)
+def cached_masks(model: Model, volume: Volume, threshold: float) -> bytes:
+    """`pack_masks` at a threshold, as `cached_measurements`."""
+    return pack_masks(volume, cached_measurements(model, volume, threshold).mask)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _background(volume: str, shown: Shown, _volume: Volume) -> Picture:  # noqa: ARG001  # the cache's key
-    return background(_volume.scan.images, shown)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_PIXELS)
+def cached_background(volume: Volume, sequence: SequenceChoice) -> Picture:
+    """`background`, by pixels."""
+    return background(volume.scan.images, sequence)

@@ -1,28 +1,35 @@
-"""The page: what was dropped, what of it could not be used, one volume of it, and what is known of the network."""
+"""The page, which Streamlit runs anew at every click: upload, issues, one volume, and the network's tested quality."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.caching import upload_of
-from lgg_seg.app.card import facts, headline, limits_list, metrics_table
+from lgg_seg.app.caching import cached_model, cached_upload, trained_network
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD, MB
-from lgg_seg.app.model import Loaded, loaded
-from lgg_seg.app.names import plain
 from lgg_seg.app.uploads import Upload, Volume
-from lgg_seg.app.viewer import study
+from lgg_seg.app.viewer import escape_markdown, view
+from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
+from lgg_seg.inference.model import Model
+from lgg_seg.inference.zoo import CARD, read_card
+from lgg_seg.runs.folder import RunFolder
 
 NOTICE = (
     "Research software, no medical device: checked by no authority, not for diagnosis and not for any patient's care."
 )
-_FEW = 5  # files whose faults are told at once
+_MAX_LISTED = 5  # issues beside the volume; an expander lists more
 _STYLE = """<style>
 .stMainBlockContainer {padding: 1.4rem 2rem 1rem}
 [data-testid="stBottomBlockContainer"] {padding: .5rem 2rem; border-top: 1px solid #3a4048}
 [data-testid="stBottomBlockContainer"] * {color: #e6e8ea !important; opacity: 1}
+.stMarkdown table {width: 100%; margin: 0; font-size: .85rem; font-variant-numeric: tabular-nums}
+.stMarkdown :is(th, td) {border-width: 0 0 1px !important; padding: .25rem 0 .25rem .4rem !important}
+.stMarkdown :is(th, td):first-child {padding-left: 0 !important; color: #b6bdc6}
 @media (max-width: 640px) {
   .stMainBlockContainer {padding: 1.2rem .8rem 1rem}
   [data-testid="stBottomBlockContainer"] {padding: .4rem .8rem}
@@ -36,25 +43,38 @@ _HELP = f"""Drop the slices of **one patient**: TIFF files, or a zip of their fo
 - Give **all** slices of a volume: intensities are normalised by the whole of it.
 - Up to {MAX_UPLOAD // MB} MB, {MAX_FILES:,} files and {MAX_PIXELS // 10**6} million pixels. What is dropped stays on
   this computer."""
+_METRICS = {
+    "patient/dice": "Dice of a patient's volume",
+    "patient/recall": "recall: share of the true volume that is predicted",
+    "patient/precision": "precision: share of the predicted volume that is true",
+    "patient/hd95_px": "95 % Hausdorff distance, pixels",
+    "tumour_slice/dice": "Dice of slices with tumour",
+    "detection/recall": "share of slices with tumour that are marked",
+    "empty_slice/false_positive_rate": "share of slices without tumour that are marked",
+}
+_RUN_LIMITS = (
+    "Nobody has written down what this network is good for: it is a run, not a model of the zoo.",
+    "Expect less than the test says on any other scanner, disease or age than those it was trained on.",
+)
 
 
-def show(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Draw the page. `words` are the command's arguments that name the network."""
     st.set_page_config(page_title="lgg_seg: glioma in MRI slices", layout="wide", initial_sidebar_state="collapsed")
     st.html(_STYLE)
     with st.bottom:
         st.caption(NOTICE)
     try:
-        network = loaded(words)
+        model = cached_model(tuple(words))
         st.markdown("#### Low-grade glioma in MRI slices")
-        _work(network)
-        _card(network)
+        _upload(model)
+        _card(model)
     except UserError as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
 
 
-def _work(network: Loaded) -> None:
-    """From the files that were dropped to everything that is shown of them."""
+def _upload(model: Model) -> None:
+    """The file uploader, and all that follows from the files."""
     files = st.file_uploader(
         "Slices (.tif), their masks (…_mask.tif), or a zip of a patient's folder",
         accept_multiple_files=True,
@@ -63,51 +83,89 @@ def _work(network: Loaded) -> None:
     if not files:
         st.markdown(_HELP)
         return
-    upload = upload_of([(file.name, file.getvalue()) for file in files])
-    _tell(upload)
+    upload = cached_upload([(file.name, file.getvalue()) for file in files])
+    _list_issues(upload)
     if not upload.volumes:
         return
-    volume = _chosen(upload.volumes)
-    _note(volume, network.model.was_trained_on(volume.digest))
-    study(network, volume)
+    volume = _choose_volume(upload.volumes)
+    _list_notes(volume, model.was_trained_on(volume.digest))
+    view(model, volume)
 
 
-def _tell(upload: Upload) -> None:
-    """Every file that could not be used, in a sentence; and that nothing could, where that is so."""
-    lines = [f"- {plain(fault.file)} {plain(fault.reason)}." for fault in upload.faults]
-    few = "\n".join(lines[:_FEW])
+def _list_issues(upload: Upload) -> None:
+    """A sentence for each file that could not be used; an error where none could."""
+    lines = [f"- {escape_markdown(issue.file)} {escape_markdown(issue.reason)}." for issue in upload.issues]
+    few = "\n".join(lines[:_MAX_LISTED])
     if not upload.volumes:
         st.error(f"There is no slice here that can be shown.\n\n{few}")
     elif lines:
         st.warning(f"{'One file was' if len(lines) == 1 else f'{len(lines)} files were'} left out.\n\n{few}")
-    if len(lines) > _FEW:
+    if len(lines) > _MAX_LISTED:
         with st.expander(f"All {len(lines)} files that were left out"):
-            st.dataframe([{"file": fault.file, "reason": fault.reason} for fault in upload.faults], hide_index=True)
+            st.dataframe([{"file": issue.file, "reason": issue.reason} for issue in upload.issues], hide_index=True)
 
 
-def _chosen(volumes: Sequence[Volume]) -> Volume:
+def _choose_volume(volumes: Sequence[Volume]) -> Volume:
     if len(volumes) == 1:
         return volumes[0]
     names = [volume.name for volume in volumes]
     return volumes[names.index(st.selectbox(f"Volume, of {len(names)} in the upload", names))]
 
 
-def _note(volume: Volume, seen: bool) -> None:
+def _list_notes(volume: Volume, seen: bool) -> None:
     """What a reader of the result must know."""
     notes = [note[0].upper() + note[1:] for note in volume.scan.warnings]
     if seen:
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:
-        st.info("  \n".join(f"{plain(note)}." for note in notes))
+        st.info("  \n".join(f"{escape_markdown(note)}." for note in notes))
 
 
-def _card(network: Loaded) -> None:
-    known = facts(network.trained)
-    with st.expander(f"About the network {plain(network.model.name)}: how good it is, and where it ends"):
-        st.markdown(plain(headline(known["tested"])))
-        if known["metrics"]:
-            st.table(metrics_table(known["metrics"]).set_index("measure"))
-        st.markdown(limits_list(known["limits"]))
-        for text in (known["data"], known["licence"]):
-            if text:
-                st.caption(plain(text))
+def _card(model: Model) -> None:
+    """Tested quality and limits of the network: of a zoo entry from its card, of a run from its `metrics.json`."""
+    folder = RunFolder(trained_network(model).source_dir)
+    if (folder.path / CARD).is_file():
+        card = read_card(folder.path)
+        tested, metrics = card.get("tested", {}), card.get("metrics", {})
+    else:
+        card = {"limits": _RUN_LIMITS}
+        tested = folder.read_json("metrics.json") if (folder.path / "metrics.json").is_file() else {}
+        metrics = tested.get("metrics", {})
+    with st.expander(f"About the network {escape_markdown(model.name)}: how good it is, and where it ends"):
+        st.markdown(escape_markdown(_tested_on(tested)))
+        if metrics:
+            st.table(_metrics_table(metrics))
+        st.markdown("\n".join(f"- {escape_markdown(limit)}" for limit in card.get("limits", ())))
+        for key in ("data", "licence"):
+            if text := card.get(key):
+                st.caption(escape_markdown(text))
+
+
+def _tested_on(tested: Mapping[str, Any]) -> str:
+    """The patients that the metrics were measured on."""
+    if not tested:
+        return "This run was not tested: nothing is known of how good it is."
+    patients = f"{tested['patients']} {tested['split']} patients, {tested['slices']} slices"
+    if tested["protocol"] == LEAKY:
+        return f"Measured on {patients}, whose other slices it was trained on: this says nothing of a new patient."
+    return f"Measured on {patients}; it was not trained on them."
+
+
+def _metrics_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """`mean`, `95 % interval` and `median` of the metrics of `_METRICS` that were measured."""
+    rows = []
+    for key, name in _METRICS.items():
+        if key in metrics:
+            parts = metrics[key] if isinstance(metrics[key], Mapping) else {"mean": metrics[key]}
+            mean, median = (_number(parts.get(part)) for part in ("mean", "median"))
+            interval = " to ".join(_number(end) for end in parts.get("ci95") or ())
+            rows.append({"measure": name, "mean": mean, "95 % interval": interval, "median": median})
+    return pd.DataFrame(rows).set_index("measure")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

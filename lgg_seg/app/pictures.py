@@ -1,4 +1,4 @@
-"""A slice as it is drawn: a sequence in grey, outlines, the probability in colours. RGB uint8 arrays."""
+"""Pictures of a slice (RGB uint8 arrays) and their legends (HTML): a sequence, outlines, the probability in colours."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.inference.runner import Probability
-from lgg_seg.metrics.arrays import Bools, Ints
+from lgg_seg.metrics.arrays import Bools, Floats32, Ints
 from lgg_seg.prediction.overlay import enlarged, enlarged_mask, outlines, window
 
 Picture = NDArray[np.uint8]
-Shown = Literal["FLAIR", "pre-contrast", "post-contrast", "all three"]
-SHOWN: tuple[Shown, ...] = get_args(Shown)
+SequenceChoice = Literal["FLAIR", "pre-contrast", "post-contrast", "all three"]
+SEQUENCE_CHOICES: tuple[SequenceChoice, ...] = get_args(SequenceChoice)
 
 PREDICTION, TRUTH = (255, 92, 158), (86, 214, 152)
 """The magenta and green of every figure here, lightened for a dark ground. Lines differ in their style, too, for eyes
@@ -25,51 +24,84 @@ that tell the two apart badly."""
 
 SIDE = 768  # pixels of a picture's longer side, on which lines are drawn finer than a pixel of the slice
 WIDTH = 2
-_DASH, _GAP = 14, 9  # steps along the outline of a mask that was given
-COLOURS = "plasma"  # even to the eye and to the colour-blind, and no grey in it
-FAINTEST = 0.05
-"""Probability below which nothing is coloured: the anatomy stays in sight."""
+_DASH, _GAP = 14, 9  # steps along the outline of the ground truth
+COLOURS = cv2.COLORMAP_PLASMA  # even to the eye and to the colour-blind, and no grey in it
+MIN_COLOURED = 0.05
+"""Probability below which nothing is coloured: the anatomy stays visible."""
 _OPACITY = 0.7
+_LEGEND = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em"
 
 
-def background(images: NDArray[np.uint8], shown: Shown) -> Picture:
+def background(images: NDArray[np.uint8], sequence: SequenceChoice) -> Picture:
     """A volume's slices (D, H, W, 3) in grey or, of all three sequences, as red, green and blue: the same shape.
 
     Each sequence is brightened over the whole volume, so that slices compare.
     """
-    if shown == "all three":
+    if sequence == "all three":
         return np.stack([window(images[..., channel]) for channel in range(3)], axis=-1)
-    return np.repeat(window(images[..., SEQUENCES.index(shown)])[..., None], 3, axis=-1)
+    return np.repeat(window(images[..., SEQUENCES.index(sequence)])[..., None], 3, axis=-1)
 
 
 def outlined(picture: Picture, prediction: Bools | None, truth: Bools | None) -> Picture:
-    """A slice (H, W, 3), enlarged, with the outlines (H, W) of what was found, solid, and of what was given, dashed."""
+    """A slice (H, W, 3), enlarged, with the outlines of two masks (H, W): prediction solid, ground truth dashed."""
     drawn = enlarged(picture, SIDE)
     if prediction is not None:
-        _line(drawn, outlines(enlarged_mask(prediction, drawn.shape)), PREDICTION, closed=True)
-    if truth is not None:  # last: where the two agree, the other is seen between the dashes
-        for border in outlines(enlarged_mask(truth, drawn.shape)):
-            _line(drawn, _dashes(border), TRUTH, closed=False)
+        _draw(drawn, outlines(enlarged_mask(prediction, drawn.shape)), PREDICTION, closed=True)
+    if truth is not None:  # last: where the two agree, the prediction is visible between the dashes
+        for outline in outlines(enlarged_mask(truth, drawn.shape)):
+            dashes = [outline[k : k + _DASH] for k in range(0, len(outline), _DASH + _GAP)]
+            _draw(drawn, dashes, TRUTH, closed=False)
     return drawn
 
 
 def heated(picture: Picture, probability: Probability) -> Picture:
-    """A slice (H, W, 3), enlarged, with P(tumour) (H, W) of `FAINTEST` and more in colours over it."""
+    """A slice (H, W, 3), enlarged, with P(tumour) (H, W) of `MIN_COLOURED` and more in colours over it."""
     drawn = enlarged(picture, SIDE)
     size = (drawn.shape[1], drawn.shape[0])
-    smooth = cv2.resize(np.asarray(probability, np.float32), size, interpolation=cv2.INTER_LINEAR)
-    hot = smooth >= FAINTEST
-    colours = np.asarray(mpl.colormaps[COLOURS](smooth[hot])[:, :3] * 255)
-    drawn[hot] = (drawn[hot] * (1 - _OPACITY) + colours * _OPACITY).round().astype(np.uint8)
+    smooth = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    hot = smooth >= MIN_COLOURED
+    drawn[hot] = cv2.addWeighted(drawn, 1 - _OPACITY, colours(smooth), _OPACITY, 0)[hot]
     return drawn
 
 
-def _dashes(border: Ints) -> Sequence[Ints]:
-    return [border[k : k + _DASH] for k in range(0, len(border), _DASH + _GAP)]
+def colours(probability: Floats32) -> Picture:
+    """The colours (H, W, 3) of probabilities (H, W)."""
+    levels = np.minimum(probability * 256, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, COLOURS), cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _line(picture: Picture, pieces: Sequence[Ints], colour: tuple[int, int, int], *, closed: bool) -> None:
-    """With a thin dark edge, so that it stands out on bright tissue too."""
-    points = [piece.astype(np.int32) for piece in pieces]
+def outline_legend(rule: str, *, truth: bool, in_slice: bool) -> str:
+    """The legend of outlines.
+
+    Args:
+        rule: which pixels are predicted, such as `P ≥ 0.50`.
+        truth: whether any slice of the volume has a ground-truth mask.
+        in_slice: whether this slice has one.
+    """
+    parts = [_line("solid", PREDICTION), f"<span>prediction, {rule}</span>"]
+    if truth:
+        name = "ground truth" if in_slice else "ground truth (none for this slice)"
+        parts += [_line("dashed", TRUTH), f"<span>{name}</span>"]
+    return f'<div style="{_LEGEND}">{"".join(parts)}</div>'
+
+
+def heat_legend(highest: float) -> str:
+    """The legend of probabilities, with the `highest` of the slice."""
+    (shades,) = colours(np.linspace(MIN_COLOURED, 1, 9, dtype=np.float32)[None])
+    stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in shades)
+    bar = f"flex:0 1 9em;height:.8em;border-radius:2px;background:linear-gradient(90deg,{stops})"
+    return (
+        f'<div style="{_LEGEND}"><span>P(tumour)</span><span>{MIN_COLOURED:g}</span><span style="{bar}"></span>'
+        f"<span>1</span><span>highest here: {highest:.2f}</span></div>"
+    )
+
+
+def _draw(picture: Picture, lines: Sequence[Ints], colour: tuple[int, int, int], *, closed: bool) -> None:
+    """Lines with a thin dark edge, so that they stand out on bright tissue too."""
+    points = [line.astype(np.int32) for line in lines]
     cv2.polylines(picture, points, closed, (0, 0, 0), WIDTH + 2, cv2.LINE_AA)
     cv2.polylines(picture, points, closed, colour, WIDTH, cv2.LINE_AA)
+
+
+def _line(style: str, colour: tuple[int, int, int]) -> str:
+    return f'<span style="flex:0 0 2.2em;border-top:3px {style} rgb{colour}"></span>'

@@ -1,25 +1,28 @@
-"""Files dropped on the page, as volumes: slices in order with their masks, and a sentence for each file left out."""
+"""Dropped files to volumes: slices in order with their ground-truth masks, and a issue for each file left out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lgg_seg.app.archive import is_archive, unpack
-from lgg_seg.app.limits import MAX_FILES, MAX_UPLOAD, MB, Budget, LimitError
-from lgg_seg.app.masks import Files, paired, read_mask
-from lgg_seg.app.names import unsafe
-from lgg_seg.app.tiff import slice_shape
-from lgg_seg.data.kaggle.images import decode_scan
+from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, unsafe_path
+from lgg_seg.data.kaggle.images import ImageError, decode_mask, decode_scan
+from lgg_seg.data.kaggle.tiff import read_header
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import with_unique_names
 from lgg_seg.prediction.filenames import duplicate_reason, is_mask
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes, stack
+
+Files = Mapping[str, bytes]
+"""Contents by path."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class Volume:
     Attributes:
         name: the patient's, below the folders of the upload.
         scan: its slices in the order of their numbers.
-        truth: bool (D, H, W), the masks that were given; False where none was.
-        known: bool (D,), whether a slice's mask was given.
-        digest: of the slices' pixels, by which a prediction is known again.
+        truth: bool (D, H, W), the ground-truth masks; False in slices without one.
+        has_mask: bool (D,), whether a slice has a ground-truth mask.
+        digest: of the slices' pixels.
     """
 
     name: str
     scan: Scan
     truth: Bools
-    known: Bools
+    has_mask: Bools
     digest: str
 
 
@@ -46,27 +49,32 @@ class Upload:
     """The volumes, and every file that could not be used."""
 
     volumes: tuple[Volume, ...]
-    faults: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
 
 
 def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
-    """Read what was dropped, given as (name, bytes): TIFF slices, their masks, and zips of them.
+    """Read dropped files, given as (name, bytes): TIFF slices, their masks, and zips of them.
 
-    What a file is, its bytes say; its name says whose slice it is, its number, and whether it is a mask
-    (`…_mask.tif`). Whatever is wrong with a file is among the faults, and the others are read all the same.
+    The bytes decide what a file is; its name gives the patient, the slice's number, and whether it is a mask
+    (`…_mask.tif`). A bad file becomes a issue, and the others are read all the same.
     """
-    faults: list[Issue] = []
+    issues: list[Issue] = []
     budget = Budget()
     try:
         _check_size(dropped)
-        files = _files(dropped, budget, faults)
+        files = _files(dropped, budget, issues)
         masks = {path: content for path, content in files.items() if is_mask(path)}
-        slices = _usable({path: files[path] for path in files if path not in masks}, budget, faults)
+        slices = _decodable({path: files[path] for path in files if path not in masks}, budget, issues)
     except LimitError as error:
         return Upload((), (Issue("The upload", str(error)),))
-    truths = paired(masks, [path for path in files if path not in masks], faults)
-    volumes = [_volume(source, slices, truths, masks, faults) for source in _sources(slices, faults)]
-    return Upload(tuple(volume for volume in volumes if volume is not None), tuple(faults))
+    mask_of = _pair_masks(masks, [path for path in files if path not in masks], issues)
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(slices):
+        folder, slash, name = path.rpartition("/")
+        folders[folder + slash].append(name)
+    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names, issues)]
+    volumes = [_volume(source, slices, mask_of, masks, issues) for source in with_unique_names(sources)]
+    return Upload(tuple(volume for volume in volumes if volume is not None), tuple(issues))
 
 
 def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
@@ -76,67 +84,117 @@ def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
         raise LimitError(f"is larger than {MAX_UPLOAD // MB} MB; drop one patient at a time")
 
 
-def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, faults: list[Issue]) -> dict[str, bytes]:
+def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
     """Every file by its path, those of archives too. Of two whose names differ in case or ending alone, the first."""
-    found: list[tuple[str, bytes]] = []
+    unpacked: list[tuple[str, bytes]] = []
     for name, content in dropped:
-        if reason := unsafe(name):
-            faults.append(Issue(name, reason))
+        if reason := unsafe_path(name):
+            issues.append(Issue(name, reason))
         elif is_archive(content):
             try:
-                members, wrong = unpack(name, content, budget)
+                members, left_out = unpack(name, content, budget)
             except LimitError as error:
-                faults.append(Issue(name, str(error)))
+                issues.append(Issue(name, str(error)))
                 continue
-            found += members
-            faults += wrong
+            unpacked += members
+            issues += left_out
         else:
-            found.append((name, content))
+            unpacked.append((name, content))
     files: dict[str, bytes] = {}
     firsts: dict[str, str] = {}
-    for path, content in found:
+    for path, content in unpacked:
         if reason := duplicate_reason(path, firsts):
-            faults.append(Issue(path, reason))
+            issues.append(Issue(path, reason))
         else:
             files[path] = content
     return files
 
 
-def _usable(slices: Files, budget: Budget, faults: list[Issue]) -> dict[str, bytes]:
-    """The slices that may be decoded, by what their headers say; the squares that they fit in are counted."""
-    kept = {}
+def _decodable(slices: Files, budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
+    """The slices that are safe to decode by their headers; the squares that they fit in are counted."""
+    decodable = {}
     for path, content in slices.items():
         try:
-            side = max(slice_shape(content))
+            side = max(_shape(content))
         except ValueError as error:
-            faults.append(Issue(path, str(error)))
+            issues.append(Issue(path, str(error)))
             continue
         budget.take_pixels(side * side)
-        kept[path] = content
-    return kept
+        decodable[path] = content
+    return decodable
 
 
-def _sources(slices: Files, faults: list[Issue]) -> Sequence[SliceFiles]:
-    folders: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(slices):
-        folder, _, name = path.rpartition("/")
-        folders[f"{folder}/" if folder else ""].append(name)
-    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names, faults)]
-    return list(with_unique_names(sources))
+def _shape(data: bytes) -> tuple[int, int]:
+    """Height and width in pixels of a TIFF file that is safe to decode.
+
+    Raises:
+        ValueError: it is no TIFF, too large, or its directory could make a decoder take more memory than the shape
+            says. The message completes "the file …".
+    """
+    if len(data) > MAX_FILE:
+        raise ValueError(f"is larger than {MAX_FILE // MB} MB, which no slice is")
+    if data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\x00", b"ni1\x00"):
+        raise ValueError("is NIfTI or gzip, which this page does not read; `python -m lgg_seg.predict` reads NIfTI")
+    header = read_header(data)
+    if header.tile is not None:
+        raise ValueError("is stored in tiles, which this page does not read; save it in strips")
+    height, width = header.shape
+    if max(header.shape) > MAX_SIDE or header.channels > 4:
+        raise ValueError(
+            f"declares {width} x {height} pixels of {header.channels} channels; the limit is {MAX_SIDE} x {MAX_SIDE}"
+        )
+    return header.shape
+
+
+def _pair_masks(masks: Files, slices: Sequence[str], issues: list[Issue]) -> dict[str, str]:
+    """The mask of each slice, by their paths: in the slice's folder, else the only slice of that name anywhere.
+
+    A mask is not reported where its slice, named in `slices`, could not be used.
+    """
+    in_folder = {str(PurePosixPath(path).with_suffix("")): path for path in slices}
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for path in slices:
+        by_name[PurePosixPath(path).stem].append(path)
+    pairs: dict[str, str] = {}
+    for mask in masks:
+        stem = str(PurePosixPath(mask).with_suffix(""))[: -len("_mask")]
+        named = by_name[PurePosixPath(stem).name]
+        slice_ = in_folder.get(stem) or (named[0] if len(named) == 1 else None)
+        if slice_ is None:
+            issues.append(Issue(mask, "is a mask without its slice"))
+        elif slice_ in pairs:
+            issues.append(Issue(mask, f"is a second mask of {slice_}; {pairs[slice_]} counts"))
+        else:
+            pairs[slice_] = mask
+    return pairs
 
 
 def _volume(
-    source: SliceFiles, slices: Files, truths: Mapping[str, str], masks: Files, faults: list[Issue]
+    source: SliceFiles, slices: Files, mask_of: Mapping[str, str], masks: Files, issues: list[Issue]
 ) -> Volume | None:
     try:
         scan = stack(source.files, lambda path: decode_scan(slices[path], path))
     except ScanError as error:
-        faults += error.issues
+        issues += error.issues
         return None
-    faults += scan.issues
+    issues += scan.issues
     truth = np.zeros(scan.images.shape[:3], np.bool_)
-    known = np.zeros(len(truth), np.bool_)
+    has_mask = np.zeros(len(truth), np.bool_)
     for k, path in enumerate(scan.files):
-        if path in truths:
-            known[k] = read_mask(truth[k], truths[path], masks, faults)
-    return Volume(source.name, scan, truth, known, scan_digest(scan))
+        if path in mask_of:
+            try:
+                truth[k] = _mask(mask_of[path], masks, truth[k].shape)
+                has_mask[k] = True
+            except ImageError as error:
+                issues.append(Issue(mask_of[path], error.reason))
+            except ValueError as error:
+                issues.append(Issue(mask_of[path], str(error)))
+    return Volume(source.name, scan, truth, has_mask, scan_digest(scan))
+
+
+def _mask(path: str, masks: Files, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A decoded mask of that shape (H, W): 0 and 1."""
+    height, width = _shape(masks[path])
+    if (height, width) != shape:
+        raise ValueError(f"is a mask of {width} x {height} pixels, where its slice is {shape[1]} x {shape[0]}")
+    return decode_mask(masks[path], path)

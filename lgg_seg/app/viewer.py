@@ -1,119 +1,210 @@
-"""One volume: a slice of it at a time, the threshold, the volume at a glance, its numbers, and files to take away."""
+"""One volume on the page: a slice of it, the threshold, the areas over the volume, its numbers, and downloads."""
 
 from __future__ import annotations
 
+import re
+
+import altair as alt
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.caching import background_of, findings_of, masks_of, probability_of
-from lgg_seg.app.chart import areas_chart
-from lgg_seg.app.legends import heat_legend, numbers_table, outline_legend
-from lgg_seg.app.measurements import Findings, largest_slice
-from lgg_seg.app.model import Loaded
-from lgg_seg.app.names import plain
-from lgg_seg.app.pictures import SHOWN, Picture, heated, outlined
-from lgg_seg.app.tables import downloads, features
+from lgg_seg.app.caching import cached_background, cached_masks, cached_measurements, cached_probability
+from lgg_seg.app.measurements import Measurements, largest_slice
+from lgg_seg.app.pictures import (
+    PREDICTION,
+    SEQUENCE_CHOICES,
+    TRUTH,
+    heat_legend,
+    heated,
+    outline_legend,
+    outlined,
+)
 from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
-from lgg_seg.inference.runner import Probability
+from lgg_seg.inference.model import Model
 from lgg_seg.prediction.output import encode_image
 
-_PREDICTION, _TRUTH = "prediction", "ground truth"
-_SHARES = (1, 4)  # of the width: what is chosen, and what is seen
-_LOWEST, _HIGHEST = 0.01, 0.99
+_OUTLINES = {"prediction": PREDICTION, "ground truth": TRUTH}
+_PREDICTION, _TRUTH = _OUTLINES
+_COLUMN_SHARES = (1, 4)  # of the width: controls, and pictures
+_MIN_THRESHOLD, _MAX_THRESHOLD = 0.01, 0.99
+_CHART_HEIGHT = 210
+_MAX_TABLE_HEIGHT, _ROW_HEIGHT = 390, 35
+# Label and format of the features' columns, in order.
+_FEATURES = {
+    "slice": ("slice", None),
+    "area_px": ("area, px", None),
+    "true_area_px": ("true area, px", None),
+    "volume_voxels": ("volume, voxels", None),
+    "dice": ("Dice", "%.3f"),
+    "tumour_slices": ("slices", None),
+    "parts": ("parts", None),
+    "centroid_slice": ("centroid, slice", "%.1f"),
+    "centroid_row": ("centroid, row", "%.1f"),
+    "centroid_column": ("centroid, column", "%.1f"),
+    "spread_slices": ("spread, slices", "%.1f"),
+    "spread_px": ("spread, px", "%.1f"),
+    "perimeter_px": ("perimeter, px", "%.1f"),
+    "complexity": ("complexity", "%.2f"),
+    "asd": ("ASD", "%.3f"),
+    "mf": ("MF", "%.3f"),
+    "bevr": ("BEVR", "%.3f"),
+    "mean_probability": ("mean P", "%.2f"),
+}
+_FEATURES_HELP = (
+    "Lengths are in pixels and slices, for the files hold no voxel size. Places count from 0. Spread: root mean square "
+    "distance from the centroid. Complexity: perimeter over that of the disc of the same area. ASD: angular standard "
+    "deviation, and MF: margin fluctuation, of the largest part's outline (of the volume: in the slice with most). "
+    "BEVR: volume over that of the smallest ellipsoid around it. P: probability within the outline."
+)
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # of ASCII, all of which Markdown lets one escape
+
+
+def escape_markdown(text: str) -> str:
+    """Text as Streamlit's Markdown prints it unchanged: a file's name may be a picture's address or a formula."""
+    return _PUNCTUATION.sub(r"\\\1", text)
 
 
 @st.fragment  # a click in here draws this alone anew, and reads no file again
-def study(network: Loaded, volume: Volume) -> None:
-    """Show a volume; the network is run on it once."""
+def view(model: Model, volume: Volume) -> None:
+    """Draw a volume; the network is run on it once."""
     try:
-        _study(network, volume)
+        _view(model, volume)
     except UserError as error:  # of a rerun of this fragment, which no caller of ours is around
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
 
 
-def _study(network: Loaded, volume: Volume) -> None:
-    probability = probability_of(network, volume)
-    left, right = st.columns(_SHARES, gap="medium")
+def _view(model: Model, volume: Volume) -> None:
+    probability = cached_probability(model, volume)
+    left, right = st.columns(_COLUMN_SHARES, gap="medium")
     with left:
         threshold = st.slider(
             "Threshold",
-            _LOWEST,
-            _HIGHEST,
-            float(np.clip(network.model.threshold, _LOWEST, _HIGHEST)),
+            _MIN_THRESHOLD,
+            _MAX_THRESHOLD,
+            float(np.clip(model.threshold, _MIN_THRESHOLD, _MAX_THRESHOLD)),
             0.01,
-            help=f"The probability from which a pixel counts as tumour; tested at {network.model.threshold:g}.",
+            help=f"The probability from which a pixel counts as tumour; tested at {model.threshold:g}.",
             key="threshold",
         )
-        shown = st.selectbox("Sequence", SHOWN, index=SHOWN.index("FLAIR"), key="sequence")
-        choices = (_PREDICTION, _TRUTH) if volume.known.any() else (_PREDICTION,)
+        sequence = st.selectbox("Sequence", SEQUENCE_CHOICES, index=SEQUENCE_CHOICES.index("FLAIR"), key="sequence")
+        choices = (_PREDICTION, _TRUTH) if volume.has_mask.any() else (_PREDICTION,)
         outlines = st.pills(
             "Outlines", choices, selection_mode="multi", default=choices, key=f"{len(choices)} outlines"
         )
-    findings = findings_of(network, volume, threshold)
+    measured = cached_measurements(model, volume, threshold)
     with right:
-        k = _slice(volume, findings)
-        grey = background_of(volume, shown)[k]
-        _pictures(volume, probability, findings, k, grey, outlines, _rule(threshold, network.model.postprocess))
+        k = _choose_slice(volume, measured)
+        place, in_slice = f"slice {volume.scan.numbers[k]}", bool(volume.has_mask[k])
+        grey = cached_background(volume, sequence)[k]
+        prediction = measured.mask[k] if _PREDICTION in outlines else None
+        truth = volume.truth[k] if _TRUTH in outlines and in_slice else None
+        outline_side, heat_side = st.columns(2)
+        # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
+        outlines_png = encode_image(outlined(grey, prediction, truth), ".png")
+        heat_png = encode_image(heated(grey, probability[k]), ".png")
+        outline_side.image(outlines_png, width="stretch", alt=f"{place} with outlines")
+        rule = _rule(threshold, model.postprocess)
+        outline_side.html(outline_legend(rule, truth=_TRUTH in choices, in_slice=in_slice))
+        heat_side.image(heat_png, width="stretch", alt=f"{place}, probability")
+        heat_side.html(heat_legend(float(probability[k].max())))
+        st.caption("Left and right are as in the files, which do not say which side is the patient's left.")
     with left:
-        _numbers(volume, findings, k)
-    if len(findings.mask) > 1:
-        st.vega_lite_chart(areas_chart(volume, findings, k), width="stretch", key="areas")
-    features(findings)
-    downloads(volume.name, findings, masks_of(network, volume, threshold))
+        _numbers(volume, measured, k)
+    if len(measured.mask) > 1:
+        st.altair_chart(areas_chart(volume, measured, k), key="areas")
+    _features(measured)
+    _downloads(volume.name, measured, cached_masks(model, volume, threshold))
 
 
-def _slice(volume: Volume, findings: Findings) -> int:
-    """Where in the volume the reader is; at first where most was found."""
+def _choose_slice(volume: Volume, measured: Measurements) -> int:
+    """Index of the slice that the reader chose; at first the one with most tumour."""
     numbers = volume.scan.numbers
     if len(numbers) == 1:
         return 0
     key = f"slice {volume.digest} {volume.name}"
     if st.session_state.get(key) not in numbers:
-        st.session_state[key] = numbers[largest_slice(findings.mask)]
+        st.session_state[key] = numbers[largest_slice(measured.mask)]
     return numbers.index(st.select_slider(f"Slice, of {len(numbers)}", numbers, key=key))
 
 
-def _pictures(
-    volume: Volume,
-    probability: Probability,
-    findings: Findings,
-    k: int,
-    grey: Picture,
-    outlines: list[str],
-    rule: str,
-) -> None:
-    found = findings.mask[k] if _PREDICTION in outlines else None
-    given = volume.truth[k] if _TRUTH in outlines and volume.known[k] else None
-    left, right = st.columns(2)
-    place = f"slice {volume.scan.numbers[k]}"
-    left.image(_png(outlined(grey, found, given)), width="stretch", alt=f"{place} with outlines")
-    left.html(outline_legend(rule, given=bool(volume.known.any()), here=bool(volume.known[k])))
-    right.image(_png(heated(grey, probability[k])), width="stretch", alt=f"{place}, probability")
-    right.html(heat_legend(float(probability[k].max())))
-    st.caption("Left and right are as in the files, which do not say which side is the patient's left.")
-
-
 def _rule(threshold: float, postprocess: str) -> str:
-    """From what on something is tumour, in a few words."""
+    """Which pixels are predicted, in a few words."""
     more = {"none": "", "largest_component": ", largest part alone"}.get(postprocess, f", {postprocess}")
     return f"P ≥ {threshold:.2f}{more}"
 
 
-def _png(picture: Picture) -> bytes:
-    """Encoded here: at every slice it is waited for, and Streamlit's own way takes several times as long."""
-    return encode_image(picture, ".png")
-
-
-def _numbers(volume: Volume, findings: Findings, k: int) -> None:
-    """Of this slice and of the volume: what was found, what was given, and how far they agree."""
-    areas, known = findings.mask.sum(axis=(1, 2)), volume.known
-    rows = [("found, px", f"{areas[k]:,}", f"{areas.sum():,}")]
-    if known.any():
-        here = (f"{volume.truth[k].sum():,}", f"{findings.slice_dice[k]:.3f}") if known[k] else ("none", "")
-        rows += [("ground truth, px", here[0], f"{volume.truth.sum():,}")]
-        rows += [("Dice", here[1], f"{findings.volume_dice:.3f}")]
+def _numbers(volume: Volume, measured: Measurements, k: int) -> None:
+    """Areas and Dice of the slice and of the volume."""
+    areas, has_mask = measured.mask.sum(axis=(1, 2)), volume.has_mask
+    rows = [("", f"slice {volume.scan.numbers[k]}", "volume"), (":--", "--:", "--:")]
+    rows += [("prediction, px", f"{areas[k]:,}", f"{areas.sum():,}")]
+    if has_mask.any():
+        of_slice, of_volume = measured.per_slice["dice"][k], measured.per_volume["dice"][0]
+        area, dice = (f"{volume.truth[k].sum():,}", f"{of_slice:.3f}") if has_mask[k] else ("none", "")
+        rows += [("ground truth, px", area, f"{volume.truth.sum():,}"), ("Dice", dice, f"{of_volume:.3f}")]
     rows += [("slices with tumour", "", f"{np.count_nonzero(areas)} of {len(areas)}")]
-    st.html(numbers_table(f"slice {volume.scan.numbers[k]}", "volume", rows))
-    if known.any() and not known.all():
-        st.caption(f"Of the volume, ground truth and Dice are of the {known.sum()} slices whose mask was given.")
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    if has_mask.any() and not has_mask.all():
+        st.caption(f"Of the volume, ground truth and Dice are of the {has_mask.sum()} slices that have a mask.")
+
+
+def areas_chart(volume: Volume, measured: Measurements, k: int) -> alt.LayerChart | alt.FacetChart:
+    """Bars of predicted areas over the slices, ticks of the ground truth's, and a line at slice `k` of the volume."""
+    numbers, has_mask = np.array(volume.scan.numbers), volume.has_mask
+    predicted = pd.DataFrame({"slice": numbers, "area": measured.mask.sum(axis=(1, 2)), "what": _PREDICTION})
+    true = pd.DataFrame({"slice": numbers[has_mask], "area": volume.truth[has_mask].sum(axis=(1, 2)), "what": _TRUTH})
+    names = [_PREDICTION, _TRUTH] if has_mask.any() else [_PREDICTION]
+    colours = alt.Scale(domain=names, range=[f"rgb{_OUTLINES[name]}" for name in names])
+    x = alt.X("slice:O", axis=alt.Axis(labelAngle=0, labelOverlap=True))
+    encoding = {
+        "x": x,
+        "y": alt.Y("area:Q", title="area, px", axis=alt.Axis(tickCount=4)),
+        "color": alt.Color("what:N", scale=colours, legend=alt.Legend(orient="top", title=None)),
+        "tooltip": ["what:N", "slice:N", "area:N"],
+    }
+    bars = alt.Chart(predicted).mark_bar(opacity=0.75).encode(**encoding)
+    ticks = alt.Chart(true).mark_tick(thickness=3, opacity=1).encode(**encoding)
+    here = alt.Chart(predicted.iloc[[k]]).mark_rule(color="#ffffff", strokeDash=[4, 3]).encode(x=x)
+    return alt.layer(bars, ticks, here, height=_CHART_HEIGHT)
+
+
+def _features(measured: Measurements) -> None:
+    """The volume's row, and a row of each slice with predicted or true tumour; the CSV has every slice."""
+    slices = measured.per_slice
+    if len(slices) > 1:
+        st.markdown("##### Features of the volume")
+        _table(measured.per_volume)
+        st.markdown("##### Features of the slices with tumour")
+        areas = [name for name in ("area_px", "true_area_px") if name in slices]
+        _table(slices[(slices[areas] > 0).any(axis="columns")])
+    else:
+        st.markdown("##### Features of the slice")
+        _table(slices)
+    st.caption(_FEATURES_HELP)
+
+
+def _table(table: pd.DataFrame) -> None:
+    columns = {name: column for name, column in _FEATURES.items() if name in table}
+    config = {name: st.column_config.NumberColumn(label, format=form) for name, (label, form) in columns.items()}
+    numbers = table[list(columns)].apply(pd.to_numeric)
+    height = min(_MAX_TABLE_HEIGHT, _ROW_HEIGHT * (len(table) + 1) + 3)
+    st.dataframe(numbers, hide_index=True, column_config=config, height=height, placeholder="")
+
+
+def _downloads(name: str, measured: Measurements, masks: bytes) -> None:
+    """Buttons for the masks and both tables of the volume of that name.
+
+    They get the content itself, no function that makes it: Streamlit forgets functions at every rerun, and a click in
+    that moment would give nothing.
+    """
+    stem = name.replace("/", "_")
+    files = (
+        ("Masks (zip of TIFF)", f"{stem}_masks.zip", "application/zip", masks),
+        ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", measured.per_slice.to_csv(index=False)),
+        ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", measured.per_volume.to_csv(index=False)),
+    )
+    with st.container(horizontal=True):
+        for label, file, kind, content in files:
+            st.download_button(label, content, file, kind, on_click="ignore", icon=":material/download:")

@@ -25,37 +25,37 @@ def refused(content: bytes) -> str:
     """The one sentence for an archive that is refused as a whole."""
     upload = read_upload([("x.zip", content)])
     assert not upload.volumes
-    (fault,) = upload.faults
-    assert fault.file == "x.zip"
-    return fault.reason
+    (issue,) = upload.issues
+    assert issue.file == "x.zip"
+    return issue.reason
 
 
 def left_out(members: list[tuple[str | zipfile.ZipInfo, bytes]]) -> dict[str, str]:
-    """The faults of these members beside good ones, which are read all the same."""
+    """The issues of these members beside good ones, which are read all the same."""
     upload = read_upload([("x.zip", zipped([*GOOD.items(), *members]))])
     assert [volume.scan.numbers for volume in upload.volumes] == [(1, 2)]
-    return {fault.file.removeprefix("x.zip/"): fault.reason for fault in upload.faults}
+    return {issue.file.removeprefix("x.zip/"): issue.reason for issue in upload.issues}
 
 
-def test_a_bomb_is_given_up_when_the_limit_is_reached_and_not_when_it_is_unpacked() -> None:
+def test_a_bomb_is_refused_at_the_limit_and_not_after_unpacking() -> None:
     bomb = zipped({f"a_{n}.tif": bytes(15_000_000) for n in range(MAX_UNPACKED // 15_000_000 + 1)})
     assert len(bomb) < 500_000
     assert "unpacks to more than 256 MB" in refused(bomb)
 
 
-def test_one_member_that_is_too_large_takes_no_more_memory_than_the_limit_of_one() -> None:
+def test_a_member_that_is_too_large_takes_no_more_memory_than_the_limit() -> None:
     bomb = zipped({"a_1.tif": bytes(200_000_000)})
     tracemalloc.start()
     try:
-        _, faults = unpack("x.zip", bomb, Budget())
+        _, issues = unpack("x.zip", bomb, Budget())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert "more than 16 MB" in faults[0].reason
+    assert "more than 16 MB" in issues[0].reason
     assert peak < 40_000_000
 
 
-def test_sizes_that_the_directory_lies_about_change_nothing() -> None:
+def test_false_sizes_in_the_directory_change_nothing() -> None:
     """Declared as 10 bytes, the member is damaged; declared as 4 GB, it is what its bytes are."""
     (name, content), *_ = GOOD.items()
     honest = zipped({name: content})
@@ -63,17 +63,17 @@ def test_sizes_that_the_directory_lies_about_change_nothing() -> None:
     assert honest.count(size) >= 2
     small = read_upload([("x.zip", honest.replace(size, struct.pack("<I", 10)))])
     assert not small.volumes
-    assert "is damaged" in small.faults[0].reason
+    assert "is damaged" in small.issues[0].reason
     large = read_upload([("x.zip", honest.replace(size, struct.pack("<I", 2**32 - 2)))])
-    assert len(large.volumes) + len(large.faults) == 1
+    assert len(large.volumes) + len(large.issues) == 1
 
 
-def test_ten_thousand_members_are_counted_before_any_is_looked_at() -> None:
+def test_members_are_counted_before_any_is_read() -> None:
     many = zipped({f"a_{n}.tif": b"" for n in range(10_000)}, zipfile.ZIP_STORED)
     assert f"more than {MAX_FILES:,} files" in refused(many)
 
 
-def test_the_number_of_members_that_the_end_of_the_zip_declares_is_not_believed() -> None:
+def test_members_are_counted_whatever_the_end_of_the_zip_declares() -> None:
     many = bytearray(zipped({f"a_{n}.tif": b"" for n in range(10_000)}, zipfile.ZIP_STORED))
     end = many.rindex(b"PK\x05\x06")
     many[end + 8 : end + 12] = struct.pack("<HH", 1, 1)
@@ -105,7 +105,7 @@ def test_a_member_without_a_name_is_left_out() -> None:
     content = zipped({**GOOD, "nameless": b"x"}).replace(b"nameless", b"\0ameless")
     upload = read_upload([("x.zip", content)])
     assert upload.volumes
-    assert upload.faults[0].reason == "has no name"
+    assert upload.issues[0].reason == "has no name"
 
 
 def test_an_encrypted_zip_is_refused_with_the_remedy() -> None:
@@ -122,7 +122,7 @@ def test_an_encrypted_zip_is_refused_with_the_remedy() -> None:
 def test_methods_that_python_unpacks_without_a_limit_are_left_out(method: int) -> None:
     """Of bzip2, 4 KB of input come out at once, whatever they are: gigabytes, where somebody wants it."""
     upload = read_upload([("x.zip", zipped({"a_1.tif": bytes(10_000_000)}, method))])
-    assert "another way than zip's usual one" in upload.faults[0].reason
+    assert "another way than zip's usual one" in upload.issues[0].reason
 
 
 @pytest.mark.parametrize(
@@ -134,17 +134,17 @@ def test_methods_that_python_unpacks_without_a_limit_are_left_out(method: int) -
         (b"PK\x03\x04" + bytes(100), "is a damaged zip"),
     ],
 )
-def test_what_is_no_use_as_an_archive_is_refused_in_one_sentence(content: bytes, says: str) -> None:
+def test_an_empty_or_damaged_archive_is_refused_in_one_sentence(content: bytes, says: str) -> None:
     assert says in refused(content)
 
 
-def test_what_systems_leave_behind_is_passed_over_in_silence() -> None:
+def test_files_of_the_operating_system_are_ignored() -> None:
     assert left_out([("__MACOSX/p/._p_1.tif", b"x"), ("p/.DS_Store", b"x")]) == {}
 
 
-def test_bytes_decide_what_is_an_archive() -> None:
+def test_bytes_and_not_names_make_an_archive() -> None:
     assert read_upload([("slice_1.tif", zipped(GOOD))]).volumes
-    assert "is not a TIFF" in read_upload([("patient.zip", b"no zip")]).faults[0].reason
+    assert "is not a TIFF" in read_upload([("patient.zip", b"no zip")]).issues[0].reason
 
 
 def test_the_budget_is_one_for_all_archives() -> None:
@@ -159,12 +159,12 @@ _ARCHIVE = zipped(GOOD)
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, len(_ARCHIVE) - 1), st.integers(0, 255)), min_size=1, max_size=6))
-def test_whatever_is_flipped_in_a_zip_it_is_read_or_said(flips: list[tuple[int, int]]) -> None:
+def test_a_zip_with_flipped_bytes_is_read_or_reported(flips: list[tuple[int, int]]) -> None:
     content = bytearray(_ARCHIVE)
     for place, value in flips:
         content[place] = value
     upload = read_upload([("x.zip", bytes(content))])
-    assert upload.volumes or upload.faults
+    assert upload.volumes or upload.issues
 
 
 _SLICE = tiff(image())
@@ -172,15 +172,15 @@ _SLICE = tiff(image())
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, len(_SLICE) - 1), st.integers(0, 255)), min_size=1, max_size=6))
-def test_whatever_is_flipped_in_a_tiff_it_is_read_or_said(flips: list[tuple[int, int]]) -> None:
+def test_a_tiff_with_flipped_bytes_is_read_or_reported(flips: list[tuple[int, int]]) -> None:
     content = bytearray(_SLICE)
     for place, value in flips:
         content[place] = value
     upload = read_upload([("a_1.tif", bytes(content))])
-    assert len(upload.volumes) + len(upload.faults) == 1
+    assert len(upload.volumes) + len(upload.issues) == 1
 
 
-def test_a_zip_may_begin_with_nothing_but_its_own_magic() -> None:
+def test_a_zip_behind_a_tiff_is_not_looked_for() -> None:
     """Behind a TIFF's head, an archive is not looked for: the same bytes are never two things."""
     stream = BytesIO(tiff(image()) + zipped(GOOD))
     upload = read_upload([("a_1.tif", stream.getvalue())])

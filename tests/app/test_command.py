@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.app`: a server for this computer alone, that stops when it is told to."""
+"""`python -m lgg_seg.app`: a server for this computer alone, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Popen[str
         yield started
 
 
-def test_it_answers_on_this_computers_own_address_and_on_no_other(server: tuple[Popen[str], str]) -> None:
+def test_the_server_listens_on_this_computers_own_address_alone(server: tuple[Popen[str], str]) -> None:
     """From a folder that is not the checkout."""
     _, address = server
     port = int(address.rpartition(":")[2])
@@ -35,15 +35,13 @@ def test_it_answers_on_this_computers_own_address_and_on_no_other(server: tuple[
         other.bind(("127.0.0.2", port))  # which it could not, if the server listened on every address
 
 
-def test_a_port_that_is_taken_is_one_sentence(
-    server: tuple[Popen[str], str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_taken_port_is_one_sentence(server: tuple[Popen[str], str], capsys: pytest.CaptureFixture[str]) -> None:
     port = server[1].rpartition(":")[2]
     assert main([f"port={port}"]) == 2
     assert f"port={port} cannot be used" in capsys.readouterr().err
 
 
-def test_sigterm_ends_it(server: tuple[Popen[str], str]) -> None:
+def test_sigterm_ends_the_server(server: tuple[Popen[str], str]) -> None:
     """The last test of this server."""
     process, address = server
     process.send_signal(signal.SIGTERM)
@@ -64,7 +62,7 @@ def test_sigterm_ends_it(server: tuple[Popen[str], str]) -> None:
         (("headless=perhaps",), "true or false"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_with_the_remedy(
+def test_a_bad_argument_is_one_sentence_with_the_remedy(
     words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(list(words)) == 2
@@ -80,7 +78,7 @@ def test_help_names_every_argument(word: str, capsys: pytest.CaptureFixture[str]
     assert all(f"{key}=" in out for key in ("run", "zoo", "device", "port", "headless"))
 
 
-def test_the_readme_names_the_limits_that_hold() -> None:
+def test_the_readme_names_the_limits() -> None:
     text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     for words in (
         f"{MAX_UPLOAD // MB} MB dropped and {MAX_UNPACKED // MB} MB unpacked, {MAX_FILES:,} files",

@@ -1,4 +1,4 @@
-"""The page as Streamlit runs it, with the network of the zoo, on drawn heads."""
+"""The page as Streamlit runs it, with the network of the zoo, on phantom patients."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import lgg_seg.app
+from lgg_seg.app.caching import cached_model
 from lgg_seg.app.limits import MAX_FILES
-from lgg_seg.app.model import loaded
 from lgg_seg.app.page import NOTICE
 from lgg_seg.runs.folder import RunFolder
 from tests.app.dropped import image, mask, patient, tiff, zipped
 
-SCRIPT = Path(lgg_seg.app.__file__).with_name("script.py")
+SCRIPT = Path(lgg_seg.app.__file__).with_name("page.py")
 WORDS = ("zoo=unet_slim", "device=cpu")
 
 
@@ -50,8 +50,8 @@ def drop(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     return page
 
 
-def written(page: AppTest) -> str:
-    """Everything the page says, without the backslashes that keep names from being Markdown."""
+def text_of(page: AppTest) -> str:
+    """All text of the page, without the backslashes that keep names from being Markdown."""
     kinds = ("markdown", "caption", "html", "error", "warning", "info")
     return "\n".join(element.value for kind in kinds for element in page.get(kind)).replace("\\", "")
 
@@ -63,30 +63,30 @@ def pictures(page: AppTest) -> list[str]:
 
 @contextmanager
 def forward_passes() -> Iterator[list[int]]:
-    """The batches that the network sees meanwhile."""
-    seen: list[int] = []
-    hook = loaded(WORDS).model.network.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    """The sizes of the batches that the network gets meanwhile."""
+    batches: list[int] = []
+    hook = cached_model(WORDS).network.register_forward_hook(lambda _, inputs, __: batches.append(len(inputs[0])))
     try:
-        yield seen
+        yield batches
     finally:
         hook.remove()
 
 
-def test_before_anything_is_dropped_the_page_says_what_to_drop_and_that_it_is_no_medical_device(page: AppTest) -> None:
+def test_the_empty_page_says_what_to_drop_and_that_it_is_no_medical_device(page: AppTest) -> None:
     assert not page.exception
-    assert NOTICE in written(page)
+    assert NOTICE in text_of(page)
     assert "no medical device" in NOTICE
-    assert "_mask.tif" in written(page)
+    assert "_mask.tif" in text_of(page)
     assert not pictures(page)
 
 
-def test_the_card_tells_what_was_measured_on_whom_and_where_it_ends(page: AppTest) -> None:
-    assert "18 test patients, 655 slices; it was not trained on them" in written(page)
-    assert "healthy people" in written(page)
+def test_the_card_has_metrics_tested_patients_and_limits(page: AppTest) -> None:
+    assert "18 test patients, 655 slices; it was not trained on them" in text_of(page)
+    assert "healthy people" in text_of(page)
     assert page.table[0].value.loc["Dice of a patient's volume", "mean"] == "0.790"
 
 
-def test_a_patients_zip_gives_pictures_numbers_tables_and_files(page: AppTest, head: bytes) -> None:
+def test_a_patients_zip_gives_pictures_numbers_tables_and_downloads(page: AppTest, head: bytes) -> None:
     drop(page, ("head.zip", head))
     assert len(pictures(page)) == 2
     assert [button.label for button in page.get("download_button")] == [
@@ -97,23 +97,23 @@ def test_a_patients_zip_gives_pictures_numbers_tables_and_files(page: AppTest, h
     assert volume["volume_voxels"][0] == slices["area_px"].sum() > 100, "a network that finds nothing tests nothing"
     assert volume["dice"][0] > 0.3
     assert {"centroid_row", "spread_px", "asd", "mf"} <= set(slices)
-    assert "ground truth" in written(page)
-    assert NOTICE in written(page)
+    assert "ground truth" in text_of(page)
+    assert NOTICE in text_of(page)
     assert not page.warning
     assert not page.error
 
 
-def test_the_page_opens_at_the_slice_with_most_and_another_slice_is_another_picture(page: AppTest, head: bytes) -> None:
+def test_the_first_slice_is_the_largest_and_another_has_other_pictures(page: AppTest, head: bytes) -> None:
     drop(page, ("head.zip", head))
     slices = page.dataframe[1].value
     start = int(slices["slice"][slices["area_px"].idxmax()])
     assert page.select_slider[0].value == start
-    assert f"slice {start}</th>" in written(page)
+    assert f"| slice {start} |" in text_of(page)
     before = pictures(page)
     other = start - 1 if start > 1 else start + 1
     page.select_slider[0].set_value(other).run()
     assert not page.exception
-    assert f"slice {other}</th>" in written(page)
+    assert f"| slice {other} |" in text_of(page)
     assert set(pictures(page)).isdisjoint(before)
 
 
@@ -121,16 +121,16 @@ def test_the_threshold_changes_the_mask_and_runs_no_network(page: AppTest, heads
     files = patient(heads)
     name, content = next(iter(files.items()))
     files[name] = tiff(255 - np.asarray(np.frombuffer(content[-96 * 96 * 3 :], np.uint8)).reshape(96, 96, 3))
-    with forward_passes() as seen:  # of a volume that no other test has shown
+    with forward_passes() as batches:  # of a volume that no other test has dropped
         drop(page, ("head.zip", zipped(files)))
-        assert sum(seen) == 8
+        assert sum(batches) == 8
         areas = [page.dataframe[0].value["volume_voxels"][0]]
         for threshold in (0.1, 0.9):
             page.slider[0].set_value(threshold).run()
             assert not page.exception
             areas.append(page.dataframe[0].value["volume_voxels"][0])
         page.select_slider[0].set_value(2).run()
-        assert sum(seen) == 8
+        assert sum(batches) == 8
     assert areas[1] > areas[0] > areas[2]
 
 
@@ -149,11 +149,11 @@ def test_loose_slices_without_masks_have_no_ground_truth_and_no_dice(page: AppTe
     slices = {path.split("/")[1]: content for path, content in patient(heads).items() if "_mask" not in path}
     drop(page, *slices.items())
     assert page.select_slider[0].options == [str(n) for n in range(1, 9)]
-    assert "ground truth" not in written(page)
+    assert "ground truth" not in text_of(page)
     assert "dice" not in page.dataframe[0].value
 
 
-def test_a_single_slice_is_shown_with_a_warning_that_it_is_normalised_by_itself(page: AppTest, heads: Path) -> None:
+def test_a_single_slice_comes_with_a_warning_of_its_normalisation(page: AppTest, heads: Path) -> None:
     path, content = next((path, c) for path, c in patient(heads).items() if path.endswith("_4.tif"))
     drop(page, (path.split("/")[1], content))
     assert len(pictures(page)) == 2
@@ -161,15 +161,15 @@ def test_a_single_slice_is_shown_with_a_warning_that_it_is_normalised_by_itself(
     assert "normalised by its own statistics" in page.info[0].value
 
 
-def test_a_volume_with_a_gap_and_a_missing_sequence_says_so(page: AppTest) -> None:
+def test_a_gap_and_a_missing_sequence_are_noted(page: AppTest) -> None:
     grey = [tiff(image(96, 96)[..., 0]) for _ in range(4)]
     drop(page, *((f"a_{n}.tif", content) for n, content in zip((1, 2, 5, 7), grey, strict=True)))
-    said = page.info[0].value.replace("\\", "")
-    assert "there is no slice 3 to 4, 6" in said
-    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences: expect a worse mask" in said
+    text = page.info[0].value.replace("\\", "")
+    assert "there is no slice 3 to 4, 6" in text
+    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences: expect a worse mask" in text
 
 
-def test_of_two_patients_one_is_chosen(page: AppTest, heads: Path) -> None:
+def test_one_of_two_patients_can_be_chosen(page: AppTest, heads: Path) -> None:
     first, second = sorted(path.name for path in heads.iterdir() if path.is_dir())
     drop(page, ("tree.zip", zipped(patient(heads, first) | patient(heads, second))))
     chosen = page.selectbox[0]
@@ -192,43 +192,41 @@ def test_of_two_patients_one_is_chosen(page: AppTest, heads: Path) -> None:
         ("empty.zip", zipped({}), "is an empty zip"),
     ],
 )
-def test_what_cannot_be_shown_is_one_sentence_and_no_traceback(
-    page: AppTest, name: str, content: bytes, says: str
-) -> None:
+def test_a_bad_upload_is_one_sentence_and_no_traceback(page: AppTest, name: str, content: bytes, says: str) -> None:
     drop(page, (name, content))
     (error,) = page.error
     assert says in error.value.replace("\\", "")
     assert "Traceback" not in error.value
     assert not pictures(page)
-    assert NOTICE in written(page)
+    assert NOTICE in text_of(page)
 
 
-def test_names_are_shown_as_they_are_and_not_as_markdown(page: AppTest, head: bytes) -> None:
+def test_file_names_are_not_markdown(page: AppTest, head: bytes) -> None:
     """A picture's address in a name would have the reader's browser fetch it."""
     drop(page, ("head.zip", head), ("![x](https:example.com)<b>_1.tif", b"x"), (":red[x]_2.tif", b"x"))
-    said = page.warning[0].value
-    assert "2 files were left out" in said
-    assert r"\!\[x\]\(https\:example\.com\)\<b\>\_1\.tif is not a TIFF" in said
-    assert r"\:red\[x\]" in said
+    text = page.warning[0].value
+    assert "2 files were left out" in text
+    assert r"\!\[x\]\(https\:example\.com\)\<b\>\_1\.tif is not a TIFF" in text
+    assert r"\:red\[x\]" in text
     assert len(pictures(page)) == 2
 
 
-def test_of_a_run_the_page_says_what_is_known_and_which_volumes_it_was_trained_on(
+def test_a_runs_page_names_its_tested_patients_and_training_volumes(
     trained_run: Path, phantom_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = (f"run={trained_run}", "device=cpu")
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
     page = opened(*words)
-    assert "Measured on 4 test patients" in written(page)
-    assert "not a model of the zoo" in written(page)
+    assert "Measured on 4 test patients" in text_of(page)
+    assert "not a model of the zoo" in text_of(page)
     split = RunFolder(trained_run).read_json("provenance.json")["split"]
     for subset, seen in (("train", True), ("val", True), ("test", False)):
         drop(page, ("head.zip", zipped(patient(phantom_root, next(iter(split[subset]))))))
         assert any("trained on this very volume" in one.value for one in page.info) == seen, subset
 
 
-def test_a_network_that_is_not_there_is_one_sentence() -> None:
+def test_an_unknown_network_is_one_sentence() -> None:
     page = opened("zoo=nothing")
     assert not page.exception
     assert "no model of the zoo" in page.error[0].value.replace("\\", "")
-    assert NOTICE in written(page)
+    assert NOTICE in text_of(page)

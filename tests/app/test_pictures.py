@@ -1,12 +1,22 @@
-"""What is drawn is where it was found, in the colour that the legend says."""
+"""Outlines and colours lie where the mask and the probability are, as the legends say."""
 
 from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
 
-from lgg_seg.app.legends import heat_legend, outline_legend
-from lgg_seg.app.pictures import COLOURS, FAINTEST, PREDICTION, SIDE, TRUTH, background, heated, outlined
+from lgg_seg.app.pictures import (
+    MIN_COLOURED,
+    PREDICTION,
+    SIDE,
+    TRUTH,
+    background,
+    colours,
+    heat_legend,
+    heated,
+    outline_legend,
+    outlined,
+)
 from lgg_seg.prediction.overlay import enlarged
 
 GREY = np.full((64, 48, 3), 40, np.uint8)
@@ -32,7 +42,7 @@ def test_the_prediction_is_outlined_where_it_is() -> None:
     assert not inside.any()
 
 
-def test_where_prediction_and_ground_truth_agree_both_are_seen() -> None:
+def test_both_outlines_are_visible_where_they_agree() -> None:
     drawn = outlined(GREY, BOX, BOX)
     solid, dashed = len(coloured(drawn, PREDICTION)), len(coloured(drawn, TRUTH))
     assert solid > 100
@@ -40,17 +50,23 @@ def test_where_prediction_and_ground_truth_agree_both_are_seen() -> None:
     assert len(coloured(outlined(GREY, None, BOX), PREDICTION)) == 0
 
 
-def test_what_is_left_out_of_the_outlines_leaves_the_slice_as_it_is() -> None:
+def test_without_outlines_the_slice_is_unchanged() -> None:
     assert np.array_equal(outlined(GREY, None, None), enlarged(GREY, SIDE))
     assert np.array_equal(outlined(GREY, np.zeros_like(BOX), np.zeros_like(BOX)), enlarged(GREY, SIDE))
 
 
-def test_low_probabilities_leave_the_anatomy_alone_and_high_ones_are_the_legends_colours() -> None:
-    probability = np.where(BOX, 1.0, FAINTEST / 2).astype(np.float32)
+def test_low_probabilities_leave_the_anatomy_and_high_ones_are_coloured() -> None:
+    probability = np.where(BOX, 1.0, MIN_COLOURED / 2).astype(np.float32)
     drawn = heated(GREY, probability)
     assert np.array_equal(drawn[:100, :100], enlarged(GREY, SIDE)[:100, :100])
-    top = np.array(mpl.colormaps[COLOURS](1.0)[:3]) * 255
+    top = np.array(mpl.colormaps["plasma"](1.0)[:3]) * 255
     assert np.allclose(drawn[30 * 12, 20 * 12], 40 * 0.3 + top * 0.7, atol=1)
+
+
+def test_the_colours_are_those_of_matplotlibs_plasma() -> None:
+    probability = np.linspace(0, 1, 1001, dtype=np.float32)[None]
+    expected = (mpl.colormaps["plasma"](probability)[..., :3] * 255).round()
+    assert np.array_equal(colours(probability), expected)
 
 
 def test_sequences_are_brightened_each_over_the_whole_volume() -> None:
@@ -68,7 +84,7 @@ def test_sequences_are_brightened_each_over_the_whole_volume() -> None:
 
 
 def test_the_legend_names_the_ground_truth_only_where_there_is_one() -> None:
-    assert "ground truth" not in outline_legend("P ≥ 0.50", given=False, here=False)
-    assert "none for this slice" in outline_legend("P ≥ 0.50", given=True, here=False)
-    assert "P ≥ 0.30" in outline_legend("P ≥ 0.30", given=True, here=True)
+    assert "ground truth" not in outline_legend("P ≥ 0.50", truth=False, in_slice=False)
+    assert "none for this slice" in outline_legend("P ≥ 0.50", truth=True, in_slice=False)
+    assert "P ≥ 0.30" in outline_legend("P ≥ 0.30", truth=True, in_slice=True)
     assert "highest here: 0.42" in heat_legend(0.42)

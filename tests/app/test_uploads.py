@@ -1,4 +1,4 @@
-"""What people drop: volumes in order with their masks, and one sentence for every file that is none of it."""
+"""Dropped files become volumes in order with their masks, and every bad file one sentence."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def only(upload: Upload) -> Volume:
 
 
 def reasons(upload: Upload) -> dict[str, str]:
-    return {fault.file: fault.reason for fault in upload.faults}
+    return {issue.file: issue.reason for issue in upload.issues}
 
 
-def test_slices_are_in_the_order_of_their_numbers_with_their_channels_in_the_files_order() -> None:
+def test_slices_are_in_the_order_of_their_numbers_and_channels_in_the_files() -> None:
     pixels = {n: image() for n in (10, 9, 2, 1)}
     volume = only(read_upload([(f"TCGA_DU_1234_19990101_{n}.tif", tiff(one)) for n, one in pixels.items()]))
     assert volume.name == "TCGA_DU_1234_19990101"
     assert volume.scan.numbers == (1, 2, 9, 10)
     assert np.array_equal(volume.scan.images, np.stack([pixels[n] for n in (1, 2, 9, 10)]))
-    assert not volume.known.any()
+    assert not volume.has_mask.any()
 
 
 def test_a_zip_of_a_patients_folder_is_the_same_as_its_files() -> None:
@@ -39,21 +39,21 @@ def test_a_zip_of_a_patients_folder_is_the_same_as_its_files() -> None:
     assert packed.digest == loose.digest
 
 
-def test_masks_of_0_and_255_and_of_0_and_1_are_the_same_ground_truth_and_what_has_none_is_not_known() -> None:
+def test_masks_of_0_and_255_and_of_0_and_1_are_the_same_ground_truth() -> None:
     files = [(f"a_{n}.tif", tiff(image())) for n in (1, 2, 3)]
     files += [("a_1_mask.tif", tiff(mask(tumour=255))), ("a_3_MASK.tif", tiff(mask(tumour=1)))]
     volume = only(read_upload(files))
-    assert volume.known.tolist() == [True, False, True]
+    assert volume.has_mask.tolist() == [True, False, True]
     assert np.array_equal(volume.truth[0], mask() > 0)
     assert np.array_equal(volume.truth[2], mask() > 0)
     assert not volume.truth[1].any()
 
 
-def test_masks_may_lie_in_a_folder_of_their_own_unless_two_patients_have_the_name() -> None:
+def test_masks_may_lie_in_their_own_folder_unless_two_slices_have_the_name() -> None:
     files = {"x/images/a_1.tif": tiff(image()), "x/masks/a_1_mask.tif": tiff(mask())}
-    assert only(read_upload([("x.zip", zipped(files))])).known.all()
+    assert only(read_upload([("x.zip", zipped(files))])).has_mask.all()
     two = read_upload([("x.zip", zipped(files | {"y/a_1.tif": tiff(image())}))])
-    assert not any(volume.known.any() for volume in two.volumes)
+    assert not any(volume.has_mask.any() for volume in two.volumes)
     assert reasons(two) == {"x/masks/a_1_mask.tif": "is a mask without its slice"}
 
 
@@ -93,19 +93,17 @@ def test_a_single_channel_is_flair() -> None:
         ("a\x1b[2J_1.tif", tiff(image()), "control characters"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_good_is_named_with_its_fault_and_the_others_are_read(
-    name: str, content: bytes, says: str
-) -> None:
+def test_a_bad_file_is_named_with_its_fault_and_the_others_are_read(name: str, content: bytes, says: str) -> None:
     upload = read_upload([("a_1.tif", tiff(image())), (name, content), ("a_3.tif", tiff(image()))])
     assert 1 in only(upload).scan.numbers
     assert 3 in only(upload).scan.numbers
-    (fault,) = upload.faults
-    assert says in fault.reason
-    assert fault.file in (name, "a_1.tif")  # of two with one number, either is the second
-    assert "\n" not in fault.reason
+    (issue,) = upload.issues
+    assert says in issue.reason
+    assert issue.file in (name, "a_1.tif")  # of two with one number, either is the second
+    assert "\n" not in issue.reason
 
 
-def test_a_directory_that_makes_the_decoder_take_more_than_the_image_is_refused_before_it_decodes() -> None:
+def test_a_tiff_whose_decoding_takes_too_much_memory_is_refused_before() -> None:
     """Of 64 x 64 pixels: 97 KB in one tile took 380 MB to decode, 249 KB under a second width 490 MB."""
     size = [(256, 64), (257, 64)]
     tiles = raw_tiff([*size, (322, 1024), (323, 1024)], 324, bytes(1024 * 1024))
@@ -118,7 +116,7 @@ def test_a_directory_that_makes_the_decoder_take_more_than_the_image_is_refused_
     assert "says one thing twice" in reasons(upload)["twice.tif"]
 
 
-def test_limits_of_the_whole_upload_are_one_sentence_and_nothing_is_decoded() -> None:
+def test_an_upload_beyond_a_limit_is_one_sentence() -> None:
     too_many = read_upload([(f"a_{n}.tif", b"") for n in range(MAX_FILES + 1)])
     too_large = read_upload([("a_1.tif", bytes(MAX_UPLOAD // 2)), ("a_2.tif", bytes(MAX_UPLOAD // 2 + 1))])
     side = 2048
@@ -133,8 +131,8 @@ def test_limits_of_the_whole_upload_are_one_sentence_and_nothing_is_decoded() ->
         (too_wide, "33 million pixels"),
     ):
         assert not upload.volumes
-        (fault,) = upload.faults
-        assert says in fault.reason
+        (issue,) = upload.issues
+        assert says in issue.reason
 
 
 def test_slices_far_apart_in_number_cost_no_more_than_their_files() -> None:
