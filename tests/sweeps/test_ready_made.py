@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
 from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.config.validation import check_config
-from lgg_seg.sweeps.space import as_overrides, search_space
+from lgg_seg.sweeps.search import as_overrides, search_space
 from lgg_seg.sweeps.study import study_settings
 from lgg_seg.sweeps.sweeper import fixed, grid, varies
 
