@@ -13,8 +13,8 @@ from lgg_seg.comparison.comparability import EvaluationProtocol
 from lgg_seg.comparison.results import ComparisonTable, ConfigurationResult, Seeds
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats, Floats32
-from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures
-from lgg_seg.statistics.bootstrap import RESAMPLES, Estimate, Interval, percentile_interval
+from lgg_seg.metrics.binary import BinaryPredictions
+from lgg_seg.statistics.bootstrap import RESAMPLES, Bootstrapped, Estimate, Interval, percentile_interval
 from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate
 from lgg_seg.statistics.paired import ALPHA, holm
 
@@ -45,7 +45,7 @@ class ClassifierResult(ConfigurationResult):
     """One configuration of a classifier.
 
     `estimates` are named as in `metrics.json`, each the mean over seeds. `areas` is the slices' ROC area in each
-    resample of the patients, (RESAMPLES,), the same resamples for all comparable results. In a table, `difference` is
+    resample of the patients, (R,), the same resamples for all comparable results. In a table, `difference` is
     that to the best; None for the best.
     """
 
@@ -68,18 +68,17 @@ class ClassifierResult(ConfigurationResult):
     @classmethod
     def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:
         """Estimates of slices and patients, averaged over seeds."""
-        slices = [_predictions(folds, "slices") for folds in seeds.values()]
-        estimates, areas = _estimates("slice", slices)
+        by_seed = {seed: bootstrap_measures(*_predictions(folds, "slices")) for seed, folds in seeds.items()}
+        slices = _means(list(by_seed.values()))
         if protocol.target == "grade":
-            patients, _ = _estimates("patient", [_predictions(folds, "patients") for folds in seeds.values()])
+            grades = _means([bootstrap_measures(*_predictions(folds, "patients")) for folds in seeds.values()])
+            patients = {name: one.estimate for name, one in grades.items()}
         else:
             patients = _within_patients([run for folds in seeds.values() for run in folds])
-        by_patient = {name: patients.get(name, UNKNOWN) for name in (f"patient/{name}" for name in PATIENT_MEASURES)}
-        return {
-            "seed_scores": {seed: measures(*one)["auroc"] for seed, one in zip(seeds, slices, strict=True)},
-            "estimates": estimates | by_patient,
-            "areas": areas,
-        }
+        estimates = {f"slice/{name}": one.estimate for name, one in slices.items()}
+        estimates |= {f"patient/{name}": patients.get(name, UNKNOWN) for name in PATIENT_MEASURES}
+        seed_scores = {seed: measures["auroc"].value for seed, measures in by_seed.items()}
+        return {"seed_scores": seed_scores, "estimates": estimates, "areas": slices["auroc"].resamples}
 
 
 @dataclass(frozen=True)
@@ -139,29 +138,16 @@ def _predictions(folds: Sequence[Run], rows: Literal["slices", "patients"]) -> t
     return predictions, table["threshold"].to_numpy(dtype=np.float32)
 
 
-def _estimates(prefix: str, seeds: Sequence[tuple[BinaryPredictions, Threshold]]) -> tuple[dict[str, Estimate], Floats]:
-    """The mean over seeds of each measure, with the interval of that mean; and the resamples of the ROC area."""
-    values = [measures(predictions, threshold) for predictions, threshold in seeds]
-    resampled = [bootstrap_measures(predictions, threshold, RESAMPLES, seed=0) for predictions, threshold in seeds]
-    several = seeds[0][0].patients > 1
-    means = {name: np.mean([one[name] for one in resampled], axis=0) for name in values[0]}
-    estimates = {
-        f"{prefix}/{name}": Estimate.of(
-            float(np.mean([one[name] for one in values])), means[name] if several else np.array([])
-        )
-        for name in values[0]
-    }
-    return estimates, means["auroc"]
+def _means(seeds: Sequence[dict[str, Bootstrapped]]) -> dict[str, Bootstrapped]:
+    """The mean over the seeds of each measure."""
+    return {name: Bootstrapped.mean([measures[name] for measures in seeds]) for name in seeds[0]}
 
 
 def _within_patients(runs: Sequence[Run]) -> dict[str, Estimate]:
     """Means over patients of the measures within each patient's slices, averaged over the seeds first."""
     tables = pd.concat([run.patients for run in runs if run.patients is not None])
     own = tables.groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
-    return {
-        f"patient/{name}": mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64))
-        for name in ("accuracy", "auroc")
-    }
+    return {name: mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64)) for name in ("accuracy", "auroc")}
 
 
 def _finite(values: Floats) -> Floats:

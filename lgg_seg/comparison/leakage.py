@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.runs.identity import configuration_identity
-from lgg_seg.statistics.bootstrap import Estimate, bootstrap_weights
+from lgg_seg.statistics.bootstrap import Bootstrapped, bootstrap_weights
 from lgg_seg.statistics.pooled import PatientSums, pooled_dice, tumour_slice_dice
 
 HEADLINE = "pooled Dice"
@@ -33,36 +33,14 @@ KIND = ("split", "split._target_", "split.fold")
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A measure of one test: its value, and its value in each resample of the patients (R,)."""
-
-    value: float
-    resamples: Floats = field(repr=False, compare=False)
-
-    def __sub__(self, other: Sample) -> Sample:
-        return Sample(self.value - other.value, self.resamples - other.resamples)
-
-    @staticmethod
-    def mean(samples: Sequence[Sample]) -> Sample:
-        """The mean of samples with the same resamples of the same patients."""
-        resamples = np.mean([sample.resamples for sample in samples], axis=0)
-        return Sample(float(np.mean([sample.value for sample in samples])), resamples)
-
-    @property
-    def estimate(self) -> Estimate:
-        """The value with its 95 % percentile interval."""
-        return Estimate.of(self.value, self.resamples)
-
-
-@dataclass(frozen=True)
 class ProtocolPair:
     """One measure under the split by patient and under the leaky one."""
 
-    by_patient: Sample
-    leaky: Sample
+    by_patient: Bootstrapped
+    leaky: Bootstrapped
 
     @property
-    def added(self) -> Sample:
+    def added(self) -> Bootstrapped:
         """What the leak adds."""
         return self.leaky - self.by_patient
 
@@ -105,7 +83,9 @@ class LeakageTable:
         """Each measure's mean over the rows, resample by resample."""
         pairs = {name: [row.measures[name] for row in self.rows] for name in MEASURES}
         return {
-            name: ProtocolPair(Sample.mean([p.by_patient for p in rows]), Sample.mean([p.leaky for p in rows]))
+            name: ProtocolPair(
+                Bootstrapped.mean([p.by_patient for p in rows]), Bootstrapped.mean([p.leaky for p in rows])
+            )
             for name, rows in pairs.items()
         }
 
@@ -163,7 +143,7 @@ def _row(label: str, by_patient: SegmentationResult, leaky: SegmentationResult, 
     return LeakageRow(label, measures, (_steps(by_patient), _steps(leaky)), by_patient, leaky, seeds)
 
 
-def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -> list[Sample]:
+def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -> list[Bootstrapped]:
     """Each measure, averaged over the seeds in every resample.
 
     The resamples are of the same patients for every result, so differences are paired and means can be taken.
@@ -172,7 +152,7 @@ def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -
     patients = sums[0].tp.size
     once, weights = np.ones((1, patients), np.int64), np.concatenate(list(bootstrap_weights(patients)))
     return [
-        Sample.mean([Sample(float(measure(one, once)[0]), measure(one, weights)) for one in sums])
+        Bootstrapped.mean([Bootstrapped(float(measure(one, once)[0]), measure(one, weights)) for one in sums])
         for measure in MEASURES.values()
     ]
 

@@ -20,7 +20,7 @@ from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_e
 from lgg_seg.metrics.overlap import COUNTS
 from lgg_seg.networks.classifier import Target
 from lgg_seg.statistics.bootstrap import Estimate
-from lgg_seg.statistics.classification import estimates, measures_by_patient, within_patient_means
+from lgg_seg.statistics.classification import bootstrap_measures, measures_by_patient, within_patient_means
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class ClassifierEvaluation(Evaluation):
         """
         slices = self.slices
         bins = calibration_bins(slices.probability, slices.truth)
-        measured = {f"slice/{name}": one for name, one in estimates(slices, self.threshold, n_bootstrap).items()}
+        by_name = bootstrap_measures(slices, self.threshold, n_bootstrap)
+        measured = {f"slice/{name}": one.estimate for name, one in by_name.items()}
         measured |= self._patient_estimates(n_bootstrap)
         return {
             "task": "classification",
@@ -96,7 +97,8 @@ class ClassifierEvaluation(Evaluation):
         if self.grades is None:
             measured = within_patient_means(self.slices, self.threshold, n_bootstrap)
         else:
-            measured = estimates(self.grades, self.threshold, n_bootstrap)
+            by_name = bootstrap_measures(self.grades, self.threshold, n_bootstrap)
+            measured = {name: one.estimate for name, one in by_name.items()}
         return {f"patient/{name}": measured[name] for name in ("accuracy", "f1", "auroc") if name in measured}
 
     def patient_rows(self, metadata: Metadata) -> list[Row]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageLine, LeakageTable, Sample
+from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageLine, LeakageTable
 from lgg_seg.reporting.formatting import counted, three, with_interval
 from lgg_seg.reporting.table import Column, Function, bounds, csv_rows, markdown_table, rich_table
+from lgg_seg.statistics.bootstrap import Bootstrapped
 
 HEADING = "What the leak adds"
 METHOD = (
@@ -115,9 +116,9 @@ def _steps(line: LeakageLine) -> str:
     return "" if line.steps is None else " / ".join(map(str, dict.fromkeys(line.steps)))
 
 
-def _interval(sample: Sample) -> str:
+def _interval(sample: Bootstrapped) -> str:
     return with_interval(sample.value, sample.estimate.ci95)
 
 
-def _added(sample: Sample) -> str:
+def _added(sample: Bootstrapped) -> str:
     return with_interval(sample.value, sample.estimate.ci95, "{:+.3f}".format)

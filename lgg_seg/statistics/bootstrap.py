@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -51,19 +51,35 @@ class Estimate:
     ci95: Interval
     undefined: int = 0
 
-    @classmethod
-    def of(cls, value: float, resamples: Floats) -> Estimate:
-        """A value with its values in resamples `(R,)`; NaN is undefined."""
-        defined = np.isfinite(resamples)
-        return cls(
-            value=value if np.isfinite(value) else None,
-            ci95=percentile_interval(resamples),
-            undefined=int(defined.size - defined.sum()),
-        )
-
     def as_dict(self) -> dict[str, float | list[float] | None]:
         """The entry of `metrics.json`."""
         return {"value": self.value, "ci95": list(self.ci95) if self.ci95 else None}
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """A number with its values in resamples of the patients, `(R,)` or none for a single patient; NaN is undefined.
+
+    Of numbers from the same resamples, differences and means are taken resample by resample, so they are paired.
+    """
+
+    value: float
+    resamples: Floats = field(repr=False, compare=False)
+
+    def __sub__(self, other: Bootstrapped) -> Bootstrapped:
+        return Bootstrapped(self.value - other.value, self.resamples - other.resamples)
+
+    @classmethod
+    def mean(cls, several: Sequence[Bootstrapped]) -> Bootstrapped:
+        """The mean of several numbers, as of seeds."""
+        return cls(float(np.mean([one.value for one in several])), np.mean([one.resamples for one in several], axis=0))
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with the percentile interval of its resamples."""
+        value = self.value if np.isfinite(self.value) else None
+        undefined = int(np.count_nonzero(~np.isfinite(self.resamples)))
+        return Estimate(value, percentile_interval(self.resamples), undefined)
 
 
 def summarise(values: Sequence[float] | Floats, resamples: int = RESAMPLES, seed: int = 0) -> Summary:

@@ -8,34 +8,27 @@ import numpy as np
 
 from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures, roc, weighted_measures
-from lgg_seg.statistics.bootstrap import QUANTILES, RESAMPLES, Estimate, bootstrap_weights, summarise
+from lgg_seg.statistics.bootstrap import QUANTILES, RESAMPLES, Bootstrapped, Estimate, bootstrap_weights, summarise
 
 _CELLS_AT_ONCE = 2_000_000
 """Bounds the memory of the resampling at some 100 MB: a resample has a number a slice."""
 
 
-def estimates(
-    predictions: BinaryPredictions, threshold: float, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Estimate]:
-    """Every measure of `binary.measures` with its percentile bootstrap interval over whole patients."""
-    resampled = bootstrap_measures(predictions, threshold, resamples, seed)
-    several = predictions.patients > 1
-    return {
-        name: Estimate.of(value, resampled[name] if several else np.array([]))
-        for name, value in measures(predictions, threshold).items()
-    }
-
-
 def bootstrap_measures(
-    predictions: BinaryPredictions, threshold: Threshold, resamples: int, seed: int
-) -> dict[str, Floats]:
-    """Every measure in each resample of the patients, `(resamples,)`.
+    predictions: BinaryPredictions, threshold: Threshold, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Bootstrapped]:
+    """Every measure of `binary.measures`, of the predictions and of each resample of their patients.
 
     The resamples depend on the seed and the number of patients alone: two classifiers measured on the same patients,
     in the same order, are resampled alike, so that their differences are paired.
     """
-    parts = [weighted_measures(predictions, threshold, each) for each in _weights(predictions, resamples, seed)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    several = predictions.patients > 1
+    weights = _weights(predictions, resamples, seed) if several else ()
+    parts = [weighted_measures(predictions, threshold, each) for each in weights]
+    return {
+        name: Bootstrapped(value, np.concatenate([np.empty(0), *(part[name] for part in parts)]))
+        for name, value in measures(predictions, threshold).items()
+    }
 
 
 def within_patient_means(

@@ -19,7 +19,6 @@ from lgg_seg.metrics.binary import (
 from lgg_seg.statistics.bootstrap import Estimate
 from lgg_seg.statistics.classification import (
     bootstrap_measures,
-    estimates,
     measures_by_patient,
     roc_band,
     within_patient_means,
@@ -95,7 +94,7 @@ def test_a_weight_of_two_is_a_patient_with_every_slice_twice(weights: list[int],
 def test_undefined_measures_are_null_in_metrics_json() -> None:
     """Slices that are all empty, none of them called a tumour: right, but no recall and no ROC area."""
     predictions = BinaryPredictions(np.full(4, 0.1, np.float32), np.zeros(4, bool), np.array([0, 0, 1, 1]))
-    found = {name: one.as_dict() for name, one in estimates(predictions, 0.5, resamples=20).items()}
+    found = {name: one.estimate.as_dict() for name, one in bootstrap_measures(predictions, 0.5, resamples=20).items()}
     assert found["accuracy"] == {"value": 1.0, "ci95": [1.0, 1.0]}
     for name in ("auroc", "average_precision", "recall", "precision"):
         assert found[name] == {"value": None, "ci95": None}, name
@@ -108,7 +107,7 @@ def test_intervals_resample_patients_and_not_slices() -> None:
     truth = np.tile([True, False], 500)
     right = patient % 2 == 0
     probability = np.where(right == truth, 0.9, 0.1).astype(np.float32)
-    found = estimates(BinaryPredictions(probability, truth, patient), 0.5, resamples=2000)["accuracy"]
+    found = bootstrap_measures(BinaryPredictions(probability, truth, patient), 0.5, resamples=2000)["accuracy"].estimate
     # The share of right patients among ten drawn is binomial(10, 1/2) / 10.
     assert found.value == 0.5
     assert found.ci95 == pytest.approx((0.2, 0.8), abs=1e-9)
@@ -116,7 +115,7 @@ def test_intervals_resample_patients_and_not_slices() -> None:
 
 def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
     predictions = random(slices=120, patients=8, seed=3)
-    resampled = bootstrap_measures(predictions, 0.5, 400, seed=0)["auroc"]
+    resampled = bootstrap_measures(predictions, 0.5, 400, seed=0)["auroc"].resamples
     generator = np.random.default_rng(0)
     rows = [np.flatnonzero(predictions.patient == p) for p in range(8)]
     by_hand = []
@@ -128,13 +127,13 @@ def test_the_interval_agrees_with_a_plain_bootstrap_by_scikit_learn() -> None:
 
 def test_resamples_without_both_classes_are_counted_and_left_out() -> None:
     grades = BinaryPredictions(np.array([0.2, 0.3, 0.9], np.float32), np.array([False, False, True]), np.arange(3))
-    found = estimates(grades, 0.5, resamples=3000)["auroc"]
+    found = bootstrap_measures(grades, 0.5, resamples=3000)["auroc"].estimate
     assert (found.value, found.ci95) == (1.0, (1.0, 1.0))
     assert found.undefined / 3000 == pytest.approx((2 / 3) ** 3 + (1 / 3) ** 3, abs=0.03)
 
 
 def test_a_single_patient_has_no_interval() -> None:
-    assert estimates(HAND.of(0), 0.5, resamples=10)["accuracy"] == Estimate(2 / 3, None)
+    assert bootstrap_measures(HAND.of(0), 0.5, resamples=10)["accuracy"].estimate == Estimate(2 / 3, None)
 
 
 def test_within_each_patient_accuracy_and_area_are_averaged_over_patients() -> None:

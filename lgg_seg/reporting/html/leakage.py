@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lgg_seg.comparison.leakage import HEADLINE, LeakageTable, Sample
+from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.reporting.html.drawing import INK, MUTED, PALETTE, RULE, wrapped
 from lgg_seg.reporting.redaction import without_paths
+from lgg_seg.statistics.bootstrap import Bootstrapped
 
 WIDTH, ROW, FRAME = 11.5, 0.42, 0.95  # inches: of the figure, of a row, and of axes and legend
 BY_PATIENT, LEAKY = PALETTE[0], PALETTE[1]
@@ -44,7 +45,7 @@ def leakage_plot(table: LeakageTable) -> Figure:
     return figure
 
 
-def _interval(axes: Axes, sample: Sample, y: float, colour: str, marker: str) -> None:
+def _interval(axes: Axes, sample: Bootstrapped, y: float, colour: str, marker: str) -> None:
     if sample.estimate.ci95:
         axes.plot(sample.estimate.ci95, [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
     axes.plot(sample.value, y, marker, color=colour, markersize=6, markeredgecolor="white", zorder=4)
