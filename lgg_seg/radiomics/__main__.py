@@ -21,7 +21,7 @@ from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
-from lgg_seg.radiomics.features import Features, masks_patients, measure, predicted_volumes, tree_volumes
+from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
 from lgg_seg.radiomics.leakage import compare_protocols
 from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_sets, shape_predictors, single_features
 from lgg_seg.reporting.outcomes import (
@@ -51,7 +51,7 @@ def features(
         found = _measure_masks(build_index(root))
     else:
         masks = run / "masks.npz"
-        found = measure(predicted_volumes(masks), len(masks_patients(masks)))
+        found = measure(predicted_volumes(masks), len(masked_patients(masks)))
     folder = _folder(output, "features")
     _write_features(folder, found)
     written = folder.display_path / "shape_per_patient.csv"
@@ -120,7 +120,7 @@ def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> in
 
 
 def _measure_masks(index: Index) -> Features:
-    return measure(tree_volumes(index), len(index.patients))
+    return measure(dataset_volumes(index), len(index.patients))
 
 
 def _folder(output: Path | None, name: str) -> RunFolder:

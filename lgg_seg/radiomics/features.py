@@ -34,7 +34,7 @@ class Features:
     per_patient: pd.DataFrame
 
 
-def tree_volumes(index: Index) -> Iterator[Volume]:
+def dataset_volumes(index: Index) -> Iterator[Volume]:
     """Masks of a dataset's patients, by name."""
     for patient in index.patients:
         mask = np.stack([item.read_mask() for item in patient.slices])
@@ -43,12 +43,12 @@ def tree_volumes(index: Index) -> Iterator[Volume]:
 
 def predicted_volumes(masks: Path) -> Iterator[Volume]:
     """Masks that a run predicted, patient by patient, from its `masks.npz`."""
-    for patient in masks_patients(masks):
+    for patient in masked_patients(masks):
         kept = read_masks(masks, patient)
         yield Volume(patient, tuple(int(number) for number in kept.numbers), kept.prediction)
 
 
-def masks_patients(masks: Path) -> list[str]:
+def masked_patients(masks: Path) -> list[str]:
     """Patients of a `masks.npz`."""
     try:
         with np.load(masks, allow_pickle=False) as archive:

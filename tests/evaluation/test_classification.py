@@ -79,13 +79,13 @@ def test_the_slices_numbers_follow_from_their_table_by_scikit_learn(
 ) -> None:
     content, patients, slices = written(data, measured(data, target), tmp_path)
     metrics = content["metrics"]
-    said = slices.probability >= 0.5
+    predicted = slices.probability >= 0.5
     assert (content["patients"], content["slices"]) == (len(patients), len(slices))
     assert content["positive_slices"] == slices.label.sum() == patients.positive_slices.sum()
     assert metrics["slice/auroc"]["value"] == pytest.approx(oracle.roc_auc_score(slices.label, slices.probability))
-    assert metrics["slice/accuracy"]["value"] == pytest.approx(oracle.accuracy_score(slices.label, said))
-    assert metrics["slice/f1"]["value"] == pytest.approx(oracle.f1_score(slices.label, said))
-    assert slices.correct.tolist() == (said == slices.label).astype(int).tolist()
+    assert metrics["slice/accuracy"]["value"] == pytest.approx(oracle.accuracy_score(slices.label, predicted))
+    assert metrics["slice/f1"]["value"] == pytest.approx(oracle.f1_score(slices.label, predicted))
+    assert slices.correct.tolist() == (predicted == slices.label).astype(int).tolist()
     assert metrics["loss"] == pytest.approx(oracle.log_loss(slices.label, slices.probability), rel=1e-4)
     for name in ("slice/accuracy", "slice/auroc", "patient/accuracy"):
         low, high = metrics[name]["ci95"]
@@ -124,7 +124,7 @@ def test_a_patients_grade_is_the_mean_probability_over_all_their_slices(data: Da
     assert content["undefined_resamples"]["patient/auroc"] > 0, "of five patients some resamples have one grade alone"
 
 
-def test_the_threshold_decides_what_is_said_and_is_chosen_on_validation_patients(data: DataModule) -> None:
+def test_the_threshold_is_chosen_on_validation_patients(data: DataModule) -> None:
     everything = measured(data, "tumour", threshold=0.0)
     assert everything.slices.truth.mean() == pytest.approx(
         everything.result("test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {}, {})["metrics"][

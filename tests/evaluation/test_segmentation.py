@@ -120,7 +120,7 @@ def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whol
 
 @pytest.mark.parametrize("tumour", [0, 9, 64])
 def test_a_result_of_one_patient_without_or_with_nothing_but_tumour_is_json_too(tumour: int) -> None:
-    """Where nothing can be measured stands null, never NaN."""
+    """An undefined number is null, never NaN."""
     alone = SegmentationEvaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
     content = alone.result("test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
     assert json.loads(json.dumps(content, allow_nan=False))["metrics"]["patient/dice"]["ci95"] is None
@@ -196,7 +196,7 @@ def test_the_masks_written_are_those_that_were_measured(
         read_masks(tmp_path / "masks.npz", whole.scores[0].patient)
 
 
-def test_a_row_a_patient_knows_the_institution_and_what_was_not_acquired(
+def test_patient_rows_have_the_institution_and_missing_sequences(
     data: DataModule, whole: SegmentationEvaluation
 ) -> None:
     for row in whole.patient_rows(data.patient_metadata):

@@ -83,8 +83,8 @@ def test_threshold_and_post_processing_default_to_those_tested(trained: TrainedM
     second = other(trained)
     assert (model(second).threshold, model(second).postprocess) == (0.3, "largest_component")
     assert (model(trained, second).threshold, model(trained, second).postprocess) == (pytest.approx(0.4), "none")
-    told = model(second, threshold=0.9, postprocess="none")
-    assert (told.threshold, told.postprocess) == (0.9, "none")
+    chosen = model(second, threshold=0.9, postprocess="none")
+    assert (chosen.threshold, chosen.postprocess) == (0.9, "none")
 
 
 def test_with_tta_a_mirrored_volume_gives_the_mirrored_probability(trained: TrainedModel, volume: np.ndarray) -> None:

@@ -43,7 +43,7 @@ def random(slices: int = 300, patients: int = 12, seed: int = 0) -> BinaryPredic
 
 def test_measures_equal_a_table_worked_by_hand() -> None:
     found = measures(HAND, threshold=0.5)
-    # Said yes: .9 .8 .6 .6, of which two are true; not said: a true no and a missed yes.
+    # Predicted positive: .9 .8 .6 .6, of which two are; predicted negative: a true negative and a false one.
     assert found["accuracy"] == pytest.approx(3 / 6)
     assert found["f1"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 1))
     assert (found["recall"], found["specificity"], found["precision"]) == pytest.approx((2 / 3, 1 / 3, 2 / 4))
@@ -59,16 +59,16 @@ def test_measures_equal_a_table_worked_by_hand() -> None:
 @pytest.mark.parametrize("threshold", [0.25, 0.5])
 def test_measures_equal_scikit_learn(seed: int, threshold: float) -> None:
     predictions = random(seed=seed)
-    said = predictions.probability >= np.float32(threshold)
+    predicted = predictions.probability >= np.float32(threshold)
     found = measures(predictions, threshold)
     truth, score = predictions.truth, predictions.probability
     assert found["auroc"] == pytest.approx(oracle.roc_auc_score(truth, score), abs=1e-12)
     assert found["average_precision"] == pytest.approx(oracle.average_precision_score(truth, score), abs=1e-12)
-    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, said))
-    assert found["f1"] == pytest.approx(oracle.f1_score(truth, said))
-    assert found["precision"] == pytest.approx(oracle.precision_score(truth, said))
-    assert found["recall"] == pytest.approx(oracle.recall_score(truth, said))
-    assert found["specificity"] == pytest.approx(oracle.recall_score(~truth, ~said))
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
+    assert found["f1"] == pytest.approx(oracle.f1_score(truth, predicted))
+    assert found["precision"] == pytest.approx(oracle.precision_score(truth, predicted))
+    assert found["recall"] == pytest.approx(oracle.recall_score(truth, predicted))
+    assert found["specificity"] == pytest.approx(oracle.recall_score(~truth, ~predicted))
     assert found["brier"] == pytest.approx(oracle.brier_score_loss(truth, score), abs=1e-6)
     false, true = roc(predictions, np.ones((1, predictions.patients), np.int64))
     by_sklearn = oracle.roc_curve(truth, score, drop_intermediate=False)

@@ -71,7 +71,7 @@ def test_batches_are_of_sixteen_consecutive_slices_by_default() -> None:
 
 
 @given(st.lists(counts, min_size=1, max_size=20))
-def test_one_batch_of_everything_is_pooled_and_batches_of_one_are_the_mean_over_slices(slices: list[Counts]) -> None:
+def test_one_batch_is_pooled_and_batches_of_one_are_the_mean_over_slices(slices: list[Counts]) -> None:
     total = sum(slices, start=Counts(0, 0, 0, 0))
     pooled, single = minibatch_means(joined(slices), batch_size=20), minibatch_means(joined(slices), batch_size=1)
     for measure in (iou, dice, recall):

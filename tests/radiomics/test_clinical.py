@@ -91,15 +91,15 @@ def test_grade_asks_for_the_higher_of_two_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [
         ("deth01", "did you mean death01"),
         ("RNASeqCluster:two", "One cluster is asked for as RNASeqCluster:2"),
         ("RNASeqCluster:9", "RNASeqCluster:9 has 0 of 39 patients"),
     ],
 )
-def test_an_impossible_target_is_refused_with_the_remedy(target: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_an_impossible_target_is_refused_with_the_remedy(target: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         endpoints(target, table())
 
 

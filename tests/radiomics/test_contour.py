@@ -129,7 +129,7 @@ def test_size_and_rotation_by_whole_bins_change_no_angular_deviation(scale: floa
     )
 
 
-def test_the_outline_goes_around_the_largest_part_and_passes_over_holes() -> None:
+def test_the_outline_is_that_of_the_largest_component_without_holes() -> None:
     plain = np.zeros((40, 40), bool)
     plain[5:25, 5:25] = True
     other = plain.copy()

@@ -50,7 +50,7 @@ def test_with_patients_on_both_sides_noise_is_classified_nearly_perfectly(compar
         assert (row.slices, row.patients) == (PATIENTS * SLICES, PATIENTS)
 
 
-def test_split_by_patient_the_same_classifier_is_no_better_than_the_commoner_outcome(compared: Comparison) -> None:
+def test_split_by_patient_the_classifier_is_no_better_than_the_majority(compared: Comparison) -> None:
     _, _, _, honest, majority = compared.protocols
     assert honest.verdict == "by patient"
     assert honest.accuracy <= majority.accuracy + 0.05

@@ -13,7 +13,7 @@ import pytest
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.radiomics.__main__ import main
-from lgg_seg.radiomics.features import measure, predicted_volumes, tree_volumes
+from lgg_seg.radiomics.features import dataset_volumes, measure, predicted_volumes
 from lgg_seg.radiomics.shape import volume_shape
 from lgg_seg.runs.masks import PatientMasks, write_masks
 
@@ -61,12 +61,12 @@ def test_features_of_a_run_are_those_of_what_it_predicted(tmp_path: Path) -> Non
     assert pd.read_csv(tmp_path / "out" / "shape_per_slice.csv")["slice"].tolist() == [4, 5, 6]
 
 
-def test_a_tree_and_a_run_that_predicts_its_masks_have_the_same_features(phantom_root: Path, tmp_path: Path) -> None:
+def test_true_masks_and_equal_predicted_masks_have_the_same_features(phantom_root: Path, tmp_path: Path) -> None:
     index = build_index(phantom_root, progress=False)
-    kept = {v.patient: PatientMasks.pack(v.numbers, ~v.mask, v.mask) for v in tree_volumes(index)}
+    kept = {v.patient: PatientMasks.pack(v.numbers, ~v.mask, v.mask) for v in dataset_volumes(index)}
     write_masks(tmp_path / "masks.npz", kept)
     ours, theirs = (
-        measure(volumes, len(kept)) for volumes in (tree_volumes(index), predicted_volumes(tmp_path / "masks.npz"))
+        measure(volumes, len(kept)) for volumes in (dataset_volumes(index), predicted_volumes(tmp_path / "masks.npz"))
     )
     pd.testing.assert_frame_equal(ours.per_patient, theirs.per_patient)
     pd.testing.assert_frame_equal(ours.per_slice, theirs.per_slice)
@@ -77,11 +77,11 @@ def test_outcome_writes_its_results_and_warns_of_what_is_too_good(
 ) -> None:
     words = ["outcome", "target=grade", f"root={tree}", f"output={tmp_path}", "repeats=2", "permutations=1"]
     assert main(words) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "WARNING: grade from shape" in said
-    assert "is beyond 0.85" in said
-    assert "WARNING: grade from log_volume" in said
-    assert "FEW EVENTS: grade has 20 patients" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "WARNING: grade from shape" in printed
+    assert "is beyond 0.85" in printed
+    assert "WARNING: grade from log_volume" in printed
+    assert "FEW EVENTS: grade has 20 patients" in printed
     content = json.loads((tmp_path / "outcome.json").read_text())
     assert content["patients"] == 40
     assert str(tree) not in json.dumps(content)
@@ -122,7 +122,7 @@ def test_leak_prints_and_writes_which_rows_leak(tree: Path, tmp_path: Path, caps
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["outcme"], "did you mean outcome?"),
         (["outcome"], "target= is missing"),
@@ -134,12 +134,12 @@ def test_leak_prints_and_writes_which_rows_leak(tree: Path, tmp_path: Path, caps
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(
-    words: list[str], said: str, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = {"TREE": str(tree), "NOWHERE": str(tmp_path / "nowhere")}
     filled = [word.replace("TREE", places["TREE"]).replace("NOWHERE", places["NOWHERE"]) for word in words]
     assert main(filled) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_damaged_masks_file_and_a_tree_without_data_csv_are_refused(
@@ -157,5 +157,5 @@ def test_a_damaged_masks_file_and_a_tree_without_data_csv_are_refused(
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("features", "outcome", "leak", "target=", "permutations="))
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("features", "outcome", "leak", "target=", "permutations="))

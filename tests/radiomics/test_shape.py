@@ -58,7 +58,7 @@ def test_a_lobed_outline_is_more_uneven_than_a_disc_of_the_same_area() -> None:
         assert getattr(lobed, name) > 1.2 * getattr(even, name)
 
 
-def test_parts_count_for_area_and_spread_but_only_the_largest_for_unevenness() -> None:
+def test_all_components_count_for_area_and_only_the_largest_for_asd_and_mf() -> None:
     one, two = disc(60, 60, 40), disc(60, 60, 40) | disc(150, 170, 20)
     alone, both = slice_shape(one), slice_shape(two)
     assert (alone.parts, both.parts) == (1, 2)

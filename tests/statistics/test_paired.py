@@ -112,7 +112,7 @@ def test_a_further_configuration_changes_nothing_but_the_correction() -> None:
     assert among.p_holm > alone.p_holm
 
 
-def test_of_equal_means_the_first_by_name_is_best_through_the_noise_of_the_arithmetic() -> None:
+def test_of_equal_means_the_first_by_name_is_best_despite_rounding_noise() -> None:
     values = np.array([[0.1 + 0.2, 0.3], [0.5, 0.5]])
     assert values[0, 0] > values[0, 1]
     for names in (["a", "b"], ["b", "a"]):
@@ -157,7 +157,7 @@ def test_worse_takes_a_small_p_an_interval_below_zero_and_ranks_that_agree(
     )
 
 
-def test_little_gains_with_a_few_disasters_are_not_called_clearly_worse() -> None:
+def test_small_gains_with_a_few_failures_are_contradictory() -> None:
     """95 patients gain 0.01 and 15 lose 0.4: the mean falls, and the test of ranks is significant for the rise."""
     steady = np.random.default_rng(0).uniform(0.7, 0.9, 110)
     gambler = steady + np.where(np.arange(110) < 95, 0.01, -0.4)

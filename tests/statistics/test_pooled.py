@@ -26,14 +26,14 @@ def test_by_hand() -> None:
     assert tumour_slice_dice(two, weights) == pytest.approx([2.0 / 4, 0.85, 0.15])
 
 
-def test_patients_without_tumour_have_no_tumour_slice_and_a_pooled_dice_by_the_policy() -> None:
+def test_without_tumour_pooled_dice_keeps_the_empty_mask_policy() -> None:
     empty = sums([(0, 0, 0, 0.0, 0), (0, 5, 0, 0.0, 0)])
     weights = np.array([[2, 0], [1, 1]])
     assert pooled_dice(empty, weights).tolist() == [1.0, 0.0]
     assert np.isnan(tumour_slice_dice(empty, weights)).all()
 
 
-def test_each_resample_has_as_many_patients_as_there_are_and_the_same_seed_the_same_ones() -> None:
+def test_weights_of_a_resample_sum_to_the_patients_and_depend_on_the_seed() -> None:
     weights = all_weights(7, seed=3, resamples=500)
     assert weights.shape == (500, 7)
     assert (weights.sum(axis=1) == 7).all()

@@ -93,7 +93,7 @@ def test_few_patients_bound_p_from_below_even_where_all_agree(patients: int, sma
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-15])
-def test_identical_configurations_give_p_1_whatever_the_noise_of_the_arithmetic(noise: float) -> None:
+def test_identical_configurations_give_p_1_despite_rounding_noise(noise: float) -> None:
     assert signed_rank_test(np.full(20, noise)) == SignedRank(positive=0, negative=0, p_value=1)
     assert signed_rank_test(np.full(20, noise)).effect == 0
 
