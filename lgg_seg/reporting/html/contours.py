@@ -111,13 +111,13 @@ def _dice(run: Run, patient: str) -> float:
 
 
 def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
-    """The slice from the run's data tree; None where it is gone, or holds another slice than the one measured."""
+    """The slice from the run's data set; None where it is gone, or holds another slice than the one measured."""
     root = run.config.get("data", {}).get("root")
     try:
-        tree = find_dataset_root(Path(root)) if root else None
-        if tree is None:
+        folder = find_dataset_root(Path(root)) if root else None
+        if folder is None:
             return None
-        file = tree / patient / f"{patient}_{number}.tif"
+        file = folder / patient / f"{patient}_{number}.tif"
         mask = read_mask(file.with_name(f"{file.stem}_mask.tif")).astype(bool)
         image = read_image(file)
     except (UserError, OSError):  # damaged, or a folder without permission

@@ -1,4 +1,4 @@
-"""A row for each configuration: its mean with an interval, its difference to the best, how often it has which rank."""
+"""A row for each configuration: mean, difference to the best, ranks, and Dice with and without leakage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.reporting.columns import difference, headline, holm_p
 from lgg_seg.reporting.html.drawing import (
     INK,
     MAX_LARGE_ROWS,
     MUTED,
+    PALETTE,
     RULE,
     WIDTH,
     Style,
@@ -24,6 +27,8 @@ from lgg_seg.reporting.html.drawing import (
     new_figure,
     wrapped,
 )
+from lgg_seg.reporting.redaction import without_paths
+from lgg_seg.statistics.bootstrap import Bootstrapped
 
 ROW, LINE = 0.42, 0.15  # inches: of a row, and of each further line of its name
 NAME = 46  # characters of a name's line
@@ -113,3 +118,39 @@ def _label(axes: Axes, y: float, style: Style, number: str) -> None:
     place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "fontsize": 8.5, "bbox": behind}
     axes.text(0, y + 0.11, wrapped(style.name, NAME), ha="left", linespacing=1.1, **place)
     axes.text(1, y + 0.11, number, ha="right", color=MUTED, **place)
+
+
+def leakage_plot(table: LeakageTable) -> Figure:
+    """Pooled Dice of every configuration in both tests, and the difference; the mean of several below a line."""
+    rows = [(line.label, line.measures[HEADLINE]) for line in table.lines]
+    heights = [-float(k) for k in range(len(rows))]
+    if len(rows) > 1:
+        heights[-1] -= 0.35
+    figure = Figure(figsize=(11.5, 0.95 + ROW * len(rows)))
+    both, added = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    for (_, pair), y in zip(rows, heights, strict=True):
+        both.plot([pair.by_patient.value, pair.leaky.value], [y, y], color=RULE, linewidth=5, zorder=1)
+        _interval(both, pair.by_patient, y + 0.11, PALETTE[0], "o")
+        _interval(both, pair.leaky, y - 0.11, PALETTE[1], "D")
+        _interval(added, pair.added, y, INK, "o")
+        added.annotate(f"{pair.added.value:+.3f}", (pair.added.value, y + 0.2), ha="center", fontsize=7.5, color=INK)
+    added.axvline(0, color=MUTED, linewidth=0.9)
+    both.set_yticks(heights, [wrapped(without_paths(name), 34, 2) for name, _ in rows])
+    both.set(xlabel=HEADLINE, ylim=(heights[-1] - 0.55, 0.6))
+    added.set(xlabel="what the leak adds")
+    for axes in (both, added):
+        if len(rows) > 1:
+            axes.axhline((heights[-1] + heights[-2]) / 2, color=RULE, linewidth=0.8)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    names = {"by patient": (PALETTE[0], "o"), "with the leak": (PALETTE[1], "D")}
+    handles = [both.plot([], [], marker, color=colour, label=name)[0] for name, (colour, marker) in names.items()]
+    figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False)
+    return figure
+
+
+def _interval(axes: Axes, sample: Bootstrapped, y: float, colour: str, marker: str) -> None:
+    if sample.estimate.ci95:
+        axes.plot(sample.estimate.ci95, [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
+    axes.plot(sample.value, y, marker, color=colour, markersize=6, markeredgecolor="white", zorder=4)

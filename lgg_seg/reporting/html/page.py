@@ -26,7 +26,7 @@ from lgg_seg.reporting.formatting import counted, three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
-from lgg_seg.reporting.html.leakage import leakage_plot
+from lgg_seg.reporting.html.forests import leakage_plot
 from lgg_seg.reporting.html.sections import section
 from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, classifier_text_columns, title
 from lgg_seg.reporting.redaction import without_paths
@@ -48,7 +48,7 @@ def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] =
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
     The measured leakage and the classifiers stand in tables of their own below. Masks are read from the runs' folders
-    and slices from their data trees; the page leaves out what is not there any more, and says so.
+    and slices from their data sets; the page leaves out what is gone, and says so.
 
     Raises:
         UserError: the page cannot be written.

@@ -105,53 +105,51 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
         return f"{alt} {'; '.join(parts[:MAX_DESCRIBED])}{more}"
 
     sizes = [f"{costs.training_patients(entry) or 0:g} patients, {headline(entry)}" for entry in entries]
-    return {
-        "means": svg(
+    count = f"Configurations: {len(styles)}"
+    figures: dict[str, tuple[Figure | None, str]] = {
+        "means": (
             forests.forest(table, styles),
             described("Mean patient Dice with 95 % interval.", map(headline, entries)),
         ),
-        "differences": several
-        and svg(
-            forests.difference_forest(table, styles),
-            described("Mean paired difference to the best.", (difference(entry) for entry in entries)),
+        "differences": (
+            forests.difference_forest(table, styles) if several else None,
+            described("Mean paired difference to the best.", map(difference, entries)),
         ),
-        "ranks": several
-        and svg(
-            forests.rank_map(table, styles),
+        "ranks": (
+            forests.rank_map(table, styles) if several else None,
             described("Share of resamples in which each comes first.", (f"{one:.0%}" for one in table.ranks[:, 0])),
         ),
-        "costs": [
-            svg(
-                costs.cost_plot(table, styles, cost),
-                described(f"Mean patient Dice against {cost.title}.", (cost.cell(entry) for entry in entries)),
-            )
-            for cost in costs.varying_costs(table)
-        ],
-        "sizes": _optional(
-            costs.size_plot(table), f"Mean patient Dice by the number of patients trained on: {'; '.join(sizes)}."
+        "sizes": (
+            costs.size_plot(table),
+            f"Mean patient Dice by the number of patients trained on: {'; '.join(sizes)}.",
         ),
-        "learning": _optional(
+        "learning": (
             curves.learning_plot(table, styles),
-            f"Dice of the validation patients by epoch. Configurations: {len(styles)}.",
+            f"Dice of the validation patients by epoch. {count}.",
         ),
-        "reliability": _optional(
+        "reliability": (
             curves.reliability_plot(table, styles),
-            f"Share of pixels that are tumour by predicted probability. Configurations: {len(styles)}.",
+            f"Share of pixels that are tumour by predicted probability. {count}.",
         ),
-        "strata": _strata(table, styles),
-        "everyone": svg(
+        "everyone": (
             patients.patient_map(table, styles),
             f"Dice of {len(order)} patients from the hardest, {order[0]}, to the easiest, {order[-1]}; configurations: "
             f"{len(styles)}; patients on whom all fail: {len(failed_by_all(table))}.",
         ),
+    }
+    return {name: figure and svg(figure, alt) for name, (figure, alt) in figures.items()} | {
+        "costs": [
+            svg(
+                costs.cost_plot(table, styles, cost),
+                described(f"Mean patient Dice against {cost.title}.", map(cost.cell, entries)),
+            )
+            for cost in costs.varying_costs(table)
+        ],
+        "strata": _strata(table, styles),
         "failed": failed(table),
         "pictures": pictures,
         "notes": notes,
     }
-
-
-def _optional(figure: Figure | None, alt: str) -> Picture | None:
-    return None if figure is None else svg(figure, alt)
 
 
 def _strata(table: SegmentationTable, styles: Sequence[Style]) -> list[tuple[str, Picture]]:
@@ -178,7 +176,7 @@ def failed(table: SegmentationTable) -> list[dict[str, Any]]:
 
 
 def _metadata(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What is known of a patient; runs of before a column existed lack it."""
+    """A patient's metadata as text; older runs lack some of the columns."""
     formats = {
         "truth_voxels": ("tumour voxels", "{truth_voxels:,.0f}"),
         "tumour_slices": ("slices with tumour", "{tumour_slices:.0f} of {slices:.0f}"),
@@ -221,7 +219,7 @@ def patient_pictures(
         pictures[heading].append((caption, png(contours.strip(panels), alt)))
     if black:
         notes.append(
-            "Contours stand on black where the data tree of the run is gone, or no longer holds the slices that were "
+            "Contours stand on black where the run's data set is gone, or no longer holds the slices that were "
             f"measured: {', '.join(black)}."
         )
     return pictures, tuple(notes)
