@@ -16,7 +16,7 @@ from lgg_seg.comparison.results import ComparisonTable
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
-from lgg_seg.reporting.formatting import number, three
+from lgg_seg.reporting.formatting import counted, number, three
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
 from lgg_seg.statistics.paired import METHOD
@@ -76,7 +76,7 @@ def _print_table(
 def title(table: Table) -> str:
     """What was asked of classifiers, who was measured, and how."""
     protocol = table.comparability.protocol
-    patients = f"{len(table.patients)} {protocol.subset} patients"
+    patients = counted(len(table.patients), f"{protocol.subset} patient")
     return ", ".join(
         [
             f"classifiers: {TARGETS[protocol.target]} {patients}" if protocol.target else patients,

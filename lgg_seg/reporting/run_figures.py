@@ -18,7 +18,7 @@ from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_r
 from lgg_seg.metrics.overlap import dice
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.figures import PREDICTION, Panel, operating_curves, panel_grid, roc_axes
-from lgg_seg.reporting.formatting import with_interval
+from lgg_seg.reporting.formatting import counted, with_interval
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.classification import roc_band
@@ -35,7 +35,8 @@ def draw_evaluation(
 
     They are `roc.png` of a classifier, `roc_pr.png` and `best_and_worst_patients.png` of a segmentation network.
     """
-    title = f"{content['patients']} {content['split']} patients, protocol {content['protocol']}"
+    patients = counted(content["patients"], f"{content['split']} patient")
+    title = f"{patients}, protocol {content['protocol']}"
     figures: dict[str, tuple[Figure, int]] = {}  # with their dots per inch
     if isinstance(evaluation, ClassifierEvaluation):
         figures["roc"] = roc_figure(evaluation, content["metrics"], title), 150

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lgg_seg.metrics.registry import PATIENT_METRICS
-from lgg_seg.reporting.formatting import interval, number
+from lgg_seg.reporting.formatting import counted, interval, number
 from lgg_seg.reporting.table import Column, rich_table
 
 TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
@@ -48,8 +48,9 @@ def _row(name: str, value: Any) -> list[str]:
 def caption(result: dict[str, Any]) -> str:
     """What the numbers are of, with every reservation a reader must know."""
     threshold = result["threshold"]
+    patients, slices = counted(result["patients"], f"{result['split']} patient"), counted(result["slices"], "slice")
     lines = [
-        f"{result['patients']} {result['split']} patients, {result['slices']} slices, protocol {result['protocol']}",
+        f"{patients}, {slices}, protocol {result['protocol']}",
         f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}",
     ]
     if "target" in result:
