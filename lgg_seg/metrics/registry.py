@@ -40,7 +40,7 @@ class PatientMetric:
     values are better, `format` is a format specification.
 
     `of_counts` is the same metric from counts alone, elementwise. Where a patient's slices lie in several folds, it is
-    applied to the sum of their counts; a metric without it is None there.
+    applied to the sum of their counts; a metric without it is left out there.
     """
 
     key: str

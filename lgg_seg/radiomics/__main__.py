@@ -48,14 +48,14 @@ def features(
 ) -> int:
     """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
     if run is None:
-        found = _measure_masks(build_index(root))
+        measured = _measure_masks(build_index(root))
     else:
         masks = run / "masks.npz"
-        found = measure(predicted_volumes(masks), len(masked_patients(masks)))
+        measured = measure(predicted_volumes(masks), len(masked_patients(masks)))
     folder = _folder(output, "features")
-    _write_features(folder, found)
+    _write_features(folder, measured)
     written = folder.display_path / "shape_per_patient.csv"
-    print(f"{len(found.per_patient)} patients, {len(found.per_slice)} slices: {written}, …")
+    print(f"{len(measured.per_patient)} patients, {len(measured.per_slice)} slices: {written}, …")
     return 0
 
 
@@ -127,8 +127,8 @@ def _folder(output: Path | None, name: str) -> RunFolder:
     return RunFolder(output or Path("runs/radiomics") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{name}")
 
 
-def _write_features(folder: RunFolder, found: Features) -> None:
-    for name, table in (("slice", found.per_slice), ("patient", found.per_patient)):
+def _write_features(folder: RunFolder, measured: Features) -> None:
+    for name, table in (("slice", measured.per_slice), ("patient", measured.per_patient)):
         with folder.writing(f"shape_per_{name}.csv") as path:
             table.to_csv(path, index=False)
 
