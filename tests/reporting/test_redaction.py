@@ -24,6 +24,6 @@ def test_absolute_paths_are_cut_to_their_last_part(text: str, expected: str) -> 
 
 
 def test_a_path_in_a_config_is_cut_to_its_last_part() -> None:
-    config = {"data": {"root": "/home/me/kaggle_3m", "words": ["~/x/y", "a/b", 3, None]}, "name": "unet"}
-    cut = {"data": {"root": "kaggle_3m", "words": ["y", "a/b", 3, None]}, "name": "unet"}
+    config = {"data": {"root": "/home/me/kaggle_3m", "list": ["~/x/y", "a/b", 3, None]}, "name": "unet"}
+    cut = {"data": {"root": "kaggle_3m", "list": ["y", "a/b", 3, None]}, "name": "unet"}
     assert without_folders(config) == cut

@@ -1,4 +1,4 @@
-"""A page of HTML, parsed so that numbers and words can be looked up in it."""
+"""A page of HTML, parsed: its text, attributes and table rows."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_long_names_wrap_and_are_cut_with_an_ellipsis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "words"),
+    ("other", "text"),
     [
         ({"commit": "fedcba9" + "0" * 33}, "different code: 0123456 (1 run), fedcba9 (1 run)"),
         ({"commit": None}, "different code: 0123456 (1 run), not recorded (1 run)"),
@@ -194,18 +194,18 @@ def test_long_names_wrap_and_are_cut_with_an_ellipsis() -> None:
         ({"precision": "bf16-mixed"}, "different precisions: 32-true (1 run), bf16-mixed (1 run)"),
     ],
 )
-def test_what_is_not_alike_is_named(other: dict[str, str | bool | None], words: str, tmp_path: Path) -> None:
+def test_what_is_not_alike_is_named(other: dict[str, str | bool | None], text: str, tmp_path: Path) -> None:
     write_run(tmp_path / "0", truths=volumes(1))
     write_run(tmp_path / "1", ["model=unet_slim"], truths=volumes(1), **other)
     (warning,) = metadata.warnings(find_runs([tmp_path]))
-    assert words in warning
+    assert text in warning
 
 
 PATIENT = "TCGA_CS_0000_19960101"
 
 
-def measured(tmp_path: Path, truths: dict[str, Volume], *words: str) -> tuple[SegmentationTable, list[Style]]:
-    write_run(tmp_path / "run", words, truths=truths, dice=0.7)
+def measured(tmp_path: Path, truths: dict[str, Volume], *overrides: str) -> tuple[SegmentationTable, list[Style]]:
+    write_run(tmp_path / "run", overrides, truths=truths, dice=0.7)
     board = build_leaderboard(find_runs([tmp_path / "run"]))
     return board.tables[0], table_styles(board.tables[0], palette(board))
 

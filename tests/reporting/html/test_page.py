@@ -150,13 +150,13 @@ def test_runs_without_a_result_stand_there_with_their_reason(mixed_report: tuple
 def test_text_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, str], tmp_path: Path) -> None:
     assert EVIL not in mixed_report[1]
     assert len(parse(mixed_report[1]).attributes("section", "id")) == 5
-    words = (EVIL, "\"'><img src=x>", "$x^2_{")
-    for number, word in enumerate(words):
+    texts = (EVIL, "\"'><img src=x>", "$x^2_{")
+    for number, text in enumerate(texts):
         write_run(tmp_path / str(number))
         with (tmp_path / str(number) / "config.yaml").open("a") as file:
-            file.write(f"note: {json.dumps(word)}\n")
+            file.write(f"note: {json.dumps(text)}\n")
     board, html = report(tmp_path)
-    assert {entry.label for entry in board.tables[0].entries} == set(words)
+    assert {entry.label for entry in board.tables[0].entries} == set(texts)
     page = parse(html)
     assert page.attributes("script", "src") == []
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
@@ -269,8 +269,8 @@ def test_training_patients_are_plotted_where_their_number_varies(tmp_path: Path)
 def test_ten_entries_stay_below_five_megabytes(phantom_root: Path, tmp_path: Path) -> None:
     truths = tree_volumes(phantom_root, 8)
     for number in range(10):
-        words = [f"optimizer.lr={(number + 1) / 1000}", f"data.root={phantom_root}"]
-        write_run(tmp_path / str(number), words, truths=truths, dice=0.4 + number / 20)
+        overrides = [f"optimizer.lr={(number + 1) / 1000}", f"data.root={phantom_root}"]
+        write_run(tmp_path / str(number), overrides, truths=truths, dice=0.4 + number / 20)
     board, html = report(tmp_path)
     assert len(board.tables[0].entries) == 10
     assert len(images(html, "png")) == 8

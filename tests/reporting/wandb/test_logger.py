@@ -99,9 +99,9 @@ def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 def jobs(workplace: tuple[Path, dict[str, str]]) -> list[Path]:
     """The folders of three jobs of one process, of which the second fails in its test: its weights have diverged."""
     folder, environment = workplace
-    words = [*TINY, "debug=fast", "logger=wandb", "split.test=2", "optimizer.lr=0.001,1e38,0.01"]
-    words += ["hydra.sweep.dir=learning_rates", f"data.cache_dir={folder / USER / 'cache'}"]
-    command = [sys.executable, "-m", "lgg_seg", "-m", *words]
+    arguments = [*TINY, "debug=fast", "logger=wandb", "split.test=2", "optimizer.lr=0.001,1e38,0.01"]
+    arguments += ["hydra.sweep.dir=learning_rates", f"data.cache_dir={folder / USER / 'cache'}"]
+    command = [sys.executable, "-m", "lgg_seg", "-m", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     files = (folder / "learning_rates").glob("*/config.yaml")
     runs = {OmegaConf.load(file).optimizer.lr: file.parent for file in files}
@@ -183,7 +183,7 @@ def test_the_masks_over_the_slices_have_the_pixels_of_the_test(run: Path, record
         assert np.logical_and(masks["truth"], masks["prediction"]).sum() == row["tp"]
 
 
-def test_neither_key_nor_host_nor_user_nor_folders_nor_the_command_line_are_recorded(jobs: list[Path]) -> None:
+def test_no_key_host_user_folder_or_command_line_is_recorded(jobs: list[Path]) -> None:
     for job in jobs:
         recorded = Recorded(job)
         texts = [str(record) for record in recorded.records]
@@ -198,7 +198,7 @@ def test_neither_key_nor_host_nor_user_nor_folders_nor_the_command_line_are_reco
         assert all(KEY not in log.read_text() for log in (recorded.folder / "logs").iterdir())
 
 
-def test_the_jobs_of_a_sweep_are_runs_of_one_group_each_ended_as_it_went(jobs: list[Path]) -> None:
+def test_the_jobs_of_a_sweep_are_one_group_with_their_exit_codes(jobs: list[Path]) -> None:
     runs = [Recorded(job) for job in jobs]
     assert len({run.id for run in runs}) == 3
     assert {(run.run.run_group, run.run.job_type) for run in runs} == {("learning_rates", "train")}
@@ -206,10 +206,10 @@ def test_the_jobs_of_a_sweep_are_runs_of_one_group_each_ended_as_it_went(jobs: l
     assert [run.exit_codes for run in runs] == [[0], [1], [0]]
 
 
-def test_a_run_that_was_stopped_is_ended_and_goes_on_as_the_same_run(workplace: tuple[Path, dict[str, str]]) -> None:
+def test_a_stopped_run_is_ended_and_resumed_as_the_same_run(workplace: tuple[Path, dict[str, str]]) -> None:
     folder, environment = workplace
-    words = [*TINY, "trainer.max_epochs=4", "callbacks=none", "logger=wandb", "hydra.run.dir=stopped"]
-    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
+    arguments = [*TINY, "trainer.max_epochs=4", "callbacks=none", "logger=wandb", "hydra.run.dir=stopped"]
+    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *arguments], cwd=folder, env=environment)
     run = folder / "stopped"
     while not (run / "checkpoints" / "last.ckpt").exists():
         assert process.poll() is None
@@ -235,7 +235,7 @@ def test_a_run_that_was_stopped_is_ended_and_goes_on_as_the_same_run(workplace: 
         ({"WANDB_BASE_URL": "http://127.0.0.1:9"}, "does not answer or refuses the key"),
     ],
 )
-def test_online_without_a_key_or_a_network_goes_on_offline_soon_and_says_how_to_publish_it(
+def test_online_without_key_or_network_goes_on_offline_and_names_the_sync_command(
     workplace: tuple[Path, dict[str, str]], tmp_path: Path, set_: dict[str, str], says: str
 ) -> None:
     program = (
@@ -255,7 +255,7 @@ def test_online_without_a_key_or_a_network_goes_on_offline_soon_and_says_how_to_
     assert f"`wandb sync wandb/*run-*-{recorded.id}` publishes it" in done.stderr
 
 
-def test_a_run_left_open_is_not_written_on_in_and_its_mode_binds_no_other(
+def test_a_run_left_open_is_not_continued_and_its_mode_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
@@ -271,7 +271,7 @@ def test_a_run_left_open_is_not_written_on_in_and_its_mode_binds_no_other(
     assert "WANDB_MODE" not in os.environ
 
 
-def test_of_a_distributed_run_one_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_of_a_distributed_run_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     wandb_logger(str(tmp_path)).log_metrics({"x": 1})
     assert not list(tmp_path.iterdir())

@@ -33,7 +33,7 @@ def blocks(found: Leaderboard, path: Path) -> list[dict[str, Any]]:
     return content
 
 
-def test_it_holds_the_verdict_the_forest_and_panels_of_the_honest_runs_alone(tmp_path: Path) -> None:
+def test_the_report_holds_verdict_forest_and_panels_of_runs_without_leakage(tmp_path: Path) -> None:
     found = board(tmp_path / "runs", logged=True)
     content = blocks(found, tmp_path / "report.json")
     text = json.dumps(content, ensure_ascii=False)
@@ -48,13 +48,13 @@ def test_it_holds_the_verdict_the_forest_and_panels_of_the_honest_runs_alone(tmp
     assert "id-of-leaky" not in text
 
 
-def test_runs_that_were_not_logged_have_no_panels_and_it_says_so(tmp_path: Path) -> None:
+def test_the_report_says_that_unlogged_runs_have_no_panels(tmp_path: Path) -> None:
     content = blocks(board(tmp_path / "runs", logged=False), tmp_path / "report.json")
     assert not [block for block in content if block["type"] == "panel-grid"]
     assert "logger=wandb" in json.dumps(content)
 
 
-def test_the_forest_in_letters_has_mean_and_interval_where_they_belong(tmp_path: Path) -> None:
+def test_the_text_forest_has_mean_and_interval_at_their_places(tmp_path: Path) -> None:
     found = board(tmp_path / "runs", logged=False)
     for line, entry in zip(forest(found.tables[0]).splitlines(), found.tables[0].entries, strict=False):
         bar = line.partition("│")[2].partition("│")[0]
