@@ -43,6 +43,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 
 # One process a core, each with one thread: two OpenMP pools on the same cores stand in each other's way.
 pytest: setup

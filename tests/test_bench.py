@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def test_steps_are_repeated_for_the_given_time() -> None:
 
 
 def test_a_timed_training_step_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    made: list[Any] = []
     monkeypatch.setattr(torch.optim.AdamW, "step", _noting(torch.optim.AdamW.step, made))
     words = ["model=unetpp", "preprocess.size=32"]  # which has losses at several depths
     step = training_step(compose_config(words), CPU, batch_size=2)

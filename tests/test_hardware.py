@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import choose_hardware, configure_process
+from lgg_seg.hardware import Precision, choose_hardware, configure_process
 
 
 def test_auto_chooses_what_is_there() -> None:
@@ -24,7 +24,7 @@ def test_a_gpu_that_is_not_there_is_refused_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
-def test_autocast_computes_in_the_precision_asked_for(precision: str, dtype: torch.dtype) -> None:
+def test_autocast_computes_in_the_precision_asked_for(precision: Precision, dtype: torch.dtype) -> None:
     hardware = choose_hardware("cpu", precision, channels_last=False)
     with hardware.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is dtype

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lgg_seg.compare import compare_folders
+from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.overlap import Counts
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
 from lgg_seg.reporting.run_table import result_table
@@ -111,7 +112,7 @@ def test_folds_of_slices_have_it_where_counts_suffice(of_counts: bool, tmp_path:
     for fold in range(2):
         part = {name: Volume(one.numbers[fold::2], one.truth[fold::2]) for name, one in everyone.items()}
         words = ["split=slice_kfold", "split.n_splits=2", f"split.fold={fold}"]
-        write_run(tmp_path / str(fold), words, truths=part, protocol="slice_kfold (leaky)")
+        write_run(tmp_path / str(fold), words, truths=part, protocol=LEAKY)
     (table,) = compare_folders([tmp_path], tmp_path / "compared").tables
     (found,) = table.entries
     patients = found.patients

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -81,8 +82,9 @@ def test_onecycle_starts_low_peaks_and_ends_at_its_final_value() -> None:
 
 
 @pytest.mark.parametrize("kind", [SGD, AdamW])
-def test_onecycle_turns_momentum_the_other_way(kind: type[Optimizer]) -> None:
-    steps = kind([nn.Parameter(torch.zeros(1))], lr=PEAK, **({"momentum": 0.9} if kind is SGD else {}))
+def test_onecycle_turns_momentum_the_other_way(kind: type[SGD] | type[AdamW]) -> None:
+    options: dict[str, Any] = {"momentum": 0.9} if kind is SGD else {}
+    steps = kind([nn.Parameter(torch.zeros(1))], lr=PEAK, **options)
     scheduler = schedulers.onecycle(steps, LENGTH)["scheduler"]
 
     def momentum() -> float:

@@ -27,7 +27,7 @@ _STYLE = """<style>
 .stMainBlockContainer {padding: 1.4rem 2rem 1rem}
 [data-testid="stBottomBlockContainer"] {padding: .5rem 2rem; border-top: 1px solid #3a4048}
 [data-testid="stBottomBlockContainer"] * {color: #e6e8ea !important; opacity: 1}
-.stMarkdown table {width: 100%; margin: 0; font-size: .85rem; font-variant-numeric: tabular-nums}
+.stMarkdown table {width: 100%; margin: 0; border: 0 !important; font-size: .85rem; font-variant-numeric: tabular-nums}
 .stMarkdown :is(th, td) {border-width: 0 0 1px !important; padding: .25rem 0 .25rem .4rem !important}
 .stMarkdown :is(th, td):first-child {padding-left: 0 !important; color: #b6bdc6}
 @media (max-width: 640px) {

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+Members = Mapping[str, bytes] | Sequence[tuple[str | zipfile.ZipInfo, bytes]]
 RNG = np.random.default_rng(0)
 
 
@@ -33,7 +34,7 @@ def mask(height: int = 16, width: int = 12, tumour: int = 255) -> NDArray[np.uin
     return found
 
 
-def zipped(members: Mapping[str, bytes] | Sequence[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(members: Members, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = BytesIO()
     pairs = members.items() if isinstance(members, Mapping) else members
     with zipfile.ZipFile(stream, "w", method) as archive:

@@ -32,7 +32,8 @@ def refused(content: bytes) -> str:
 
 def left_out(members: list[tuple[str | zipfile.ZipInfo, bytes]]) -> dict[str, str]:
     """The issues of these members beside good ones, which are read all the same."""
-    upload = read_upload([("x.zip", zipped([*GOOD.items(), *members]))])
+    together: list[tuple[str | zipfile.ZipInfo, bytes]] = [*GOOD.items(), *members]
+    upload = read_upload([("x.zip", zipped(together))])
     assert [volume.scan.numbers for volume in upload.volumes] == [(1, 2)]
     return {issue.file.removeprefix("x.zip/"): issue.reason for issue in upload.issues}
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,15 +51,20 @@ def drop(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     return page
 
 
+def elements(page: AppTest, kind: str) -> list[Any]:
+    """Those without a class of their own in AppTest, too."""
+    return list(page.get(kind))
+
+
 def text_of(page: AppTest) -> str:
     """All text of the page, without the backslashes that keep names from being Markdown."""
     kinds = ("markdown", "caption", "html", "error", "warning", "info")
-    return "\n".join(element.value for kind in kinds for element in page.get(kind)).replace("\\", "")
+    return "\n".join(element.value for kind in kinds for element in elements(page, kind)).replace("\\", "")
 
 
 def pictures(page: AppTest) -> list[str]:
     """Their addresses, which are digests of what is drawn."""
-    return [address for element in page.get("image") for address in element.value]
+    return [address for element in elements(page, "image") for address in element.value]
 
 
 @contextmanager
@@ -89,7 +95,7 @@ def test_the_card_has_metrics_tested_patients_and_limits(page: AppTest) -> None:
 def test_a_patients_zip_gives_pictures_numbers_tables_and_downloads(page: AppTest, head: bytes) -> None:
     drop(page, ("head.zip", head))
     assert len(pictures(page)) == 2
-    assert [button.label for button in page.get("download_button")] == [
+    assert [button.label for button in elements(page, "download_button")] == [
         "Masks (zip of TIFF)", "Slices (CSV)", "Volume (CSV)"
     ]  # fmt: skip
     volume, slices = (element.value for element in page.dataframe)

@@ -116,7 +116,7 @@ def test_within_patients_twenty_slices_are_16_2_and_2_with_a_shuffle_of_their_ow
     index = index_of("TCGA_DU_0000_19990101", "TCGA_DU_0001_19990101", slices=20)
     split = SliceWithinPatientSplit()(index)
     assert [len(split.slices(subset)) for subset in SUBSETS] == [32, 4, 4]
-    tested = {}
+    tested: dict[str, set[int]] = {}
     for i in split.test:
         tested.setdefault(index.slices[i].patient, set()).add(index.slices[i].number)
     assert len(tested) == 2

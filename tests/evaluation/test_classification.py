@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,9 +56,11 @@ def classifier(target: Target) -> TorchRunner:
     return TorchRunner(Brightness(target), hardware, 4)
 
 
-def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: int) -> ClassifierEvaluation:
+def measured(data: DataModule, target: Target, threshold: float = 0.5, **settings: Any) -> ClassifierEvaluation:
     chosen = EvaluationSettings(n_bootstrap=50, **settings)
-    return evaluate(classifier(target), data, "test", LOSS, threshold, chosen)
+    evaluation = evaluate(classifier(target), data, "test", LOSS, threshold, chosen)
+    assert isinstance(evaluation, ClassifierEvaluation)
+    return evaluation
 
 
 def written(
@@ -136,7 +139,9 @@ def test_the_threshold_is_chosen_on_validation_patients(data: DataModule) -> Non
     assert fixed == {"value": 0.3, "from": "fixed"}
     settings = EvaluationSettings(threshold="validation")
     chosen = choose_threshold(one, data, LOSS, settings)
-    predictions = evaluate(one, data, "val", LOSS, 0.5, settings).slices
+    evaluation = evaluate(one, data, "val", LOSS, 0.5, settings)
+    assert isinstance(evaluation, ClassifierEvaluation)
+    predictions = evaluation.slices
     f1 = [oracle.f1_score(predictions.truth, predictions.probability >= np.float32(t / 200)) for t in range(201)]
     assert chosen["from"] == "validation"
     assert f1[round(chosen["value"] * 200)] == pytest.approx(max(f1))

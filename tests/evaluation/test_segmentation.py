@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,9 +44,11 @@ def segmenter(batch_size: int = 16) -> TorchRunner:
     return TorchRunner(network, Hardware(torch.device("cpu"), "32-true", False), batch_size)
 
 
-def evaluated(data: DataModule, batch_size: int = 16, **changes: object) -> SegmentationEvaluation:
+def evaluated(data: DataModule, batch_size: int = 16, **changes: Any) -> SegmentationEvaluation:
     settings = dataclasses.replace(SETTINGS, **changes)
-    return evaluate(segmenter(batch_size), data, "test", Dice(), 0.5, settings)
+    evaluation = evaluate(segmenter(batch_size), data, "test", Dice(), 0.5, settings)
+    assert isinstance(evaluation, SegmentationEvaluation)
+    return evaluation
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_strata_by_hand() -> None:
     """Dice of f of t pixels found: 2 f / (t + f)."""
     scores = [score("a", 20, 20), score("b", 30, 10), score("c", 6, 2), score("d", 4, 4), score("e", 2, 0)]
     facts = {name: {"institution": place} for name, place in zip("abcde", ("DU", "CS", "DU", "HT", "HT"), strict=True)}
-    found = strata([row | facts[str(row["patient"])] for row in patient_rows(scores)])
+    found = strata([{**row, **facts[str(row["patient"])]} for row in patient_rows(scores)])
     assert found["institution"] == {
         "CS": {"patients": 1, "dice": 0.5},
         "DU": {"patients": 2, "dice": 0.75},
@@ -94,7 +97,7 @@ def test_the_largest_slice_is_the_one_with_most_tumour(data: DataModule, whole: 
         one = data.index.slices[kept.slice_id]
         assert one.patient == patient
         assert one.tumour_pixels == kept.truth.sum() == max(s.tumour_pixels for s in slices)
-        measured = next(s for s in whole.scores if s.patient == patient).by_slice.predicted
+        measured = np.asarray(next(s for s in whole.scores if s.patient == patient).by_slice.predicted)
         assert kept.prediction.sum() == measured[one.number - 1]
 
 
@@ -148,6 +151,7 @@ def test_a_threshold_from_validation_has_the_best_mean_patient_dice_there(data: 
 
     def mean_dice(threshold: float) -> float:
         found = evaluate(segmenter(), data, "val", Dice(), threshold, SETTINGS)
+        assert isinstance(found, SegmentationEvaluation)
         return float(np.mean([one.dice for one in found.scores]))
 
     best = mean_dice(chosen["value"])
@@ -188,7 +192,7 @@ def test_the_masks_written_are_those_that_were_measured(
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
         assert tuple(kept.numbers) == one.numbers
-        assert kept.prediction.sum(axis=(1, 2)).tolist() == one.by_slice.predicted.tolist()
+        assert np.array_equal(kept.prediction.sum(axis=(1, 2)), one.by_slice.predicted)
     with pytest.raises(UserError, match=r"no masks of TCGA_XX"):
         read_masks(tmp_path / "masks.npz", "TCGA_XX")
     (tmp_path / "masks.npz").write_bytes(b"PK damaged")

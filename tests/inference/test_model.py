@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def volume(phantom_root: Path) -> np.ndarray:
     return find_scans(phantom_root).volumes[0].read(phantom_root).images
 
 
-def model(*trained: TrainedModel, **settings: object) -> Model:
+def model(*trained: TrainedModel, **settings: Any) -> Model:
     return Model([(one, TorchRunner(one.network, CPU)) for one in trained], **settings)
 
 
@@ -151,7 +152,7 @@ def test_a_model_recognises_its_training_volumes_alone(trained_run: Path, phanto
         (lambda run: (run / "config.yaml").write_text("seed: 1"), "lacks model, preprocess, evaluation"),
     ],
 )
-def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Path, spoil: object, says: str) -> None:
+def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Path, spoil: Any, says: str) -> None:
     copied = tmp_path / "run"
     shutil.copytree(trained_run, copied)
     spoil(copied)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -24,9 +26,10 @@ def test_counts_at_every_threshold_equal_direct_counting(seed: int) -> None:
     truth = blobs(seed)
     probability = probabilities(seed, truth)
     counts = counts_at_thresholds(probability_histogram(probability, truth))
+    parts = [np.asarray(part) for part in (counts.tp, counts.fp, counts.fn, counts.tn)]
     for k, threshold in enumerate(THRESHOLDS):
         direct = confusion(probability >= threshold, truth).sum()
-        assert (counts.tp[k], counts.fp[k], counts.fn[k], counts.tn[k]) == (direct.tp, direct.fp, direct.fn, direct.tn)
+        assert [part[k] for part in parts] == [direct.tp, direct.fp, direct.fn, direct.tn]
 
 
 def test_a_probability_on_an_edge_passes_its_own_threshold_in_numpy_and_torch() -> None:
@@ -77,5 +80,6 @@ def test_of_equally_good_thresholds_the_one_nearest_a_half_is_taken() -> None:
 
 
 def test_double_precision_is_refused() -> None:
+    double: Any = np.zeros(3)
     with pytest.raises(TypeError, match="float32"):
-        probability_histogram(np.zeros(3), np.zeros(3, dtype=bool))
+        probability_histogram(double, np.zeros(3, dtype=bool))

@@ -108,7 +108,7 @@ def test_aggregate_worked_by_hand() -> None:
 
 
 def test_aggregate_has_exactly_the_designs_names() -> None:
-    metrics = aggregate(random_scores(0), resamples=100)
+    metrics: dict[str, Any] = dict(aggregate(random_scores(0), resamples=100))
     registered = {f"patient/{key}" for key in PATIENT_METRICS}
     assert set(metrics) == EXPECTED | registered
     assert all(set(metrics[name]) == {"mean", "median", "std", "ci95"} for name in SUMMARIES | registered)

@@ -22,7 +22,7 @@ def detection(score: Floats, predicted: Bools, truth: Bools) -> tuple[float | No
 def test_detection_equals_scikit_learn(seed: int) -> None:
     generator = np.random.default_rng(seed)
     truth = generator.random(60) < 0.4
-    score = np.round(generator.random(60) + 0.3 * truth, 1)
+    score = np.round(generator.random(60) + 0.3 * truth, 1).astype(np.float64)
     predicted = score >= 0.7
     expected = (
         sk.recall_score(truth, predicted),

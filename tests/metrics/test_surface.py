@@ -85,7 +85,8 @@ def test_one_empty_is_the_diagonal_of_the_whole_grid(prediction_is_empty: bool) 
 
 def test_a_stray_voxel_in_a_whole_volume_costs_little_time() -> None:
     grid = np.ogrid[:60, :256, :256]
-    truth = sum(((a - c) / r) ** 2 for a, c, r in zip(grid, (30, 120, 130), (12, 40, 35), strict=True)) <= 1
+    squares = [((a - c) / r) ** 2 for a, c, r in zip(grid, (30, 120, 130), (12, 40, 35), strict=True)]
+    truth = np.asarray(sum(squares)) <= 1
     prediction = np.roll(truth, 3, axis=1)
     prediction[0, 0, 0] = prediction[-1, -1, -1] = True
     start = time.process_time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -106,6 +107,6 @@ def test_weights_that_do_not_fit_are_refused_and_never_replaced_by_random_ones(t
 
 
 @pytest.mark.parametrize(("key", "value"), [("dropout", 1.0), ("dropout", -0.1), ("hidden", 0)])
-def test_options_out_of_range_are_refused(key: str, value: float) -> None:
+def test_options_out_of_range_are_refused(key: str, value: Any) -> None:
     with pytest.raises(UserError, match=f"model.{key} is {value}"):
         ResNet50Classifier("tumour", weights=None, **{key: value})

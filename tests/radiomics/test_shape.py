@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from math import pi, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,8 +112,8 @@ def test_a_volumes_unevenness_is_that_of_its_largest_slice_beside_the_mean_by_ar
 @settings(max_examples=150, deadline=None)
 @given(mask=masks)
 def test_no_mask_is_too_odd_and_every_value_is_finite_or_none(mask: np.ndarray) -> None:
-    for shape in (volume_shape(mask), *map(slice_shape, mask)):
-        assert all(value is None or (np.isfinite(value) and value >= 0) for value in asdict(shape).values())
+    for shape in (asdict(volume_shape(mask)), *(asdict(slice_shape(one)) for one in mask)):
+        assert all(value is None or (np.isfinite(value) and value >= 0) for value in shape.values())
 
 
 @settings(max_examples=50, deadline=None)
@@ -141,8 +142,9 @@ def test_half_a_turn_changes_neither_area_nor_spread_nor_unevenness(mask: np.nda
 def test_masks_that_are_not_boolean_or_have_another_dimension_are_refused() -> None:
     with pytest.raises(TypeError, match="boolean"):
         slice_shape(np.zeros((3, 3), np.uint8))
+    floats: Any = np.zeros((3, 3, 3))
     with pytest.raises(TypeError, match="boolean"):
-        volume_shape(np.zeros((3, 3, 3)))
+        volume_shape(floats)
     with pytest.raises(ValueError, match="2 dimensions"):
         slice_shape(np.zeros((3, 3, 3), bool))
     with pytest.raises(ValueError, match="3 dimensions"):

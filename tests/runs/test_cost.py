@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from lgg_seg.runs.cost import network_cost
 
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_a_convolution_costs_two_operations_for_each_of_its_products(channels_last: bool, precision: str) -> None:
+def test_a_convolution_costs_two_operations_for_each_of_its_products(channels_last: bool, precision: Any) -> None:
     kernel, c_in, c_out, height, width = 3, 3, 5, 8, 12
     network = nn.Conv2d(c_in, c_out, kernel, padding=1)
     hardware = Hardware(torch.device("cpu"), precision, channels_last)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ def test_evaluate_gives_every_patients_recorded_counts_and_dice(old_run: Path, p
 def test_predict_gives_every_slices_recorded_area(
     source: str, old_run: Path, phantom_root: Path, tmp_path: Path
 ) -> None:
-    model = {"run": str(old_run)} if source == "run" else {"zoo": "unet_slim"}
+    model: dict[str, Any] = {"run": str(old_run)} if source == "run" else {"zoo": "unet_slim"}
     predict(phantom_root, tmp_path / "out", **model, overlays="none", device="cpu", precision="32-true")
     new, old = pd.read_csv(tmp_path / "out" / "per_slice.csv"), pd.read_csv(HERE / f"areas_{source}.csv")
     assert new[["volume", "slice"]].equals(old[["volume", "slice"]])

@@ -29,8 +29,9 @@ def workplace(phantom_root: Path, tmp_path: Path) -> Path:
 def start(workplace: Path, *overrides: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
     environment = os.environ | {"LGG_DATA_ROOT": str(workplace / "tree"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd=workplace, env=environment, text=True, **pipes)
+    return subprocess.Popen(
+        command, cwd=workplace, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

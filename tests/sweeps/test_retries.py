@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -126,9 +127,13 @@ def test_a_run_that_is_being_written_stays_running(tmp_path: Path) -> None:
         assert mark_interrupted(folder.path) == "running"
 
 
+def constantly(value: str | None) -> Callable[[], str | None]:
+    return lambda: value
+
+
 def test_a_result_on_changed_data_does_not_count(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "finished")
     folder.write_json("provenance.json", {"data_fingerprint": "then"})
     for now, todo, name in (("then", "nothing", "job"), (None, "nothing", "job"), ("now", "run", "job-2")):
-        found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False, data=lambda now=now: now)
+        found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False, data=constantly(now))
         assert (found.todo, found.folder.path.name) == (todo, name)

@@ -34,6 +34,7 @@ EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs
     {"val/dice": 0.5, "val/iou": 0.4, "val/loss": 0.3},
     {"val/dice": 0.4, "val/iou": 0.3, "val/loss": 0.4},
 ]
+ITEMS: Any = [{"slice": torch.tensor(1)}] * 2
 BEST = {"val/dice": 1, "val/iou": 2, "val/loss": 3}
 
 
@@ -42,7 +43,8 @@ class Scripted(TrainingModule):
 
     def __init__(self, monitor: Monitor) -> None:
         parts = Parts(nn.Linear(1, 1), BCE(), partial(SGD, lr=0.1), schedulers.none)
-        super().__init__(parts, partial(MetricCollection, []), monitor, plateau_metrics=())
+        metric: Any = partial(MetricCollection, [])
+        super().__init__(parts, metric, monitor, plateau_metrics=())
 
     def training_step(self, batch: dict[str, torch.Tensor], _batch_idx: int) -> torch.Tensor:
         loss = self.network(batch["slice"].float()[:, None]).square().mean()
@@ -60,7 +62,7 @@ def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EP
     settings = Experiment.of(compose_config(overrides)).trainer
     callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
-    batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
+    batches: DataLoader[Any] = DataLoader(ITEMS)
     trainer.fit(Scripted(monitor), batches, batches)
     return history
 
@@ -95,7 +97,7 @@ def test_a_resumed_run_still_knows_its_best_epoch_by_the_monitor(tmp_path: Path)
     settings = Experiment.of(compose_config(overrides)).trainer
     history = History(RunFolder(tmp_path), "scripted", "patient")
     trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])
-    batches = DataLoader([{"slice": torch.tensor(1)}] * 2)
+    batches: DataLoader[Any] = DataLoader(ITEMS)
     last = tmp_path / "checkpoints" / "last.ckpt"
     trainer.fit(Scripted(monitor), batches, batches, ckpt_path=last, weights_only=True)
     assert [row["epoch"] for row in history.rows] == list(range(6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch.optim import SGD
@@ -33,7 +34,8 @@ def test_early_stopping_ends_a_training_that_learns_nothing(task: str, phantom_r
     else:
         labels = [bool(label) for label in slice_labels(data.index, "tumour")]
         frozen = ResNet50Classifier("tumour", weights=None, freeze_encoder=True, dropout=0.0)
-        frozen.head[1].momentum = 0.0  # nothing at all may change
+        norm: Any = frozen.head[1]
+        norm.momentum = 0.0  # nothing at all may change
         module = ClassificationModule(Parts(frozen, *parts), labels, data.split.val)
     settings = Experiment.of(config).trainer
     stopping = EarlyStopping(patience=2)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -37,8 +38,9 @@ def fit(module: Signalled) -> int | str | None:
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=[stop],
     )  # fmt: skip
+    items: Any = torch.ones(4, 1)
     with pytest.raises(SystemExit) as end, stop:
-        trainer.fit(module, DataLoader(torch.ones(4, 1)))
+        trainer.fit(module, DataLoader(items))
     return end.value.code
 
 

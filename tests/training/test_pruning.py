@@ -47,7 +47,8 @@ def fit(folder: Path, dice: list[float], trial: optuna.Trial, past: tuple[float,
         max_epochs=len(dice), callbacks=[history, Pruning(trial, history)], logger=False, accelerator="cpu",
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(Scripted(dice), DataLoader([{"slice": torch.ones(1)}]))
+    items: Any = [{"slice": torch.ones(1)}]
+    trainer.fit(Scripted(dice), DataLoader(items))
     return history
 
 

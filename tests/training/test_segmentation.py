@@ -123,17 +123,18 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(data: DataModule, tmp
     assert (accumulated.global_step, whole.global_step, apart.global_step) == (1, 1, 2)
     for name, weight in whole.state_dict().items():
         torch.testing.assert_close(accumulated.state_dict()[name], weight, rtol=1e-5, atol=1e-6)
-    assert not torch.allclose(apart.network.head.weight, whole.network.head.weight, rtol=1e-3)
+    heads = [one.network.get_parameter("head.weight") for one in (apart, whole)]
+    assert not torch.allclose(heads[0], heads[1], rtol=1e-3)
 
 
 def test_frozen_parameters_are_not_in_the_optimizer_and_do_not_decay(data: DataModule, tmp_path: Path) -> None:
     module = module_of(network(frozen=True), lr=0.1, weight_decay=0.5)
-    before = module.network.stem.weight.detach().clone()
+    before = module.network.get_parameter("stem.weight").detach().clone()
     fit(module, data, tmp_path, "trainer.limit_train_batches=2")
     optimizer = module.optimizers()
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    assert given == {id(p) for p in module.network.head.parameters()}
-    assert torch.equal(module.network.stem.weight, before)
+    assert given == {id(p) for p in module.network.get_submodule("head").parameters()}
+    assert torch.equal(module.network.get_parameter("stem.weight"), before)
 
 
 def test_a_diverged_training_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_validation_dice_is_on_the_native_grid(data: DataModule, tmp_path: Path)
     """A network that predicts tumour everywhere: 64 x 64 pixels of each slice against the untouched masks."""
     net = network()
     nn.init.zeros_(net.head.weight)
-    nn.init.constant_(net.head.bias, 20.0)
+    nn.init.constant_(net.get_parameter("head.bias"), 20.0)
     module = module_of(net, lr=0.0)
     fit(module, data, tmp_path, "trainer.limit_train_batches=3")
     by_hand = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,7 +195,7 @@ def test_long_names_wrap_and_are_cut_with_an_ellipsis() -> None:
         ({"precision": "bf16-mixed"}, "different precisions: 32-true (1 run), bf16-mixed (1 run)"),
     ],
 )
-def test_what_is_not_alike_is_named(other: dict[str, str | bool | None], text: str, tmp_path: Path) -> None:
+def test_what_is_not_alike_is_named(other: dict[str, Any], text: str, tmp_path: Path) -> None:
     write_run(tmp_path / "0", truths=volumes(1))
     write_run(tmp_path / "1", ["model=unet_slim"], truths=volumes(1), **other)
     (warning,) = metadata.warnings(find_runs([tmp_path]))
