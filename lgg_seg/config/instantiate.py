@@ -61,9 +61,11 @@ def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any
     """The object that `node` describes, built with `arguments` beside its keys.
 
     Raises:
-        UserError: a target below `node` is not on the allow-list.
+        UserError: a target below `node` is not on the allow-list, or `node` gives one of the arguments too.
     """
     plain = to_plain(node)
+    if twice := sorted(arguments.keys() & plain.keys()):
+        raise UserError(f"{key}.{twice[0]} is set by the program; take it out of the config.")
     for path, child in target_nodes(plain, key):
         resolve_target(child[TARGET], path)
         unknown = {name for name in child if name.startswith("_") and name.endswith("_")} - MODIFIERS

@@ -19,10 +19,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError
 
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
-from lgg_seg.config.instantiate import TARGET
+from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.config.validation import check_config
+from lgg_seg.config.validation import check_config, parameters
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 
@@ -80,9 +80,9 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = Tru
         own = [key for key in keys if key.partition(".")[0] != "hydra"]
         for override in changes:
             if not override.is_hydra_override():
-                _check_key(override, [*own, *members, "resume"])
+                _check_key(override, [*own, *members, "resume"], config)
             elif not (override.is_add() or override.is_force_add() or override.is_delete()):  # else left to Hydra
-                _check_key(override, [key for key in keys if key.startswith("hydra.")])
+                _check_key(override, [key for key in keys if key.startswith("hydra.")], config)
         if values and not sweep:
             ConfigLoaderImpl._apply_overrides_to_config(changes, config)  # as Hydra itself will
             check_config(without_hydra(config))
@@ -161,15 +161,27 @@ def _first_choice(override: Override) -> str:
     return override.input_line or "" if override.is_delete() else f"{override.key_or_group}={_values(override)[0]}"
 
 
-def _check_key(override: Override, valid: Sequence[str]) -> None:
+def _check_key(override: Override, valid: Sequence[str], config: DictConfig) -> None:
     key = override.key_or_group
-    if key not in valid and (new := renamed(key)):
+    if key in valid:
+        if override.is_add():
+            raise UserError(f"+{key}: the key exists, write {key}=… without the plus.")
+        return
+    if new := renamed(key):
         raise UserError(f"{key} is called {new} now.")
-    if key not in valid:
-        added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
-        raise UserError(f"{key}: no such key{added}; {did_you_mean(key, valid)}")
-    if override.is_add():
-        raise UserError(f"+{key}: the key exists, write {key}=… without the plus.")
+    if not override.is_hydra_override() and _is_parameter(config, key):
+        if not override.is_add():
+            raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
+        return
+    added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
+    raise UserError(f"{key}: no such key{added}; {did_you_mean(key, valid)}")
+
+
+def _is_parameter(config: DictConfig, key: str) -> bool:
+    """Whether the object above the key has a parameter of its name, as in `optimizer.eps`."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, parent, throw_on_resolution_failure=False) if parent else None
+    return isinstance(node, DictConfig) and TARGET in node and name in parameters(resolve_target(node[TARGET], parent))
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

@@ -50,3 +50,8 @@ def test_arguments_from_code_are_passed_unchanged() -> None:
     built = instantiate({"_target_": "torch.optim.SGD", "lr": 0.5}, "optimizer", params=nn.Linear(2, 2).parameters())
     assert built.param_groups[0]["lr"] == 0.5
     assert len(built.param_groups[0]["params"]) == 2
+
+
+def test_a_key_that_the_program_sets_is_refused() -> None:
+    with pytest.raises(UserError, match=r"data\.in_features is set by the program"):
+        instantiate({"_target_": "lgg_seg.networks.SlimUNet", "in_features": 3}, "data", in_features=4)

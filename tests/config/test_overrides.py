@@ -49,7 +49,8 @@ from lgg_seg.errors import UserError
         ("experiment=null", "leave it out"),
         ("logger=null", "logger=none"),
         ("callbacks=null", "callbacks=none"),
-        ("trainer.fast_dev_run=true", "choose from trainer.accelerator"),
+        ("trainer.fast_dev_run=true", "write +trainer.fast_dev_run=true"),
+        ("+trainer.benchmark=3", "must be true or false"),
         ("sweep=learning_rate", "put -m before it"),
         ("sweep=lerning_rate", "put -m before it"),
         ("hydra/launcher=jobib", "did you mean joblib?"),
@@ -71,6 +72,7 @@ def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None
     [
         ["model=r2unet", "loss=bce_dice"],
         ["split=kfold", "split.n_splits=3"],  # a key that only the chosen member has
+        ["+trainer.benchmark=true", "+optimizer.eps=1e-7"],  # parameters that the config does not name
         ["split.val=20"],  # a count in place of a fraction
         ["optimizer.lr=1"],  # a whole number where a fraction is usual
         ["preprocess.size=null"],
