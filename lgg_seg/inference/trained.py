@@ -133,8 +133,9 @@ def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
     Raises:
         UserError: it is to be chosen on validation patients, and the run was not tested.
     """
-    if (folder.path / "metrics.json").exists():
-        threshold: dict[str, Any] = folder.read_json("metrics.json")["threshold"]
+    tested = folder.read_json("metrics.json") if (folder.path / "metrics.json").exists() else {}
+    if "threshold" in tested:
+        threshold: dict[str, Any] = tested["threshold"]
         return threshold
     if settings.threshold != "fixed":
         raise UserError(
