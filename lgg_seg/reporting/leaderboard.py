@@ -47,8 +47,7 @@ def print_leaderboard(board: Leaderboard) -> None:
         *select(columns, "seeds"),
     ]
     for table in board.tables:
-        notes = [f"note: {entry.label}: {note}" for entry in table.entries for note in entry.notes]
-        _print_table(console, table, always, select(columns, *ON_TERMINAL), notes)
+        _print_table(console, table, always, select(columns, *ON_TERMINAL))
     for one in board.unmeasured:
         console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
 
@@ -59,16 +58,15 @@ def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
     always = select(classifier_columns(), "rank", "configuration", "slice_auroc", "holm_p", "seeds")
     optional = [Column("", title, estimated(name), number) for name, title in CLASSIFIERS_ON_TERMINAL.items()]
     for table in tables:
-        _print_table(console, table, always, optional, [])
+        _print_table(console, table, always, optional)
 
 
-def _print_table(
-    console: Console, table: Table, always: Sequence[Column], optional: Sequence[Column], notes: Iterable[str]
-) -> None:
+def _print_table(console: Console, table: Table, always: Sequence[Column], optional: Sequence[Column]) -> None:
     content = (table.entries, title(table), table.reason or None, lambda entry: "bold" if entry.rank == 1 else None)
     console.print(fitting_table(console, always, optional, *content))
-    for note in notes:
-        console.print(note, style="yellow", markup=False)
+    for entry in table.entries:
+        for note in entry.notes:
+            console.print(f"note: {entry.label}: {note}", style="yellow", markup=False)
     console.print(table.verdict, highlight=False, markup=False)
     console.print()
 
@@ -139,7 +137,7 @@ def classifier_text_columns() -> list[Column]:
     """The columns of a table of classifiers for people."""
     estimates = [name.replace("/", "_") for name in ESTIMATES]
     first = ("rank", "configuration", "slice_auroc", "difference_to_best", "holm_p")
-    return select(classifier_columns(), *first, *estimates, "parameters", "train_seconds", "seeds", "folds")
+    return select(classifier_columns(), *first, *estimates, "parameters", "train_seconds", "seeds", "folds", "status")
 
 
 def _section(table: Table, columns: Sequence[Column]) -> list[str]:

@@ -19,6 +19,7 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
 from lgg_seg.networks.classifier import Target
+from lgg_seg.reporting.leaderboard import classifiers_markdown, print_classifiers
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
 
@@ -156,3 +157,16 @@ def test_the_leaderboards_files_hold_both_tasks(tmp_path: Path, capsys: pytest.C
     assert f"{area:.3f}" in text
     assert "\n# Classifiers\n" in text
     assert "does the slice show tumour?" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_seed_that_is_left_out_is_said_on_the_terminal_and_in_markdown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_classifier(tmp_path / "whole", ["seed=0"])
+    write_classifier(tmp_path / "part", ["seed=1"], patients=PATIENTS[:6])
+    (table,) = tables_of(tmp_path)
+    (note,) = table.entries[0].notes
+    assert note == "seed 1 lacks 2 patients that another seed has, and is left out"
+    assert note in classifiers_markdown([table])
+    print_classifiers([table])
+    assert note in " ".join(capsys.readouterr().out.split())
