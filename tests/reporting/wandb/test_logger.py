@@ -25,6 +25,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from wandb.proto import wandb_internal_pb2
 
 from lgg_seg.reporting.wandb.logger import end_run, wandb_logger
+from tests.workplace import lgg
 
 USER, KEY = "j_unmistakable", "5ec7e7" * 7
 BLOCK = 32768
@@ -101,8 +102,7 @@ def jobs(workplace: tuple[Path, dict[str, str]]) -> list[Path]:
     folder, environment = workplace
     arguments = [*TINY, "debug=fast", "logger=wandb", "split.test=2", "optimizer.lr=0.001,1e38,0.01"]
     arguments += ["hydra.sweep.dir=learning_rates", f"data.cache_dir={folder / USER / 'cache'}"]
-    command = [sys.executable, "-m", "lgg_seg", "-m", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = lgg(workplace, "-m", *arguments)
     files = (folder / "learning_rates").glob("*/config.yaml")
     runs = {OmegaConf.load(file).optimizer.lr: file.parent for file in files}
     states = {rate: json.loads((run / "status.json").read_text())["state"] for rate, run in runs.items()}
@@ -216,8 +216,7 @@ def test_a_stopped_run_is_ended_and_resumed_as_the_same_run(workplace: tuple[Pat
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
-    command = [sys.executable, "-m", "lgg_seg", "resume=stopped"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = lgg(workplace, "resume=stopped")
     assert done.returncode == 0, done.stderr
     before, after = Recorded(run, 0), Recorded(run, 1)
     assert before.id == after.id
