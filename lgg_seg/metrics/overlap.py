@@ -93,7 +93,7 @@ def specificity(counts: Counts) -> Floats:
 
 
 def pooled(counts: Counts) -> dict[str, float]:
-    """`pooled/*` of `metrics.json`: every overlap, of the counts of all voxels of all patients together."""
+    """`pooled/*` of `metrics.json`: six overlaps of the counts of all voxels of all patients together."""
     measures = (dice, iou, recall, precision, accuracy, specificity)
     return {f"pooled/{measure.__name__}": float(measure(counts)) for measure in measures}
 
@@ -101,5 +101,5 @@ def pooled(counts: Counts) -> dict[str, float]:
 def _ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, counts: Counts) -> Floats:
     """The quotient, with the module's policy where the denominator is zero."""
     above, below = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    both_empty = np.where(np.asarray(counts.tp + counts.fp + counts.fn) == 0, 1.0, 0.0)
-    return np.divide(above, below, out=both_empty, where=below != 0)
+    undefined = np.where(np.asarray(counts.tp + counts.fp + counts.fn) == 0, 1.0, 0.0)  # 1 where both masks are empty
+    return np.divide(above, below, out=undefined, where=below != 0)

@@ -57,7 +57,7 @@ def caption(result: dict[str, Any]) -> str:
         yes = f"{result['positive_slices']} of {result['slices']} slices: yes"
         lines.insert(0, f"{TARGETS[result['target']]} {yes}")
     if result["truncated"]:
-        lines.append("TRUNCATED: not all patients were tested")
+        lines.append("TRUNCATED: evaluation.max_patients was set")
     if result.get("seen_patients"):
         lines.append(f"SEEN: {result['seen_patients']} of these patients were trained on or chose the checkpoint")
     return "\n".join(lines)

@@ -68,8 +68,11 @@ def test_overlap_equals_scikit_learn_and_monai(seed: int) -> None:
     prediction, truth = blobs(seed), blobs(seed + 100, share=0.25)
     one = confusion(prediction, truth).sum()
     flat = truth.ravel(), prediction.ravel()
-    oracle = (sk.f1_score, sk.jaccard_score, sk.recall_score, sk.precision_score, sk.accuracy_score)
-    for measure, reference in zip(MEASURES, oracle, strict=False):
+    oracles = {
+        dice: sk.f1_score, iou: sk.jaccard_score, recall: sk.recall_score, precision: sk.precision_score,
+        accuracy: sk.accuracy_score,
+    }  # fmt: skip
+    for measure, reference in oracles.items():
         assert float(measure(one)) == pytest.approx(reference(*flat), abs=1e-12)
     assert float(specificity(one)) == pytest.approx(sk.recall_score(*flat, pos_label=False), abs=1e-12)
     as_batch = [torch.from_numpy(mask)[None, None].float() for mask in (prediction, truth)]

@@ -53,7 +53,7 @@ def test_the_caption_says_who_was_measured_and_how() -> None:
     ("changes", "says"),
     [
         ({"protocol": LEAKY}, "slice_random (leaky)"),
-        ({"truncated": True}, "TRUNCATED: not all patients were tested"),
+        ({"truncated": True}, "TRUNCATED: evaluation.max_patients was set"),
         ({"seen_patients": 4}, "SEEN: 4 of these patients were trained on or chose the checkpoint"),
     ],
 )
