@@ -82,7 +82,7 @@ def test_a_registered_metric_is_in_every_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize("older", [["0"], ["1"], ["0", "1"]])
+@pytest.mark.parametrize("older", [["0"], ["0", "1"]])
 @pytest.mark.parametrize("part", ["fold", "seed"])
 def test_it_is_absent_where_a_run_was_recorded_before_it(part: str, older: list[str], tmp_path: Path) -> None:
     everyone = volumes(6)

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.workplace import RUN_FILES, Workplace, lgg, metrics
+from tests.workplace import RUN_FILES, Command, Workplace, lgg, metrics
 
 OF_SEGMENTATION = {f"figures/{name}.png" for name in ("roc_pr", "validation_slices", "best_and_worst_patients")}
 TINY = (
@@ -115,14 +113,14 @@ def test_another_tree_is_evaluated_whole(run: Path, workplace: Workplace) -> Non
 
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path, workplace: Workplace) -> None:
     """SIGTERM in the second epoch or later, then resume: the same weights, bit for bit, and the same history."""
-    folder, environment = workplace
+    folder = workplace[0]
     words = [*TINY, "trainer.max_epochs=4", "callbacks.validation_images.every_epochs=2", "hydra.run.dir=stopped"]
-    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
+    command = Command(workplace, *words)
     while not (folder / "stopped" / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None
+        assert command.is_running()
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    command.send_signal(signal.SIGTERM)
+    assert command.wait(60).returncode == 128 + signal.SIGTERM
     stopped = folder / "stopped"
     assert json.loads((stopped / "status.json").read_text())["state"] == "interrupted"
     assert len(pd.read_csv(stopped / "history.csv")) < 4

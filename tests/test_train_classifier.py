@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.training.experiment import Experiment
-from tests.workplace import RUN_FILES, Workplace, lgg, metrics
+from tests.workplace import RUN_FILES, Command, Workplace, lgg, metrics
 
 CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")
 TINY = (
@@ -70,15 +68,15 @@ def test_evaluate_gives_the_same_numbers_from_the_folder_alone(run: Path, workpl
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path, workplace: Workplace) -> None:
-    folder, environment = workplace
+    folder = workplace[0]
     words = [*TINY, *FROZEN, "hydra.run.dir=stopped"]
-    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *words], cwd=folder, env=environment)
+    command = Command(workplace, *words)
     stopped = folder / "stopped"
     while not (stopped / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None
+        assert command.is_running()
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 128 + signal.SIGINT
+    command.send_signal(signal.SIGINT)
+    assert command.wait(60).returncode == 128 + signal.SIGINT
     assert len(pd.read_csv(stopped / "history.csv")) < 3
     done = lgg(workplace, "resume=stopped")
     assert done.returncode == 0, done.stderr

@@ -24,26 +24,48 @@ Workplace = tuple[Path, dict[str, str]]
 """The directory, and the environment that points to the phantom."""
 
 
-def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
+class Command:
     """`python -m module words` in a process of its own, forked from one that has imported PyTorch already.
 
-    An import of PyTorch and Lightning costs more than most of these commands.
+    An import of PyTorch and Lightning costs more than most of our commands.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"])
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        streams = [multiprocessing.reduction.DupFd(stream.fileno()) for stream in (out, err)]
-        process = context.Process(target=_run_module, args=([module, *words], *workplace, *streams))
-        process.start()
-        process.join(TIMEOUT)
-        code = process.exitcode
-        process.kill()
-        process.join()
-        texts = [os.pread(stream.fileno(), os.fstat(stream.fileno()).st_size, 0) for stream in (out, err)]
-    printed, errors = (text.decode(errors="replace") for text in texts)
-    if code is None:
-        raise subprocess.TimeoutExpired([module, *words], TIMEOUT, printed, errors)
-    return subprocess.CompletedProcess([module, *words], code, printed, errors)
+
+    def __init__(self, workplace: Workplace, *words: str, module: str = "lgg_seg") -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(
+            ["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"]
+        )
+        self.words = [module, *words]
+        self._streams = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  # `wait` closes them
+        streams = [multiprocessing.reduction.DupFd(stream.fileno()) for stream in self._streams]
+        self._process = context.Process(target=_run_module, args=(self.words, *workplace, *streams))
+        self._process.start()
+
+    def is_running(self) -> bool:
+        return self._process.is_alive()
+
+    def send_signal(self, number: int) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def wait(self, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
+        """How it ended and what it printed; a process that does not end in `timeout` seconds is killed."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        self._process.kill()
+        self._process.join()
+        texts = [os.pread(stream.fileno(), os.fstat(stream.fileno()).st_size, 0) for stream in self._streams]
+        for stream in self._streams:
+            stream.close()
+        printed, errors = (text.decode(errors="replace") for text in texts)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.words, timeout, printed, errors)
+        return subprocess.CompletedProcess(self.words, code, printed, errors)
+
+
+def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
+    """The end of a `Command`."""
+    return Command(workplace, *words, module=module).wait()
 
 
 def _run_module(words: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any) -> None:

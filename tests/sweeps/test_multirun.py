@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ import optuna
 import pandas as pd
 import pytest
 import yaml
+
+from tests.workplace import Command
 
 TINY = ("model.alpha=0.0625", "preprocess.size=32", "trainer=debug", "trainer.enable_progress_bar=false", "logger=csv")
 FAST = ("model=unet_slim", *TINY, "debug=fast", "callbacks.validation_images=null")
@@ -26,17 +29,24 @@ def workplace(phantom_root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(workplace: Path, *overrides: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
-    environment = os.environ | {"LGG_DATA_ROOT": str(workplace / "tree"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    return subprocess.Popen(
-        command, cwd=workplace, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+def environment(workplace: Path) -> dict[str, str]:
+    return os.environ | {"LGG_DATA_ROOT": str(workplace / "tree"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
+def start(workplace: Path, *overrides: str) -> Command:
+    return Command((workplace, environment(workplace)), "-m", *overrides)
+
+
+def finish(command: Command) -> tuple[int, str]:
+    done = command.wait()
+    return done.returncode, done.stdout + done.stderr
+
+
+def launch(workplace: Path, *overrides: str) -> tuple[int, str]:
+    """A sweep whose launcher has workers of its own, which a fork would wait for."""
+    words = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
+    done = subprocess.run(words, cwd=workplace, env=environment(workplace), capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
 
 
 def job_states(sweep: Path) -> dict[str, str]:
@@ -53,7 +63,7 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
 ) -> None:
     """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
     overrides = (*FAST, "data.root=tree,later")
-    code, output = finish(start(workplace, *overrides, "hydra/launcher=joblib"))
+    code, output = launch(workplace, *overrides, "hydra/launcher=joblib")
     assert code == 1, output
     assert "Traceback" not in output
     assert "failed: " in output
@@ -70,7 +80,7 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
     shutil.copytree(workplace / "tree", workplace / "later")
     terminals = [start(workplace, *overrides) for _ in range(2)]
-    ends = [finish(process) for process in terminals]
+    ends = [finish(command) for command in terminals]
     assert [code for code, _ in ends] == [0, 0], ends
     assert job_states(sweep) == {"root-tree": "finished", "root-later": "failed", "root-later-2": "finished"}
     assert sum("run folder:" in output for _, output in ends) == 1, "the missing job was run once"
@@ -80,7 +90,7 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
 
 def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplace: Path) -> None:
     overrides = ("model=unet_slim,unet_bn", *TINY, "debug=fast", "callbacks.validation_images=null", "seed=1")
-    code, output = finish(start(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local"))
+    code, output = launch(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local")
     assert code == 1, output
     assert job_states(workplace / "named") == {"unet_slim": "finished", "unet_bn": "failed"}
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
@@ -101,12 +111,12 @@ def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Pa
         "hydra.sweep.dir=search",
     )  # fmt: skip
     sweep = workplace / "search"
-    process = start(workplace, *overrides)
+    command = start(workplace, *overrides)
     while len(list(sweep.glob("*/checkpoints/last.ckpt"))) < 2:
-        assert process.poll() is None, process.communicate()[0]
+        assert command.is_running(), finish(command)
         time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    command.send_signal(signal.SIGKILL)
+    command.wait()
     killed = max(sweep.glob("*/history.csv"), key=os.path.getmtime).parent
     assert json.loads((killed / "status.json").read_text())["state"] == "running"
     assert len(pd.read_csv(killed / "history.csv")) < 4

@@ -25,7 +25,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from wandb.proto import wandb_internal_pb2
 
 from lgg_seg.reporting.wandb.logger import end_run, wandb_logger
-from tests.workplace import lgg
+from tests.workplace import Command, lgg
 
 USER, KEY = "j_unmistakable", "5ec7e7" * 7
 BLOCK = 32768
@@ -99,7 +99,7 @@ def workplace(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 @pytest.fixture(scope="module")
 def jobs(workplace: tuple[Path, dict[str, str]]) -> list[Path]:
     """The folders of three jobs of one process, of which the second fails in its test: its weights have diverged."""
-    folder, environment = workplace
+    folder = workplace[0]
     arguments = [*TINY, "debug=fast", "logger=wandb", "split.test=2", "optimizer.lr=0.001,1e38,0.01"]
     arguments += ["hydra.sweep.dir=learning_rates", f"data.cache_dir={folder / USER / 'cache'}"]
     done = lgg(workplace, "-m", *arguments)
@@ -207,15 +207,15 @@ def test_the_jobs_of_a_sweep_are_one_group_with_their_exit_codes(jobs: list[Path
 
 
 def test_a_stopped_run_is_ended_and_resumed_as_the_same_run(workplace: tuple[Path, dict[str, str]]) -> None:
-    folder, environment = workplace
+    folder = workplace[0]
     arguments = [*TINY, "trainer.max_epochs=4", "callbacks=none", "logger=wandb", "hydra.run.dir=stopped"]
-    process = subprocess.Popen([sys.executable, "-m", "lgg_seg", *arguments], cwd=folder, env=environment)
+    command = Command(workplace, *arguments)
     run = folder / "stopped"
     while not (run / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None
+        assert command.is_running()
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    command.send_signal(signal.SIGTERM)
+    assert command.wait(60).returncode == 128 + signal.SIGTERM
     done = lgg(workplace, "resume=stopped")
     assert done.returncode == 0, done.stderr
     before, after = Recorded(run, 0), Recorded(run, 1)
