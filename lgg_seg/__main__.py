@@ -59,6 +59,10 @@ def main(arguments: list[str]) -> int:
     own_configs = flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun
     if not (own_configs or flags.shell_completion):
         check_overrides(flags.overrides, sweep=sweep, values=not prints)
+    if flags.package and not flags.cfg:
+        raise UserError("-p prints a part of the config; say which config with --cfg job, hydra or all.")
+    if flags.config_dir and not Path(flags.config_dir).is_dir():
+        raise UserError(f"--config-dir {flags.config_dir}: there is no such folder.")
     if prints and flags.multirun:
         raise UserError("A config is printed of one run; leave -m out, and all but one value of each key.")
     if not prints:

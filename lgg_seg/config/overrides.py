@@ -80,9 +80,9 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = Tru
         own = [key for key in keys if key.partition(".")[0] != "hydra"]
         for override in changes:
             if not override.is_hydra_override():
-                _check_key(override, [*own, *members, "resume"], config)
+                _check_key(override, [*own, *members, "resume"], config, values)
             elif not (override.is_add() or override.is_force_add() or override.is_delete()):  # else left to Hydra
-                _check_key(override, [key for key in keys if key.startswith("hydra.")], config)
+                _check_key(override, [key for key in keys if key.startswith("hydra.")])
         if values and not sweep:
             ConfigLoaderImpl._apply_overrides_to_config(changes, config)  # as Hydra itself will
             check_config(without_hydra(config))
@@ -161,7 +161,9 @@ def _first_choice(override: Override) -> str:
     return override.input_line or "" if override.is_delete() else f"{override.key_or_group}={_values(override)[0]}"
 
 
-def _check_key(override: Override, valid: Sequence[str], config: DictConfig) -> None:
+def _check_key(
+    override: Override, valid: Sequence[str], config: DictConfig | None = None, values: bool = False
+) -> None:
     key = override.key_or_group
     if key in valid:
         if override.is_add():
@@ -169,19 +171,26 @@ def _check_key(override: Override, valid: Sequence[str], config: DictConfig) -> 
         return
     if new := renamed(key):
         raise UserError(f"{key} is called {new} now.")
-    if not override.is_hydra_override() and _is_parameter(config, key):
-        if not override.is_add():
-            raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
+    nearest = did_you_mean(key, valid)
+    if override.is_add() and _is_parameter(config, key, values):
         return
+    # A parameter's code is imported, which takes seconds, only where no near word explains the key.
+    if not override.is_add() and values and "did you mean" not in nearest and _is_parameter(config, key, values):
+        raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
     added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
-    raise UserError(f"{key}: no such key{added}; {did_you_mean(key, valid)}")
+    raise UserError(f"{key}: no such key{added}; {nearest}")
 
 
-def _is_parameter(config: DictConfig, key: str) -> bool:
-    """Whether the object above the key has a parameter of its name, as in `optimizer.eps`."""
+def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
+    """Whether the object above the key has a parameter of its name, as in `optimizer.eps`.
+
+    Without `values` its code is not imported, and any name will do.
+    """
     parent, _, name = key.rpartition(".")
-    node = OmegaConf.select(config, parent, throw_on_resolution_failure=False) if parent else None
-    return isinstance(node, DictConfig) and TARGET in node and name in parameters(resolve_target(node[TARGET], parent))
+    node = OmegaConf.select(config, parent, throw_on_resolution_failure=False) if config and parent else None
+    if not isinstance(node, DictConfig) or TARGET not in node:
+        return False
+    return not values or name in parameters(resolve_target(node[TARGET], parent))
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

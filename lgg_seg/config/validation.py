@@ -20,8 +20,8 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 
 SETTINGS: dict[str, Any] = {
-    "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32)],
-    "name": Annotated[str, pydantic.Field(min_length=1)],
+    "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")],
+    "name": Annotated[str, pydantic.Field(min_length=1, description="text that is not empty")],
 }
 """The top-level keys beside the groups, with their types."""
 
@@ -111,8 +111,7 @@ def describe(annotation: Any) -> str:
     if annotation in names:
         return names[annotation]
     if typing.get_origin(annotation) is Annotated:
-        kind, *bounds = typing.get_args(annotation)
-        return f"{describe(kind)} ({', '.join(str(bound.metadata) for bound in bounds)})"
+        return next(str(field.description) for field in typing.get_args(annotation)[1:])
     if typing.get_origin(annotation) in (Union, types.UnionType):
         parts = typing.get_args(annotation)
         # Beside plain types, a library's own (a tensor for a rate) cannot be given on a command line.

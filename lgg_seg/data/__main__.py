@@ -31,7 +31,7 @@ def verify(root: Root = DEFAULT_ROOT) -> int:
 
 
 def download(root: Root = DEFAULT_ROOT) -> int:
-    """Fetch the Kaggle dataset (near a gigabyte) with kagglehub and link root to it."""
+    """Fetch the Kaggle dataset (near a gigabyte) with kagglehub and link data.root to it."""
     print(f"the dataset is at {ensure_tree(root)}")
     return 0
 
@@ -50,7 +50,7 @@ def phantom(
 
 
 def digests(root: Root = DEFAULT_ROOT) -> int:
-    """Print the checksums of sound files' pixels, to be kept as the root's digests.txt: `… digests > FILE`."""
+    """Print the checksums of sound files' pixels, to be kept as `digests.txt` in the dataset root."""
     slices = read_all(list_dataset(root))
     if any(s.issues for s in slices):
         raise UserError(

@@ -17,8 +17,9 @@ from lgg_seg.training.callbacks import Progress
 
 COUNTS = ("max_epochs", "devices", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
 GIVEN = ("callbacks", "logger", "default_root_dir", "enable_model_summary", "num_sanity_val_steps",
-         "use_distributed_sampler", "log_every_n_steps")  # fmt: skip
-"""What the program itself gives Lightning's trainer, and a config cannot."""
+         "use_distributed_sampler", "log_every_n_steps", "enable_checkpointing", "fast_dev_run",
+         "barebones")  # fmt: skip
+"""What a config cannot give Lightning's trainer: the program does, or it would leave no checkpoint to test."""
 
 
 class TrainerSettings:

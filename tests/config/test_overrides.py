@@ -43,13 +43,15 @@ from lgg_seg.errors import UserError
         ("model._target_=os.system", "no such key"),
         ("model.filters=", "must be a whole number"),
         ("nonsense", "key=value"),
-        ("seed=-1", "must be"),
+        ("seed=-1", "must be a whole number from 0 to 4294967295."),
         ("loss=null", "choose from bce"),
         ("~loss", "has no loss"),
         ("experiment=null", "leave it out"),
         ("logger=null", "logger=none"),
         ("callbacks=null", "callbacks=none"),
-        ("trainer.fast_dev_run=true", "write +trainer.fast_dev_run=true"),
+        ("trainer.fast_dev_run=true", "choose from trainer.accelerator"),
+        ("trainer.benchmark=true", "write +trainer.benchmark=true"),
+        ("+trainer.fast_dev_run=true", "cannot be added"),
         ("+trainer.benchmark=3", "must be true or false"),
         ("sweep=learning_rate", "put -m before it"),
         ("sweep=lerning_rate", "put -m before it"),
@@ -160,4 +162,15 @@ def test_a_config_is_printed_of_one_run_only(arguments: list[str], tmp_path: Pat
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["-p", "model"], "--cfg job"), (["--config-dir", "nowhere", "--cfg", "job"], "no such folder")],
+)
+def test_a_flag_that_shows_nothing_is_one_sentence(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "lgg_seg", *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
