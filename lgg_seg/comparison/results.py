@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ Seeds = dict[int, tuple[Run, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConfigurationResult:
+class ConfigurationResult(ABC):
     """The result of one configuration under one evaluation protocol; a subclass for each task adds the numbers.
 
     The runs of each of the `seeds` together measured every slice of `comparability`. `cost` is that of one run, `notes`
@@ -38,14 +39,14 @@ class ConfigurationResult:
     status: ClassVar[str] = "finished"
 
     @classmethod
+    @abstractmethod
     def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:
         """`seed_scores` and the fields that the subclass adds."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def score(self) -> float:
         """What tables rank by, the higher the better."""
-        raise NotImplementedError
 
     @property
     def runs(self) -> list[Run]:
@@ -92,7 +93,7 @@ Result = TypeVar("Result", bound=ConfigurationResult)
 
 
 @dataclass(frozen=True)
-class ComparisonTable(Generic[Result]):
+class ComparisonTable(ABC, Generic[Result]):
     """Comparable results, the best first.
 
     `reason` says why they are not in the first table of their task; it is empty for that one, unless it leaks.
@@ -108,9 +109,9 @@ class ComparisonTable(Generic[Result]):
         return sorted(self.comparability.patients)
 
     @property
+    @abstractmethod
     def verdict(self) -> str:
         """What the data show, and what they cannot show."""
-        raise NotImplementedError
 
 
 def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:
