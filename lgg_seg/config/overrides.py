@@ -171,13 +171,13 @@ def _check_key(
         return
     if new := renamed(key):
         raise UserError(f"{key} is called {new} now.")
-    nearest = did_you_mean(key, valid)
-    if override.is_add() and _is_parameter(config, key, values):
+    adds, nearest = override.is_add() or override.is_force_add(), did_you_mean(key, valid)
+    if adds and _is_parameter(config, key, values):
         return
     # A parameter's code is imported, which takes seconds, only where no near word explains the key.
-    if not override.is_add() and values and "did you mean" not in nearest and _is_parameter(config, key, values):
+    if not adds and values and "did you mean" not in nearest and _is_parameter(config, key, values):
         raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
-    added = " (a key that nothing reads cannot be added)" if override.is_add() else ""
+    added = " (a key that nothing reads cannot be added)" if adds else ""
     raise UserError(f"{key}: no such key{added}; {nearest}")
 
 

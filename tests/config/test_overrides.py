@@ -74,7 +74,7 @@ def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None
     [
         ["model=r2unet", "loss=bce_dice"],
         ["split=kfold", "split.n_splits=3"],  # a key that only the chosen member has
-        ["+trainer.benchmark=true", "+optimizer.eps=1e-7"],  # parameters that the config does not name
+        ["+trainer.benchmark=true", "++optimizer.eps=1e-7"],  # parameters that the config does not name
         ["split.val=20"],  # a count in place of a fraction
         ["optimizer.lr=1"],  # a whole number where a fraction is usual
         ["preprocess.size=null"],
