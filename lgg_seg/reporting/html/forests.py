@@ -62,7 +62,7 @@ def difference_forest(table: SegmentationTable, styles: Sequence[Style]) -> Figu
     figure, axes, rows = _rows(styles)
     axes.axvline(0, color=INK, linewidth=0.9)
     badge(axes, 0, rows[0], styles[0])
-    _label(axes, rows[0], styles[0], "the best: what the others are held against")
+    _label(axes, rows[0], styles[0], "the best")
     ends = [0.0]
     for entry, style, y in list(zip(table.entries, styles, rows, strict=True))[1:]:
         gap = entry.difference
