@@ -25,7 +25,9 @@ class GracefulStop(pl.Callback):
         self._process = os.getpid()
 
     def __enter__(self) -> None:
-        self._replaced = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as Ctrl-C is for a job in the background
+                self._replaced[number] = signal.signal(number, self._note)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._replaced.items():
@@ -52,8 +54,10 @@ class GracefulStop(pl.Callback):
                 os._exit(128 + number)
         elif self._received is None:
             self._received = number
+        elif callable(before := self._replaced[number]):
+            before(number, frame)
         else:
-            self._replaced[number](number, frame)
+            raise SystemExit(128 + number)
 
     def _stop(self) -> None:
         if self._received is not None:

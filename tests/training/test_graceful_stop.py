@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,16 @@ import torch
 from torch.utils.data import DataLoader
 
 from lgg_seg.training.graceful_stop import GracefulStop
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Those that a process starts with in the foreground; in the background Ctrl-C is ignored."""
+    fresh = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in fresh.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Signalled(pl.LightningModule):
@@ -53,7 +64,18 @@ def test_a_signal_ends_the_training_after_its_batch_with_its_exit_code(number: s
     assert signal.getsignal(number) == before
 
 
-def test_a_second_ctrl_c_ends_the_training_within_its_batch() -> None:
-    module = Signalled(signal.SIGINT, times=2)
-    assert fit(module) == 1, "as Lightning ends after a KeyboardInterrupt"
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, 143)],  # Lightning ends with 1 after a KeyboardInterrupt
+)
+def test_a_second_signal_ends_the_training_within_its_batch(number: signal.Signals, code: int) -> None:
+    module = Signalled(number, times=2)
+    assert fit(module) == code
     assert module.finished == 1
+
+
+def test_a_signal_that_the_process_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with GracefulStop():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
