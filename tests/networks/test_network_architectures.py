@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from lgg_seg.errors import UserError
-from lgg_seg.networks import R2UNet, ResNet50UNet, SegmentationNetwork, SlimUNet, UNet, UNetPlusPlus
+from lgg_seg.networks import EfficientNetUNet, R2UNet, ResNet50UNet, SegmentationNetwork, SlimUNet, UNet, UNetPlusPlus
 from lgg_seg.networks.r2unet import RecurrentConvolution
 from lgg_seg.networks.unetpp import average
 
@@ -58,6 +58,7 @@ GOLDEN: dict[str, tuple[Callable[[], SegmentationNetwork], list[float]]] = {
         [0.12574, 0.14248, 0.12159, 0.14171, 0.01469],
     ),
     "unet_resnet50": (lambda: ResNet50UNet(weights=None), [0.03764, 0.06258, 0.06157, 0.07128, 0.01175]),
+    "unet_efficientnet": (lambda: EfficientNetUNet(weights=None), [0.03684, 0.06149, -0.0208, 0.06212, 0.01711]),
 }
 
 

@@ -22,6 +22,7 @@ PARAMETERS = {
     "r2unet": 39_091_393,
     "unetpp": 9_163_428,
     "unet_resnet50": 32_521_105,
+    "unet_efficientnet": 5_198_161,
 }
 
 
