@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,11 @@ def measure(
         Literal["test", "val", "all"], Argument("the run's test or val patients, or all of the data set")
     ] = "test",
     allow_seen: Annotated[bool, Argument("measure patients it was trained on, too, and say so")] = False,
+    threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
+    postprocess: Annotated[
+        Literal["none", "largest_component"] | None, Argument("null: as the run's config says")
+    ] = None,
+    tta: Annotated[bool | None, Argument("test-time augmentation; null: as the run's config says")] = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure a run from its folder alone, on its own or another data set.
 
@@ -55,14 +61,16 @@ def measure(
             f"({', '.join(trained_on[:3])}{', …' if len(trained_on) > 3 else ''}); leave them out of the data, or say "
             "allow_seen=true, and the table will say so too."
         )
-    settings = experiment.evaluation
+    chosen: dict[str, Any] = {"fixed_threshold": threshold, "postprocess": postprocess, "tta": tta}
+    settings = replace(experiment.evaluation, **{key: value for key, value in chosen.items() if value is not None})
     runner = experiment.runner(folder, data, hardware)
-    threshold = tested_threshold(folder, settings)
+    given: dict[str, Any] = {"value": threshold, "from": "given"}
+    decision = tested_threshold(folder, settings) if threshold is None else given
     cost = folder.read_json("metrics.json").get("cost", {}) if (folder.path / "metrics.json").exists() else {}
-    evaluation = evaluate(runner, data, subset, experiment.loss, threshold["value"], settings)
+    evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
-    content = evaluation.result(split, protocol, threshold, settings, data.patient_metadata, cost)
+    content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
     content |= {"seen_patients": len(trained_on), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
     evaluation.write(folder, place, content, data.patient_metadata)

@@ -32,8 +32,9 @@ def predict(
     threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
     largest_component: Annotated[bool | None, Argument("keep the largest 3D part alone; null: as tested")] = None,
     tta: Annotated[
-        bool, Argument("test-time augmentation: average with the prediction for the mirrored volume", key="mirror")
-    ] = False,
+        bool | None,
+        Argument("test-time augmentation: average with the mirrored volume's; null: as tested", key="mirror"),
+    ] = None,
     overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
     backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
     batch_size: Annotated[int, Argument("slices at once")] = BATCH_SIZE,

@@ -86,6 +86,14 @@ def test_evaluate_gives_the_same_numbers_from_the_folder_alone(run: Path, workpl
     assert done.returncode == 0, done.stderr
     again = next((run / "evaluations").glob("*_test"))
     assert metrics(again)["metrics"] == metrics(run)["metrics"]
+    words = "threshold=0.4", "postprocess=largest_component", "tta=true"
+    assert lgg(workplace, f"run={run}", *words, module="lgg_seg.evaluate").returncode == 0
+    other = metrics(max((run / "evaluations").glob("*_test")))
+    assert (other["threshold"], other["postprocess"], other["tta"]) == (
+        {"value": 0.4, "from": "given"},
+        "largest_component",
+        True,
+    )
     assert (again / "per_slice.csv").read_bytes() == (run / "per_slice.csv").read_bytes()
 
 
@@ -170,12 +178,17 @@ def test_checkpoints_load_without_running_code_and_hold_plain_containers(run: Pa
 
 
 def test_the_average_of_the_weights_is_what_is_validated_kept_and_measured(workplace: Workplace) -> None:
-    folder = train(workplace, "ema", "trainer.max_epochs=2", "callbacks=ema", "callbacks.ema.decay=0.5")
+    folder = train(
+        workplace, "ema", "trainer.max_epochs=2", "callbacks=ema", "callbacks.ema.decay=0.5", "evaluation.subset=val"
+    )
     last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     average, current = last["state_dict"], last["current_model_state"]
     assert any(not torch.equal(average[name], current[name]) for name in average)
     assert lgg(workplace, f"run={folder}", "split=val", module="lgg_seg.evaluate").returncode == 0
-    measured = metrics(next((folder / "evaluations").glob("*_val")))["metrics"]["patient/dice"]["mean"]
+    again = metrics(next((folder / "evaluations").glob("*_val")))
+    assert metrics(folder)["split"] == "val", "so that a recipe can be chosen and the test patients stay unseen"
+    assert metrics(folder)["metrics"] == again["metrics"]
+    measured = again["metrics"]["patient/dice"]["mean"]
     assert measured == pytest.approx(pd.read_csv(folder / "history.csv")["val/dice"].max(), abs=1e-6)
 
 

@@ -22,6 +22,7 @@ DIFFERENCES = {
     "metric_version": "metric version {}, not {}",
     "threshold": "threshold {}, not {}",
     "postprocess": "post-processing {}, not {}",
+    "tta": "test-time augmentation {}, not {}",
     "subset": "measured on the {} patients, not the {} patients",
 }
 MAX_NAMED = 3
@@ -42,6 +43,7 @@ class EvaluationProtocol:
     metric_version: int
     threshold: str
     postprocess: str
+    tta: str
     truncated: bool
     seen: bool
     target: str
@@ -76,6 +78,7 @@ def protocol_of(run: Run) -> EvaluationProtocol:
         metric_version=result["metric_version"],
         threshold="chosen on validation patients" if threshold["from"] == "validation" else f"{threshold['value']:g}",
         postprocess=result["postprocess"],
+        tta="on" if result.get("tta") else "off",
         truncated=result["truncated"],
         seen=bool(result.get("seen_patients")),
         target=result.get("target", ""),

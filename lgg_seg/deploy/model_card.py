@@ -37,6 +37,7 @@ def model_card(
         **trained.config,
         "threshold": metrics["threshold"],
         "postprocess": trained.postprocess,
+        "tta": trained.tta,
         "weights": {
             "file": WEIGHTS,
             "bytes": len(weights),

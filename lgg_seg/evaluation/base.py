@@ -24,12 +24,16 @@ class EvaluationSettings:
     """The `evaluation` config group: what turns probabilities into a mask, and how it is summarised.
 
     `threshold=validation` takes the threshold with the best mean patient Dice on the validation patients instead of
-    `fixed_threshold`. `max_patients` tests the first few alone, for trying things; such a result is marked.
+    `fixed_threshold`. `tta` is test-time augmentation: the mean of a volume's prediction and its mirror image's.
+    `subset=val` ends a run with the numbers of the validation patients, so that a recipe can be searched for while the
+    test patients stay unseen. `max_patients` tests the first few alone, for trying things; such a result is marked.
     """
 
     threshold: Literal["fixed", "validation"] = "fixed"
     fixed_threshold: float = 0.5
     postprocess: Literal["none", "largest_component"] = "none"
+    tta: bool = False
+    subset: Literal["test", "val"] = "test"
     batch_size: int = 16
     n_bootstrap: int = 10_000
     max_patients: int | None = None
@@ -88,6 +92,7 @@ class Evaluation(ABC):
             "truncated": settings.max_patients is not None,
             "threshold": threshold,
             "postprocess": settings.postprocess,
+            "tta": settings.tta,
             "metric_version": METRIC_VERSION,
             **numbers,
             "metrics": {**numbers["metrics"], "loss": float(np.mean(self.losses))},

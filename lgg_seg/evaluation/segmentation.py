@@ -15,7 +15,7 @@ from torch import nn
 from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation.base import Evaluation, EvaluationSettings, Metadata, Row
-from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
+from lgg_seg.inference.runner import TorchRunner, binarise, slice_losses, volume_probabilities
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
 from lgg_seg.metrics.curves import best_dice_threshold
@@ -87,8 +87,9 @@ def evaluate_segmenter(
     seconds = 0.0
     for volume in volumes:
         started = time.perf_counter()
-        logits = runner.volume_logits(volume.images, volume.statistics)
-        probability = probabilities(logits, volume.grid.to_native)
+        probability, logits = volume_probabilities(
+            runner, volume.images, volume.statistics, volume.grid.to_native, settings.tta
+        )
         seconds += time.perf_counter() - started
         prediction = binarise(probability, threshold, settings.postprocess)
         evaluation.scores.append(score_patient(volume.patient, volume.numbers, probability, volume.truth, prediction))

@@ -22,8 +22,8 @@ from lgg_seg.inference.runner import (
     Runner,
     TorchRunner,
     binarise,
-    probabilities,
     slice_probabilities,
+    volume_probabilities,
 )
 from lgg_seg.inference.trained import TrainedModel, restore
 from lgg_seg.metrics.arrays import Bools, Floats32, check_range
@@ -38,8 +38,7 @@ class Model:
         members: the networks, each with its runner.
         threshold: lowest probability of tumour; by default as tested, of several the mean.
         postprocess: a name of `runner.POSTPROCESSES`; by default as tested, and `none` where members differ.
-        tta: test-time augmentation: average with the prediction for the volume mirrored left to right. (Upside down is
-            left out: no network was trained on that.)
+        tta: test-time augmentation, see `runner.volume_probabilities`; by default as tested, of several if all were.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Model:
         members: Sequence[tuple[TrainedModel, Runner]],
         threshold: float | None = None,
         postprocess: str | None = None,
-        tta: bool = False,
+        tta: bool | None = None,
     ) -> None:
         self.members = list(members)
         for trained, _ in members:
@@ -61,7 +60,7 @@ class Model:
         self.postprocess = postprocess or (as_tested.pop() if len(as_tested) == 1 else "none")
         if self.postprocess not in POSTPROCESSES:
             raise UserError(f"postprocess is {self.postprocess!r}; choose from {', '.join(POSTPROCESSES)}.")
-        self.tta = tta
+        self.tta = all(trained.tta for trained, _ in self.members) if tta is None else tta
 
     @property
     def name(self) -> str:
@@ -125,10 +124,7 @@ def load_model(source: str | Path, device: Accelerator = "auto", precision: Prec
 
 def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:
     images, statistics, grid = _prepared(trained, volume)
-    probability = probabilities(runner.volume_logits(images, statistics), grid.to_native)
-    if tta:
-        flipped = runner.volume_logits(images.flip(3), statistics).flip(3)
-        probability = (probability + probabilities(flipped, grid.to_native)) / np.float32(2)
+    probability, _ = volume_probabilities(runner, images, statistics, grid.to_native, tta)
     check_range(probability, trained.name)
     return probability
 

@@ -59,6 +59,22 @@ def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Prob
     return native.clamp(0, 1).cpu().numpy().astype(np.float32, copy=False)
 
 
+def volume_probabilities(
+    runner: Runner, images: Tensor, statistics: Tensor, to_native: Callable[[Tensor], Tensor], tta: bool
+) -> tuple[Probability, Tensor]:
+    """P(tumour) of a volume on the native grid, and the logits of it as it is; arguments as of `Runner.volume_logits`.
+
+    Test-time augmentation averages with the prediction for the volume mirrored left to right. (Upside down is left
+    out: no network was trained on that.)
+    """
+    logits = runner.volume_logits(images, statistics)
+    probability = probabilities(logits, to_native)
+    if tta:
+        mirrored = runner.volume_logits(images.flip(3), statistics).flip(3)
+        probability = (probability + probabilities(mirrored, to_native)) / np.float32(2)
+    return probability, logits
+
+
 def slice_probabilities(logits: Tensor) -> Floats32:
     """A classifier's probability of the positive class for each slice, float32 (D,), of logits (D, 1)."""
     return torch.sigmoid(logits)[:, 0].cpu().numpy().astype(np.float32, copy=False)

@@ -36,6 +36,7 @@ class TrainedModel:
     target: Target | None  # of a classifier; None for a network that segments
     threshold: float  # lowest probability of tumour
     postprocess: str  # a name of `runner.POSTPROCESSES`
+    tta: bool  # test-time augmentation
     digest: str  # SHA-256 of the file with the weights
     training_volumes: frozenset[str]  # digests of the volumes that trained it or chose its checkpoint
     config: Mapping[str, Any]  # nodes `model` and `preprocess` as plain containers, from which both can be built again
@@ -81,6 +82,7 @@ def from_run(path: Path) -> TrainedModel:
         target=target,
         threshold=float(tested_threshold(folder, settings)["value"]),
         postprocess=settings.postprocess,
+        tta=settings.tta,
         digest=digest,
         training_volumes=frozenset(training_volumes(folder.read_json("provenance.json")["split"]).values()),
         config=nodes,
@@ -111,6 +113,7 @@ def from_zoo(source: str | Path) -> TrainedModel:
         target=target,
         threshold=float(card["threshold"]["value"]),
         postprocess=card["postprocess"],
+        tta=card.get("tta", False),
         digest=card["weights"]["sha256"],
         training_volumes=frozenset(training_volumes(card["training"]["split"]).values()),
         config={"model": card["model"], "preprocess": card["preprocess"]},

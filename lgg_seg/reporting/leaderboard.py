@@ -81,6 +81,7 @@ def title(table: Table) -> str:
             f"protocol {protocol.split_protocol}",
             f"threshold {protocol.threshold}",
             *([] if protocol.target else [f"post-processing {protocol.postprocess}"]),
+            *(["test-time augmentation"] if protocol.tta == "on" else []),
             *(["TRUNCATED"] if protocol.truncated else []),
         ]
     )

@@ -51,7 +51,8 @@ def caption(result: dict[str, Any]) -> str:
     patients, slices = counted(result["patients"], f"{result['split']} patient"), counted(result["slices"], "slice")
     lines = [
         f"{patients}, {slices}, protocol {result['protocol']}",
-        f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}",
+        f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}"
+        + (", test-time augmentation" if result.get("tta") else ""),
     ]
     if "target" in result:
         yes = f"{result['positive_slices']} of {result['slices']} slices: yes"

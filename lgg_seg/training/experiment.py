@@ -31,6 +31,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import DICE, SEGMENTATION_MONITORS
 from lgg_seg.training.base import Parts
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
+from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
 
@@ -72,8 +73,11 @@ class Experiment:
 
     def _validate_classifier(self) -> None:
         require_slice_loss(self.loss)
-        if self.evaluation.postprocess != "none":
-            raise UserError("A classifier has no masks that could be post-processed; take evaluation.postprocess=none.")
+        if self.evaluation.postprocess != "none" or self.evaluation.tta:
+            raise UserError(
+                "A classifier has no masks to post-process or to average; take evaluation.postprocess=none and "
+                "evaluation.tta=false."
+            )
         if self.trainer.monitor is not None:
             raise UserError("A classifier's best epoch is chosen by its AUROC; take trainer.monitor=null.")
         if self.config.data.batch_size < 2:
@@ -125,6 +129,7 @@ class Experiment:
             UserError: for a classifier, training slices of one class alone.
         """
         network = build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained)
+        depthwise_in_float32(network, hardware)
         log.info(
             "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
             " / ".join(str(data.patient_count(subset)) for subset in SUBSETS),
@@ -159,14 +164,14 @@ class Experiment:
     def test(
         self, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
     ) -> tuple[dict[str, Any], Evaluation]:
-        """Measure the best epoch on the test patients; write numbers, tables and figures.
+        """Measure the best epoch on the test or the validation patients; write numbers, tables and figures.
 
         Returns:
             the content of `metrics.json`, and what it was made from.
         """
         runner = self.runner(folder, data, hardware)
         threshold = choose_threshold(runner, data, self.loss, self.evaluation)
-        evaluation = evaluate(runner, data, "test", self.loss, threshold["value"], self.evaluation)
+        evaluation = evaluate(runner, data, self.evaluation.subset, self.loss, threshold["value"], self.evaluation)
         cost = {
             **network_cost(runner.network, data.preprocess.channel_count, data.cache.images.shape[1:3], hardware),
             "checkpoint_bytes": folder.best.stat().st_size,
@@ -174,7 +179,7 @@ class Experiment:
             "peak_memory_bytes": peak_memory_bytes(hardware.device),
         }
         content = evaluation.result(
-            "test", data.split.protocol, threshold, self.evaluation, data.patient_metadata, cost
+            self.evaluation.subset, data.split.protocol, threshold, self.evaluation, data.patient_metadata, cost
         )
         evaluation.write(folder, ".", content, data.patient_metadata)
         draw_evaluation(evaluation, folder, "figures", data, content)

@@ -17,7 +17,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation, patient_rows, strata
 from lgg_seg.hardware import Hardware
-from lgg_seg.inference.runner import TorchRunner
+from lgg_seg.inference.runner import TorchRunner, probabilities
 from lgg_seg.losses import Dice
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.networks import UNet
@@ -168,6 +168,18 @@ def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
         assert np.array_equal(ours.histogram, plain.histogram)
     assert kept.losses == whole.losses
     assert sum(s.counts.predicted for s in kept.scores) < sum(s.counts.predicted for s in whole.scores)
+
+
+def test_with_tta_the_probability_is_the_mean_with_the_mirror_image(data: DataModule) -> None:
+    both, runner = evaluated(data, tta=True), segmenter()
+    volume = next(iter(data.volumes("test")))
+    plain, mirrored = (
+        probabilities(runner.volume_logits(images, volume.statistics).flip(flip), volume.grid.to_native)
+        for images, flip in ((volume.images, ()), (volume.images.flip(3), (3,)))
+    )
+    score = next(one for one in both.scores if one.patient == volume.patient)
+    assert score.counts.predicted == ((plain + mirrored) / 2 >= 0.5).sum()
+    assert score.counts.predicted != (plain >= 0.5).sum()
 
 
 def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(

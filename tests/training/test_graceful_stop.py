@@ -16,7 +16,7 @@ from lgg_seg.training.graceful_stop import GracefulStop
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
     """Those that a process starts with in the foreground; in the background Ctrl-C is ignored."""
-    fresh = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    fresh: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in fresh.items()}
     yield
     for number, handler in before.items():

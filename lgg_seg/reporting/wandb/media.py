@@ -30,6 +30,7 @@ METADATA = (
     "truncated",
     "threshold",
     "postprocess",
+    "tta",
     "metric_version",
 )
 
@@ -42,7 +43,7 @@ def publish_result(
     Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`.
     """
     run = logger.experiment
-    for part, numbers in (("test", content["metrics"]), ("cost", content["cost"])):
+    for part, numbers in ((content["split"], content["metrics"]), ("cost", content["cost"])):
         run.summary.update({f"{part}/{name}": value for name, value in numbers.items()})
     run.summary.update({name: content[name] for name in METADATA if name in content})
     media = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
