@@ -18,6 +18,7 @@ from lgg_seg.networks.build import build_network
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Batch, Parts
+from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.experiment import Experiment
 
 Step = Callable[[], object]
@@ -91,8 +92,10 @@ def clock_for(hardware: Hardware) -> Clock:
 
 def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
+    network = build_network(config.model, CHANNELS, pretrained=False)
+    depthwise_in_float32(network, hardware)
     parts = Parts(
-        build_network(config.model, CHANNELS, pretrained=False),
+        network,
         instantiate(config.loss, "loss"),
         instantiate(config.optimizer, "optimizer"),
         instantiate(config.scheduler, "scheduler"),

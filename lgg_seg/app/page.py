@@ -88,7 +88,7 @@ def _upload(model: Model) -> None:
     if not upload.volumes:
         return
     volume = _choose_volume(upload.volumes)
-    _list_notes(volume, model.was_trained_on(volume.digest))
+    _list_notes(volume, model)
     view(model, volume)
 
 
@@ -112,10 +112,11 @@ def _choose_volume(volumes: Sequence[Volume]) -> Volume:
     return volumes[names.index(st.selectbox(f"Volume, of {len(names)} in the upload", names))]
 
 
-def _list_notes(volume: Volume, seen: bool) -> None:
+def _list_notes(volume: Volume, model: Model) -> None:
     """What a reader of the result must know."""
-    notes = [note[0].upper() + note[1:] for note in volume.scan.warnings]
-    if seen:
+    warnings = (*volume.scan.warnings, *model.warnings(len(volume.scan.images)))
+    notes = [note[0].upper() + note[1:] for note in warnings]
+    if model.was_trained_on(volume.digest):
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:
         st.info("  \n".join(f"{escape_markdown(note)}." for note in notes))

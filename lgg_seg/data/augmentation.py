@@ -46,7 +46,9 @@ class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentat
 
 
 class Augmentation:
-    """Albumentations transforms, seeded anew for every item: (H, W, C) and (H, W) uint8 in and out.
+    """Albumentations transforms, seeded anew for every item: (K, H, W, C) and (H, W) uint8 in and out.
+
+    The K slices of an item, it and its context, are transformed alike.
 
     The transforms of an item share one generator. `Compose.set_random_seed` gives each its own with the same seed
     instead: two flips with probability 0.5 then happen both or not at all, and four of the eight orientations never.
@@ -59,10 +61,10 @@ class Augmentation:
         self._compose = A.Compose(list(transforms), mask_interpolation=cv2.INTER_NEAREST)
 
     def __call__(
-        self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: Sequence[int]
+        self, images: NDArray[np.uint8], mask: NDArray[np.uint8], seed: Sequence[int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Transform an image and its mask alike; the same seed (seed, epoch, index, repeat) gives the same again."""
+        """Transform images and mask alike; the same seed (seed, epoch, index, repeat) gives the same again."""
         generator = np.random.default_rng(seed)
         self._compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))
-        augmented = self._compose(image=image, mask=mask)
-        return augmented["image"], augmented["mask"]
+        augmented = self._compose(images=images, mask=mask)
+        return augmented["images"], augmented["mask"]

@@ -13,7 +13,7 @@ import logging
 import shutil
 import zlib
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,7 +61,7 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progres
         UserError: the folder cannot be written; a file of the index cannot be read; volumes of different sizes
             without `preprocess.size`.
     """
-    content = {"format": FORMAT, "tree": index.fingerprint, **asdict(preprocess)}
+    content = {"format": FORMAT, "tree": index.fingerprint, **preprocess.cache_key}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / key
     try:

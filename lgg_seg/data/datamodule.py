@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
+from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.dataset import Item, SliceDataset
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
@@ -118,25 +119,26 @@ class DataModule(pl.LightningDataModule):
         sampler = EpochSampler(self._sampling, self.split.train, self.index, self.seed)
         if self.trainer is not None:
             sampler.resume(*_progress(self.trainer, self.batch_size))
-        return self._loader(SliceDataset(self.cache, self.index, self._augment, self.seed), sampler, self.workers)
+        return self._loader(self._dataset(self._augment), sampler, self.workers)
 
     def val_dataloader(self) -> DataLoader[Item]:
         """The validation slices in order, unchanged. Nothing is computed for them, so no process is worth it."""
         keys = [SampleKey(epoch=0, slice=i, repeat=0) for i in self.split.val]
-        return self._loader(SliceDataset(self.cache, self.index), keys, workers=0)
+        return self._loader(self._dataset(None), keys, workers=0)
 
     def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
         """The subset's slices patient by patient, in the index's order; `all` is every slice of the index."""
         wanted = range(len(self.index.slices)) if subset == "all" else self.split.slices(subset)
+        rows = neighbours(self.index.patient_of, self.preprocess.context)
         for place, group in groupby(wanted, key=lambda i: int(self.index.patient_of[i])):
             ids = list(group)
             yield PatientVolume(
                 patient=self.index.patients[place].name,
                 slices=tuple(ids),
                 numbers=tuple(self.index.slices[i].number for i in ids),
-                images=torch.from_numpy(np.ascontiguousarray(self.cache.images[ids].transpose(0, 3, 1, 2))),
+                images=as_channels(self.cache.images[rows[ids]]),
                 masks=torch.from_numpy(self.cache.masks[ids][:, None]),
-                statistics=torch.from_numpy(np.array(self.cache.statistics[place])),
+                statistics=channel_statistics(self.cache.statistics[place], self.preprocess.context),
                 grid=self.cache.grids[place],
                 truth=np.stack(self.native_masks(ids)),
             )
@@ -167,6 +169,9 @@ class DataModule(pl.LightningDataModule):
             p.name: {"institution": p.institution, "missing_sequence": " and ".join(p.substituted) or "none"}
             for p in self.index.patients
         }
+
+    def _dataset(self, augment: Augmentation | None) -> SliceDataset:
+        return SliceDataset(self.cache, self.index, self.preprocess.context, augment, self.seed)
 
     def _loader(
         self, dataset: SliceDataset, sampler: EpochSampler | Sequence[SampleKey], workers: int

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache
+from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.data.sampling import SampleKey
@@ -19,8 +20,8 @@ from lgg_seg.data.sampling import SampleKey
 class Item(TypedDict):
     """A prepared slice; in a batch every value has a leading axis.
 
-    `image` (C, S, S) uint8; `mask` (1, S, S) uint8 with 0 and 1; `statistics` (C, 4) float32, for
-    `preprocessing.normalise`; `slice` and `patient` are places in `Index.slices` and `Index.patients`.
+    `image` (C, S, S) uint8, of the slice and its context; `mask` (1, S, S) uint8 with 0 and 1; `statistics` (C, 4)
+    float32, for `preprocessing.normalise`; `slice` and `patient` are places in `Index.slices` and `Index.patients`.
     """
 
     image: torch.Tensor
@@ -33,8 +34,11 @@ class Item(TypedDict):
 class SliceDataset(Dataset[Item]):
     """Every slice of a cache by `SampleKey`; with `augment`, the seed and the key determine the augmentation."""
 
-    def __init__(self, cache: Cache, index: Index, augment: Augmentation | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, cache: Cache, index: Index, context: int = 0, augment: Augmentation | None = None, seed: int = 0
+    ) -> None:
         self._cache, self._patient_of, self._augment, self._seed = cache, index.patient_of, augment, seed
+        self._neighbours, self._context = neighbours(index.patient_of, context), context
 
     def __len__(self) -> int:
         return len(self._cache.images)
@@ -42,28 +46,28 @@ class SliceDataset(Dataset[Item]):
     def __getitem__(self, key: SampleKey) -> Item:
         patient = int(self._patient_of[key.slice])
         # Copies: what is mapped is read-only, and a tensor is not.
-        image, mask = np.array(self._cache.images[key.slice]), np.array(self._cache.masks[key.slice])
-        statistics = np.array(self._cache.statistics[patient])
+        images, mask = self._cache.images[self._neighbours[key.slice]], np.array(self._cache.masks[key.slice])
+        statistics = self._cache.statistics[patient]
         if self._augment is not None:
-            image, mask = self._augment(image, mask, (self._seed, *key))
-            statistics = statistics_of_copies(image, statistics)
+            images, mask = self._augment(images, mask, (self._seed, *key))
+            statistics = statistics_of_copies(images, statistics)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            "image": as_channels(images),
             "mask": torch.from_numpy(np.ascontiguousarray(mask[None])),
-            "statistics": torch.from_numpy(statistics),
+            "statistics": channel_statistics(statistics, self._context),
             "slice": key.slice,
             "patient": patient,
         }
 
 
-def statistics_of_copies(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Statistics (C, 4) with FLAIR's own for each channel of the slice (H, W, C) that is a copy of FLAIR.
+def statistics_of_copies(images: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Statistics (C, 4) with FLAIR's own for each channel that is a copy of FLAIR in all of the slices (K, H, W, C).
 
     A channel that an augmentation has replaced is thus normalised as where the sequence was never acquired.
     """
-    if image.shape[-1] == 1 or not image[..., FLAIR].any():  # in a blank slice every channel is a copy
+    if images.shape[-1] == 1 or not images[..., FLAIR].any():  # in a blank slice every channel is a copy
         return statistics
-    copies = [c for c in range(image.shape[-1]) if np.array_equal(image[..., c], image[..., FLAIR])]
+    copies = [c for c in range(images.shape[-1]) if np.array_equal(images[..., c], images[..., FLAIR])]
     adapted = statistics.copy()
     adapted[copies] = statistics[FLAIR]
     return adapted

@@ -5,18 +5,20 @@ Pixels stay uint8 up to the device; `normalise` does the arithmetic there, on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 
+Input = tuple[torch.Tensor, torch.Tensor]
 FLAIR = 1  # channels are pre-contrast, FLAIR, post-contrast
 
 
@@ -35,7 +37,7 @@ class PreparedVolume:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a volume is prepared; the fields are the cache's key.
+    """How a volume is prepared; the fields but `context` are the cache's key.
 
     Args:
         size: side of the network's grid in pixels; None keeps the native pixels, padded to a square.
@@ -48,6 +50,7 @@ class Preprocess:
         normalisation: `unit` divides by 255. `volume` clips to the 10th and 99th percentile over the volume and its
             channels, then takes z-scores per channel, all on the network's grid, as mateuszbuda does.
         sharpen: amount of an unsharp mask of radius 1 pixel on the network's grid; 0 leaves the image as it is.
+        context: slices on either side that the network sees as further channels (2.5D); see `context`.
     """
 
     size: int | None = 256
@@ -56,15 +59,28 @@ class Preprocess:
     channels: Literal["all", "flair", "grey"] = "all"
     normalisation: Literal["unit", "volume"] = "volume"
     sharpen: float = 0.0
+    context: int = 0
 
     def __post_init__(self) -> None:
         wanted = "1 pixel or more, or null for the native size"
         require(self.size is None or self.size >= 1, "preprocess.size", self.size, wanted)
         require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")
+        require(self.context >= 0, "preprocess.context", self.context, "0 slices or more")
+
+    @property
+    def cache_key(self) -> dict[str, Any]:
+        """What the cached slices depend on."""
+        fields = asdict(self)
+        del fields["context"]
+        return fields
 
     @property
     def channel_count(self) -> int:
         """How many channels the network sees."""
+        return self._slice_channels * (2 * self.context + 1)
+
+    @property
+    def _slice_channels(self) -> int:
         return 1 if self.channels == "flair" else 3
 
     def prepare_volume(self, images: NDArray[np.uint8]) -> PreparedVolume:
@@ -76,8 +92,16 @@ class Preprocess:
         prepared = grid.to_network(self._selected(images))
         if self.sharpen > 0:
             prepared = _sharpen(prepared, self.sharpen)
-        unit = np.tile(np.array([0, 255, 0, 255], np.float32), (self.channel_count, 1))
+        unit = np.tile(np.array([0, 255, 0, 255], np.float32), (self._slice_channels, 1))
         return PreparedVolume(prepared, _statistics(prepared) if self.normalisation == "volume" else unit, grid)
+
+    def network_input(self, images: NDArray[np.uint8], statistics: NDArray[np.float32]) -> Input:
+        """All slices of a prepared volume as a network takes them, each with its context.
+
+        Of images (D, S, S, C) and statistics (C, 4), for `normalise`: uint8 (D, K C, S, S) and float32 (K C, 4).
+        """
+        rows = neighbours(np.zeros(len(images), np.int64), self.context)
+        return as_channels(images[rows]), channel_statistics(statistics, self.context)
 
     def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.channels == "all":

@@ -56,6 +56,11 @@ def preprocessing_steps(preprocess: Preprocess) -> list[str]:
     if preprocess.sharpen:
         steps.append(f"Sharpen by an unsharp mask of radius 1 pixel, amount {preprocess.sharpen}.")
     steps.append(_NORMALISATION[preprocess.normalisation])
+    if preprocess.context:
+        steps.append(
+            f"Give the network each slice with {preprocess.context} on either side as channels, from the first to the "
+            "last; at a volume's end the last slice stands in for those that are missing."
+        )
     return steps
 
 

@@ -99,5 +99,5 @@ def _batches(trained: TrainedModel, root: Path) -> Iterator[Batch]:
             continue
         prepared = trained.preprocess.prepare_volume(images)
         first = max(0, (len(images) - SLICES) // 2)
-        middle = np.ascontiguousarray(prepared.images[first : first + SLICES].transpose(0, 3, 1, 2))
-        yield torch.from_numpy(middle), torch.from_numpy(prepared.statistics)
+        slices, statistics = trained.preprocess.network_input(prepared.images, prepared.statistics)
+        yield slices[first : first + SLICES], statistics

@@ -8,7 +8,6 @@ from operator import add
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -95,6 +94,12 @@ class Model:
         """The tumour, bool (D, H, W), of the result of `predict`."""
         return binarise(probability, self.threshold, self.postprocess)
 
+    def warnings(self, slices: int) -> tuple[str, ...]:
+        """What a reader of the result for a volume of so many slices should know."""
+        if slices > 1 or not any(trained.preprocess.context for trained, _ in self.members):
+            return ()
+        return ("the network looks at the slices above and below: this one stands in for both",)
+
     def was_trained_on(self, digest: str) -> bool:
         """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
         return any(digest in trained.training_volumes for trained, _ in self.members)
@@ -133,8 +138,7 @@ def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor,
     """Images uint8 (D, C, S, S), statistics (C, 4) and grid of a volume."""
     _check_volume(volume)
     prepared = trained.preprocess.prepare_volume(volume)
-    images = torch.from_numpy(np.ascontiguousarray(prepared.images.transpose(0, 3, 1, 2)))
-    return images, torch.from_numpy(prepared.statistics), prepared.grid
+    return *trained.preprocess.network_input(prepared.images, prepared.statistics), prepared.grid
 
 
 def _check_volume(volume: NDArray[np.uint8]) -> None:

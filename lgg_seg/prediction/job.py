@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from lgg_seg.cli.progress import tracked
@@ -59,6 +59,7 @@ def predict_all(
             except ScanError as error:
                 result.issues += error.issues
                 continue
+            scan = replace(scan, warnings=(*scan.warnings, *model.warnings(len(scan.images))))
             result.issues += scan.issues
             for warning in scan.warnings:
                 log.warning("%s: %s", files.name, warning)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lgg_seg.data.augmentation import Augmentation, SubstituteFlair
 from lgg_seg.data.dataset import statistics_of_copies
-from lgg_seg.data.preprocessing import normalise
+from lgg_seg.data.preprocessing import FLAIR, normalise
 
 MEMBERS = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
 
@@ -35,8 +35,8 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
 def test_every_member_keeps_shape_and_type_and_masks_binary(path, channels, pair):
     augmentation = member(path)
     for k in range(40):
-        image, mask = augmentation(pair[0][..., :channels], pair[1], (7, 0, k, 0))
-        assert image.shape == (64, 64, channels)
+        image, mask = augmentation(pair[0][None, ..., :channels], pair[1], (7, 0, k, 0))
+        assert image.shape == (1, 64, 64, channels)
         assert mask.shape == (64, 64)
         assert image.dtype == mask.dtype == np.uint8
         assert set(np.unique(mask)) <= {0, 1}
@@ -46,7 +46,7 @@ def test_every_member_keeps_shape_and_type_and_masks_binary(path, channels, pair
 def test_a_draw_depends_on_its_seed_alone(path, pair):
     seeds = [(7, epoch, k, repeat) for epoch in range(2) for k in range(6) for repeat in range(2)]
     there, again = member(path), member(path)
-    image, mask = pair
+    image, mask = pair[0][None], pair[1]
     forward = {seed: there(image, mask, seed) for seed in seeds}
     backward = {seed: again(image, mask, seed) for seed in reversed(seeds)}
     for seed in seeds:
@@ -57,8 +57,8 @@ def test_a_draw_depends_on_its_seed_alone(path, pair):
 def test_the_flips_are_drawn_independently():
     augmentation = member(next(path for path in MEMBERS if path.stem == "flips_rotate"))
     flips = Augmentation(augmentation._compose.transforms[:2])
-    image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
-    corners = Counter(int(flips(image, image[..., 0], (0, 0, k, 0))[0][0, 0, 0]) for k in range(400))
+    image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    corners = Counter(int(flips(image, image[0, ..., 0], (0, 0, k, 0))[0][0, 0, 0, 0]) for k in range(400))
     assert sorted(corners) == [0, 3, 12, 15]
     assert min(corners.values()) > 70
 
@@ -66,36 +66,47 @@ def test_the_flips_are_drawn_independently():
 def test_image_and_mask_move_together(pair):
     augmentation = member(next(path for path in MEMBERS if path.stem == "classic"))
     mask = pair[1]
-    image = np.repeat(mask[..., None] * 255, 3, axis=-1)
+    image = np.repeat(mask[None, ..., None] * 255, 3, axis=-1)
     for k in range(20):
         moved, moved_mask = augmentation(image, mask, (0, 0, k, 0))
-        assert np.mean((moved[..., 0] >= 128) == moved_mask) > 0.98
+        assert np.mean((moved[0, ..., 0] >= 128) == moved_mask) > 0.98
 
 
 def test_none_changes_nothing(pair):
     none = member(next(path for path in MEMBERS if path.stem == "none"))
-    image, mask = none(pair[0], pair[1], (0, 0, 0, 0))
-    np.testing.assert_array_equal(image, pair[0])
+    image, mask = none(pair[0][None], pair[1], (0, 0, 0, 0))
+    np.testing.assert_array_equal(image[0], pair[0])
     np.testing.assert_array_equal(mask, pair[1])
 
 
 def test_flair_takes_the_place_of_each_other_sequence_and_of_both() -> None:
-    image = np.stack([np.full((4, 4), value, np.uint8) for value in (10, 20, 30)], axis=-1)
+    image = np.stack([np.full((4, 4), value, np.uint8) for value in (10, 20, 30)], axis=-1)[None]
     augment = Augmentation([SubstituteFlair(p=1.0)])
-    found = {tuple(augment(image, np.zeros((4, 4), np.uint8), (seed,))[0][0, 0]) for seed in range(40)}
+    found = {tuple(augment(image, np.zeros((4, 4), np.uint8), (seed,))[0][0, 0, 0]) for seed in range(40)}
     assert found == {(20, 20, 30), (10, 20, 20), (20, 20, 20)}
     grey = image[..., :1]
     assert np.array_equal(augment(grey, np.zeros((4, 4), np.uint8), (0,))[0], grey)
 
 
 def test_a_substituted_sequence_is_normalised_as_flair_is() -> None:
-    image = np.random.default_rng(0).integers(1, 256, (8, 8, 3), np.uint8)
+    image = np.random.default_rng(0).integers(1, 256, (1, 8, 8, 3), np.uint8)
     statistics = np.array([[0, 255, 30, 10], [0, 255, 60, 20], [0, 255, 90, 30]], np.float32)
     substituted = Augmentation([SubstituteFlair(p=1.0)])(image, np.zeros((8, 8), np.uint8), (0,))[0]
     adapted = statistics_of_copies(substituted, statistics)
-    seen = normalise(torch.from_numpy(substituted.transpose(2, 0, 1))[None], torch.from_numpy(adapted)[None])[0]
-    copies = [c for c in range(3) if np.array_equal(substituted[..., c], image[..., 1])]
+    seen = normalise(torch.from_numpy(substituted.transpose(0, 3, 1, 2)), torch.from_numpy(adapted)[None])[0]
+    copies = [c for c in range(3) if np.array_equal(substituted[..., c], image[..., FLAIR])]
     assert len(copies) > 1
     assert all(torch.equal(seen[c], seen[1]) for c in copies)
     assert np.array_equal(statistics_of_copies(image, statistics), statistics)
     assert np.array_equal(statistics_of_copies(np.zeros_like(image), statistics), statistics)
+
+
+@pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)
+def test_a_slice_and_its_context_are_transformed_alike(path, pair):
+    stack = np.stack([pair[0], pair[0], pair[0][::-1]])
+    for k in range(10):
+        images, mask = member(path)(stack, pair[1], (3, 0, k, 0))
+        alone, same_mask = member(path)(stack[:1], pair[1], (3, 0, k, 0))
+        np.testing.assert_array_equal(images[0], images[1])
+        np.testing.assert_array_equal(images[0], alone[0])
+        np.testing.assert_array_equal(mask, same_mask)
