@@ -119,16 +119,27 @@ class JobSweeper(Sweeper):
 
 
 class GridSweeper(JobSweeper):
-    """Every value of a key with every value of the others."""
+    """Every value of a key with every value of the others, and each of those jobs in every variant.
 
-    def __init__(self, params: Mapping[str, Any] | None = None, max_batch_size: int | None = None) -> None:
+    A variant is a string of overrides that go together, as typed on the command line; the empty one changes nothing.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any] | None = None,
+        variants: Sequence[str] = (),
+        max_batch_size: int | None = None,
+    ) -> None:
         super().__init__(params)
+        self.variants = list(variants) or [""]
         self.max_batch_size = max_batch_size
 
     def launch_all(self, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
         """The jobs in batches of `max_batch_size`, by default all at once."""
         varying = {override.key_or_group for override in overrides if varies(override)}
-        jobs = [job for job in (self.job(one, varying) for one in grid(overrides)) if job is not None]
+        in_variants = product(grid(overrides), map(str.split, self.variants))
+        named = [self.job(with_variant(one, words), varying | set(map(key_of, words))) for one, words in in_variants]
+        jobs = [job for job in named if job is not None]
         size = self.max_batch_size or max(1, len(jobs))
         return [self.launch(jobs[first : first + size], first) for first in range(0, len(jobs), size)]
 
@@ -145,6 +156,17 @@ def fixed(override: Override) -> str:
     if override.is_discrete_sweep():
         return f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
     return override.input_line or override.get_key_element()
+
+
+def key_of(word: str) -> str:
+    """The key or group that an override, as it is typed, sets or adds."""
+    return word.partition("=")[0].lstrip("+~")
+
+
+def with_variant(overrides: Sequence[str], variant: Sequence[str]) -> list[str]:
+    """The overrides of a job with those of a variant, which win."""
+    changed = set(map(key_of, variant))
+    return [override for override in overrides if key_of(override) not in changed] + list(variant)
 
 
 def grid(overrides: Sequence[Override]) -> list[list[str]]:

@@ -18,13 +18,13 @@ from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.sweeps.search import as_overrides, search_space
 from lgg_seg.sweeps.study import study_settings
-from lgg_seg.sweeps.sweeper import fixed, grid, varies
+from lgg_seg.sweeps.sweeper import fixed, grid, varies, with_variant
 
 SWEEPS = [name for name in groups()["sweep"] if name != "none"]
 # Of these the number of jobs follows from what they say they are.
 SIZES = {
     "folds": 5, "losses": len(groups()["loss"]), "networks": 6, "seeds": 5, "train_patients": 3,
-    "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4,
+    "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4, "one_at_a_time": 16,
 }  # fmt: skip
 
 
@@ -54,10 +54,11 @@ def test_all_jobs_of_a_ready_made_sweep_are_valid(sweeper: DictConfig, name: str
         jobs = [[*constants, *job] for job in corners(search_space(filter(varies, overrides)))]
         assert study_settings(sweeper, conf_dir()).n_trials > len(overrides)
     else:
-        jobs = grid(overrides)
+        jobs = [with_variant(job, variant.split()) for job in grid(overrides) for variant in sweeper.variants or [""]]
         assert len(jobs) == SIZES.get(name, len(jobs)) > 1
+    own = ["model=unet_efficientnet"] if name == "one_at_a_time" else []  # its variants change that recipe
     for job in jobs:
-        check_config(compose_config(job))
+        check_config(compose_config(own + job))
 
 
 @pytest.mark.parametrize("name", SWEEPS)

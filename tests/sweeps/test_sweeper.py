@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps.command import leave_to_jobs
-from lgg_seg.sweeps.sweeper import fixed, grid, varies
+from lgg_seg.sweeps.sweeper import fixed, grid, varies, with_variant
 
 
 def parsed(*overrides: str) -> list:
@@ -25,6 +25,13 @@ def test_a_grid_is_the_product_of_all_values() -> None:
 
 def test_a_grid_without_a_choice_is_one_job() -> None:
     assert grid(parsed("a=1", "~b")) == [["a=1", "~b"]]
+
+
+def test_a_variant_wins_over_what_it_names_and_leaves_the_rest() -> None:
+    job = ["model=unet", "optimizer.lr=1e-3", "+trainer.max_steps=9", "seed=1"]
+    assert with_variant(job, []) == job
+    assert with_variant(job, ["model=unet_bn", "optimizer.lr=1e-4"]) == [*job[2:], "model=unet_bn", "optimizer.lr=1e-4"]
+    assert with_variant(job, ["~trainer.max_steps"]) == [job[0], job[1], job[3], "~trainer.max_steps"]
 
 
 def test_a_grid_refuses_an_interval() -> None:
