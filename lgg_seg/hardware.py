@@ -65,13 +65,14 @@ def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # On a CPU without bf16 instructions autocast is slower than float32; torch has no public question for them.
-    return device.type == "cpu" and "avx512_bf16" in _cpu_flags()
+    return device.type == "cpu" and "avx512_bf16" in cpu_info("flags")
 
 
-def _cpu_flags() -> str:
+def cpu_info(field: str) -> str:
+    """What Linux says of the processor, as `model name` or `flags`; nothing on other systems."""
     try:
         with Path("/proc/cpuinfo").open() as file:
-            return next((line for line in file if line.startswith("flags")), "")
+            return next((line.partition(":")[2].strip() for line in file if line.startswith(field)), "")
     except OSError:
         return ""
 

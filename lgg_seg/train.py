@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
@@ -22,10 +22,13 @@ from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import has_same_data, provenance
 from lgg_seg.runs.status import record_status
-from lgg_seg.training.callbacks import History, Pruning, Trial, checkpoints
+from lgg_seg.training.callbacks import History, Pruning, checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.validation_images import ValidationImages
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 
 def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:

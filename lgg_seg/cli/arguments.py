@@ -6,12 +6,14 @@ import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pydantic
 
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import describe
 from lgg_seg.errors import UserError
@@ -94,21 +96,26 @@ def arguments_of(
     return decorate
 
 
-def run_subcommand(arguments: Sequence[str], module: str, commands: Mapping[str, Callable[..., int]]) -> int:
-    """The exit code of the command that the first argument names, run with the rest; 2 where none is named.
+def subcommands(module: str, **commands: Callable[..., int]) -> Callable[..., int]:
+    """The main function of a module whose first argument names one of its commands, which takes the others.
 
-    Raises:
-        UserError: there is no such command (the nearest is named), or its arguments are wrong.
+    Its exit code is that of the command, or 2 where none is named.
     """
-    if not arguments or wants_help(arguments):
-        print(f"usage: python -m {module} COMMAND [key=value …]\n")
-        for name, function in commands.items():
-            print(f"{name}\n{help_lines(function)}\n")
-        return 0 if arguments else 2
-    if arguments[0] not in commands:
-        raise UserError(f"{arguments[0]}: no such command; {did_you_mean(arguments[0], commands)}")
-    function = commands[arguments[0]]
-    return function(**parse_arguments(arguments[1:], function))
+
+    @command
+    def main(arguments: list[str]) -> int:
+        if not arguments or wants_help(arguments):
+            print(f"usage: python -m {module} COMMAND [key=value …]\n")
+            for name, function in commands.items():
+                print(f"{name}\n{help_lines(function)}\n")
+            return 0 if arguments else 2
+        name, *rest = arguments
+        if name not in commands:
+            raise UserError(f"{name}: no such command; {did_you_mean(name, commands)}")
+        configure_logs()
+        return commands[name](**parse_arguments(rest, commands[name]))
+
+    return main
 
 
 def wants_help(arguments: Sequence[str]) -> bool:

@@ -49,17 +49,14 @@ KEYS: dict[str, tuple[str, ...]] = {
 """Old dotted key, its group first (`trainer.accumulate`) → today's key or keys, each of which gets the value."""
 
 
-def upgraded(
-    config: DictConfig | Mapping[str, Any],
-    targets: Mapping[str, str] = TARGETS,
-    keys: Mapping[str, Sequence[str]] = KEYS,
-) -> DictConfig:
+def upgraded(config: DictConfig | Mapping[str, Any]) -> DictConfig:
     """A copy of a recorded config under today's names; a current one is equal to its copy, and no default is filled in.
 
     A key that is there under today's name as well keeps today's value.
     """
-    content: DictConfig = OmegaConf.create(_retargeted(_plain(config), targets))
-    for old, new in keys.items():
+    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+    content: DictConfig = OmegaConf.create(_retargeted(plain))
+    for old, new in KEYS.items():
         parent, name = _parent(content, old)
         if name not in parent:
             continue
@@ -71,11 +68,7 @@ def upgraded(
     return content
 
 
-def upgraded_overrides(
-    overrides: Sequence[str],
-    targets: Mapping[str, str] = TARGETS,
-    keys: Mapping[str, Sequence[str]] = KEYS,
-) -> list[str]:
+def upgraded_overrides(overrides: Sequence[str]) -> list[str]:
     """Recorded overrides (`+trainer.accumulate=2`) under today's names, in their order."""
     result: list[str] = []
     for override in overrides:
@@ -83,18 +76,14 @@ def upgraded_overrides(
         key = left.lstrip("+~")
         sign = left[: len(left) - len(key)]
         if key.endswith("_target_"):
-            value = targets.get(value, value)
-        result += [f"{sign}{new}{equals}{value}" for new in keys.get(key, (key,))]
+            value = TARGETS.get(value, value)
+        result += [f"{sign}{new}{equals}{value}" for new in KEYS.get(key, (key,))]
     return result
 
 
-def renamed(key: str, keys: Mapping[str, Sequence[str]] = KEYS) -> str | None:
+def renamed(key: str) -> str | None:
     """Today's name or names of an old dotted key, joined by "and"; None for a key that was not renamed."""
-    return " and ".join(keys[key]) if key in keys else None
-
-
-def _plain(config: DictConfig | Mapping[str, Any]) -> Any:
-    return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+    return " and ".join(KEYS[key]) if key in KEYS else None
 
 
 def _parent(config: DictConfig, key: str) -> tuple[DictConfig, str]:
@@ -104,10 +93,9 @@ def _parent(config: DictConfig, key: str) -> tuple[DictConfig, str]:
     return node if isinstance(node, DictConfig) else OmegaConf.create(), name
 
 
-def _retargeted(node: Any, targets: Mapping[str, str]) -> Any:
+def _retargeted(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {
-            key: targets.get(value, value) if key == "_target_" else _retargeted(value, targets)
-            for key, value in node.items()
+            key: TARGETS.get(value, value) if key == "_target_" else _retargeted(value) for key, value in node.items()
         }
-    return [_retargeted(part, targets) for part in node] if isinstance(node, list) else node
+    return [_retargeted(part) for part in node] if isinstance(node, list) else node

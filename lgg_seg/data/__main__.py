@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
 
-from lgg_seg.cli.arguments import Argument, run_subcommand
-from lgg_seg.cli.console import command
+from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
@@ -60,14 +58,7 @@ def digests(root: Root = DEFAULT_ROOT) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (verify, download, phantom, digests)}
-
-
-@command
-def main(words: list[str]) -> int:
-    """Run one command; the exit code is 0, 1 for errors in the data, 2 for what cannot be done as asked."""
-    return run_subcommand(words, "lgg_seg.data", _COMMANDS)
-
+main = subcommands("lgg_seg.data", verify=verify, download=download, phantom=phantom, digests=digests)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -50,6 +50,11 @@ class SegmentationEvaluation(Evaluation):
     losses: list[float]
     seconds: float
 
+    @property
+    def ranked(self) -> list[PatientScore]:
+        """The scores from the highest Dice to the lowest."""
+        return sorted(self.scores, key=lambda score: (-score.dice, score.patient))
+
     def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
         """The metrics, the mean Dice of the strata, and the calibration's bins."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,16 +37,24 @@ def counts_at_thresholds(histogram: Ints) -> Counts:
     return Counts(tp=passing[..., 1, :], fp=passing[..., 0, :], fn=rest[..., 1, :], tn=rest[..., 0, :])
 
 
-def roc_curve(histogram: Ints) -> tuple[Floats, Floats]:
-    """False and true positive rates, each `(201,)`, by ascending threshold."""
-    counts = counts_at_thresholds(histogram)
-    return 1 - specificity(counts), recall(counts)
+class OperatingCurves(NamedTuple):
+    """Rates of the pixels of all patients together, and the mean patient Dice, each `(201,)`, by `THRESHOLDS`.
+
+    Where nothing is predicted any more, `recall` is 0 and `precision` says nothing.
+    """
+
+    false_positive_rate: Floats
+    recall: Floats
+    precision: Floats
+    dice: Floats
 
 
-def precision_recall_curve(histogram: Ints) -> tuple[Floats, Floats]:
-    """Precision and recall, each `(201,)`, by ascending threshold."""
-    counts = counts_at_thresholds(histogram)
-    return precision(counts), recall(counts)
+def operating_curves(histograms: Sequence[Ints]) -> OperatingCurves:
+    """The curves of a histogram a patient."""
+    stacked = np.stack(histograms)
+    pooled = counts_at_thresholds(stacked.sum(axis=0))
+    by_patient = dice(counts_at_thresholds(stacked))
+    return OperatingCurves(1 - specificity(pooled), recall(pooled), precision(pooled), by_patient.mean(axis=0))
 
 
 def best_threshold(scores: Floats) -> float:
@@ -58,4 +67,4 @@ def best_threshold(scores: Floats) -> float:
 
 def best_dice_threshold(histograms: Sequence[Ints]) -> float:
     """The threshold with the highest mean patient Dice, of a histogram a patient. It knows no post-processing."""
-    return best_threshold(dice(counts_at_thresholds(np.stack(histograms))).mean(axis=0))
+    return best_threshold(operating_curves(histograms).dice)

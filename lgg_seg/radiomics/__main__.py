@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,7 @@ import sklearn
 from rich.console import Console
 from rich.progress import Progress
 
-from lgg_seg.cli.arguments import Argument, run_subcommand
-from lgg_seg.cli.console import command
-from lgg_seg.cli.logs import configure_logs
+from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
@@ -144,15 +142,7 @@ def _provenance(index: Index, name: str, settings: Sequence[str]) -> dict[str, A
     }
 
 
-_COMMANDS: dict[str, Callable[..., int]] = {c.__name__: c for c in (features, outcome, leak)}
-
-
-@command
-def main(words: list[str]) -> int:
-    """Run one command; the exit code is 0, or 2 for what cannot be done as asked."""
-    configure_logs()
-    return run_subcommand(words, "lgg_seg.radiomics", _COMMANDS)
-
+main = subcommands("lgg_seg.radiomics", features=features, outcome=outcome, leak=leak)
 
 if __name__ == "__main__":
     sys.exit(main())

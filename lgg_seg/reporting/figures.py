@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.curves import THRESHOLDS, OperatingCurves
 from lgg_seg.runs.monitor import Monitor, monitor_of
 
 TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
 GREY = "#7a7a7a"
+MAX_EXTREMES = 4  # best and worst patients whose slices are drawn
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,24 +56,17 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
     return _finished(figure, title)
 
 
-def operating_curves(
-    roc: tuple[Floats, Floats],
-    precision_recall: tuple[Floats, Floats],
-    dice_by_threshold: tuple[Sequence[float], Floats],
-    threshold: float,
-    title: str,
-) -> Figure:
+def operating_figure(curves: OperatingCurves, threshold: float, title: str) -> Figure:
     """Pixel ROC (false against true positive rate), precision against recall, and mean patient Dice by threshold."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    left.plot(*roc, color=PREDICTION)
+    left.plot(curves.false_positive_rate, curves.recall, color=PREDICTION)
     # With so rare a class everything of interest happens at a false positive rate below a few per cent.
     left.set(title="pixel ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.05), ylim=(0, 1))
-    precision, recall = precision_recall
-    predicted = recall > 0  # where nothing is predicted any more, precision says nothing
-    middle.plot(recall[predicted], precision[predicted], color=PREDICTION)
+    predicted = curves.recall > 0
+    middle.plot(curves.recall[predicted], curves.precision[predicted], color=PREDICTION)
     middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
-    right.plot(*dice_by_threshold, color=PREDICTION)
+    right.plot(THRESHOLDS, curves.dice, color=PREDICTION)
     right.axvline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1), xlim=(0, 1))
     return _finished(figure, title)
@@ -80,6 +77,12 @@ def _finished(figure: Figure, title: str) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return figure
+
+
+def extremes(ordered: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """The first few of an order and, beginning with the last, its last few; none is among both."""
+    count = min(MAX_EXTREMES, max(1, len(ordered) // 2))
+    return ordered[:count], ordered[::-1][:count] if len(ordered) > 1 else ()
 
 
 def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:

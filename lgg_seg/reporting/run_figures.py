@@ -14,18 +14,15 @@ from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
-from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
-from lgg_seg.metrics.overlap import dice
+from lgg_seg.metrics.curves import operating_curves
 from lgg_seg.metrics.patient import PatientScore
-from lgg_seg.reporting.figures import PREDICTION, Panel, operating_curves, panel_grid, roc_axes
+from lgg_seg.reporting.figures import PREDICTION, Panel, extremes, operating_figure, panel_grid, roc_axes
 from lgg_seg.reporting.formatting import counted, with_interval
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.classification import roc_band
 
-MAX_PATIENTS = 4
-BAND_RESAMPLES = 1000
-"""Resamples behind a ROC curve's band, which is drawn, not read off."""
+BAND_RESAMPLES = 1000  # behind a ROC curve's band, which is drawn, not read off
 
 
 def draw_evaluation(
@@ -41,36 +38,29 @@ def draw_evaluation(
     if isinstance(evaluation, ClassifierEvaluation):
         figures["roc"] = roc_figure(evaluation, content["metrics"], title), 150
     elif isinstance(evaluation, SegmentationEvaluation):
-        figures["roc_pr"] = _operating_curves(evaluation, content["threshold"]["value"], title), 150
+        curves = operating_curves([score.histogram for score in evaluation.scores])
+        figures["roc_pr"] = operating_figure(curves, content["threshold"]["value"], title), 150
         figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
     for name, (figure, dpi) in figures.items():
         with folder.writing(f"{place}/{name}.png") as path:
             figure.savefig(path, dpi=dpi)
 
 
-def _operating_curves(evaluation: SegmentationEvaluation, threshold: float, title: str) -> Figure:
-    histograms = np.stack([score.histogram for score in evaluation.scores])
-    pooled = histograms.sum(axis=0)
-    per_threshold = dice(counts_at_thresholds(histograms)).mean(axis=0)
-    precision_recall = precision_recall_curve(pooled)
-    return operating_curves(roc_curve(pooled), precision_recall, (THRESHOLDS, per_threshold), threshold, title)
-
-
 def _best_and_worst(evaluation: SegmentationEvaluation, data: DataModule, title: str) -> Figure:
-    ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
-    count = min(MAX_PATIENTS, max(1, len(ordered) // 2))
-    rows = {"best": _panels(ordered[:count], evaluation, data)}
-    if len(ordered) > 1:
-        rows["worst"] = _panels(ordered[::-1][:count], evaluation, data)
-    return panel_grid(rows, f"{title}: by Dice, the slice with most tumour of each")
+    best, worst = extremes(evaluation.ranked)
+    rows = {"best": _panels(best, evaluation, data), "worst": _panels(worst, evaluation, data)}
+    return panel_grid(
+        {name: row for name, row in rows.items() if row}, f"{title}: by Dice, the slice with most tumour of each"
+    )
 
 
 def _panels(scores: Sequence[PatientScore], evaluation: SegmentationEvaluation, data: DataModule) -> list[Panel]:
-    largest = [(score, evaluation.largest[score.patient]) for score in scores]
-    return [
-        Panel(f"{score.patient}\nDice {score.dice:.3f}", data.flair(one.slice_id), one.truth, one.prediction)
-        for score, one in largest
-    ]
+    panels = []
+    for score in scores:
+        one = evaluation.largest[score.patient]
+        title = f"{score.patient}\nDice {score.dice:.3f}"
+        panels.append(Panel(title, data.flair(one.slice_id), one.truth, one.prediction))
+    return panels
 
 
 def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title: str) -> Figure:

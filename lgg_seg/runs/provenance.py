@@ -17,7 +17,7 @@ import lgg_seg
 from lgg_seg.config.groups import chosen_members
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import SUBSETS, Split
-from lgg_seg.hardware import Hardware
+from lgg_seg.hardware import Hardware, cpu_info
 from lgg_seg.metrics import METRIC_VERSION
 
 PACKAGES = (
@@ -75,20 +75,12 @@ def hardware_metadata(hardware: Hardware) -> dict[str, Any]:
     return {
         "device": hardware.device.type,
         "gpu": gpu,
-        "processor": _processor(),
+        "processor": cpu_info("model name") or platform.processor(),
         "cores": psutil.cpu_count(logical=False),
         "threads": torch.get_num_threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "platform": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _processor() -> str:
-    try:
-        with Path("/proc/cpuinfo").open() as file:
-            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
-    except OSError:
-        return platform.processor()
 
 
 def volume_digest(image_checksums: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 import torch
@@ -25,7 +25,9 @@ from lgg_seg.runs.identity import job_identity
 from lgg_seg.runs.monitor import monitor_of
 from lgg_seg.sweeps.retries import Attempt, job_lock, next_attempt, record_failure
 from lgg_seg.train import resume, run
-from lgg_seg.training.callbacks import Trial
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,11 @@ def hydra_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
     if OmegaConf.select(hydra_config, "sweeper.trial") is None:
         return complete_job(config, base, overrides).score
 
-    from lgg_seg.sweeps.study import JobTrial  # Optuna is heavy, and a grid needs none
+    from lgg_seg.sweeps.study import job_trial, tell_outcome  # Optuna is heavy, and a grid needs none
 
-    trial = JobTrial(hydra_config)
+    trial = job_trial(hydra_config)
     outcome = complete_job(config, base, overrides, trial)
-    trial.tell(outcome.state, outcome.score)
+    tell_outcome(trial, outcome.state, outcome.score)
     return outcome.score
 
 

@@ -162,27 +162,17 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
-class JobTrial:
+def job_trial(hydra_config: DictConfig) -> optuna.Trial:
     """The trial of a job, whose number the sweep has put into the job's config."""
+    study = open_study(study_settings(hydra_config.sweeper, Path(hydra_config.sweep.dir)))
+    return optuna.Trial(study, study.get_trials(deepcopy=False)[int(hydra_config.sweeper.trial)]._trial_id)
 
-    def __init__(self, hydra_config: DictConfig) -> None:
-        self.study = open_study(study_settings(hydra_config.sweeper, Path(hydra_config.sweep.dir)))
-        self.number = int(hydra_config.sweeper.trial)
-        self._trial = optuna.Trial(self.study, self.study.get_trials(deepcopy=False)[self.number]._trial_id)
 
-    def report(self, value: float, step: int) -> None:
-        """Tell the study one epoch's score."""
-        self._trial.report(value, step)
-
-    def should_prune(self) -> bool:
-        """Whether the other trials were better by then."""
-        return self._trial.should_prune()
-
-    def tell(self, outcome: str, score: float | None) -> None:
-        """Tell the study the trial's end. The job does, not the sweep, whose process may be gone by then."""
-        state = _STATES.get(outcome, TrialState.FAIL)
-        if not end_trial(self.study, self.number, state, score if state == TrialState.COMPLETE else None):
-            log.info("trial %d was queued again in the meantime; its result is used there", self.number)
+def tell_outcome(trial: optuna.Trial, outcome: str, score: float | None) -> None:
+    """Tell the study how a job ended. The job does, not the sweep, whose process may be gone by then."""
+    state = _STATES.get(outcome, TrialState.FAIL)
+    if not end_trial(trial.study, trial.number, state, score if state == TrialState.COMPLETE else None):
+        log.info("trial %d was queued again in the meantime; its result is used there", trial.number)
 
 
 def _this_process() -> list[Any]:

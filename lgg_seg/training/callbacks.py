@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from pytorch_lightning import callbacks as lightning
@@ -19,6 +19,9 @@ from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import Monitor, monitor_of
 from lgg_seg.training.base import TrainingModule
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 
 class KeptCheckpoint(ModelCheckpoint):
@@ -144,18 +147,6 @@ class History(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
-
-
-class Trial(Protocol):
-    """The part of an Optuna trial that `Pruning` uses."""
-
-    def report(self, value: float, step: int) -> None:
-        """Tell the study the value of one epoch."""
-        ...
-
-    def should_prune(self) -> bool:
-        """Whether the study calls the trial hopeless, after what was reported."""
-        ...
 
 
 class Pruning(Checkpoint):

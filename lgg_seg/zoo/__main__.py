@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from lgg_seg.cli.arguments import Argument, run_subcommand
-from lgg_seg.cli.console import command
-from lgg_seg.cli.logs import configure_logs
+from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.hardware import configure_process
 from lgg_seg.inference.zoo import MODELS, PAGE, names, read_card
 
@@ -32,7 +29,6 @@ def add_model(
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
     from lgg_seg.deploy.publish import add  # which imports every network and takes seconds; a list does not need it
 
-    configure_logs()
     configure_process()
     entry = add(run, name, models or MODELS, data_root)
     parity = entry.parity
@@ -45,14 +41,7 @@ def add_model(
     return 0
 
 
-_COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "add": add_model}
-
-
-@command
-def main(words: list[str]) -> int:
-    """Run one command."""
-    return run_subcommand(words, "lgg_seg.zoo", _COMMANDS)
-
+main = subcommands("lgg_seg.zoo", list=list_models, add=add_model)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Recorded configs and overrides under today's names, by a table that the test brings along."""
+"""Recorded configs and overrides under today's names, of settings, transforms and keys that were renamed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from omegaconf import OmegaConf
 
 from lgg_seg.config.legacy import renamed, upgraded, upgraded_overrides
 
-TARGETS = {"old.Settings": "new.Settings", "old.Flip": "new.Flip"}
-KEYS = {
-    "trainer.accumulate": ("trainer.accumulate_grad_batches",),
-    "trainer.limit_batches": ("trainer.limit_train_batches", "trainer.limit_val_batches"),
-}
 OLD = {
-    "trainer": {"_target_": "old.Settings", "accumulate": 2, "limit_batches": None},
-    "augment": {"transforms": [{"_target_": "old.Flip", "p": 0.5}]},
+    "trainer": {"_target_": "lgg_seg.utils.trainer.TrainerSettings", "accumulate": 2, "limit_batches": None},
+    "augment": {"transforms": [{"_target_": "lgg_seg.data.augment.SubstituteFlair", "p": 0.5}]},
     "loss": {"accumulate": 1},
 }
 NEW = {
     "trainer": {
-        "_target_": "new.Settings",
+        "_target_": "lgg_seg.training.TrainerSettings",
         "accumulate_grad_batches": 2,
         "limit_train_batches": None,
         "limit_val_batches": None,
     },
-    "augment": {"transforms": [{"_target_": "new.Flip", "p": 0.5}]},
+    "augment": {"transforms": [{"_target_": "lgg_seg.data.SubstituteFlair", "p": 0.5}]},
     "loss": {"accumulate": 1},
 }
 
@@ -31,33 +26,33 @@ NEW = {
 def test_old_names_are_upgraded_within_their_group_and_the_input_is_unchanged() -> None:
     for config in (OLD, OmegaConf.create(OLD)):
         before = OmegaConf.create(config)
-        assert upgraded(config, TARGETS, KEYS) == OmegaConf.create(NEW)
+        assert upgraded(config) == OmegaConf.create(NEW)
         assert OmegaConf.create(config) == before
 
 
 def test_a_current_config_stays_as_it_is() -> None:
-    assert upgraded(NEW, TARGETS, KEYS) == OmegaConf.create(NEW)
-    assert upgraded({"name": "a"}, TARGETS, KEYS) == OmegaConf.create({"name": "a"})
+    assert upgraded(NEW) == OmegaConf.create(NEW)
+    assert upgraded({"name": "a"}) == OmegaConf.create({"name": "a"})
 
 
 def test_a_value_under_the_new_name_wins() -> None:
     both = {"trainer": {"accumulate": 2, "accumulate_grad_batches": None}}
-    assert upgraded(both, TARGETS, KEYS) == OmegaConf.create({"trainer": {"accumulate_grad_batches": None}})
+    assert upgraded(both) == OmegaConf.create({"trainer": {"accumulate_grad_batches": None}})
 
 
 def test_overrides_keep_their_sign_order_and_value() -> None:
     old = ["model=unet", "+trainer.accumulate=2", "trainer.limit_batches=3", "~trainer.accumulate", "a.b='x=y'"]
-    assert upgraded_overrides([*old, "trainer._target_=old.Settings"], TARGETS, KEYS) == [
+    assert upgraded_overrides([*old, "trainer._target_=lgg_seg.utils.trainer.TrainerSettings"]) == [
         "model=unet",
         "+trainer.accumulate_grad_batches=2",
         "trainer.limit_train_batches=3",
         "trainer.limit_val_batches=3",
         "~trainer.accumulate_grad_batches",
         "a.b='x=y'",
-        "trainer._target_=new.Settings",
+        "trainer._target_=lgg_seg.training.TrainerSettings",
     ]
 
 
 def test_renamed_gives_the_new_name_of_an_old_key() -> None:
-    assert renamed("trainer.limit_batches", KEYS) == "trainer.limit_train_batches and trainer.limit_val_batches"
-    assert renamed("trainer.precision", KEYS) is None
+    assert renamed("trainer.limit_batches") == "trainer.limit_train_batches and trainer.limit_val_batches"
+    assert renamed("trainer.precision") is None

@@ -13,9 +13,8 @@ from lgg_seg.metrics.curves import (
     THRESHOLDS,
     best_dice_threshold,
     counts_at_thresholds,
-    precision_recall_curve,
+    operating_curves,
     probability_histogram,
-    roc_curve,
 )
 from lgg_seg.metrics.overlap import confusion, dice
 from tests.metrics.volumes import blobs, probabilities
@@ -54,11 +53,9 @@ def test_histograms_of_parts_add_up() -> None:
 def test_curves_pass_through_scikit_learns() -> None:
     truth = blobs(3)
     probability = (np.rint(probabilities(3, truth) * 200) / 200).astype(np.float32)
-    histogram = probability_histogram(probability, truth)
-    false_positive_rate, true_positive_rate = roc_curve(histogram)
-    area = sk.auc(np.r_[false_positive_rate, 0], np.r_[true_positive_rate, 0])
+    false_positive_rate, recall, precision, _ = operating_curves([probability_histogram(probability, truth)])
+    area = sk.auc(np.r_[false_positive_rate, 0], np.r_[recall, 0])
     assert area == pytest.approx(sk.roc_auc_score(truth.ravel(), probability.ravel()))
-    precision, recall = precision_recall_curve(histogram)
     reference = sk.precision_recall_curve(truth.ravel(), probability.ravel())
     for p, r, threshold in zip(*reference, strict=False):
         k = round(float(threshold) * 200)

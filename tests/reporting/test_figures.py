@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
-from lgg_seg.metrics.curves import THRESHOLDS
-from lgg_seg.reporting.figures import PREDICTION, TRUTH, Panel, draw, learning_curves, operating_curves, panel_grid
+from lgg_seg.metrics.curves import OperatingCurves
+from lgg_seg.reporting.figures import PREDICTION, TRUTH, Panel, draw, learning_curves, operating_figure, panel_grid
 
 HISTORY = [
     {"epoch": epoch, "train/loss": 1 / (epoch + 1), "val/loss": 2 / (epoch + 1), "train/dice": 0.1 * epoch,
@@ -72,7 +72,7 @@ def test_one_epoch_is_enough_for_a_learning_curve() -> None:
 def test_operating_curves_hold_roc_precision_recall_and_dice_by_threshold() -> None:
     rising, falling = np.linspace(0, 1, 201), np.linspace(1, 0, 201)
     dice = rising * falling
-    figure = operating_curves((falling, rising), (falling, rising), (THRESHOLDS, dice), threshold=0.35, title="a run")
+    figure = operating_figure(OperatingCurves(falling, rising, falling, dice), threshold=0.35, title="a run")
     roc, pr, by_threshold = figure.axes
     assert np.array_equal(roc.lines[0].get_xdata(), falling)
     assert np.array_equal(roc.lines[0].get_ydata(), rising)
@@ -135,7 +135,7 @@ def test_every_figure_can_be_saved_as_a_png() -> None:
     line = np.linspace(0, 1, 201)
     for figure in (
         learning_curves(HISTORY, "curves"),
-        operating_curves((line, line), (line, line), (THRESHOLDS, line), 0.5, "a run"),
+        operating_figure(OperatingCurves(line, line, line, line), 0.5, "a run"),
         panel_grid({"row": [panel()]}, "panels"),
     ):
         file = io.BytesIO()

@@ -14,18 +14,14 @@ from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.columns import difference, headline, metric_columns
+from lgg_seg.reporting.figures import extremes
 from lgg_seg.reporting.html import contours, costs, curves, forests, patients
 from lgg_seg.reporting.html.drawing import Picture, Style, png, svg
 from lgg_seg.reporting.leaderboard import table_heading
 from lgg_seg.reporting.table import Column
 
-MAX_VERDICT = 480
-"""Characters of a verdict that can be read at once."""
-
-MAX_DESCRIBED = 8
-"""Entries that an image's text goes through one by one."""
-
-MAX_PATIENTS = 4
+MAX_VERDICT = 480  # characters that can be read at once
+MAX_DESCRIBED = 8  # entries that an image's text goes through one by one
 STRATA = {
     "tumour_size": "By tumour size",
     "tumour_parts": "By parts of the tumour",
@@ -200,9 +196,7 @@ def patient_pictures(
     passed = [str(styles[k].number) for k in range(places[-1]) if k not in places]
     if passed:
         notes.append(f"Not drawn, as not all of their runs hold masks: configurations {', '.join(passed)}.")
-    order = by_difficulty(table)
-    few = min(MAX_PATIENTS, max(1, len(order) // 2))
-    chosen = {"The hardest": order[:few], "The easiest": order[::-1][:few] if len(order) > 1 else []}
+    chosen = dict(zip(("The hardest", "The easiest"), extremes(by_difficulty(table)), strict=True))
     pictures: dict[str, list[tuple[str, Picture]]] = {heading: [] for heading, names in chosen.items() if names}
     black: list[str] = []
     for heading, name in ((heading, name) for heading, names in chosen.items() for name in names):

@@ -12,27 +12,17 @@ from pytorch_lightning.loggers import WandbLogger
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
-from lgg_seg.metrics.arrays import Floats, Ints
-from lgg_seg.metrics.curves import THRESHOLDS, counts_at_thresholds, precision_recall_curve, roc_curve
-from lgg_seg.metrics.overlap import dice
+from lgg_seg.metrics.arrays import Floats
+from lgg_seg.metrics.curves import THRESHOLDS, operating_curves
 from lgg_seg.metrics.patient import PatientScore
-from lgg_seg.reporting.run_figures import MAX_PATIENTS
+from lgg_seg.reporting.figures import MAX_EXTREMES
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
 METADATA = (
-    "task",
-    "target",
-    "split",
-    "patients",
-    "slices",
-    "protocol",
-    "truncated",
-    "threshold",
-    "postprocess",
-    "tta",
+    "task", "target", "split", "patients", "slices", "protocol", "truncated", "threshold", "postprocess", "tta",
     "metric_version",
-)
+)  # fmt: skip
 
 
 def publish_result(
@@ -56,9 +46,9 @@ def _segmentation_media(
     evaluation: SegmentationEvaluation, run: wandb.Run, folder: RunFolder, content: dict[str, Any], data: DataModule
 ) -> dict[str, Any]:
     charts = {}
-    for name, (title, frame) in curves([score.histogram for score in evaluation.scores]).items():
-        x, y = frame.columns[:2]
-        charts[name] = wandb.plot.line(_table(run, f"{name}_table", frame), x, y, title=title)
+    for name, (title, columns) in curves(evaluation).items():
+        x, y = list(columns)[:2]
+        charts[name] = wandb.plot.line(_table(run, f"{name}_table", pd.DataFrame(columns)), x, y, title=title)
     return {
         "test/metrics": _table(run, "test/metrics", metrics_table(content["metrics"])),
         "test/patients": _table(run, "test/patients", pd.read_csv(folder.path / "per_patient.csv")),
@@ -80,27 +70,18 @@ def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def curves(histograms: list[Ints]) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Title and points (x, y, threshold) of the three charts of `roc_pr.png`.
-
-    Args:
-        histograms: of the probabilities of each patient, (2, 201).
-    """
-    pooled = np.sum(histograms, axis=0)
+def curves(evaluation: SegmentationEvaluation) -> dict[str, tuple[str, dict[str, Floats]]]:
+    """Title and points (x, y, threshold) of the three charts of `roc_pr.png`."""
+    false_positives, recall, precision, dice = operating_curves([score.histogram for score in evaluation.scores])
     thresholds = np.array(THRESHOLDS)
-    false, true = roc_curve(pooled)
-    precision, recall = precision_recall_curve(pooled)
-    valid = recall > 0  # without predictions there is no precision
-    mean_dice = dice(counts_at_thresholds(np.stack(histograms))).mean(axis=0)
-    lines: dict[str, tuple[str, dict[str, Floats]]] = {
-        "roc": ("pixel ROC", {"false positive rate": false, "true positive rate": true, "threshold": thresholds}),
-        "pr": (
-            "pixel precision and recall",
-            {"recall": recall[valid], "precision": precision[valid], "threshold": thresholds[valid]},
-        ),
-        "dice_by_threshold": ("mean patient Dice", {"threshold": thresholds, "dice": mean_dice}),
+    predicted = recall > 0
+    pairs = {"recall": recall, "precision": precision, "threshold": thresholds}
+    roc = {"false positive rate": false_positives, "true positive rate": recall, "threshold": thresholds}
+    return {
+        "curves/roc": ("pixel ROC", roc),
+        "curves/pr": ("pixel precision and recall", {name: values[predicted] for name, values in pairs.items()}),
+        "curves/dice_by_threshold": ("mean patient Dice", {"threshold": thresholds, "dice": dice}),
     }
-    return {f"curves/{name}": (title, pd.DataFrame(columns)) for name, (title, columns) in lines.items()}
 
 
 def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
@@ -117,8 +98,8 @@ def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
 
 def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[wandb.Image]:
     """The slice with most tumour of the best and the worst patients: FLAIR with truth and prediction as masks."""
-    ordered = sorted(evaluation.scores, key=lambda score: (-score.dice, score.patient))
-    chosen = ordered if len(ordered) <= 2 * MAX_PATIENTS else ordered[:MAX_PATIENTS] + ordered[-MAX_PATIENTS:]
+    ordered = evaluation.ranked
+    chosen = ordered if len(ordered) <= 2 * MAX_EXTREMES else ordered[:MAX_EXTREMES] + ordered[-MAX_EXTREMES:]
     return [_masked_slice(score, evaluation, data) for score in chosen]
 
 
