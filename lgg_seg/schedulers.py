@@ -16,8 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 
 from lgg_seg.errors import require
 
-Schedule = dict[str, Any]
-"""What Lightning's `configure_optimizers` calls `lr_scheduler_config`."""
+Schedule = dict[str, Any]  # what Lightning's `configure_optimizers` calls `lr_scheduler_config`
 
 
 @dataclass(frozen=True)

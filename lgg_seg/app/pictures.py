@@ -26,8 +26,7 @@ SIDE = 768  # pixels of a picture's longer side, on which lines are drawn finer 
 WIDTH = 2
 _DASH, _GAP = 14, 9  # steps along the outline of the ground truth
 COLOURS = cv2.COLORMAP_PLASMA  # even to the eye and to the colour-blind, and no grey in it
-MIN_COLOURED = 0.05
-"""Probability below which nothing is coloured: the anatomy stays visible."""
+MIN_COLOURED = 0.05  # probability below which nothing is coloured: the anatomy stays visible
 _OPACITY = 0.7
 _LEGEND = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em"
 

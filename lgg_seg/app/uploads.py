@@ -21,8 +21,7 @@ from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes, stack
 
-Files = Mapping[str, bytes]
-"""Contents by path."""
+Files = Mapping[str, bytes]  # contents by path
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from typing import Any
 from lgg_seg.comparison.runs import Run
 from lgg_seg.data.splits.split import LEAKY
 
-Slices = frozenset[tuple[str, int]]
-"""Slices as (patient, number)."""
-
+Slices = frozenset[tuple[str, int]]  # slices as (patient, number)
 LEAKS = (
     "LEAKS: measured on slices of patients whose other slices were trained on, so these numbers say nothing of a new "
     "patient and are not ranked with the others"
@@ -25,8 +23,7 @@ DIFFERENCES = {
     "tta": "test-time augmentation {}, not {}",
     "subset": "measured on the {} patients, not the {} patients",
 }
-MAX_NAMED = 3
-"""Patients that a reason names."""
+MAX_NAMED = 3  # patients that a reason names
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.runs.identity import configuration_identity
 
-Seeds = dict[int, tuple[Run, ...]]
-"""The runs of each seed: one a fold, or a single one without cross-validation."""
+Seeds = dict[int, tuple[Run, ...]]  # the runs of each seed: one a fold, or a single one without cross-validation
 
 
 @dataclass(frozen=True, kw_only=True)

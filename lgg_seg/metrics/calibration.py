@@ -8,9 +8,7 @@ import numpy as np
 
 from lgg_seg.metrics.arrays import Bools, Floats, Floats32, Ints, check_probability
 
-BINS = 15
-"""Equal-width bins of P(tumour) over [0, 1], the number of Guo 2017."""
-
+BINS = 15  # equal-width bins of P(tumour) over [0, 1], the number of Guo 2017
 _EDGES: Floats32 = np.linspace(0, 1, BINS + 1, dtype=np.float32)
 
 

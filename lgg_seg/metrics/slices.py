@@ -10,8 +10,7 @@ import numpy.typing as npt
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.overlap import COUNTS, Counts, dice, iou, recall
 
-BATCH_SIZE: Final = 16
-"""Study 000's own."""
+BATCH_SIZE: Final = 16  # Study 000's own
 
 
 def slice_metrics(

@@ -15,8 +15,7 @@ from lgg_seg.prediction.scan import Issue
 from lgg_seg.prediction.sequences import UNUSED, flair_name, nifti_volumes, sequence_of
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes
 
-ScanFiles = SliceFiles | NiftiFiles
-"""The files of one volume: they are read, and its mask is written in their format."""
+ScanFiles = SliceFiles | NiftiFiles  # the files of one volume: they are read, and its mask is written in their format
 _Files = TypeVar("_Files", SliceFiles, NiftiFiles, ScanFiles)
 _KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volume (.nii, .nii.gz)"
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = 0.1, 99.9
 """Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
 
-TOP = 170
-"""The median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped."""
+TOP = 170  # the median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped
 
 
 def is_flat(volume: NDArray[np.uint8]) -> bool:

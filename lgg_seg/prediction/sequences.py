@@ -11,9 +11,7 @@ from lgg_seg.prediction.filenames import nifti_ending, without_ending
 from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.scan import Issue
 
-UNUSED = "unused"
-"""What `sequence_of` calls a sequence that no network here takes, such as T2."""
-
+UNUSED = "unused"  # what `sequence_of` calls a sequence that no network here takes, such as T2
 _NAMES = {
     "FLAIR": r"t2f|(t2w?[_-]?)?flair",
     "pre-contrast": r"t1[nw]?|(t1w?[_-]?)?pre",

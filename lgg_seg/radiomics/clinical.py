@@ -28,8 +28,7 @@ COLUMNS = (*CODED, AGE)
 TARGETS = {"death01": DEATH, "grade": GRADE, **{name: name for name in MOLECULAR}}
 """Values of `target` and their columns."""
 
-MIN_PATIENTS = 5
-"""Patients needed with and without the outcome: with fewer, a fold would hold none."""
+MIN_PATIENTS = 5  # patients needed with and without the outcome: with fewer, a fold would hold none
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,8 @@ from scipy.ndimage import uniform_filter1d
 
 from lgg_seg.metrics.arrays import Bools, Floats
 
-BINS = 10
-"""Number of equal angular bins of ASD."""
-
-WINDOW = 0.1
-"""Length of MF's moving average, as a share of the outline."""
+BINS = 10  # equal angular bins of ASD
+WINDOW = 0.1  # length of MF's moving average, as a share of the outline
 
 
 def outline(component: Bools) -> Floats:

@@ -10,9 +10,7 @@ from scipy.spatial import ConvexHull
 
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
 
-TOLERANCE = 1e-4
-"""Largest relative excess of the ellipsoid's volume over the minimum."""
-
+TOLERANCE = 1e-4  # largest relative excess of the ellipsoid's volume over the minimum
 _MAX_STEPS = 100_000  # a safeguard: hulls of tumours take some hundred
 
 

@@ -18,9 +18,7 @@ from lgg_seg.reporting.formatting import interval, number, p_value, three, with_
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import SUSPICIOUS
 
-FEW_EVENTS = 30
-"""Patients of the rarer outcome below which a table says how wide an interval must be expected."""
-
+FEW_EVENTS = 30  # patients of the rarer outcome below which a table says how wide an interval must be expected
 Row = Mapping[str, Any]
 _COLOURS = ("#7a7a7a", "#2ca25f", "#3b6fb6", "#d81b60", "#e6a700")
 

@@ -13,8 +13,7 @@ from rich.text import Text
 
 from lgg_seg.reporting.formatting import ABSENT
 
-Function = Callable[[Any], Any]
-"""From a row to a value or text."""
+Function = Callable[[Any], Any]  # from a row to a value or text
 
 
 @dataclass(frozen=True)

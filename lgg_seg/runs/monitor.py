@@ -28,8 +28,7 @@ AUROC = Monitor("val/auroc", "max", "slice AUROC")
 LOSS = Monitor("val/loss", "min", "loss")
 """For a segmentation on request, and for a classifier whose validation slices are all of one class: no ROC curve."""
 
-SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}
-"""The choices of `trainer.monitor`."""
+SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}  # the choices of `trainer.monitor`
 
 
 def monitor_of(rows: Sequence[Mapping[str, Any]]) -> Monitor:

@@ -10,16 +10,11 @@ import numpy as np
 
 from lgg_seg.metrics.arrays import Floats, Ints
 
-RESAMPLES: Final = 10_000
-"""Number of resamples of the patients, wherever a table does not say otherwise."""
-
-QUANTILES: Final = (0.025, 0.975)
-"""Bounds of a 95 % percentile interval."""
-
+RESAMPLES: Final = 10_000  # resamples of the patients, wherever a table does not say otherwise
+QUANTILES: Final = (0.025, 0.975)  # bounds of a 95 % percentile interval
 Interval = tuple[float, float] | None
 
-_INDICES_AT_ONCE = 2_000_000
-"""Bounds the memory of the resampling at some 30 MB, whatever the number of values."""
+_INDICES_AT_ONCE = 2_000_000  # bounds the memory of the resampling at some 30 MB, whatever the number of values
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from lgg_seg.metrics.arrays import Floats, Ints
 from lgg_seg.metrics.binary import BinaryPredictions, Threshold, measures, roc, weighted_measures
 from lgg_seg.statistics.bootstrap import QUANTILES, RESAMPLES, Bootstrapped, Estimate, bootstrap_weights, summarise
 
-_CELLS_AT_ONCE = 2_000_000
-"""Bounds the memory of the resampling at some 100 MB: a resample has a number a slice."""
+_CELLS_AT_ONCE = 2_000_000  # bounds the memory of the resampling at some 100 MB: a resample has a number a slice
 
 
 def bootstrap_measures(

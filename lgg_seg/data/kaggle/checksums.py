@@ -18,8 +18,7 @@ FILE = "digests.txt"  # in a dataset root; phantoms on disk have it under this n
 _PACKAGED = "kaggle_checksums.txt"
 _DIGITS = 8
 
-Checksums = Mapping[str, Mapping[int, str]]
-"""By patient and slice number, 16 digits: 8 of the image, 8 of the mask."""
+Checksums = Mapping[str, Mapping[int, str]]  # by patient and slice number, 16 digits: 8 of the image, 8 of the mask
 
 
 def published_checksums(root: Path) -> Checksums:

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.tiff import read_header
 from lgg_seg.errors import UserError
 
-SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")
-"""The channels of a slice."""
-
+SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")  # the channels of a slice
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be an 8-bit slice within MAX_PIXELS
 

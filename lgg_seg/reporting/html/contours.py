@@ -24,15 +24,9 @@ from lgg_seg.reporting.html.drawing import Style, wrapped
 from lgg_seg.runs.masks import read_masks
 
 MAX_ENTRIES = 3
-MARGIN, NEAR = 6, 12
-"""Pixels around the head, and around the contours."""
-
-MIN_SIDE = 96
-"""Pixels of an enlarged part's side, at least: a tumour without its surroundings tells nothing."""
-
-MIN_HEAD = 12
-"""Grey values above this are head, not air."""
-
+MARGIN, NEAR = 6, 12  # pixels around the head, and around the contours
+MIN_SIDE = 96  # pixels of an enlarged part's side, at least: a tumour without its surroundings tells nothing
+MIN_HEAD = 12  # grey values above this are head, not air
 Grey = NDArray[np.uint8]
 
 

@@ -20,8 +20,7 @@ from lgg_seg.reporting.table import Column
 COSTS = ("parameters", "flops_per_slice", "train_seconds", "latency_ms")
 SIZE = "data.train_patients"
 MAX_TICKS = 5
-MAX_INTERVALS = 8
-"""Configurations whose intervals are drawn against a cost; more would hide each other."""
+MAX_INTERVALS = 8  # configurations whose intervals are drawn against a cost; more would hide each other
 
 
 def varying_costs(table: SegmentationTable) -> list[Column]:

@@ -18,8 +18,7 @@ from lgg_seg.metrics.calibration import CalibrationBins
 from lgg_seg.reporting.html.drawing import MUTED, WIDTH, Style, badge, new_figure, spread
 
 HEIGHT = 3.9
-MIN_PIXELS = 50
-"""A bin with fewer says nothing of how often its probability is right."""
+MIN_PIXELS = 50  # a bin with fewer says nothing of how often its probability is right
 
 
 def learning_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure | None:

@@ -29,12 +29,8 @@ PALETTE = ("#0060a8", "#c8500a", "#00806a", "#a8328f", "#8a6d00", "#3b3fb8", "#a
 OTHERS = "#8b95a1"
 """Of every configuration after the best eight: nobody can tell thirty colours apart, so the number must."""
 
-WIDTH = 6.0
-"""Inches (576 px in the page) of a figure that shares a row with another."""
-
-MAX_LARGE_ROWS = 12
-"""Rows of a heatmap up to which its cells are large enough for text."""
-
+WIDTH = 6.0  # inches (576 px in the page) of a figure that shares a row with another
+MAX_LARGE_ROWS = 12  # rows of a heatmap up to which its cells are large enough for text
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 """What the page is set in: narrower than the font the layout was measured with, so nothing overlaps."""
 
