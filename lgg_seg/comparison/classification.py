@@ -126,10 +126,7 @@ class ClassifierTable(ComparisonTable[ClassifierResult]):
 
 def _predictions(folds: Sequence[Run], rows: Literal["slices", "patients"]) -> tuple[BinaryPredictions, Floats32]:
     """Predictions of a table of the folds, patients in the order of their names, and the threshold of each."""
-    parts = []
-    for run in folds:
-        table = getattr(run, rows)
-        parts.append(table.assign(threshold=(run.result or {})["threshold"]["value"]))
+    parts = [getattr(run, rows).assign(threshold=run.result["threshold"]["value"]) for run in folds]
     table = pd.concat(parts).sort_values("patient", kind="stable")
     codes, _ = pd.factorize(table["patient"], sort=True)
     predictions = BinaryPredictions(
@@ -145,8 +142,7 @@ def _means(seeds: Sequence[dict[str, Bootstrapped]]) -> dict[str, Bootstrapped]:
 
 def _within_patients(runs: Sequence[Run]) -> dict[str, Estimate]:
     """Means over patients of the measures within each patient's slices, averaged over the seeds first."""
-    tables = pd.concat([run.patients for run in runs if run.patients is not None])
-    own = tables.groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
+    own = pd.concat([run.patients for run in runs]).groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
     return {name: mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64)) for name in ("accuracy", "auroc")}
 
 

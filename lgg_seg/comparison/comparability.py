@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.data.splits.split import LEAKY
@@ -66,8 +65,7 @@ class Comparability:
 
 def protocol_of(run: Run) -> EvaluationProtocol:
     """The evaluation protocol that the files of a measured run name."""
-    result: dict[str, Any] = run.result or {}
-    threshold = result["threshold"]
+    result, threshold = run.result, run.result["threshold"]
     return EvaluationProtocol(
         data_fingerprint=result.get("data_fingerprint") or run.provenance["data_fingerprint"],
         split_protocol=result["protocol"],

@@ -44,26 +44,24 @@ class ProtocolPair:
         """What the leak adds."""
         return self.leaky - self.by_patient
 
+    @classmethod
+    def mean(cls, pairs: Sequence[ProtocolPair]) -> ProtocolPair:
+        """The mean of several configurations."""
+        return cls(Bootstrapped.mean([p.by_patient for p in pairs]), Bootstrapped.mean([p.leaky for p in pairs]))
+
 
 @dataclass(frozen=True)
-class LeakageLine:
-    """A line of a table: `measures` by the names of `MEASURES`, and the optimizer steps of a run under either split.
+class LeakageRow:
+    """One configuration under two splits with everything else equal, over the `seeds` trained under both.
 
-    The splits differ in slices by a few, so the steps may differ; a mean over configurations has None.
+    `measures` are by the names of `MEASURES`; `steps` are the optimizer steps of a run under either split, which may
+    differ as the splits do in a few slices. A mean over configurations has neither steps nor seeds.
     """
 
     label: str
     measures: dict[str, ProtocolPair]
-    steps: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class LeakageRow(LeakageLine):
-    """One configuration under two splits with everything else equal, over the seeds trained under both."""
-
-    by_patient: SegmentationResult
-    leaky: SegmentationResult
-    seeds: tuple[int, ...]
+    steps: tuple[int, int] | None = None
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,21 +77,13 @@ class LeakageTable:
         return frozenset(name for name, _ in self.slices)
 
     @property
-    def mean(self) -> dict[str, ProtocolPair]:
-        """Each measure's mean over the rows, resample by resample."""
+    def lines(self) -> list[LeakageRow]:
+        """The rows, and the mean of several, which is taken resample by resample."""
+        if len(self.rows) == 1:
+            return [*self.rows]
         pairs = {name: [row.measures[name] for row in self.rows] for name in MEASURES}
-        return {
-            name: ProtocolPair(
-                Bootstrapped.mean([p.by_patient for p in rows]), Bootstrapped.mean([p.leaky for p in rows])
-            )
-            for name, rows in pairs.items()
-        }
-
-    @property
-    def lines(self) -> list[LeakageLine]:
-        """The rows, and the mean of several."""
-        several = len(self.rows) > 1
-        return [*self.rows, *([LeakageLine(f"mean of {len(self.rows)}", self.mean, None)] if several else [])]
+        means = {name: ProtocolPair.mean(of_rows) for name, of_rows in pairs.items()}
+        return [*self.rows, LeakageRow(f"mean of {len(self.rows)}", means)]
 
 
 def leakage_tables(board: Leaderboard) -> list[LeakageTable]:
@@ -140,7 +130,7 @@ def _row(label: str, by_patient: SegmentationResult, leaky: SegmentationResult, 
     seeds = tuple(seed for seed in by_patient.seeds if seed in leaky.seeds)
     samples = zip(_samples(by_patient, seeds, slices), _samples(leaky, seeds, slices), strict=True)
     measures = {name: ProtocolPair(*both) for name, both in zip(MEASURES, samples, strict=True)}
-    return LeakageRow(label, measures, (_steps(by_patient), _steps(leaky)), by_patient, leaky, seeds)
+    return LeakageRow(label, measures, (_steps(by_patient), _steps(leaky)), seeds)
 
 
 def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -> list[Bootstrapped]:
@@ -159,7 +149,7 @@ def _samples(result: SegmentationResult, seeds: Sequence[int], slices: Slices) -
 
 def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
     """Sums over these slices in the folds of one seed, patients in the order of their names."""
-    rows = pd.concat([run.slices for run in folds if run.slices is not None]).set_index(["patient", "slice"])
+    rows = pd.concat([run.slices for run in folds]).set_index(["patient", "slice"])
     rows = rows.loc[sorted(slices)]
     tumour = rows["truth_pixels"] > 0
     rows = rows.assign(slice_dice=rows["dice"].where(tumour, 0.0), tumour_slices=tumour.astype(int))
@@ -169,5 +159,4 @@ def patient_sums(folds: Sequence[Run], slices: Slices) -> PatientSums:
 
 
 def _steps(result: SegmentationResult) -> int:
-    histories = [run.history for run in result.runs if run.history is not None]
-    return round(float(np.mean([history["step"].max() for history in histories])))
+    return round(float(np.mean([run.history["step"].max() for run in result.runs])))

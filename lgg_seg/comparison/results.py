@@ -125,7 +125,9 @@ def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:
         if fold in by_seed[run.seed]:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][fold] = run
-    if any(len(measured(folds.values())) < sum(map(_count, folds.values())) for folds in by_seed.values()):
+    if any(
+        len(measured(folds.values())) < sum(len(run.slices) for run in folds.values()) for folds in by_seed.values()
+    ):
         # Measured on another data set, the folds are so many networks for the same patients.
         notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
         repetitions = [run for folds in by_seed.values() for run in folds.values()]
@@ -145,12 +147,7 @@ def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:
 
 def measured(runs: Iterable[Run]) -> Slices:
     """The slices that the runs measured, as (patient, number)."""
-    tables = [run.slices for run in runs if run.slices is not None]
-    return frozenset(key for table in tables for key in zip(table["patient"], table["slice"], strict=True))
-
-
-def _count(run: Run) -> int:
-    return 0 if run.slices is None else len(run.slices)
+    return frozenset(key for run in runs for key in zip(run.slices["patient"], run.slices["slice"], strict=True))
 
 
 def _lacking(complete: Slices, covered: Slices) -> str:
@@ -163,7 +160,7 @@ def _lacking(complete: Slices, covered: Slices) -> str:
 def _single_run_cost(runs: Sequence[Run]) -> dict[str, float | None]:
     """The median over the runs; of memory and size the largest."""
     largest = ("peak_memory_bytes", "checkpoint_bytes")
-    costs = [run.result["cost"] for run in runs if run.result is not None]
+    costs = [run.result["cost"] for run in runs]
     names = dict.fromkeys(name for cost in costs for name in cost)
     return {
         name: float((max if name in largest else np.median)([cost[name] for cost in costs if name in cost]))

@@ -24,8 +24,8 @@ class Run:
     """One run, or one of its later evaluations.
 
     `place` holds `metrics.json` and the tables, `folder` the run itself; they are the same but for an evaluation.
-    `patients` and `slices` are `per_patient.csv` and `per_slice.csv`, `history` is `history.csv`; all None without a
-    result. `reason` says why there is none.
+    `result` is `metrics.json`, empty where there is none, as `reason` then says; `patients` and `slices` are
+    `per_patient.csv` and `per_slice.csv`, `history` is `history.csv`.
     """
 
     place: Path
@@ -36,10 +36,10 @@ class Run:
     config: dict[str, Any]
     overrides: tuple[str, ...]
     provenance: dict[str, Any]
-    result: dict[str, Any] | None = None
-    patients: pd.DataFrame | None = field(default=None, repr=False, compare=False)
-    slices: pd.DataFrame | None = field(default=None, repr=False, compare=False)
-    history: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    result: dict[str, Any] = field(default_factory=dict)
+    patients: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
+    slices: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     @property
     def seed(self) -> int:
@@ -66,7 +66,7 @@ class Run:
     @property
     def classifies(self) -> bool:
         """Whether the result is that of a classifier."""
-        return (self.result or {}).get("task") == "classification"
+        return self.result.get("task") == "classification"
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:

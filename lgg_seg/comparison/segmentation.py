@@ -108,8 +108,8 @@ def _dice(results: Sequence[SegmentationResult]) -> Floats:
 def measures(folds: Sequence[Run]) -> Metrics:
     """The single numbers of `metrics.json` over the slices of all folds together, of which no two folds share any."""
     patients = whole_patients(folds)
-    slices = pd.concat([run.slices for run in folds if run.slices is not None])
-    results = [run.result for run in folds if run.result is not None]
+    slices = pd.concat([run.slices for run in folds])
+    results = [run.result for run in folds]
     total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
     lesions = {name: total[f"lesion_{name}"] for name in ("tp", "fp", "fn") if f"lesion_{name}" in total}
     slice_dice = slices["dice"].to_numpy()
@@ -137,7 +137,7 @@ def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
     Where a leaky split gives slices of one patient to several folds, their counts are summed, and the metrics of counts
     are those of the sums. Distances, lesions and boundaries are not there then: they are of whole volumes.
     """
-    rows = pd.concat([run.patients for run in folds if run.patients is not None], join="inner")
+    rows = pd.concat([run.patients for run in folds], join="inner")
     if rows["patient"].is_unique:
         return rows.set_index("patient")
     of_volumes = [*OF_VOLUMES, *(key for key, metric in PATIENT_METRICS.items() if metric.of_counts is None)]

@@ -51,7 +51,7 @@ class Leaderboard:
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
     """Merge, group into tables, rank. Tables without a leak come first, then those with more entries, more patients."""
     settings = configurations.settings([run for run in runs if run.config])
-    measured = [run for run in runs if run.result is not None]
+    measured = [run for run in runs if run.result]
     segmentation = SegmentationResult.of_runs((run for run in measured if not run.classifies), settings)
     classifying = [run for run in measured if run.classifies]
     # Classifiers are named by what differs between classifiers.
@@ -80,9 +80,9 @@ def _comparable(results: Iterable[Result]) -> Iterator[tuple[list[Result], str]]
 
 def _unmeasured(runs: Sequence[Run], settings: Mapping[str, dict[str, str]]) -> Iterator[Unmeasured]:
     """Runs without a result, except those that were repeated with one."""
-    done = {_key(run) for run in runs if run.result is not None}
+    done = {_key(run) for run in runs if run.result}
     for run in runs:
-        if run.result is not None:
+        if run.result:
             continue
         if not run.config:
             yield Unmeasured(run.folder.name, {}, run)

@@ -52,7 +52,7 @@ def _patient_metric(metric: PatientMetric, statistic: str = "mean") -> Column:
 
 def _validation_dice(entry: SegmentationResult) -> float | None:
     """The best validation Dice of each run's epochs, averaged: what a configuration may be chosen by."""
-    histories = [run.history for run in entry.runs if run.history is not None and "val/dice" in run.history]
+    histories = [run.history for run in entry.runs if "val/dice" in run.history]
     return float(np.mean([history["val/dice"].max() for history in histories])) if histories else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageLine, LeakageTable
+from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageRow, LeakageTable
 from lgg_seg.reporting.formatting import counted, three, with_interval
 from lgg_seg.reporting.table import Column, Function, bounds, csv_rows, markdown_table, rich_table
 from lgg_seg.statistics.bootstrap import Bootstrapped
@@ -77,7 +77,7 @@ def leakage_columns(table: LeakageTable) -> list[Column]:
 
 
 def _sample_columns(key: str, heading: str, text: Function, measure: str, attribute: str) -> list[Column]:
-    def sample(line: LeakageLine) -> Any:
+    def sample(line: LeakageRow) -> Any:
         return getattr(line.measures[measure], attribute)
 
     column = Column(key, heading, lambda line: sample(line).value, text=lambda line: text(sample(line)))
@@ -112,7 +112,7 @@ def finding(table: LeakageTable) -> str:
     )
 
 
-def _steps(line: LeakageLine) -> str:
+def _steps(line: LeakageRow) -> str:
     return "" if line.steps is None else " / ".join(map(str, dict.fromkeys(line.steps)))
 
 

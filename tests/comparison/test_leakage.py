@@ -66,7 +66,7 @@ def test_both_splits_are_compared_on_the_same_slices_with_the_mean_below(tmp_pat
     assert added.estimate.ci95 is not None
     low, high = added.estimate.ci95
     assert low <= added.value <= high
-    mean = table.mean["pooled Dice"]
+    mean = table.lines[-1].measures["pooled Dice"]
     values = [row.measures["pooled Dice"].added.value for row in table.rows]
     assert mean.added.value == pytest.approx(sum(values) / 2)
     assert (len(table.patients), len(table.slices)) == (6, 18)

@@ -50,11 +50,7 @@ def with_masks(table: SegmentationTable) -> list[int]:
 
 
 def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequence[int], patient: str) -> SlicePanels:
-    """One patient's panels of the entries at `places`.
-
-    Raises:
-        UserError: masks are damaged, or those of two runs are not of the same slices.
-    """
+    """One patient's panels of the entries at `places`."""
     runs = [_first_run(table.entries[k], patient) for k in places]
     masks = [read_masks(run.place / "masks.npz", patient) for run in runs]
     truth = masks[0].truth
@@ -96,11 +92,10 @@ def strip(slice_: SlicePanels) -> Figure:
 def _first_run(entry: SegmentationResult, patient: str) -> Run:
     """The run of the entry's first seed that measured the patient."""
     runs = next(iter(entry.seeds.values()))
-    return next(run for run in runs if run.patients is not None and patient in set(run.patients["patient"]))
+    return next(run for run in runs if patient in set(run.patients["patient"]))
 
 
 def _dice(run: Run, patient: str) -> float:
-    assert run.patients is not None  # `_first_run` looked the patient up in it
     return float(run.patients.set_index("patient")["dice"][patient])
 
 

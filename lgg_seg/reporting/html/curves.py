@@ -53,7 +53,7 @@ def validation_dice(entry: SegmentationResult) -> pd.DataFrame:
     columns = [
         run.history.set_index("epoch")["val/dice"]
         for run in entry.runs
-        if run.history is not None and {"epoch", "val/dice"} <= set(run.history.columns)
+        if {"epoch", "val/dice"} <= set(run.history.columns)
     ]
     return pd.concat(columns, axis=1).sort_index() if columns else pd.DataFrame()
 
@@ -81,5 +81,5 @@ def reliability_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figur
 
 
 def _bins(run: Run) -> CalibrationBins | None:
-    stored = (run.result or {}).get("calibration_bins")
+    stored = run.result.get("calibration_bins")
     return None if stored is None else CalibrationBins(**{name: np.array(values) for name, values in stored.items()})

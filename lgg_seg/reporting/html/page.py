@@ -49,9 +49,6 @@ def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] =
 
     The measured leakage and the classifiers stand in tables of their own below. Masks are read from the runs' folders
     and slices from their data sets; the page leaves out what is gone, and says so.
-
-    Raises:
-        UserError: the page cannot be written.
     """
     folder = RunFolder(path.parent)
     with mpl.rc_context(RC):

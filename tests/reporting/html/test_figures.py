@@ -130,7 +130,7 @@ def test_the_learning_curve_is_the_median_and_the_range_of_the_runs(
     figure = curves.learning_plot(table, styles)
     assert figure is not None
     for line, entry in zip(reversed(figure.axes[0].lines), table.entries, strict=True):
-        histories = [run.history["val/dice"].tolist() for run in entry.runs if run.history is not None]
+        histories = [run.history["val/dice"].tolist() for run in entry.runs]
         assert [len(one) for one in histories] == [3, 4]
         assert line.get_ydata()[1] == pytest.approx(np.median([one[1] for one in histories]))
         assert line.get_ydata()[3] == pytest.approx(histories[1][3]), "of the run that went on"
@@ -160,7 +160,6 @@ def test_the_reliability_of_probabilities_needs_every_runs_bins(table: Segmentat
     assert figure is not None
     assert len(figure.axes[0].lines) == 4, "a line an entry, and the diagonal"
     for run in table.entries[0].runs[:1]:
-        assert run.result is not None
         bins = run.result.pop("calibration_bins")
         without = curves.reliability_plot(table, styles)
         run.result["calibration_bins"] = bins
