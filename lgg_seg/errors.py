@@ -17,10 +17,6 @@ class Pruned(Exception):  # noqa: N818  # no error: the study had seen enough
 
 
 def require(holds: bool, key: str, value: object, range_: str) -> None:
-    """Refuse a value out of its range: `key` is what the user would change.
-
-    Raises:
-        UserError: it does not hold.
-    """
+    """Refuse, with a UserError, a value out of its range: `key` is what the user would change."""
     if not holds:
         raise UserError(f"{key} is {value}; it must be {range_}.")

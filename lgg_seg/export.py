@@ -79,11 +79,7 @@ def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
 
 
 def _replace(folder: Path, target: Path) -> None:
-    """Move a finished export to `target`, in place of an earlier export there.
-
-    Raises:
-        UserError: `target` is something else, or cannot be written.
-    """
+    """Move a finished export to `target`, in place of an earlier export there."""
     if target.exists() and not (target / DESCRIPTION).is_file():
         raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
     with writable(target, "free space there."):

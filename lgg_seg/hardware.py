@@ -45,9 +45,6 @@ def choose_hardware(
     """Resolve `auto`: the best device of this machine, bf16-mixed where its hardware has bf16.
 
     `key` is the argument or config key of the accelerator, for the error.
-
-    Raises:
-        UserError: the accelerator is not on this machine.
     """
     available = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if accelerator == "auto":

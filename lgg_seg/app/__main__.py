@@ -65,11 +65,7 @@ def serve(
 
 
 def _free(port: int) -> int:
-    """The port itself, or for 0 one that is free.
-
-    Raises:
-        UserError: another program listens there, or it may not be used.
-    """
+    """The port itself, or for 0 one that is free."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
         try:

@@ -28,12 +28,7 @@ Device = Annotated[Accelerator, Argument("auto, cpu, gpu or mps")]
 
 @functools.cache
 def cached_model(words: tuple[str, ...]) -> Model:
-    """The network that `key=value` words name, loaded once a process.
-
-    Raises:
-        UserError: run= and zoo= are both named; there is no such network or device; it makes no masks; the words are
-            wrong.
-    """
+    """The network that `key=value` words name, loaded once a process."""
     return _load(**parse_arguments(words, _load))
 
 
@@ -76,11 +71,7 @@ def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
 
 @st.cache_resource(max_entries=4, show_spinner="Segmenting the volume", hash_funcs=_PIXELS)
 def cached_probability(model: Model, volume: Volume) -> Probability:
-    """P(tumour), float32 (D, H, W), by pixels and weights: no threshold changes it.
-
-    Raises:
-        UserError: the memory does not suffice; the network gives what is no number.
-    """
+    """P(tumour), float32 (D, H, W), by pixels and weights: no threshold changes it."""
     try:
         probability = model.predict(volume.scan.images)
     except (RuntimeError, MemoryError) as error:

@@ -204,11 +204,7 @@ def _keys(config: DictConfig, prefix: str = "") -> list[str]:
 
 
 def run_folder_argument(arguments: Sequence[str]) -> Path | None:
-    """The folder in `resume=RUN`, which must stand alone: a resumed run keeps its own config.
-
-    Raises:
-        UserError: other overrides stand beside it, or it is empty.
-    """
+    """The folder in `resume=RUN`, which must stand alone: a resumed run keeps its own config."""
     folders = [argument.partition("=")[2] for argument in arguments if argument.startswith("resume=")]
     if not folders:
         return None
@@ -221,11 +217,7 @@ def run_folder_argument(arguments: Sequence[str]) -> Path | None:
 
 
 def make_output_folder(path: str, key: str) -> None:
-    """Make the folder that Hydra is about to write to, up to its first interpolation: Hydra fails with a traceback.
-
-    Raises:
-        UserError: it cannot be made.
-    """
+    """Make the folder that Hydra is about to write to, up to its first interpolation: Hydra fails with a traceback."""
     folder = Path(path.partition("${")[0] or ".")
     with writable(folder, f"choose another {key}."):
         folder.mkdir(parents=True, exist_ok=True)

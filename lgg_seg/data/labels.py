@@ -65,11 +65,7 @@ def labelled(split: Callable[[Index], Split], target: Target) -> Callable[[Index
 
 
 def require_both_classes(labels: Sequence[bool | None], slices: Sequence[int], target: Target) -> None:
-    """Refuse training slices that all have one label, from which nothing can be learnt.
-
-    Raises:
-        UserError: they have.
-    """
+    """Refuse training slices that all have one label, from which nothing can be learnt."""
     if len({labels[i] for i in slices}) < 2:
         raise UserError(
             f"All training slices have the same {target} label; train on more patients (data.train_patients, split)."

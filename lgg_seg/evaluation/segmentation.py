@@ -115,9 +115,6 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = RESAMPLES, see
     - `empty_slice/false_positive_rate`: share of the slices without tumour in which a pixel is predicted.
     - `detection/*`: see `slice_metrics`; `lesion/f1`: of the lesions of all patients together.
     - `patients/*`: number of patients without tumour, without prediction, with tumour of which no voxel is detected.
-
-    Raises:
-        UserError: if there is no patient, or one twice.
     """
     ordered = sorted(scores, key=lambda score: score.patient)
     names = [score.patient for score in ordered]

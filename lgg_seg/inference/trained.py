@@ -44,11 +44,7 @@ class TrainedModel:
 
 
 def restore(source: str | Path) -> TrainedModel:
-    """A model of the zoo by its name, or from the folder of a run or of a zoo entry.
-
-    Raises:
-        UserError: it is none of them, or cannot be restored.
-    """
+    """A model of the zoo by its name, or from the folder of a run or of a zoo entry."""
     path = Path(source)
     if (path / "config.yaml").exists():
         return from_run(path)

@@ -18,11 +18,7 @@ LZW = 5  # TIFF's compression that every reader knows; masks shrink to nearly no
 
 
 class OutputFolder(AtomicFolder):
-    """Writes below `path`, which is made and must hold nothing yet.
-
-    Raises:
-        UserError: it holds something, or cannot be written.
-    """
+    """Writes below `path`, which is made and must hold nothing yet."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "free some space or choose another output=.")

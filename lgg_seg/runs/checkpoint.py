@@ -38,11 +38,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Put the weights of a run's checkpoint into its network.
-
-    Raises:
-        UserError: as for `read_checkpoint`, or the weights belong to another network.
-    """
+    """Put the weights of a run's checkpoint into its network."""
     state = read_checkpoint(path)["state_dict"]
     weights = {name.removeprefix(NETWORK): value for name, value in state.items() if name.startswith(NETWORK)}
     try:

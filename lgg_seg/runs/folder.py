@@ -95,11 +95,7 @@ class RunFolder(AtomicFolder):
             OmegaConf.save(OmegaConf.create(list(overrides)), path)
 
     def read_config(self) -> tuple[DictConfig, list[str]]:
-        """The resolved config of this run and the command line's overrides, both under today's names.
-
-        Raises:
-            UserError: a file is missing or damaged.
-        """
+        """The resolved config of this run and the command line's overrides, both under today's names."""
         with self._reading("config.yaml") as path:
             config = cast(DictConfig, OmegaConf.load(path))
         with self._reading("overrides.yaml") as path:
@@ -116,11 +112,7 @@ class RunFolder(AtomicFolder):
         )
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file of this run.
-
-        Raises:
-            UserError: it is missing or unreadable.
-        """
+        """The content of a JSON file of this run."""
         with self._reading(name) as path:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content

@@ -79,9 +79,6 @@ def distribution(override: Override) -> BaseDistribution:
 
     `int(interval(1,9))` and `tag(int,interval(1,9))` are whole numbers, both ends among them. Choices are kept as text,
     as they would be typed.
-
-    Raises:
-        UserError: an empty space, or a logarithm of zero.
     """
     value = override.value()
     try:

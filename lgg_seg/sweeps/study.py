@@ -61,11 +61,7 @@ class StudySettings(pydantic.BaseModel, extra="forbid", frozen=True):
 
 
 def study_settings(sweeper: DictConfig | Mapping[str, Any], sweep: Path) -> StudySettings:
-    """The settings of the study in the sweep's folder, whose name and storage default to that folder's.
-
-    Raises:
-        UserError: a value of the wrong type or range.
-    """
+    """The settings of the study in the sweep's folder, whose name and storage default to that folder's."""
     given = {key: value for key, value in dict(to_plain(sweeper)).items() if key in StudySettings.model_fields}
     given["storage"] = given.get("storage") or f"sqlite:///{sweep.absolute() / 'study.db'}"
     given["study_name"] = given.get("study_name") or sweep.absolute().name

@@ -170,11 +170,7 @@ def with_variant(overrides: Sequence[str], variant: Sequence[str]) -> list[str]:
 
 
 def grid(overrides: Sequence[Override]) -> list[list[str]]:
-    """The overrides of every job.
-
-    Raises:
-        UserError: an interval, which has no list of values.
-    """
+    """The overrides of every job."""
     lists = []
     for override in overrides:
         if override.is_interval_sweep():

@@ -91,11 +91,7 @@ class TrainingModule(pl.LightningModule):
         metric.reset()
 
     def check_finite_loss(self) -> None:
-        """Refuse to go on with a training loss that is NaN or infinite.
-
-        Raises:
-            UserError: it is; the message names remedies.
-        """
+        """Refuse to go on with a training loss that is NaN or infinite."""
         loss = self.trainer.callback_metrics["train/loss"]
         if not torch.isfinite(loss):
             raise UserError(
@@ -124,11 +120,7 @@ class TrainingModule(pl.LightningModule):
         clip(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """The optimizer over the parameters that are not frozen, and its schedule.
-
-        Raises:
-            UserError: the optimizer refuses its settings, or the schedule monitors what this module does not measure.
-        """
+        """The optimizer over the parameters that are not frozen, and its schedule."""
         try:
             optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
         except ValueError as error:

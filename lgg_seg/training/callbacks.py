@@ -155,9 +155,6 @@ class Pruning(Checkpoint):
     A `Checkpoint` for the reason that `History` is one: given after it and after those that save the weights, it
     finds the epoch's row there, and the epoch's checkpoint on disk. A run that has reached its last epoch is let
     through: nothing would be saved by stopping it.
-
-    Raises:
-        Pruned: from within the training, when the study says so.
     """
 
     def __init__(self, trial: Trial, history: History) -> None:

@@ -31,9 +31,6 @@ class ClassificationModule(TrainingModule):
         labels: of every slice of the index, in its order. The label `tumour` of a training slice follows the augmented
             mask: an augmentation may move the tumour out of the slice.
         validated: the slices that validation will see, by their ids.
-
-    Raises:
-        UserError: a loss that measures masks.
     """
 
     def __init__(self, parts: Parts, labels: Sequence[bool], validated: Sequence[int]) -> None:
@@ -64,11 +61,7 @@ class ClassificationModule(TrainingModule):
 
 
 def require_slice_loss(loss: nn.Module) -> None:
-    """Refuse a loss that one label for a whole slice has no use for.
-
-    Raises:
-        UserError: it measures the overlap of masks.
-    """
+    """Refuse a loss that one label for a whole slice has no use for."""
     if type(loss) not in LOSSES:
         raise UserError(
             f"The loss {type(loss).__name__} measures the overlap of masks, of which a classifier makes none; take "

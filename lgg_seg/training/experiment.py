@@ -88,11 +88,7 @@ class Experiment:
         return self._data(to_plain(self.config.data), self._instantiate("split"))
 
     def ready_data(self) -> DataModule:
-        """The data to train on, fetched, indexed, split and cached.
-
-        Raises:
-            UserError: a subset of the split is empty.
-        """
+        """The data to train on, fetched, indexed, split and cached."""
         data = self.data()
         data.prepare_data()
         data.setup("fit")
@@ -123,11 +119,7 @@ class Experiment:
     def module(
         self, data: DataModule, hardware: Hardware, *, pretrained: bool
     ) -> SegmentationModule | ClassificationModule:
-        """The LightningModule, whose size is logged; `pretrained=False` where its weights come from a checkpoint.
-
-        Raises:
-            UserError: for a classifier, training slices of one class alone.
-        """
+        """The LightningModule, whose size is logged; `pretrained=False` where its weights come from a checkpoint."""
         network = build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained)
         depthwise_in_float32(network, hardware)
         log.info(

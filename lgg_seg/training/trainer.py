@@ -70,11 +70,7 @@ class TrainerSettings:
     def build(
         self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]
     ) -> pl.Trainer:
-        """A Lightning trainer that writes nothing of its own accord outside `folder`.
-
-        Raises:
-            UserError: Lightning refuses an option.
-        """
+        """A Lightning trainer that writes nothing of its own accord outside `folder`."""
         try:
             return pl.Trainer(
                 **self.lightning,

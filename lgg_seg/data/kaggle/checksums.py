@@ -22,11 +22,7 @@ Checksums = Mapping[str, Mapping[int, str]]  # by patient and slice number, 16 d
 
 
 def published_checksums(root: Path) -> Checksums:
-    """The checksums to compare the files at a dataset root with.
-
-    Raises:
-        UserError: the root's own list is not in the format above.
-    """
+    """The checksums to compare the files at a dataset root with."""
     own = root / FILE
     packaged = _parse((files("lgg_seg.data.kaggle") / _PACKAGED).read_text(encoding="ascii"))
     try:

@@ -51,20 +51,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_scan(path: Path) -> NDArray[np.uint8]:
-    """`read_image` for a slice to predict on, which may also be FLAIR alone: then uint8 (H, W, 3), FLAIR in each.
-
-    Raises:
-        ImageError: as `read_image`, for other than one or three channels.
-    """
+    """`read_image` for a slice to predict on, which may also be FLAIR alone: then uint8 (H, W, 3), FLAIR in each."""
     return decode_scan(_bytes(path), path)
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}.
-
-    Raises:
-        ImageError: as `read_image`, for other than one channel, and for any other values.
-    """
+    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}."""
     return decode_mask(_bytes(path), path)
 
 

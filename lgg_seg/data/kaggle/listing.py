@@ -64,11 +64,7 @@ def find_dataset_root(root: Path) -> Path | None:
 
 
 def existing_tree(root: Path) -> Path:
-    """The dataset root at `root`, which is neither downloaded nor drawn.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The dataset root at `root`, else a UserError: nothing is downloaded or drawn."""
     dataset_root = find_dataset_root(root)
     if dataset_root is None:
         raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the folder with data.root=FOLDER")
@@ -79,9 +75,6 @@ def list_dataset(root: Path) -> Listing:
     """List `root/<patient>/<name>_<n>.tif` and `…_mask.tif`, and what is wrong with their names.
 
     `root` may also be the folder that Kaggle's zip was unpacked to, which holds `kaggle_3m/`.
-
-    Raises:
-        UserError: there are no such files.
     """
     dataset_root = find_dataset_root(root)
     if dataset_root is None:

@@ -65,11 +65,7 @@ class Split:
         return tuple(dict.fromkeys(index.slices[i].patient for i in self.slices(subset)))
 
     def with_training_patients(self, index: Index, count: int, seed: int) -> Split:
-        """The same test set with only the first `count` training patients of a seeded order: 12 are among the 24.
-
-        Raises:
-            UserError: there are not that many.
-        """
+        """The same test set with only the first `count` training patients of a seeded order: 12 are among the 24."""
         patients = self.patients(index, "train")
         if not 1 <= count <= len(patients):
             raise UserError(
@@ -90,11 +86,7 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
 
 
 def subset_size(share: float, total: int, key: str) -> int:
-    """How many of `total` the fraction or count `share` is; of a fraction above 0 at least one.
-
-    Raises:
-        UserError: it is out of range; the message names `key`.
-    """
+    """How many of `total` the fraction or count `share` is; of a fraction above 0 at least one."""
     if isinstance(share, int):
         count = share
     elif 0 <= share < 1:
