@@ -82,14 +82,10 @@ def configure_process(threads: int | None = None) -> None:
     """
     if sys.platform == "linux":
         _keep_freed_memory()
-    torch.set_num_threads(threads or _share() or psutil.cpu_count(logical=False) or 1)
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(threads or (int(share) if share.isdigit() else 0) or psutil.cpu_count(logical=False) or 1)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
-
-
-def _share() -> int | None:
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else None
 
 
 def _keep_freed_memory() -> None:

@@ -35,15 +35,7 @@ class Measurements:
 
 
 def measure(volume: Volume, probability: Probability, threshold: float, postprocess: str, seen: bool) -> Measurements:
-    """Binarise a probability (D, H, W) and measure the mask.
-
-    Args:
-        volume: the slices with their ground-truth masks.
-        probability: of tumour, from a model.
-        threshold: the lowest probability that counts as tumour.
-        postprocess: a name of `lgg_seg.inference.runner.POSTPROCESSES`.
-        seen: whether the network was trained on this volume.
-    """
+    """Binarise a probability (D, H, W) and measure the mask; `seen`: whether the network was trained on this volume."""
     mask = binarise(probability, threshold, postprocess)
     mask.setflags(write=False)
     per_slice = pd.DataFrame(slice_rows(volume.name, volume.scan, mask, probability, {}))

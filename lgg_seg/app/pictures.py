@@ -70,12 +70,9 @@ def colours(probability: Floats32) -> Picture:
 
 
 def outline_legend(rule: str, *, truth: bool, in_slice: bool) -> str:
-    """The legend of outlines.
+    """The legend of outlines: of the pixels that fulfil a rule (`P ≥ 0.50`), and of ground truth.
 
-    Args:
-        rule: which pixels are predicted, such as `P ≥ 0.50`.
-        truth: whether any slice of the volume has a ground-truth mask.
-        in_slice: whether this slice has one.
+    `truth`: whether any slice of the volume has a ground-truth mask; `in_slice`: whether this one has.
     """
     parts = [_line("solid", PREDICTION), f"<span>prediction, {rule}</span>"]
     if truth:

@@ -155,10 +155,7 @@ def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
 def _calibration(results: Sequence[dict[str, Any]]) -> float | None:
     """ECE of the folds' bins together; runs measured before bins were recorded only have a number of their own."""
     if all("calibration_bins" in result for result in results):
-        bins = [
-            CalibrationBins(**{name: np.array(values) for name, values in result["calibration_bins"].items()})
-            for result in results
-        ]
+        bins = [CalibrationBins.of(result["calibration_bins"]) for result in results]
         return expected_calibration_error(reduce(add, bins))
     return results[0]["metrics"]["calibration/ece"] if len(results) == 1 else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -34,3 +35,8 @@ def chosen_members() -> dict[str, str]:
         return {}
     choices = HydraConfig.get().runtime.choices.items()
     return {str(group): str(member) for group, member in choices if member and not str(group).startswith("hydra/")}
+
+
+def is_below(key: str, parents: Iterable[str]) -> bool:
+    """Whether a dotted key or name is one of the parents, or below one."""
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)

@@ -16,6 +16,7 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from lgg_seg.config.groups import is_below
 from lgg_seg.errors import UserError
 
 ALLOWED = (
@@ -52,7 +53,7 @@ def resolve_target(path: object, key: str) -> Any:
         target = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{key}._target_ names {path}, which does not exist ({error}).") from error
-    if not (inspect.isclass(target) or inspect.isfunction(target)) or not _allowed(target.__module__):
+    if not (inspect.isclass(target) or inspect.isfunction(target)) or not is_below(target.__module__, ALLOWED):
         raise UserError(f"{key}._target_ names {path}, which is not a class or function that a config may use.")
     return target
 
@@ -98,7 +99,3 @@ def target_nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(node, list):
         for position, child in enumerate(node):
             yield from target_nodes(child, f"{key}[{position}]")
-
-
-def _allowed(path: str) -> bool:
-    return any(path == prefix or path.startswith(prefix + ".") for prefix in ALLOWED)

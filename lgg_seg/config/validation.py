@@ -71,12 +71,8 @@ def _check_node(key: str, node: dict[str, Any]) -> None:
             continue
         if name not in valid:
             raise UserError(f"{key}.{name} is not a parameter of {node[TARGET]}; {did_you_mean(name, valid)}")
-        if not _has_target(value):
+        if not any(target_nodes(value, "")):
             _check_value(f"{key}.{name}", value, valid[name].annotation)
-
-
-def _has_target(value: Any) -> bool:
-    return next(target_nodes(value, ""), None) is not None
 
 
 def _check_value(key: str, value: Any, annotation: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,11 @@ class CalibrationBins:
     pixels: Ints
     probability_sum: Floats
     tumour_pixels: Ints
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Sequence[float]]) -> CalibrationBins:
+        """The bins of `as_dict`."""
+        return cls(**{name: np.array(values) for name, values in stored.items()})
 
     def as_dict(self) -> dict[str, list[float]]:
         """`calibration_bins` of `metrics.json`."""

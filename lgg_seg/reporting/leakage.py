@@ -64,7 +64,7 @@ def leakage_columns(table: LeakageTable) -> list[Column]:
         Column("slices", None, lambda _: len(table.slices)),
         Column("steps_by_patient", None, lambda line: line.steps[0] if line.steps else None),
         Column("steps_leaky", None, lambda line: line.steps[1] if line.steps else None),
-        Column("", "steps", text=_steps),
+        Column("", "steps", text=lambda line: " / ".join(map(str, dict.fromkeys(line.steps or ())))),
     ]
     for measure in MEASURES:
         key = measure.lower().replace(" ", "_").replace("-", "_")
@@ -110,10 +110,6 @@ def finding(table: LeakageTable) -> str:
         f"{three(pair.leaky.value)} on the same slices after training on others of the same patients. The leak adds "
         f"{_added(pair.added)}: {weight}.{single}"
     )
-
-
-def _steps(line: LeakageRow) -> str:
-    return "" if line.steps is None else " / ".join(map(str, dict.fromkeys(line.steps)))
 
 
 def _interval(sample: Bootstrapped) -> str:

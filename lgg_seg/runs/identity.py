@@ -10,6 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lgg_seg.config.groups import is_below
+
 NON_RESULT_KEYS = ("logger", "trainer.enable_progress_bar", "trainer.threads", "data.workers", "data.cache_dir")
 """Keys, with all below them, that change how a run is watched and how fast it goes, and nothing of its result."""
 
@@ -61,7 +63,7 @@ def configuration_identity(config: Mapping[str, Any]) -> str:
 
 def in_configuration(key: str) -> bool:
     """Whether a dotted key is part of what makes a configuration."""
-    return not any(key == other or key.startswith(f"{other}.") for other in NON_CONFIGURATION_KEYS)
+    return not is_below(key, NON_CONFIGURATION_KEYS)
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
-from lgg_seg.config.groups import groups
+from lgg_seg.config.groups import groups, is_below
 from lgg_seg.errors import UserError
 
 SWEEPS = Path("runs/sweeps")
@@ -59,7 +59,7 @@ def sweep_folder(overrides: Sequence[str]) -> Path:
         if not given[-1].strip() or "${" in given[-1]:
             raise UserError(f"{SWEEP_DIR}={given[-1]} is no plain path; the same command must find its folder again.")
         return Path(given[-1])
-    content = [override for override in parsed if not _is_execution(override.key_or_group)]
+    content = [override for override in parsed if not is_below(override.key_or_group, EXECUTION_KEYS)]
     varying = [o for o in content if o.is_sweep_override() and not o.is_hydra_override()]
     readable = sorted((o for o in content if o in varying or o.key_or_group == "sweep"), key=lambda o: o.key_or_group)
     name = slug("_".join(map(_label, readable))) or "sweep"
@@ -74,10 +74,6 @@ def job_name(overrides: Sequence[str], varying: Collection[str], fallback: str, 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     parts = [_label(override) for override in parsed if override.key_or_group in varying]
     return f"{slug('_'.join(parts)) or slug(fallback)}_{digest(identity)}"
-
-
-def _is_execution(key: str) -> bool:
-    return any(key == execution or key.startswith(f"{execution}.") for execution in EXECUTION_KEYS)
 
 
 def _choices(override: Override) -> list[str] | None:

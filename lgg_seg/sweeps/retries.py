@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -42,9 +42,10 @@ def job_lock(base: Path, *, wait: bool) -> Iterator[bool]:
     lock = FileLock(place, blocking=wait)
     with writable(place, "choose another hydra.sweep.dir."):
         place.parent.mkdir(parents=True, exist_ok=True)
-        acquired = _acquired(lock)
+        with suppress(Timeout):  # an OSError, too
+            lock.acquire()
     try:
-        yield acquired
+        yield lock.is_locked
     finally:
         lock.release()
 
@@ -132,14 +133,6 @@ def failures(sweep: Path) -> dict[Path, int]:
     """The failed jobs in a sweep's folder, each with the time its status was written, in ns."""
     failed = (path for path in latest_attempts(sweep) if RunFolder(path).read_json(STATUS)["state"] == "failed")
     return {path: (path / STATUS).stat().st_mtime_ns for path in failed}
-
-
-def _acquired(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except Timeout:  # an OSError, too
-        return False
-    return True
 
 
 def _write_config(folder: RunFolder, config: DictConfig) -> None:

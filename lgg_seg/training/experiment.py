@@ -40,12 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Experiment:
-    """The settings of a run, and what is built from them.
-
-    Attributes:
-        config: the run's.
-        target: what a classifier predicts of a slice; None for a network that segments.
-    """
+    """The settings of a run, and what is built from them; `target` is what a classifier predicts of a slice."""
 
     config: DictConfig
     target: Target | None
@@ -158,8 +153,7 @@ class Experiment:
     ) -> tuple[dict[str, Any], Evaluation]:
         """Measure the best epoch on the test or the validation patients; write numbers, tables and figures.
 
-        Returns:
-            the content of `metrics.json`, and what it was made from.
+        It returns the content of `metrics.json`, and what it was made from.
         """
         runner = self.runner(folder, data, hardware)
         threshold = choose_threshold(runner, data, self.loss, self.evaluation)

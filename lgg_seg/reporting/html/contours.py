@@ -68,7 +68,8 @@ def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequ
     head = _square(visible, MARGIN)
     panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], np.zeros_like(truth[row][head]))]
     for k, run, prediction in zip(places, runs, predictions, strict=True):
-        title = f"{styles[k].number}  {wrapped(styles[k].name, 22, 1)}\nDice {_dice(run, patient):.3f}"
+        dice = run.patients.set_index("patient")["dice"][patient]
+        title = f"{styles[k].number}  {wrapped(styles[k].name, 22, 1)}\nDice {dice:.3f}"
         panels.append(Panel(title, grey[near], truth[row][near], prediction[near]))
     frame = (near[1].start - head[1].start, near[0].start - head[0].start, near[0].stop - near[0].start)
     return SlicePanels(number, tuple(panels), frame, flair is not None)
@@ -93,10 +94,6 @@ def _first_run(entry: SegmentationResult, patient: str) -> Run:
     """The run of the entry's first seed that measured the patient."""
     runs = next(iter(entry.seeds.values()))
     return next(run for run in runs if patient in set(run.patients["patient"]))
-
-
-def _dice(run: Run, patient: str) -> float:
-    return float(run.patients.set_index("patient")["dice"][patient])
 
 
 def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:

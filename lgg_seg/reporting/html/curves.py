@@ -7,12 +7,10 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.metrics.calibration import CalibrationBins
 from lgg_seg.reporting.html.drawing import MUTED, WIDTH, Style, badge, new_figure, spread
@@ -66,10 +64,10 @@ def reliability_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figur
     figure, axes = new_figure(WIDTH, HEIGHT)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=":")
     for entry, style in reversed(list(zip(table.entries, styles, strict=True))):
-        bins = [one for one in map(_bins, entry.runs) if one is not None]
-        if len(bins) < len(entry.runs):
+        stored = [run.result["calibration_bins"] for run in entry.runs if "calibration_bins" in run.result]
+        if len(stored) < len(entry.runs):
             continue
-        total = reduce(add, bins)
+        total = reduce(add, map(CalibrationBins.of, stored))
         enough = total.pixels >= MIN_PIXELS
         x = total.probability_sum[enough] / total.pixels[enough]
         y = total.tumour_pixels[enough] / total.pixels[enough]
@@ -78,8 +76,3 @@ def reliability_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figur
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share of pixels that are tumour")
     axes.grid()
     return figure if len(axes.lines) > 1 else None
-
-
-def _bins(run: Run) -> CalibrationBins | None:
-    stored = run.result.get("calibration_bins")
-    return None if stored is None else CalibrationBins(**{name: np.array(values) for name, values in stored.items()})

@@ -50,13 +50,7 @@ def write_spec(board: Leaderboard, path: Path, entity: str = "ENTITY", project: 
 
 
 def publish(board: Leaderboard, target: str) -> str:
-    """Publish the report on W&B.
-
-    Args:
-        target: `ENTITY/PROJECT`.
-
-    Returns:
-        the report's address.
+    """Publish the report on W&B as `ENTITY/PROJECT`, and return its address.
 
     Raises:
         UserError: the target is not such a pair, or W&B cannot be reached or refuses.
@@ -71,9 +65,8 @@ def publish(board: Leaderboard, target: str) -> str:
     except UserError:
         raise
     except Exception as error:  # its client raises errors of several libraries
-        raise UserError(
-            f"The report is not published: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"The report is not published: {reason}") from error
 
 
 def forest(table: SegmentationTable) -> str:
