@@ -34,6 +34,7 @@ ELSEWHERE = {
     "python -m lgg_seg.app": "tests/app, which asks the page that it serves",
     "python -m lgg_seg.compare FOLDER wandb=ENTITY/PROJECT": "tests/reporting/wandb/test_report.py, up to the sending",
     "python -m lgg_seg -m seed=0,1,2,3 hydra/launcher=joblib": "tests/sweeps/test_multirun.py",
+    "python -m experiments.study_004.leak": "tests/experiments/test_study_004_leak.py",
     "python -m lgg_seg.data download": "tests/data/kaggle/test_download.py: it needs a network",
 }
 SHORT = (

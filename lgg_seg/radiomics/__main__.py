@@ -1,11 +1,10 @@
-"""`python -m lgg_seg.radiomics features|outcome|leak key=value …`: shape features and outcome models."""
+"""`python -m lgg_seg.radiomics features|outcome key=value …`: shape features and outcome models."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,12 +19,10 @@ from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
-from lgg_seg.radiomics.leakage import compare_protocols
 from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_sets, shape_predictors, single_features
 from lgg_seg.reporting.outcomes import (
     curves_by_endpoint,
     flat,
-    leakage_table,
     outcome_tables,
     prediction_rows,
     roc_figure,
@@ -46,11 +43,11 @@ def features(
 ) -> int:
     """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
     if run is None:
-        measured = _measure_masks(build_index(root))
+        measured = measure_masks(build_index(root))
     else:
         masks = run / "masks.npz"
         measured = measure(predicted_volumes(masks), len(masked_patients(masks)))
-    folder = _folder(output, "features")
+    folder = new_folder(output, "features")
     _write_features(folder, measured)
     written = folder.display_path / "shape_per_patient.csv"
     print(f"{len(measured.per_patient)} patients, {len(measured.per_slice)} slices: {written}, …")
@@ -71,8 +68,8 @@ def outcome(
     index = build_index(root)
     clinical = clinical_table(index)
     predicted = endpoints(target, clinical)
-    measured = _measure_masks(index)
-    folder = _folder(output, f"outcome_{target.replace(':', '_')}")
+    measured = measure_masks(index)
+    folder = new_folder(output, f"outcome_{target.replace(':', '_')}")
     _write_features(folder, measured)  # before the minutes below, so that a read-only folder is reported at once
     shape = shape_predictors(measured.per_patient)
     sets = [(one, name, table) for one in predicted for name, table in predictor_sets(one, clinical, shape).items()]
@@ -87,7 +84,8 @@ def outcome(
     rows = corrected(results)
     singles = [row for one in predicted for row in single_features(one, clinical, shape, seed)]
     settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
-    folder.write_json("outcome.json", _provenance(index, "outcome", settings) | {"results": rows, "single": singles})
+    made = provenance(index, "lgg_seg.radiomics outcome", settings)
+    folder.write_json("outcome.json", made | {"results": rows, "single": singles})
     folder.write_table("outcome.csv", flat(rows))
     folder.write_table("single_features.csv", flat(singles))
     folder.write_table("predictions.csv", prediction_rows(results))
@@ -100,28 +98,13 @@ def outcome(
     return 0
 
 
-def leak(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> int:
-    """Replicate the 100 % of study 004 with its leak, beside a control on random outcomes and a split by patient."""
-    index = build_index(root)
-    clinical = clinical_table(index)
-    measured = _measure_masks(index)
-    compared = compare_protocols(measured.per_slice, clinical, seed)
-    folder = _folder(output, "leak")
-    rows = [asdict(one) for one in compared.protocols]
-    folder.write_json("leak.json", _provenance(index, "leak", [f"seed={seed}"]) | {"protocols": rows})
-    folder.write_table("leak.csv", flat(rows, "patient_ci95"))
-    with folder.writing("roc_leak.png") as path:
-        roc_figure({"death01 of slices": compared.curves}).savefig(path, dpi=130)
-    Console().print(leakage_table(compared.protocols))
-    print(f"written to {folder.display_path}")
-    return 0
-
-
-def _measure_masks(index: Index) -> Features:
+def measure_masks(index: Index) -> Features:
+    """Shape features of the masks of a dataset."""
     return measure(dataset_volumes(index), len(index.patients))
 
 
-def _folder(output: Path | None, name: str) -> RunFolder:
+def new_folder(output: Path | None, name: str) -> RunFolder:
+    """The folder `output`, or a new one in `runs/radiomics`."""
     return RunFolder(output or Path("runs/radiomics") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{name}")
 
 
@@ -131,9 +114,10 @@ def _write_features(folder: RunFolder, measured: Features) -> None:
             table.to_csv(path, index=False)
 
 
-def _provenance(index: Index, name: str, settings: Sequence[str]) -> dict[str, Any]:
+def provenance(index: Index, command: str, settings: Sequence[str]) -> dict[str, Any]:
+    """What made a result: command, code, versions, data."""
     return {
-        "command": ["python", "-m", "lgg_seg.radiomics", name, *settings],
+        "command": ["python", "-m", *command.split(), *settings],
         "code": code_state(),
         "versions": versions() | {"scikit-learn": sklearn.__version__},
         "data_fingerprint": index.fingerprint,
@@ -142,7 +126,7 @@ def _provenance(index: Index, name: str, settings: Sequence[str]) -> dict[str, A
     }
 
 
-main = subcommands("lgg_seg.radiomics", features=features, outcome=outcome, leak=leak)
+main = subcommands("lgg_seg.radiomics", features=features, outcome=outcome)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,10 +11,9 @@ from rich.table import Table
 from sklearn.metrics import roc_curve
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.radiomics.leakage import LEAKS, Protocol
 from lgg_seg.radiomics.outcome import Result
 from lgg_seg.reporting.figures import roc_axes
-from lgg_seg.reporting.formatting import interval, number, p_value, three, with_interval
+from lgg_seg.reporting.formatting import interval, p_value, three
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import SUSPICIOUS
 
@@ -38,13 +37,6 @@ _FEATURES = (
     Column("", "AUC", itemgetter("auc"), three),
     Column("", "95 % interval", itemgetter("ci95"), interval),
     Column("", "p", itemgetter("p_mann_whitney"), p_value),
-)
-_PROTOCOLS = (
-    Column("", "what", attrgetter("name"), left=True),
-    Column("", "split", attrgetter("verdict"), left=True),
-    Column("", "accuracy", attrgetter("accuracy"), three),
-    Column("", "AUC of slices", attrgetter("auc"), number),
-    Column("", "AUC of patients", text=lambda one: with_interval(one.patient_auc, one.patient_ci95)),
 )
 
 
@@ -103,15 +95,6 @@ def single_table(rows: Sequence[Row]) -> Table:
         *suspicions(rows, "feature"),
     ]
     return rich_table(_FEATURES, rows, "single shape features, no model", "\n".join(notes))
-
-
-def leakage_table(protocols: Sequence[Protocol]) -> Table:
-    """The published number, ours with the leak, and ours by patient."""
-    caption = "The control has no signal to find: what scores on it has learned to recognise patients."
-    title = "death01 from slices: the 100 % of study 004"
-    return rich_table(
-        _PROTOCOLS, protocols, title, caption, lambda one: "bold red" if one.verdict.startswith(LEAKS) else None
-    )
 
 
 def prediction_rows(results: Sequence[Result]) -> list[dict[str, Any]]:

@@ -112,15 +112,6 @@ def test_a_molecular_cluster_is_not_predicted_from_its_siblings(
     assert all(row["p_permutation"] is None and row["p_holm"] is None for row in rows)
 
 
-def test_leak_prints_and_writes_which_rows_leak(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["leak", f"root={tree}", f"output={tmp_path}"]) == 0
-    assert capsys.readouterr().out.count("LEAKS") == 2
-    rows = pd.read_csv(tmp_path / "leak.csv")
-    assert rows["verdict"].str.startswith("LEAKS").tolist() == [False, True, True, False, False]
-    assert json.loads((tmp_path / "leak.json").read_text())["protocols"][1]["verdict"].startswith("LEAKS")
-    assert (tmp_path / "roc_leak.png").exists()
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -150,12 +141,11 @@ def test_a_damaged_masks_file_and_a_tree_without_data_csv_are_refused(
     assert "masks.npz cannot be read" in capsys.readouterr().err
     root = write_phantom(tmp_path / "tree", patients=2, slices=4, size=32)
     (root / "data.csv").unlink()
-    for words in (["outcome", "target=death01"], ["leak"]):
-        assert main([*words, f"root={root}"]) == 2
-        assert "data.csv has no row for any of the 2 patients" in capsys.readouterr().err
+    assert main(["outcome", "target=death01", f"root={root}"]) == 2
+    assert "data.csv has no row for any of the 2 patients" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("features", "outcome", "leak", "target=", "permutations="))
+    assert all(word in printed for word in ("features", "outcome", "target=", "permutations="))

@@ -1,5 +1,7 @@
 """Patient leakage of study 004 (Nandwana 2022): its "100 %" with the leak, a control, and the same by patient.
 
+`python -m experiments.study_004.leak [data.root=FOLDER] [output=FOLDER] [seed=0]`, in the folder of a checkout.
+
 The article imputes every gap of `data.csv`, that of `death01` included, from four neighbours and rounds; joins the rows
 to the slices by patient; and calls all points classified. A patient's clinical row is thereby in the table twenty to
 ninety times, and a split over slices tests on patients who were trained on. The article names neither its classifier
@@ -9,23 +11,43 @@ the standard deviation of the mask's pixel values, not of the tumour's coordinat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+import sys
+from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import KNNImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 
+from lgg_seg.cli.arguments import arguments_of
+from lgg_seg.cli.console import command
+from lgg_seg.cli.logs import configure_logs
+from lgg_seg.data.kaggle.index import build_index
+from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
-from lgg_seg.radiomics.clinical import DEATH
+from lgg_seg.radiomics.__main__ import Output, Root, Seed, measure_masks, new_folder, provenance
+from lgg_seg.radiomics.clinical import DEATH, clinical_table
+from lgg_seg.reporting.formatting import number, three, with_interval
+from lgg_seg.reporting.outcomes import flat, roc_figure
+from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import auc, auc_interval
 from lgg_seg.statistics.bootstrap import Interval
 
 FOLDS, NEIGHBOURS = 5, 4
 LEAKS = "LEAKS"
+_COLUMNS = (
+    Column("", "what", attrgetter("name"), left=True),
+    Column("", "split", attrgetter("verdict"), left=True),
+    Column("", "accuracy", attrgetter("accuracy"), three),
+    Column("", "AUC of slices", attrgetter("auc"), number),
+    Column("", "AUC of patients", text=lambda one: with_interval(one.patient_auc, one.patient_ci95)),
+)
 
 
 @dataclass(frozen=True)
@@ -139,3 +161,39 @@ def _with_patients(row: Protocol, tested: _Tested) -> Protocol:
     means = pd.DataFrame({"score": tested.scores, "truth": tested.truth}).groupby(tested.patients).mean()
     scores, truth = means["score"].to_numpy(), np.asarray(means["truth"].to_numpy() == 1)
     return replace(row, patient_auc=auc(scores, truth), patient_ci95=auc_interval(scores, truth))
+
+
+def replicate(root: Root = DEFAULT_ROOT, output: Output = None, seed: Seed = 0) -> None:
+    """Replicate the 100 % of study 004 with its leak, beside a control on random outcomes and a split by patient."""
+    index = build_index(root)
+    clinical = clinical_table(index)
+    compared = compare_protocols(measure_masks(index).per_slice, clinical, seed)
+    folder = new_folder(output, "leak")
+    rows = [asdict(one) for one in compared.protocols]
+    made = provenance(index, "experiments.study_004.leak", [f"seed={seed}"])
+    folder.write_json("leak.json", made | {"protocols": rows})
+    folder.write_table("leak.csv", flat(rows, "patient_ci95"))
+    with folder.writing("roc_leak.png") as path:
+        roc_figure({"death01 of slices": compared.curves}).savefig(path, dpi=130)
+    Console().print(_table(compared.protocols))
+    print(f"written to {folder.display_path}")
+
+
+def _table(protocols: tuple[Protocol, ...]) -> Table:
+    """The published number, ours with the leak, and ours by patient."""
+    title = "death01 from slices: the 100 % of study 004"
+    caption = "The control has no signal to find: what scores on it has learned to recognise patients."
+    return rich_table(_COLUMNS, protocols, title, caption, lambda one: "bold red" if LEAKS in one.verdict else None)
+
+
+@command
+@arguments_of(replicate, "experiments.study_004.leak [key=value …]")
+def main(given: dict[str, Any]) -> int:
+    """Replicate, write and print."""
+    configure_logs()
+    replicate(**given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.study_004.leak import LEAKS, Comparison, article_features, compare_protocols, main
+from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.radiomics.clinical import AGE, COLUMNS, DEATH
-from lgg_seg.radiomics.leakage import LEAKS, Comparison, article_features, compare_protocols
 
 PATIENTS, SLICES = 40, 12
 
@@ -93,3 +97,20 @@ def test_too_few_deaths_are_refused_with_their_number() -> None:
     clinical[DEATH] = np.r_[np.ones(3), np.zeros(PATIENTS - 3)]
     with pytest.raises(UserError, match=r"death01 is 1 for 3 of 40 patients; 5 folds take at least 5"):
         compare_protocols(slices, clinical, seed=0)
+
+
+def test_the_command_prints_and_writes_which_rows_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_phantom(tmp_path / "tree", patients=40, slices=4, size=64)
+    assert main([f"data.root={root}", f"output={tmp_path}"]) == 0
+    assert capsys.readouterr().out.count("LEAKS") == 2
+    rows = pd.read_csv(tmp_path / "leak.csv")
+    assert rows["verdict"].str.startswith("LEAKS").tolist() == [False, True, True, False, False]
+    assert json.loads((tmp_path / "leak.json").read_text())["protocols"][1]["verdict"].startswith("LEAKS")
+    assert (tmp_path / "roc_leak.png").exists()
+
+
+def test_a_data_set_without_data_csv_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_phantom(tmp_path / "tree", patients=2, slices=4, size=32)
+    (root / "data.csv").unlink()
+    assert main([f"data.root={root}"]) == 2
+    assert "data.csv has no row for any of the 2 patients" in capsys.readouterr().err
