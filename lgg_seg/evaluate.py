@@ -66,7 +66,7 @@ def measure(
     runner = experiment.runner(folder, data, hardware)
     given: dict[str, Any] = {"value": threshold, "from": "given"}
     decision = tested_threshold(folder, settings) if threshold is None else given
-    cost = folder.read_json("metrics.json").get("cost", {}) if (folder.path / "metrics.json").exists() else {}
+    cost = folder.read_json("metrics.json", missing_ok=True).get("cost", {})
     evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol

@@ -109,8 +109,7 @@ def read_run(place: Path, folder: Path) -> Run:
         status = read_status(record)
         node, overrides = record.read_config()
         config = to_plain(node)
-        if (folder / "provenance.json").exists():
-            provenance = record.read_json("provenance.json")
+        provenance = record.read_json("provenance.json", missing_ok=True)
         if status["state"] == "finished":
             measured = _measured(place, folder)
     except (UserError, KeyError, ValueError, OSError) as error:

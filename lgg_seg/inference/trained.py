@@ -132,7 +132,7 @@ def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
     Raises:
         UserError: it is to be chosen on validation patients, and the run was not tested.
     """
-    tested = folder.read_json("metrics.json") if (folder.path / "metrics.json").exists() else {}
+    tested = folder.read_json("metrics.json", missing_ok=True)
     if "threshold" in tested:
         threshold: dict[str, Any] = tested["threshold"]
         return threshold

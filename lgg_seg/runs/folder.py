@@ -105,14 +105,16 @@ class RunFolder(AtomicFolder):
     def set_status(self, state: State, reason: str | None = None) -> None:
         """Write `status.json`; the first call also records the start."""
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        before = self.read_json("status.json") if (self.path / "status.json").exists() else {}
+        before = self.read_json("status.json", missing_ok=True)
         self.write_json(
             "status.json",
             {"state": state, "reason": reason, "started": before.get("started", now), "updated": now},
         )
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file of this run."""
+    def read_json(self, name: str, *, missing_ok: bool = False) -> dict[str, Any]:
+        """The content of a JSON file of this run; with `missing_ok`, that of a missing one is empty."""
+        if missing_ok and not (self.path / name).exists():
+            return {}
         with self._reading(name) as path:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content

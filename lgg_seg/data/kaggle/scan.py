@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydantic
@@ -101,20 +102,16 @@ def read_pair(pair: Pair) -> SliceInfo:
         (h, w), (mask_h, mask_w) = image.shape[:2], mask.shape
         message = f"is {mask_h} x {mask_w} pixels, its slice {h} x {w}"
         issues.append(Issue("shape", "error", pair.patient, pair.mask_file, message))
-    planes = {} if image is None else {n: np.ascontiguousarray(image[..., c]) for c, n in enumerate(SEQUENCES)}
-    return SliceInfo(
-        patient=pair.patient,
-        number=pair.number,
-        image=pair.image,
-        mask=pair.mask,
-        shape=(0, 0) if image is None else (image.shape[0], image.shape[1]),
-        tumour_pixels=0 if mask is None else int(np.count_nonzero(mask)),
-        image_checksum="" if image is None else checksum(image.tobytes()),
-        mask_checksum="" if mask is None else checksum(mask.tobytes()),
-        constant=tuple(name for name, plane in planes.items() if plane.min() == plane.max()),
-        copies=tuple(n for n, plane in planes.items() if n != "FLAIR" and np.array_equal(plane, planes["FLAIR"])),
-        issues=tuple(issues),
-    )
+    found: dict[str, Any] = {}
+    if image is not None:
+        planes = {name: np.ascontiguousarray(image[..., c]) for c, name in enumerate(SEQUENCES)}
+        found["shape"] = image.shape[:2]
+        found["image_checksum"] = checksum(image.tobytes())
+        found["constant"] = tuple(name for name, plane in planes.items() if plane.min() == plane.max())
+        found["copies"] = tuple(n for n in SEQUENCES if n != "FLAIR" and np.array_equal(planes[n], planes["FLAIR"]))
+    if mask is not None:
+        found |= {"tumour_pixels": int(np.count_nonzero(mask)), "mask_checksum": checksum(mask.tobytes())}
+    return SliceInfo(**vars(pair), **found, issues=tuple(issues))
 
 
 def _unchanged(pixels: NDArray[np.uint8], expected: str, path: Path) -> NDArray[np.uint8]:
