@@ -1,7 +1,5 @@
 """The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN` alone."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import cast

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.bench key=value …`: how fast this machine trains and predicts, beside plain PyTorch."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.compare FOLDER…`: finished runs in a leaderboard, with statistics and a report."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 import time

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set."""
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.export run=RUN format=onnx|torch`: a network that other programs can run, checked for parity."""
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil

@@ -1,7 +1,5 @@
 """What the machine offers, and the settings of the process that make it fast."""
 
-from __future__ import annotations
-
 import ctypes
 import logging
 import os

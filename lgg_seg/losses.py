@@ -7,8 +7,6 @@ The empty-mask policy is that of the metrics: an empty target predicted empty is
 probabilities do, and until then there is a gradient that pushes them down, in an all-empty batch too.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

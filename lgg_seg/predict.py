@@ -1,7 +1,5 @@
 """`python -m lgg_seg.predict run=RUN input=SCANS output=FOLDER`: masks, pictures and measurements of new scans."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal

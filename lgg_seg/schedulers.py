@@ -4,8 +4,6 @@ Each takes the optimizer and the run's length from code and its own parameters f
 is `plateau`, which is stepped with a validation metric after every epoch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.app zoo=NAME|run=RUN`: the page in a browser, served to this computer alone."""
 
-from __future__ import annotations
-
 import socket
 import sys
 from pathlib import Path

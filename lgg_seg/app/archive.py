@@ -1,7 +1,5 @@
 """Zip archives unpacked in memory, within limits; no member's name ever reaches a disk."""
 
-from __future__ import annotations
-
 import stat
 import struct
 import zipfile

@@ -1,7 +1,5 @@
 """What a rerun of the page does not do again. Cached objects are shared, not copied, and so never written to."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What an upload may be: limits of size, and safe names. Sizes count what was read, not what a header declares."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 

@@ -1,7 +1,5 @@
 """Masks at a threshold, their shape features, and Dice where there are ground-truth masks."""
 
-from __future__ import annotations
-
 import zipfile
 from dataclasses import dataclass
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Pictures of a slice (RGB uint8 arrays) and their legends (HTML): a sequence, outlines, the probability in colours."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal, get_args
 

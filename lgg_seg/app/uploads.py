@@ -1,7 +1,5 @@
 """Dropped files to volumes: slices in order with their ground-truth masks, and a issue for each file left out."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One volume on the page: a slice of it, the threshold, the areas over the volume, its numbers, and downloads."""
 
-from __future__ import annotations
-
 import re
 
 import altair as alt

@@ -1,7 +1,5 @@
 """`key=value` arguments of the smaller commands: the parameters of a function, annotated with their help."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import json

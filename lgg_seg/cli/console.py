@@ -1,7 +1,5 @@
 """How every command begins and ends: arguments in, an exit code out, one clear sentence for what the user can mend."""
 
-from __future__ import annotations
-
 import functools
 import os
 import signal

@@ -1,7 +1,5 @@
 """Log lines: to the terminal for people, to the run's folder for later."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from pathlib import Path

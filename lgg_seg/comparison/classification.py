@@ -1,7 +1,5 @@
 """Classifier results: out-of-fold slices of all folds, ranked by the area under the slices' ROC curve."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self

@@ -1,7 +1,5 @@
 """Which results may be compared in one table (measured alike, on the same slices), and why others may not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

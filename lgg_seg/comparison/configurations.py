@@ -1,7 +1,5 @@
 """When two runs are of one configuration, and what to call configurations by what differs between them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Where configurations fail: by groups of patients, and on which patients all of them do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The result of a configuration: its runs grouped, folds merged into out-of-fold patients, seeds averaged."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Runs as a comparison reads them: from their folders alone, finished or not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path

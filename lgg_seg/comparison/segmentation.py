@@ -1,7 +1,5 @@
 """Segmentation results: folds merged by their raw counts, ranked by mean patient Dice, tested patient by patient."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce

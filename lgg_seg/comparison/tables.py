@@ -1,7 +1,5 @@
 """The leaderboard: results of all runs in tables of comparable ones, ranked, and the runs without a result."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The config groups: inside the installed package, or at the top of a checkout."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

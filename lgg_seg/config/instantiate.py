@@ -5,8 +5,6 @@ run folder from elsewhere. Here a target must be defined in one of a few modules
 `__module__` counts, so an alias that an allowed package re-exports is refused.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Old names in recorded configs (of a run folder or a zoo card) under today's names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

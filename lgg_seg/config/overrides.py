@@ -1,7 +1,5 @@
 """Overrides of the command line checked against the config groups before Hydra starts: a typo gets the nearest name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

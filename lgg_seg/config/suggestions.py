@@ -1,7 +1,5 @@
 """The nearest valid name for a mistyped one."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -3,8 +3,6 @@
 The signatures of the targets are the schema, so a new network or loss needs no second description of itself.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import types

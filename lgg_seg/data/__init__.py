@@ -3,8 +3,6 @@
 The names that a config's `_target_` holds are imported on first use: checking files needs no PyTorch.
 """
 
-from __future__ import annotations
-
 import importlib
 
 _MODULES = {

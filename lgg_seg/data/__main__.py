@@ -1,7 +1,5 @@
 """`python -m lgg_seg.data verify|download|phantom|digests key=value …`: a dataset root, from the command line."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

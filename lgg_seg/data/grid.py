@@ -1,7 +1,5 @@
 """The network's square grid: where a volume's pixels lie on it, and the way back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Labels of slices for classification, and splits of the slices that have one."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """Sampling of slices: what an epoch sees, in what order, as a function of the run's seed and the epoch alone."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

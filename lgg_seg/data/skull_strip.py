@@ -4,8 +4,6 @@ It is meant to be generous: a rim of bone or dura left on costs a network little
 surface cannot be found any more.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

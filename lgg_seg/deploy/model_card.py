@@ -1,7 +1,5 @@
 """The model card of a zoo entry: what the network was trained on, measured by, good for, and allowed for."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

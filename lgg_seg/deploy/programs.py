@@ -1,7 +1,5 @@
 """A network as a program for others: an ONNX file, or one of torch.export."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Publishing a run as a zoo entry: its weights in half precision, and its model card."""
 
-from __future__ import annotations
-
 import copy
 import json
 import re

@@ -1,7 +1,5 @@
 """A trained network measured on the patients of a subset, for either task: from probabilities to scores."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import nn

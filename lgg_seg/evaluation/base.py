@@ -1,7 +1,5 @@
 """The `evaluation` config group, and what either task's evaluation gives: `metrics.json` and its tables."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

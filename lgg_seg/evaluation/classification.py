@@ -1,7 +1,5 @@
 """Classification: every slice of a subset predicted, then measured slice by slice and patient by patient."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

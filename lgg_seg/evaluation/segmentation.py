@@ -1,7 +1,5 @@
 """Segmentation: every patient of a subset scored on the native grid; their aggregate, tables and strata."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Running an exported network with onnxruntime, and where exports are kept."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

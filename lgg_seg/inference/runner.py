@@ -1,7 +1,5 @@
 """Running a trained network: volumes in, logits, probabilities on the native grid and masks out."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import cast

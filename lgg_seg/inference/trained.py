@@ -1,7 +1,5 @@
 """A network with all that is needed to use it, out of a run's folder or of the zoo."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Reading a zoo entry: `card.json` (the card, with the config to build the network from) and its weights."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

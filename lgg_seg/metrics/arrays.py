@@ -1,7 +1,5 @@
 """The arrays that the metrics take: their types, checks of dtype, shape and range, and a common crop."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import find_objects

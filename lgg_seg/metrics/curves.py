@@ -1,7 +1,5 @@
 """Histograms of probabilities, from which every threshold's counts follow without a second pass over the pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

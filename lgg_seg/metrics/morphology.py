@@ -1,7 +1,5 @@
 """Connected components and boundaries of masks: largest component, lesion-wise detection, boundary irregularity."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.ndimage import generate_binary_structure, label
 

@@ -1,7 +1,5 @@
 """Everything measured on one patient, kept with the raw counts it was made from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ To add one, append an entry to `PATIENT_METRICS`. Scoring, `per_patient.csv`, `m
 leaderboard (terminal, CSV, Markdown, HTML) and W&B read it from there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

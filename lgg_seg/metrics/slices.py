@@ -1,7 +1,5 @@
 """Metrics of slices: Dice of those with tumour, the segmentation as a detector of tumour, means over mini-batches."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Strata: groups of patients whose differences a mean over all patients hides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Streaming metrics for training: patients' Dice and IoU, summed on the device, and a slice classifier's measures."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -4,8 +4,6 @@ The dataset ships no voxel spacing, so all three axes have unit spacing and ever
 slices are taken as neighbours in the order given.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

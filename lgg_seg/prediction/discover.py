@@ -1,7 +1,5 @@
 """Which files of an input are scans, and which belong to one volume."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

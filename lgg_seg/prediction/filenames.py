@@ -1,7 +1,5 @@
 """Format, mask or not, and duplicates, by the names of files."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """Intensities of any scale to 8 bits as in the dataset: linear, robust against a few extreme voxels."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Volumes in NIfTI: FLAIR alone or three sequences, turned to axial slices as the dataset has them, and back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

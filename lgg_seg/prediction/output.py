@@ -1,7 +1,5 @@
 """The output folder of a prediction: a new one, in which every file appears whole or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

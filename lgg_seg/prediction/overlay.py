@@ -1,7 +1,5 @@
 """Overlays: the outline of a mask over FLAIR, for one slice or a sheet of them, as RGB uint8 arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

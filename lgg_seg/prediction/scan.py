@@ -1,7 +1,5 @@
 """A scan: the slices of one patient as they were read, and where they came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which NIfTI files are the sequences of one patient, by their names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -8,8 +8,6 @@ the slices that were read; where numbers are missing it is an index, not a slice
 from 0, as nibabel, FSLeyes and 3D Slicer count them (ITK-SNAP counts from 1). Only NIfTI has those four columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any

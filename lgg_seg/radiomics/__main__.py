@@ -1,7 +1,5 @@
 """`python -m lgg_seg.radiomics features|outcome key=value …`: shape features and outcome models."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Sequence

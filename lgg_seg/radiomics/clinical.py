@@ -3,8 +3,6 @@
 No code book ships with the data. A code is a category, never a quantity: code 3 is not three times code 1.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

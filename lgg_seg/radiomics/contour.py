@@ -7,8 +7,6 @@ at the direction of the columns; an angular bin without outline is left out; the
 outline.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from scipy.ndimage import uniform_filter1d

@@ -1,7 +1,5 @@
 """Minimum-volume enclosing ellipsoid (MVEE; Khachiyan 1996) and bounding ellipsoid volume ratio (BEVR)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gamma, pi, sqrt
 

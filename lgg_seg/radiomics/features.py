@@ -1,7 +1,5 @@
 """Shape features per slice and per patient, of a dataset's masks or of a run's predicted masks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Nested cross-validation over patients: a fold's model, scaling and imputation know its training patients alone."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Outcome models: what shape and clinical data predict, each set beside what is known without it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass

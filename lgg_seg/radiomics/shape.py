@@ -4,8 +4,6 @@ Lengths are in pixels and slices, since no voxel spacing ships with the data: si
 as far as their scanners agree. A feature without a value is None.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import pi, sqrt
 

@@ -1,7 +1,5 @@
 """The benchmark on the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any

@@ -1,7 +1,5 @@
 """The columns of the leaderboard, for segmentation networks and for classifiers, in the order of `leaderboard.csv`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 

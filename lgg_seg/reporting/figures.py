@@ -1,7 +1,5 @@
 """Figures of a run. Each function takes plain numbers or arrays and gives a matplotlib figure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar

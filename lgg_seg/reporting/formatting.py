@@ -1,7 +1,5 @@
 """Numbers as tables write them; `ABSENT` stands for what is unknown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """An integrity report, as text on a terminal."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 

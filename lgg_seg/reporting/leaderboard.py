@@ -1,7 +1,5 @@
 """The leaderboard on the terminal, as CSV for programs, and as Markdown for a paper's supplement."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter

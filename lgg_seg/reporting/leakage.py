@@ -1,7 +1,5 @@
 """What a leak adds: on the terminal, as rows of `leak.csv`, and as a part of `leaderboard.md`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any

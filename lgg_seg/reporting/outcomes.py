@@ -1,7 +1,5 @@
 """Outcome models as tables on the terminal, rows of a CSV, and ROC curves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any

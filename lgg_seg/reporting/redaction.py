@@ -1,7 +1,5 @@
 """Absolute paths name people and machines; neither the HTML page nor W&B is given one."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePath
 from typing import Any

@@ -1,7 +1,5 @@
 """The figures of an evaluation, written into a run's folder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

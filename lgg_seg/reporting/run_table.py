@@ -1,7 +1,5 @@
 """The result of a run as a table on the terminal."""
 
-from __future__ import annotations
-
 from operator import itemgetter
 from typing import Any
 

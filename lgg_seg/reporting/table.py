@@ -1,7 +1,5 @@
 """One list of columns, written as a table for a terminal, for Markdown, or as rows of a CSV."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Checkpoints read without running code from them."""
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a network costs: parameters, operations, latency."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from typing import Any

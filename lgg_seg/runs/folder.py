@@ -1,7 +1,5 @@
 """A run's folder (config, history, metrics, tables, checkpoints, figures), written file by file, atomically."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which configs make the same run: of two jobs of a sweep, and of two runs that repeat one configuration."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The monitored metric of a run: it chooses the best checkpoint and decides early stopping."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

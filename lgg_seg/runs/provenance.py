@@ -1,7 +1,5 @@
 """`provenance.json`: the code, command, versions, hardware and data behind a run's numbers."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import platform

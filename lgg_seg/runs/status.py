@@ -1,7 +1,5 @@
 """`status.json`: where a run stands, whatever becomes of it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Area under the ROC curve (AUROC), its bootstrap interval over patients and its permutation p."""
 
-from __future__ import annotations
-
 from math import sqrt
 
 import numpy as np

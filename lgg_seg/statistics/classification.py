@@ -1,7 +1,5 @@
 """Measures of a classifier with intervals over patients, within patients, and the band of its ROC curve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

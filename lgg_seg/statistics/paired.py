@@ -1,7 +1,5 @@
 """Paired comparison of configurations on the same patients: differences to the best, and their significance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean

@@ -1,7 +1,5 @@
 """Dice of many slices together, with patients weighted by their number in a bootstrap resample."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Ranks: the exact Wilcoxon signed-rank test of paired differences, and the bootstrap distribution of ranks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """The verdict of a comparison in plain sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lgg_seg.statistics.paired import ALPHA, Comparison, Difference

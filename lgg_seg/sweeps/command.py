@@ -1,7 +1,5 @@
 """`python -m lgg_seg -m …`, from its overrides to its exit code."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

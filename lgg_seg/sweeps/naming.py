@@ -1,7 +1,5 @@
 """Folder names that the same command finds again, and that two different commands never share."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """A job's folder and its retries `-2`, `-3`, …: what has been tried, what is left to do, what has failed."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """The search: its space in Hydra's sweep syntax; Optuna proposes, the launcher runs, each job tells its result."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence

@@ -4,8 +4,6 @@ Optuna's own heartbeat runs within `optimize` alone, not with `ask` and `tell`; 
 therefore here.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

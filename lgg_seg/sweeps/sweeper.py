@@ -3,8 +3,6 @@
 Hydra imports this at every start: nothing heavy stands at the top.
 """
 
-from __future__ import annotations
-
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What both LightningModules share: input, logging, optimizer and schedule, gradient clipping, checks of the loss."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, cast
 

@@ -1,7 +1,5 @@
 """The LightningModule of every slice classifier: one logit in, loss and AUROC out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final, Literal, cast
 

@@ -1,7 +1,5 @@
 """SIGTERM and Ctrl-C end a training between two batches, never within one."""
 
-from __future__ import annotations
-
 import os
 import signal
 from types import FrameType

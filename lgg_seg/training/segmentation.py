@@ -1,7 +1,5 @@
 """The LightningModule of every segmentation network: logits in, losses and patient Dice out."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import cast
 

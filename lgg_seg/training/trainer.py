@@ -1,7 +1,5 @@
 """The `trainer` config group: everything about how long, where and in which precision a run trains."""
 
-from __future__ import annotations
-
 import inspect
 from pathlib import Path
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """`python -m lgg_seg.zoo list|add`: the models that ship with the package, and a new one out of a run."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

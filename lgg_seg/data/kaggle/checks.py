@@ -1,7 +1,5 @@
 """Checks of a scanned data set that need its files no longer: each takes slices and returns issues."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 

@@ -4,8 +4,6 @@ One line a patient: its name, then `number:IIIIIIIIMMMMMMMM` a slice, the first 
 checksums of the image and of the mask (as 0 and 1). A dataset root's own list goes before the packaged one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Kaggle dataset `mateuszbuda/lgg-mri-segmentation`, fetched with kagglehub."""
 
-from __future__ import annotations
-
 import os
 import socket
 import urllib.request

@@ -1,7 +1,5 @@
 """Reading one slice or one mask, within limits; an error says why a file cannot be read."""
 
-from __future__ import annotations
-
 import hashlib
 from math import prod
 from pathlib import Path

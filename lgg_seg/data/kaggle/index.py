@@ -1,7 +1,5 @@
 """The index of a dataset root: patients, their slices in numeric order, their clinical rows, and a fingerprint."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """What can be wrong with a data set's files, and the error that lists all of it at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby

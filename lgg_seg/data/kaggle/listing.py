@@ -1,7 +1,5 @@
 """Which files at a dataset root are slices and masks, and of which patients."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re

@@ -1,7 +1,5 @@
 """Decoding every slice and mask of a dataset root once, and caching what was found."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

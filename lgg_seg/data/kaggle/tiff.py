@@ -1,7 +1,5 @@
 """What a TIFF file declares, read before its pixels are decoded."""
 
-from __future__ import annotations
-
 import logging
 import struct
 from dataclasses import dataclass

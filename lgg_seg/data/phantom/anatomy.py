@@ -4,8 +4,6 @@ Shapes: D slices of S x S pixels, from the skull base to the vertex. Coordinates
 both from -1 to 1 over the field of view; z from the head's middle, 1 at the vertex.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """A phantom data set: heads drawn by a seeded generator, in the layout of the Kaggle dataset."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

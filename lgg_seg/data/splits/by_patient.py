@@ -1,7 +1,5 @@
 """Splits by patient: at random, in folds, as published, and all patients as the test set."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Sequence

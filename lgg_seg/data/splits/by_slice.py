@@ -1,7 +1,5 @@
 """Splits by slice, with leakage: only for comparison with published numbers that were made so."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

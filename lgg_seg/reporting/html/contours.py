@@ -1,7 +1,5 @@
 """A patient's slice with the most tumour, with the contours of the best configurations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

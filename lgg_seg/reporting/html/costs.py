@@ -1,7 +1,5 @@
 """Patient Dice against what it costs: parameters, operations, time, training patients."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median

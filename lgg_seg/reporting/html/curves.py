@@ -1,7 +1,5 @@
 """Validation Dice by epoch, and how often predicted probabilities are right."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from operator import add

@@ -1,7 +1,5 @@
 """What the page's figures share: fonts, colours, marks, and how the page embeds them."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

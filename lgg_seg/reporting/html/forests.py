@@ -1,7 +1,5 @@
 """A row for each configuration: mean, difference to the best, ranks, and Dice with and without leakage."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

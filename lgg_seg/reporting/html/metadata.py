@@ -1,7 +1,5 @@
 """What the runs recorded of their code and machine, and warnings where it differs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """The page: everything of a leaderboard in one HTML file that needs no network."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Patient Dice in groups of patients, and of every patient."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from matplotlib.colors import LinearSegmentedColormap

@@ -1,7 +1,5 @@
 """One table of the leaderboard as a section of the page: what the template shows of it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby

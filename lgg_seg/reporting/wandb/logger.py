@@ -1,7 +1,5 @@
 """The Weights & Biases logger of a run: offline by default, and without anything about the machine."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

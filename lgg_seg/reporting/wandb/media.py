@@ -1,7 +1,5 @@
 """The result of a run for Weights & Biases: numbers, tables, curves, and slices with masks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The leaderboard as a Weights & Biases report: written as JSON, or published with a key."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
