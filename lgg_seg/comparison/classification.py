@@ -87,8 +87,7 @@ class ClassifierTable(ComparisonTable[ClassifierResult]):
     def ranked(cls, results: Sequence[ClassifierResult], reason: str) -> Self:
         """A table of comparable results, which come in the order of their ranks."""
         best, *others = results
-        several = len(best.comparability.patients) > 1
-        gaps = [_finite(result.areas - best.areas) if several else np.array([]) for result in others]
+        gaps = [_finite(result.areas - best.areas) for result in others]
         p_values = [_p_value(gap) for gap in gaps]
         corrected = holm(p_values) if p_values else []
         entries = [best]

@@ -103,7 +103,7 @@ def evaluate_segmenter(
     return replace(evaluation, seconds=seconds)
 
 
-def aggregate(scores: Sequence[PatientScore], *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+def aggregate(scores: Sequence[PatientScore], *, resamples: int = RESAMPLES) -> Metrics:
     """The metrics of `metrics.json`, all but the loss, whatever the order of the patients.
 
     - `patient/*`: mean, median, standard deviation and bootstrap interval over patients of each of `PATIENT_METRICS`.
@@ -123,7 +123,7 @@ def aggregate(scores: Sequence[PatientScore], *, resamples: int = RESAMPLES, see
     slice_dice = dice(slices)
     return {
         **{
-            f"patient/{key}": summarise([score.values[key] for score in ordered], resamples, seed).as_dict()
+            f"patient/{key}": summarise([score.values[key] for score in ordered], resamples).as_dict()
             for key in ordered[0].values
         },
         **pooled(slices.sum()),

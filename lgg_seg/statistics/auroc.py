@@ -6,7 +6,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.statistics.bootstrap import RESAMPLES, Interval, bootstrap_weights, percentile_interval
+from lgg_seg.metrics.binary import BinaryPredictions
+from lgg_seg.statistics.bootstrap import Bootstrapped, Interval
+from lgg_seg.statistics.classification import bootstrap_measures
 
 SUSPICIOUS = 0.85
 """AUROC above which leakage is likely: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
@@ -17,23 +19,15 @@ def auc(scores: Floats, truth: Bools) -> float:
     return float(np.mean([roc_auc_score(truth, one) for one in np.atleast_2d(scores)]))
 
 
-def auc_interval(scores: Floats, truth: Bools, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def auc_interval(scores: Floats, truth: Bools, seed: int = 0) -> Interval:
     """95 % percentile bootstrap interval of `auc` over patients; None if no resample holds both outcomes.
 
     Only the tested patients are resampled: the interval does not say how much the model would change with other
     training patients. Resamples with one outcome alone are left out.
     """
-    repeated = np.atleast_2d(scores)
-    differences = repeated[:, truth, None] - repeated[:, None, ~truth]
-    # (P, N): 1 where a patient with the outcome scores higher than one without it, 1/2 for a tie; mean of repetitions.
-    wins = ((np.sign(differences) + 1) / 2).mean(axis=0)
-    areas: list[Floats] = []
-    for weights in bootstrap_weights(truth.size, resamples, seed):
-        with_outcome, without = weights[:, truth], weights[:, ~truth]
-        pairs = with_outcome.sum(axis=1) * without.sum(axis=1)
-        won = np.einsum("bp,pn,bn->b", with_outcome, wins, without, optimize=True)
-        areas.append(won[pairs > 0] / pairs[pairs > 0])
-    return percentile_interval(np.concatenate(areas))
+    patients = np.arange(truth.size)
+    repetitions = [BinaryPredictions(one.astype(np.float32), truth, patients) for one in np.atleast_2d(scores)]
+    return Bootstrapped.mean([bootstrap_measures(one, 0.5, seed=seed)["auroc"] for one in repetitions]).estimate.ci95
 
 
 def expected_half_width(area: float, positives: int, negatives: int) -> float:

@@ -28,20 +28,18 @@ def bootstrap_measures(
     }
 
 
-def within_patient_means(
-    predictions: BinaryPredictions, threshold: float, resamples: int, seed: int = 0
-) -> dict[str, Estimate]:
+def within_patient_means(predictions: BinaryPredictions, threshold: float, resamples: int) -> dict[str, Estimate]:
     """Accuracy and ROC area within each patient, averaged over the patients who have it."""
     by_patient = measures_by_patient(predictions, threshold)
-    return {name: mean_estimate(values, resamples, seed) for name, values in by_patient.items()}
+    return {name: mean_estimate(values, resamples) for name, values in by_patient.items()}
 
 
-def mean_estimate(values: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+def mean_estimate(values: Floats, resamples: int = RESAMPLES) -> Estimate:
     """Mean over the patients who have a value, `(P,)`, the others NaN."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return Estimate(None, None)
-    summary = summarise(finite, resamples, seed)
+    summary = summarise(finite, resamples)
     return Estimate(summary.mean, summary.ci95)
 
 
@@ -51,12 +49,12 @@ def measures_by_patient(predictions: BinaryPredictions, threshold: float) -> dic
     return {name: np.array([one[name] for one in each]) for name in ("accuracy", "auroc")}
 
 
-def roc_band(predictions: BinaryPredictions, resamples: int, seed: int = 0) -> tuple[Floats, Floats, Floats]:
+def roc_band(predictions: BinaryPredictions, resamples: int) -> tuple[Floats, Floats, Floats]:
     """False positive rates from 0 to 1, and the pointwise 95 % interval of the true positive rate at each, `(101,)`."""
     grid = np.linspace(0, 1, 101)
     rows = [
         np.interp(grid, false, true)
-        for weights in _weights(predictions, resamples, seed)
+        for weights in _weights(predictions, resamples, seed=0)
         for false, true in zip(*roc(predictions, weights), strict=True)
         if np.isfinite(false[-1] + true[-1])
     ]

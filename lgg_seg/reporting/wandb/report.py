@@ -41,9 +41,9 @@ def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
     return wr.Report(project=project, entity=entity, title="Leaderboard", width="fluid", blocks=blocks)
 
 
-def write_spec(board: Leaderboard, path: Path, entity: str = "ENTITY", project: str = "lgg_seg") -> None:
+def write_spec(board: Leaderboard, path: Path) -> None:
     """Write the report as W&B's JSON; nothing is sent."""
-    spec = build_report(board, entity, project)._to_model().model_dump_json(by_alias=True, exclude_none=True)
+    spec = build_report(board, "ENTITY", "lgg_seg")._to_model().model_dump_json(by_alias=True, exclude_none=True)
     path.write_text(json.dumps(json.loads(spec), indent=1) + "\n", encoding="utf-8")
 
 
