@@ -9,11 +9,10 @@ from rich.progress import track
 T = TypeVar("T")
 
 
-def tracked(items: Iterable[T], what: str, total: int | None = None, *, visible: bool = True) -> Iterable[T]:
-    """The items, with a progress bar titled `what` on stderr where that is a terminal and the bar `visible`.
+def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """The items, with a progress bar titled `what` on stderr where that is a terminal.
 
     `total` is their number, where the items have no length.
     """
     console = Console(stderr=True)
-    silent = not (visible and console.is_terminal)
-    return track(items, what, total=total, console=console, transient=True, disable=silent)
+    return track(items, what, total=total, console=console, transient=True, disable=not console.is_terminal)

@@ -5,8 +5,6 @@ version. It is written to a temporary folder under a lock and renamed, so that a
 later damage is found by checksums when the cache is opened, and mended by building it again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -52,7 +50,7 @@ class Cache:
         return _load, (self.folder,)
 
 
-def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progress: bool = True) -> Cache:
+def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path) -> Cache:
     """Map the index's prepared slices, building them first where they are missing or damaged.
 
     Several processes may ask at once: one builds, the others wait and share.
@@ -69,7 +67,7 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path, *, progres
             return cache
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir / f"{key}.lock"):
-            return _open_checked(folder) or _build(index, preprocess, folder, progress=progress)
+            return _open_checked(folder) or _build(index, preprocess, folder)
     except OSError as error:
         raise UserError(
             f"the cache cannot be written to {cache_dir} ({error.strerror or error}): free space there, or choose "
@@ -111,26 +109,26 @@ def _load(folder: Path) -> Cache:
     return Cache(folder, images, masks, statistics, tuple(Grid((h, w), tuple(box), size) for h, w, *box, size in rows))
 
 
-def _build(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> Cache:
+def _build(index: Index, preprocess: Preprocess, folder: Path) -> Cache:
     partial = folder.with_suffix(".partial")
     for remains in (partial, folder):  # of a build that was killed; a damaged cache
         if remains.exists():
             shutil.rmtree(remains)
     partial.mkdir()
     try:
-        _write(index, preprocess, partial, progress=progress)
+        _write(index, preprocess, partial)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return _load(folder)
 
 
-def _write(index: Index, preprocess: Preprocess, folder: Path, *, progress: bool) -> None:
+def _write(index: Index, preprocess: Preprocess, folder: Path) -> None:
     rows = {"images": len(index.slices), "masks": len(index.slices)}
     sizes: dict[int, str] = {}
     with ExitStack() as stack:
         files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in ARRAYS}
-        for patient in tracked(index.patients, "preparing slices", visible=progress):
+        for patient in tracked(index.patients, "preparing slices"):
             volume = preprocess.prepare_volume(np.stack([s.read_image() for s in patient.slices]))
             truth = np.stack([s.read_mask() for s in patient.slices])
             sizes.setdefault(volume.grid.size, patient.name)

@@ -22,11 +22,11 @@ NATIVE = Preprocess(size=32)
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Index:
     folder = tmp_path_factory.mktemp("cache")
-    return build_index(write_phantom(folder / "root", patients=3, slices=4, size=32), cache_dir=folder, progress=False)
+    return build_index(write_phantom(folder / "root", patients=3, slices=4, size=32), cache_dir=folder)
 
 
 def opened(index: Index, folder: Path, preprocess: Preprocess = NATIVE) -> Cache:
-    return open_cache(index, preprocess, folder, progress=False)
+    return open_cache(index, preprocess, folder)
 
 
 def assert_whole(cache: Cache, index: Index) -> None:
@@ -142,7 +142,7 @@ def test_patients_of_different_sizes_share_the_network_grid_alone(index, tmp_pat
     for path in list((root / "TCGA_ZZ_P900_19990101").iterdir()):
         path.rename(path.with_name(path.name.replace(larger_patient.name, "TCGA_ZZ_P900_19990101")))
     (root / "data.csv").unlink()
-    mixed = build_index(root, cache_dir=tmp_path, progress=False)
+    mixed = build_index(root, cache_dir=tmp_path)
     cache = opened(mixed, tmp_path)
     assert cache.images.shape == (16, 32, 32, 3)
     assert [g.native for g in cache.grids] == [(32, 32)] * 3 + [(48, 48)]
@@ -152,7 +152,7 @@ def test_patients_of_different_sizes_share_the_network_grid_alone(index, tmp_pat
 
 def test_a_slice_changed_after_indexing_is_not_cached_under_the_old_name(index, tmp_path):
     root = shutil.copytree(index.root, tmp_path / "root")
-    copied = build_index(root, cache_dir=tmp_path, progress=False)
+    copied = build_index(root, cache_dir=tmp_path)
     one, other = copied.slices[0], copied.slices[1]
     shutil.copy(other.image, one.image)
     with pytest.raises(UserError, match=f"{one.image.name} has changed since"):

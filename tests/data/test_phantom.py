@@ -34,19 +34,19 @@ def test_patient_does_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
 
 
 def test_every_patient_has_slices_with_and_without_tumour(phantom_root: Path) -> None:
-    for patient in build_index(phantom_root, progress=False).patients:
+    for patient in build_index(phantom_root).patients:
         assert 0 < sum(s.tumour_pixels > 0 for s in patient.slices) < len(patient.slices)
 
 
 def test_tumour_is_brighter_in_flair_than_the_rest_of_its_slice(phantom_root: Path) -> None:
-    for patient in build_index(phantom_root, progress=False).patients:
+    for patient in build_index(phantom_root).patients:
         largest = max(patient.slices, key=lambda s: s.tumour_pixels)
         flair, mask = read_image(largest.image)[..., 1], read_mask(largest.mask)
         assert np.median(flair[mask == 1]) > np.median(flair[(mask == 0) & (flair > 20)])
 
 
 def test_no_threshold_on_flair_solves_it(phantom_root: Path) -> None:
-    slices = build_index(phantom_root, progress=False).slices
+    slices = build_index(phantom_root).slices
     flair = np.stack([read_image(s.image)[..., 1] for s in slices])
     truth = np.stack([read_mask(s.mask) for s in slices]) == 1
     dice = [2 * ((flair > t) & truth).sum() / ((flair > t).sum() + truth.sum()) for t in range(0, 255, 5)]

@@ -78,7 +78,7 @@ def test_a_blank_volume_has_no_brain_and_one_without_a_core_keeps_its_head() -> 
 
 
 def test_in_a_phantom_almost_no_tumour_is_cut_away_and_much_of_the_fat_is(phantom_root: Path) -> None:
-    index = build_index(phantom_root, progress=False)
+    index = build_index(phantom_root)
     kept, fat = [], []
     for patient in index.patients[:4]:
         images = np.stack([s.read_image() for s in patient.slices])
@@ -93,7 +93,7 @@ def test_in_a_phantom_almost_no_tumour_is_cut_away_and_much_of_the_fat_is(phanto
 
 @pytest.mark.real
 def test_in_real_volumes_much_of_the_head_is_cut_away_and_almost_no_tumour(real_root: Path) -> None:
-    for patient in build_index(real_root, progress=False).patients:
+    for patient in build_index(real_root).patients:
         images = np.stack([s.read_image() for s in patient.slices])
         tumour = np.stack([s.read_mask() for s in patient.slices])
         stripped = Preprocess(size=None, skull="remove").prepare_volume(images).images

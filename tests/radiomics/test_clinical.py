@@ -118,7 +118,7 @@ def test_a_column_that_is_empty_is_said_to_be() -> None:
 
 
 def test_the_trees_rows_are_read_by_its_own_names_with_gaps_as_gaps(phantom_root: Path) -> None:
-    index = build_index(phantom_root, progress=False)
+    index = build_index(phantom_root)
     found = clinical_table(index)
     assert list(found.index) == [patient.name for patient in index.patients]
     assert list(found.columns) == list(COLUMNS)
@@ -132,7 +132,7 @@ def test_a_tree_without_data_csv_and_one_with_words_in_it_are_refused(tmp_path: 
     file = root / "data.csv"
     file.write_text(file.read_text().replace("TCGA_DU_P000,", "TCGA_DU_P000,grade two"), encoding="utf-8")
     with pytest.raises(UserError, match="holds a cell that is no number"):
-        clinical_table(build_index(root, progress=False))
+        clinical_table(build_index(root))
     file.unlink()
     with pytest.raises(UserError, match=r"data.csv has no row for any of the 2 patients"):
-        clinical_table(build_index(root, progress=False))
+        clinical_table(build_index(root))

@@ -22,7 +22,7 @@ from lgg_seg.runs.masks import PatientMasks, write_masks
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 patients; the higher grade is that of the larger tumour without exception, which no honest data would be."""
     root = write_phantom(tmp_path_factory.mktemp("radiomics") / "tree", patients=40, slices=4, size=64)
-    index = build_index(root, progress=False)
+    index = build_index(root)
     volumes = {p.name.rsplit("_", 1)[0]: sum(s.tumour_pixels for s in p.slices) for p in index.patients}
     middle = np.median(list(volumes.values()))
     file = root / "data.csv"
@@ -38,7 +38,7 @@ def test_features_agree_with_the_masks_slice_by_slice_and_patient_by_patient(
 ) -> None:
     assert main(["features", f"root={tree}", f"output={tmp_path / 'out'}"]) == 0
     assert "40 patients, 160 slices" in capsys.readouterr().out
-    index = build_index(tree, progress=False)
+    index = build_index(tree)
     slices = pd.read_csv(tmp_path / "out" / "shape_per_slice.csv")
     patients = pd.read_csv(tmp_path / "out" / "shape_per_patient.csv")
     assert slices["area_px"].tolist() == [s.tumour_pixels for s in index.slices]
@@ -62,7 +62,7 @@ def test_features_of_a_run_are_those_of_what_it_predicted(tmp_path: Path) -> Non
 
 
 def test_true_masks_and_equal_predicted_masks_have_the_same_features(phantom_root: Path, tmp_path: Path) -> None:
-    index = build_index(phantom_root, progress=False)
+    index = build_index(phantom_root)
     kept = {v.patient: PatientMasks.pack(v.numbers, ~v.mask, v.mask) for v in dataset_volumes(index)}
     write_masks(tmp_path / "masks.npz", kept)
     ours, theirs = (

@@ -23,7 +23,7 @@ CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 
 @pytest.fixture(scope="module")
 def index(phantom_root: Path) -> Index:
-    return build_index(phantom_root, progress=False)
+    return build_index(phantom_root)
 
 
 def digest_of(patient: Patient) -> str:
@@ -50,7 +50,7 @@ def test_a_volume_digest_identifies_a_patient_under_another_name(
     (tmp_path / alias).mkdir()
     for file in (phantom_root / patient.name).iterdir():
         shutil.copy(file, tmp_path / alias / file.name.replace(patient.name, alias))
-    renamed = build_index(tmp_path, progress=False).patients[0]
+    renamed = build_index(tmp_path).patients[0]
     assert renamed.name == alias
     known = {digest_of(p): p.name for p in index.patients}
     assert len(known) == len(index.patients)

@@ -78,7 +78,7 @@ def default_cache_dir() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "lgg_seg"
 
 
-def build_index(root: Path, *, cache_dir: Path | None = None, progress: bool = True) -> Index:
+def build_index(root: Path, *, cache_dir: Path | None = None) -> Index:
     """Index `root/<patient>/<patient>_<n>.tif`, `…_mask.tif`, `root/data.csv`.
 
     `root` may also be the folder Kaggle's zip was unpacked to, which holds `kaggle_3m/`. Warnings are logged. The
@@ -89,7 +89,7 @@ def build_index(root: Path, *, cache_dir: Path | None = None, progress: bool = T
         UserError: there are no such files.
         DataError: there are errors in them; it lists all of them.
     """
-    report = check_integrity(root, cache_dir=cache_dir, progress=progress)
+    report = check_integrity(root, cache_dir=cache_dir)
     if any(issue.severity == "error" for issue in report.issues):
         raise DataError(root, report.issues)
     for issue in report.issues:
@@ -98,16 +98,14 @@ def build_index(root: Path, *, cache_dir: Path | None = None, progress: bool = T
     return report.index
 
 
-def check_integrity(
-    root: Path, *, cache_dir: Path | None = None, rescan: bool = False, progress: bool = True
-) -> IntegrityReport:
+def check_integrity(root: Path, *, cache_dir: Path | None = None, rescan: bool = False) -> IntegrityReport:
     """Index a dataset root and find every issue in it, raising none. `rescan` decodes every file, whatever is cached.
 
     Raises:
         UserError: there are no files of slices.
     """
     listing = list_dataset(root)
-    slices = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan, progress=progress)
+    slices = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan)
     clinical, clinical_issues = read_clinical(listing.root)
     patients = []
     for name, group in groupby(slices, key=lambda s: s.patient):

@@ -56,7 +56,7 @@ class SliceInfo(Pair):
         return _unchanged(read_mask(self.mask), self.mask_checksum, self.mask).astype(np.bool_)
 
 
-def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: bool = True) -> tuple[SliceInfo, ...]:
+def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False) -> tuple[SliceInfo, ...]:
     """Decode every pair of a listing, or take what an earlier scan of the very same files found.
 
     Files count as the same if their paths, sizes and modification times are: a bit that flipped on the disk
@@ -71,16 +71,16 @@ def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False, progress: b
         return tuple(
             replace(s, image=folders[s.patient] / s.image.name, mask=folders[s.patient] / s.mask.name) for s in cached
         )
-    slices = read_all(listing, progress=progress)
+    slices = read_all(listing)
     _write_cache(file, _Cached(key, slices))
     return slices
 
 
-def read_all(listing: Listing, *, progress: bool = True) -> tuple[SliceInfo, ...]:
+def read_all(listing: Listing) -> tuple[SliceInfo, ...]:
     """Decode every pair of a listing, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         slices = pool.map(read_pair, listing.pairs)
-        return tuple(tracked(slices, "reading slices", len(listing.pairs), visible=progress))
+        return tuple(tracked(slices, "reading slices", len(listing.pairs)))
 
 
 def read_pair(pair: Pair) -> SliceInfo:

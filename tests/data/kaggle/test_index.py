@@ -22,7 +22,7 @@ def root(phantom_root: Path, tmp_path: Path) -> Path:
 
 
 def _index(root: Path, cache_dir: Path | None = None) -> Index:
-    return build_index(root, cache_dir=cache_dir, progress=False)
+    return build_index(root, cache_dir=cache_dir)
 
 
 def test_index_holds_the_patients_slices_and_clinical_rows(phantom_root: Path) -> None:
@@ -172,7 +172,7 @@ def test_unusable_data_csv_is_a_warning(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.real
 def test_real_patients_have_no_issue_worse_than_a_note(real_root: Path) -> None:
-    found = check_integrity(real_root, progress=False)
+    found = check_integrity(real_root)
     assert {f.severity for f in found.issues} <= {"note"}
     assert (len(found.index.patients), found.covered) == (4, 4)
     assert {s.shape for s in found.index.slices} == {(256, 256)}
@@ -190,5 +190,5 @@ def test_flipped_bit_in_a_real_patient_is_named(real_root: Path, tmp_path: Path)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    errors = [f for f in check_integrity(tmp_path, progress=False).issues if f.severity == "error"]
+    errors = [f for f in check_integrity(tmp_path).issues if f.severity == "error"]
     assert [(f.kind, f.file) for f in errors] == [("checksum", f"{patient.name}/{path.name}")]

@@ -117,7 +117,7 @@ def _patients(root: Path) -> list[Path]:
 
 
 def _issues(root: Path) -> tuple[Issue, ...]:
-    return check_integrity(root, progress=False).issues
+    return check_integrity(root).issues
 
 
 def test_phantom_has_no_error_and_no_warning(phantom_root: Path) -> None:
@@ -130,7 +130,7 @@ def test_all_errors_are_listed_at_once_with_file_and_patient(root: Path) -> None
         file, kind = inject(folder)
         expected.add((kind, folder.name, file))
     with pytest.raises(DataError) as caught:
-        build_index(root, progress=False)
+        build_index(root)
     found = {(f.kind, f.patient, f.file) for f in caught.value.issues if f.severity == "error"}
     assert expected <= found
     assert {patient for _, patient, _ in found} == {patient for _, patient, _ in expected}
@@ -144,7 +144,7 @@ def test_long_lists_are_cut_with_the_command_that_lists_all(root: Path) -> None:
         for number in (1, 2, 3):
             _slice(folder, number).write_bytes(b"")
     with pytest.raises(DataError, match=r"and 16 more: `python -m lgg_seg\.data verify data\.root=") as caught:
-        build_index(root, progress=False)
+        build_index(root)
     assert len(str(caught.value).splitlines()) < 30
     assert sum(f.severity == "error" for f in caught.value.issues) == 36
 
@@ -155,7 +155,7 @@ def test_patient_without_tumour_is_a_warning(root: Path) -> None:
     for number in range(1, 7):
         _write(_slice(folder, number, "_mask"), np.zeros((64, 64), np.uint8))
     assert [(f.kind, f.patient) for f in _issues(root) if f.severity == "warning"] == [("no tumour", folder.name)]
-    assert len(build_index(root, progress=False).patients) == 12
+    assert len(build_index(root).patients) == 12
 
 
 def test_a_blank_slice_is_a_warning_and_a_blank_sequence_a_note(root: Path) -> None:
@@ -185,12 +185,12 @@ def test_slices_are_in_numeric_order(root: Path) -> None:
     folder = _patients(root)[0]
     for suffix in ("", "_mask"):
         _slice(folder, 2, suffix).rename(_slice(folder, 10, suffix))
-    numbers = [s.number for s in build_index(root, progress=False).patients[0].slices]
+    numbers = [s.number for s in build_index(root).patients[0].slices]
     assert numbers == [1, 3, 4, 5, 6, 10]
 
 
 def test_sequence_replaced_by_flair_is_noted(phantom_root: Path) -> None:
-    index = build_index(phantom_root, progress=False)
+    index = build_index(phantom_root)
     replaced = {p.name.split("_")[2]: p.substituted for p in index.patients if p.substituted}
     assert replaced == {"P002": ("post-contrast",), "P004": ("pre-contrast",), "P009": ("post-contrast",)}
     assert sum(f.kind == "substituted" and f.severity == "note" for f in _issues(phantom_root)) == 3
@@ -219,10 +219,10 @@ def test_a_processed_copy_of_published_data_is_one_warning(root: Path) -> None:
 
 
 def test_masks_of_zeros_and_ones_are_the_same_masks(root: Path) -> None:
-    before = build_index(root, progress=False)
+    before = build_index(root)
     for path in root.glob("*/*_mask.tif"):
         _write(path, cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 255)
-    after = build_index(root, progress=False)
+    after = build_index(root)
     assert after.fingerprint == before.fingerprint
     assert [s.tumour_pixels for s in after.slices] == [s.tumour_pixels for s in before.slices]
 
