@@ -1,7 +1,5 @@
 """What a benchmark times (training step, prediction, loading of a batch), and how it times several of them fairly."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path

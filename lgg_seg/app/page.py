@@ -1,9 +1,8 @@
 """The page, which Streamlit runs anew at every click: upload, issues, one volume, and the network's tested quality."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,18 +22,6 @@ NOTICE = (
     "Research software, no medical device: checked by no authority, not for diagnosis and not for any patient's care."
 )
 _MAX_LISTED = 5  # issues beside the volume; an expander lists more
-_STYLE = """<style>
-.stMainBlockContainer {padding: 1.4rem 2rem 1rem}
-[data-testid="stBottomBlockContainer"] {padding: .5rem 2rem; border-top: 1px solid #3a4048}
-[data-testid="stBottomBlockContainer"] * {color: #e6e8ea !important; opacity: 1}
-.stMarkdown table {width: 100%; margin: 0; border: 0 !important; font-size: .85rem; font-variant-numeric: tabular-nums}
-.stMarkdown :is(th, td) {border-width: 0 0 1px !important; padding: .25rem 0 .25rem .4rem !important}
-.stMarkdown :is(th, td):first-child {padding-left: 0 !important; color: #b6bdc6}
-@media (max-width: 640px) {
-  .stMainBlockContainer {padding: 1.2rem .8rem 1rem}
-  [data-testid="stBottomBlockContainer"] {padding: .4rem .8rem}
-}
-</style>"""
 _HELP = f"""Drop the slices of **one patient**: TIFF files, or a zip of their folder.
 
 - `NAME_1.tif`, `NAME_2.tif`, … are put in the order of their numbers. Three channels are pre-contrast, FLAIR and
@@ -61,7 +48,7 @@ _RUN_LIMITS = (
 def main(words: Sequence[str]) -> None:
     """Draw the page. `words` are the command's arguments that name the network."""
     st.set_page_config(page_title="lgg_seg: glioma in MRI slices", layout="wide", initial_sidebar_state="collapsed")
-    st.html(_STYLE)
+    st.html(Path(__file__).with_suffix(".css"))
     with st.bottom:
         st.caption(NOTICE)
     try:
@@ -130,7 +117,7 @@ def _card(model: Model) -> None:
         tested, metrics = card.get("tested", {}), card.get("metrics", {})
     else:
         card = {"limits": _RUN_LIMITS}
-        tested = folder.read_json("metrics.json") if (folder.path / "metrics.json").is_file() else {}
+        tested = folder.read_json("metrics.json", missing_ok=True)
         metrics = tested.get("metrics", {})
     with st.expander(f"About the network {escape_markdown(model.name)}: how good it is, and where it ends"):
         st.markdown(escape_markdown(_tested_on(tested)))

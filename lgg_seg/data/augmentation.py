@@ -1,7 +1,5 @@
 """Augmentation seeded by the run's seed, the epoch and the slice alone."""
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The data module: a data set, its split and its cache as batches for training and volumes for an evaluation."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Slices of a cache as items of a batch."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Markdown pages beside a network: the model card of a zoo entry, and the `README.md` of an export."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parity: whether a network in another form (exported, or in half precision) gives the same probabilities."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,8 +22,7 @@ from lgg_seg.prediction.scan import ScanError
 VOLUMES, SLICES = 4, 4
 PHANTOM_SIZE = 128
 
-Batch = tuple[Tensor, Tensor]
-"""Prepared slices uint8 (B, C, S, S) with their volume's statistics (C, 4)."""
+Batch = tuple[Tensor, Tensor]  # prepared slices uint8 (B, C, S, S) with their volume's statistics (C, 4)
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,6 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
 
     Returns:
         where they come from, in words, and the slices.
-
-    Raises:
-        UserError: there is no scan below `root`.
     """
     if root is None:
         with TemporaryDirectory() as folder:

@@ -1,7 +1,5 @@
 """Trained networks with their preprocessing: a volume as it was scanned in, probabilities on its own grid out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from operator import add

@@ -1,7 +1,5 @@
 """Predicting on every volume of an input, from its files to masks, pictures and tables."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
