@@ -4,7 +4,6 @@ import copy
 import json
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +16,7 @@ from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.deploy.model_card import model_card
 from lgg_seg.deploy.pages import card_page
-from lgg_seg.deploy.parity import Parity, compare, comparison_slices, exact_runner
+from lgg_seg.deploy.parity import compare, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.inference.trained import from_run
@@ -29,17 +28,8 @@ MAX_CHANGED = 0.002  # of the positive decisions on the slices compared
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class PublishedEntry:
-    """An entry's folder, the size of its weights, and what halving their precision changed."""
-
-    folder: Path
-    weights_bytes: int
-    parity: Parity
-
-
-def add(run: Path, name: str, models: Path, data_root: Path | None) -> PublishedEntry:
-    """Make an entry `name` in the folder `models` of a finished, tested run.
+def add(run: Path, name: str, models: Path, data_root: Path | None) -> Path:
+    """Make an entry `name` in the folder `models` of a finished, tested run, and return its folder.
 
     Raises:
         UserError: the name is taken or invalid; the run is not finished or was not tested on whole patients; the
@@ -78,7 +68,7 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Published
         with writable(target, "name another models=."):
             models.mkdir(parents=True, exist_ok=True)
             shutil.move(entry, target)
-    return PublishedEntry(target, len(content), parity)
+    return target
 
 
 def halved(network: nn.Module) -> dict[str, Tensor]:

@@ -28,14 +28,15 @@ def add_model(
     from lgg_seg.deploy.publish import add  # which imports every network and takes seconds; a list does not need it
 
     configure_process()
-    entry = add(run, name, models or MODELS, data_root)
-    parity = entry.parity
+    folder = add(run, name, models or MODELS, data_root)
+    card = read_card(folder)
+    parity = card["half_precision"]
     print(
-        f"{entry.weights_bytes / 1e6:.1f} MB; in half precision {parity.disagreeing} of {parity.positive} positive "
-        f"decisions on {parity.slices} slices of {parity.of} change, probabilities by up to "
-        f"{parity.largest_difference:.1e}"
+        f"{card['weights']['bytes'] / 1e6:.1f} MB; in half precision {parity['disagreeing']} of {parity['positive']} "
+        f"positive decisions on {parity['slices']} slices of {parity['of']} change, probabilities by up to "
+        f"{parity['largest_difference']:.1e}"
     )
-    print(f"written to {entry.folder}; read its {PAGE} before you ship it")
+    print(f"written to {folder}; read its {PAGE} before you ship it")
     return 0
 
 

@@ -28,7 +28,7 @@ from lgg_seg.zoo.__main__ import main as zoo
 
 @pytest.fixture(scope="module")
 def entry(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return add(trained_run, "tiny", tmp_path_factory.mktemp("models"), None).folder
+    return add(trained_run, "tiny", tmp_path_factory.mktemp("models"), None)
 
 
 def copied(run: Path, place: Path) -> Path:
@@ -88,7 +88,7 @@ def test_local_paths_are_left_out_of_the_cards_command(
 ) -> None:
     run = copied(trained_run, tmp_path)
     change_json(run / "provenance.json", command=["python", "-m", "lgg_seg", word])
-    card = json.loads((add(run, "tiny", tmp_path, None).folder / "card.json").read_text())
+    card = json.loads((add(run, "tiny", tmp_path, None) / "card.json").read_text())
     assert (word not in card["training"]["command"]) == dropped
 
 
