@@ -28,6 +28,24 @@ def test_every_member_composes_and_its_keys_and_values_are_those_of_its_target(g
     check_config(compose_config([f"{group}={member}"]))
 
 
+RECIPES = [f"{group}={member}" for group in ("debug", "experiment") for member in groups()[group]]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_callback_and_logger_goes_with_every_experiment_and_debug(recipe: str) -> None:
+    """A setting of an object that the member does not have would be read by nothing."""
+    for group in ("callbacks", "logger"):
+        for member in groups()[group]:
+            check_config(compose_config([recipe, f"{group}={member}"]))
+
+
+def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
+    config = to_plain(compose_config(["callbacks=none"]))
+    config["callbacks"]["validation_images"] = {"every_epochs": 1}
+    with pytest.raises(UserError, match=r"callbacks\.validation_images has no _target_"):
+        check_config(config)
+
+
 @pytest.mark.parametrize(("group", "member"), [m for m in MEMBERS if m[0] not in BUILT_BY_CODE])
 def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
     overrides = [f"{group}={member}", *(["model.weights=null"] if (group, member) in NEEDS_FILES else [])]
@@ -39,7 +57,7 @@ def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
     nodes = (
         [(group, to_plain(config[group]))]
         if "_target_" in config[group]
-        else [(f"{group}.{name}", node) for name, node in to_plain(config[group]).items()]
+        else [(f"{group}.{name}", node) for name, node in to_plain(config[group]).items() if node is not None]
     )
     for key, node in nodes:
         extra = {"save_dir": str(tmp_path)} if group == "logger" else arguments

@@ -24,7 +24,10 @@ SETTINGS: dict[str, Any] = {
 """The top-level keys beside the groups, with their types."""
 
 OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer")
-"""The groups without whose object there is no run; `callbacks` and `logger` may be empty."""
+"""The groups without whose object there is no run."""
+
+COLLECTIONS = ("callbacks", "logger")
+"""The groups of several objects, or none; null switches one off."""
 
 
 def check_config(config: DictConfig | dict[str, Any]) -> None:
@@ -48,6 +51,10 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
     for group in OBJECTS:
         if TARGET not in (plain.get(group) or {}):
             raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
+    for group in COLLECTIONS:
+        for name, node in (plain.get(group) or {}).items():
+            if node is not None and TARGET not in node:
+                raise UserError(f"{group}.{name} has no _target_: the chosen {group} has no {name} to be changed.")
     for key, node in target_nodes(plain, ""):
         _check_node(key, node)
 
@@ -62,10 +69,17 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in signature.parameters.items() if p.kind not in variable}
 
 
+def takes_options(target: Any) -> bool:
+    """Whether a class of this package hands what it does not name on to a library, which checks it when it is built."""
+    kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
+    return target.__module__.startswith("lgg_seg.") and inspect.Parameter.VAR_KEYWORD in kinds
+
+
 def _check_node(key: str, node: dict[str, Any]) -> None:
-    valid = parameters(resolve_target(node[TARGET], key))
+    target = resolve_target(node[TARGET], key)
+    valid = parameters(target)
     for name, value in node.items():
-        if name in MODIFIERS:
+        if name in MODIFIERS or (name not in valid and takes_options(target)):
             continue
         if name not in valid:
             raise UserError(f"{key}.{name} is not a parameter of {node[TARGET]}; {did_you_mean(name, valid)}")

@@ -1,5 +1,6 @@
 """Networks of segmentation-models-pytorch."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -8,6 +9,7 @@ import segmentation_models_pytorch as smp
 import timm
 from torch import Tensor, nn
 
+from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file
@@ -125,6 +127,11 @@ def _network(
     known = [*smp.encoders.encoders, *(f"tu-{name}" for name in (*timm.list_models(), *timm.list_pretrained()))]
     if encoder not in known:
         raise _unknown("encoder", encoder, known)
+
+    named = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters
+    if unknown := next((name for name in options if name not in named), None):
+        choice = did_you_mean(unknown, [name for name in named if name.startswith("decoder_")])
+        raise UserError(f"model.{unknown} is no option of {_ARCHITECTURES[architecture.lower()]}; {choice}")
 
     path = None if weights is None else weights_file(encoder, weights)
     options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}

@@ -167,6 +167,12 @@ class TestNames:
         with pytest.raises(UserError, match=r"model\.encoder=zzz .*for instance"):
             SMP("Unet", "zzz")
 
+    def test_an_option_of_the_architecture_is_passed_on_and_another_refused(self) -> None:
+        assert "SCSE" in str(SMP("Unet", "resnet18", decoder_attention_type="scse"))
+        assert "SCSE" not in str(SMP("Unet", "resnet18"))
+        with pytest.raises(UserError, match=r"decoder_atention_type is no option of Unet; .*decoder_attention_type"):
+            SMP("Unet", "resnet18", decoder_atention_type="scse")
+
     def test_an_architecture_may_be_written_in_any_case(self) -> None:
         assert type(SMP("unetPLUSPLUS", "resnet18").network).__name__ == "UnetPlusPlus"
 
