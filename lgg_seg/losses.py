@@ -103,6 +103,16 @@ class Dice(Tversky):
         super().__init__(alpha=0.5, beta=0.5, smooth=smooth, batch=batch)
 
 
+class Jaccard(Tversky):
+    """1 - (TP + smooth) / (TP + FP + FN + smooth) of soft counts: the Tversky loss with alpha = beta = 1.
+
+    One minus the IoU (Rahman & Wang 2016, "Optimizing Intersection-Over-Union in Deep Neural Networks", eq. 3).
+    """
+
+    def __init__(self, smooth: float = 1.0, batch: bool = True) -> None:
+        super().__init__(alpha=1.0, beta=1.0, smooth=smooth, batch=batch)
+
+
 class BCEDice(nn.Module):
     """`bce_weight` · BCE + `dice_weight` · Dice."""
 

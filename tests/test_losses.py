@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
-from lgg_seg.losses import BCE, BCEDice, Dice, Focal, FocalTversky, Tversky, WeightedBCE
+from lgg_seg.losses import BCE, BCEDice, Dice, Focal, FocalTversky, Jaccard, Tversky, WeightedBCE
 
 Make = Callable[[], nn.Module]
 CONF = Path(__file__).parents[1] / "conf" / "loss"
@@ -52,6 +52,7 @@ WORKED = [
     (BCE(), (0.693147 + 0.287682) / 2),
     (WeightedBCE(3.0), (0.693147 + 3 * 0.287682) / 2),
     (Dice(smooth=0.5), 1 - (1.5 + 1) / (1.5 + 0.5 + 0.25 + 1)),  # 0.230769
+    (Jaccard(smooth=1.0), 1 - (0.75 + 1) / (0.75 + 0.5 + 0.25 + 1)),
     (Tversky(0.2, 0.8, smooth=1.0), 1 - (0.75 + 1) / (0.75 + 0.2 * 0.5 + 0.8 * 0.25 + 1)),  # 0.146341
     (FocalTversky(0.2, 0.8, gamma=2.0, smooth=1.0), 0.146341**0.5),
     (Focal(2.0, None), (0.693147 / 4 + 0.287682 / 16) / 2),
@@ -72,6 +73,7 @@ ORACLES = [
     (WeightedBCE(7.0), nn.BCEWithLogitsLoss(pos_weight=torch.tensor(7.0))),
     (Dice(smooth=0.5, batch=True), DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)),
     (Dice(smooth=2.0, batch=False), DiceLoss(sigmoid=True, batch=False, smooth_nr=4.0, smooth_dr=4.0)),
+    (Jaccard(2.0), DiceLoss(sigmoid=True, jaccard=True, batch=True, smooth_nr=4.0, smooth_dr=4.0)),
     (
         Tversky(0.3, 0.7, 0.5, True),
         TverskyLoss(True, sigmoid=True, alpha=0.3, beta=0.7, smooth_nr=0.5, smooth_dr=0.5, batch=True),
@@ -135,7 +137,7 @@ def test_shapes_that_would_broadcast_are_refused(name: str) -> None:
         shipped(name)(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4))
 
 
-@pytest.mark.parametrize("name", ["dice", "tversky", "focal_tversky"])
+@pytest.mark.parametrize("name", ["dice", "jaccard", "tversky", "focal_tversky"])
 def test_without_batch_the_loss_is_the_mean_over_slices(name: str) -> None:
     logits, target = batch()
     loss: nn.Module = instantiate(OmegaConf.load(CONF / f"{name}.yaml"), batch=False)

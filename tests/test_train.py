@@ -48,7 +48,8 @@ def test_a_run_fills_its_folder(run: Path) -> None:
 def test_the_history_has_a_row_an_epoch_and_the_best_epoch_is_the_checkpoint(run: Path) -> None:
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].tolist() == [0, 1, 2, 3]
-    assert {"train/loss", "train/dice", "train/iou", "val/loss", "val/dice", "val/iou", "lr"} <= set(history.columns)
+    numbers = {f"{subset}/{name}" for subset in ("train", "val") for name in ("loss", "dice", "iou", "recall")}
+    assert numbers | {"lr"} <= set(history.columns)
     best, last = (torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for name in ("best", "last"))
     assert best["epoch"] == history["val/dice"].idxmax()
     assert last["epoch"] == 3, "the last epoch, whether or not it was the best"

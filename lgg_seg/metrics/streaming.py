@@ -1,4 +1,4 @@
-"""Streaming metrics for training: patients' Dice and IoU, summed on the device, and a slice classifier's measures."""
+"""Streaming metrics for training: patients' overlap, summed on the device, and a slice classifier's measures."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from lgg_seg.metrics.binary import BinaryPredictions, measures
 
 
 class PatientDice(Metric):
-    """Mean Dice and IoU of patients' volumes over the slices so far, in any order, batching or sharding.
+    """Mean Dice, IoU and recall of patients' volumes over the slices so far, in any order, batching or sharding.
 
     `patients` is the number of patients of the index. A slice that comes twice, as a distributed sampler repeats some
     to even out its ranks, counts twice in its patient.
@@ -39,7 +39,7 @@ class PatientDice(Metric):
         self.slices = self.slices.index_add(0, patient, torch.ones_like(patient))
 
     def compute(self) -> dict[str, Tensor]:
-        """`{"dice", "iou"}`: float32 scalars, the means over the patients with slices; NaN without any.
+        """`{"dice", "iou", "recall"}`: float32 scalars, the means over the patients with slices; NaN without any.
 
         A patient empty in prediction and truth scores 1, as in `overlap`.
         """
@@ -47,9 +47,9 @@ class PatientDice(Metric):
         errors = fp + fn
         empty = tp + errors == 0
         present = self.slices > 0
-        dice = torch.where(empty, 1.0, 2 * tp / (2 * tp + errors).clamp(min=1))
-        iou = torch.where(empty, 1.0, tp / (tp + errors).clamp(min=1))
-        return {name: (value * present).sum() / present.sum() for name, value in (("dice", dice), ("iou", iou))}
+        ratios = {"dice": (2 * tp, 2 * tp + errors), "iou": (tp, tp + errors), "recall": (tp, tp + fn)}
+        values = {name: torch.where(empty, 1.0, part / whole.clamp(min=1)) for name, (part, whole) in ratios.items()}
+        return {name: (value * present).sum() / present.sum() for name, value in values.items()}
 
 
 class BinarySliceMetrics(Metric):

@@ -15,8 +15,8 @@ from lgg_seg.training.base import Batch, Parts, TrainingModule
 class SegmentationModule(TrainingModule):
     """Trains a network of logits (B, 1, S, S); one with deep supervision returns several, whose losses are averaged.
 
-    Logged every epoch: `train/loss`, `train/dice`, `train/iou` (on the augmented slices as the network saw them),
-    `val/loss`, `val/dice`, `val/iou` (native grid); Dice and IoU are means over patients.
+    Logged every epoch for `train` (on the augmented slices as the network saw them) and `val` (on the native grid):
+    `loss`, and the patients' mean `dice`, `iou` and `recall`.
 
     Args:
         parts: what is trained, and how.

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lgg_seg.metrics.overlap import confusion, dice, iou
+from lgg_seg.metrics.overlap import confusion, dice, iou, recall
 from lgg_seg.metrics.streaming import BinarySliceMetrics, PatientDice
 from tests.metrics.volumes import blobs
 
@@ -23,14 +23,14 @@ def slices() -> Batch:
     return masks[0], masks[1], torch.repeat_interleave(torch.tensor(list(seen)), len(blobs(0)))
 
 
-def expected() -> tuple[float, float]:
+def expected() -> list[float]:
     counts = [confusion(blobs(0), blobs(1)).sum(), confusion(blobs(2), blobs(3)).sum()]
-    return (sum(float(dice(c)) for c in counts) + 1) / 3, (sum(float(iou(c)) for c in counts) + 1) / 3
+    return [(sum(float(overlap(c)) for c in counts) + 1) / 3 for overlap in (dice, iou, recall)]
 
 
-def result(metric: PatientDice) -> tuple[float, float]:
+def result(metric: PatientDice) -> list[float]:
     values = metric.compute()
-    return values["dice"].item(), values["iou"].item()
+    return [values[name].item() for name in ("dice", "iou", "recall")]
 
 
 @settings(max_examples=15, deadline=None)
