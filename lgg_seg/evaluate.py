@@ -27,7 +27,7 @@ def measure(
     run: Annotated[Path, Argument("the run's folder")],
     data_root: Annotated[Path | None, Argument("another data set than the run's own", key="data.root")] = None,
     split: Annotated[
-        Literal["test", "val", "all"], Argument("the run's test or val patients, or all of the data set")
+        Literal["test", "val", "train", "all"], Argument("the run's test, val or train patients, or the whole data set")
     ] = "test",
     allow_seen: Annotated[bool, Argument("measure patients it was trained on, too, and say so")] = False,
     threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
@@ -52,8 +52,8 @@ def measure(
     hardware = experiment.trainer.prepare()
     data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
-    trained_on = _trained_on(data.index, provenance["split"]) if split == "all" else []
-    if trained_on and not allow_seen:
+    trained_on = _trained_on(data.index, provenance["split"]) if split in ("train", "all") else []
+    if trained_on and split == "all" and not allow_seen:
         raise UserError(
             f"{len(trained_on)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
             f"({', '.join(trained_on[:3])}{', …' if len(trained_on) > 3 else ''}); leave them out of the data, or say "
@@ -69,7 +69,8 @@ def measure(
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
     content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
-    content |= {"seen_patients": len(trained_on), "data_fingerprint": data.index.fingerprint}
+    seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
+    content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
     evaluation.write(folder, place, content, data.patient_metadata)
     draw_evaluation(evaluation, folder, f"{place}/figures", data, content)

@@ -61,6 +61,10 @@ class TrainingModule(pl.LightningModule):
         x_bchw = normalise(image, statistics).contiguous(memory_format=self.memory_format)
         return cast(Tensor, self.network(x_bchw))
 
+    def on_train_epoch_start(self) -> None:
+        """Log the learning rate that the epoch begins with."""
+        self.log("lr", float(self.trainer.optimizers[0].param_groups[0]["lr"]))
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002  # Lightning's signature
         """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
 

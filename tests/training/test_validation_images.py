@@ -93,7 +93,7 @@ def test_the_figure_has_a_row_for_each_slice_and_a_column_for_each_epoch(
         assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
 
 
-def test_tensorboard_gets_an_image_for_each_epoch(trained: tuple[ValidationImages, Path]) -> None:
+def test_tensorboard_gets_an_image_and_the_learning_rate_for_each_epoch(trained: tuple[ValidationImages, Path]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(trained[1] / "tensorboard"), size_guidance={"images": 0})
@@ -101,6 +101,7 @@ def test_tensorboard_gets_an_image_for_each_epoch(trained: tuple[ValidationImage
     pictures = events.Images("validation slices")
     assert len(pictures) == 3
     assert pictures[0].height > 100
+    assert [event.value for event in events.Scalars("lr")] == pytest.approx([0.1] * 4)
 
 
 def test_a_resumed_run_keeps_earlier_masks_which_load_without_running_code(
