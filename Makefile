@@ -34,7 +34,9 @@ $(READY): requirements.txt pyproject.toml
 demo: setup
 	$(BIN)/python -m lgg_seg experiment=demo
 
-test: lint types pytest
+# Types are checked while the tests run: mypy alone would leave the other cores idle.
+test: setup
+	@$(MAKE) --no-print-directory -j2 lint types pytest
 
 lint: setup
 	$(BIN)/ruff check .
@@ -47,7 +49,7 @@ types: setup
 
 # One process a core, each with one thread: two OpenMP pools on the same cores stand in each other's way.
 pytest: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lock:
 	uv pip compile --no-header --no-annotate --generate-hashes --universal --python-version 3.11 --extra dev --quiet pyproject.toml -o requirements.txt
