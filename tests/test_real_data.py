@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from tests.workplace import lgg
 
 pytestmark = pytest.mark.real
 
@@ -30,10 +30,7 @@ def run(real_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real_run")
     environment = os.environ | {"LGG_DATA_ROOT": str(real_root), "OMP_NUM_THREADS": "1"}
     words = [*TINY, "debug=fast", "evaluation.max_patients=null", "split.val=1", "split.test=2", "hydra.run.dir=run"]
-    done = subprocess.run(
-        [sys.executable, "-m", "lgg_seg", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = lgg((folder, environment), *words)
     assert done.returncode == 0, done.stderr
     return folder / "run"
 

@@ -20,25 +20,26 @@ RUN_FILES = {
 
 TIMEOUT = 300  # seconds
 
+FORKSERVER = multiprocessing.get_context("forkserver")
+"""Processes forked from one that has imported the heavy libraries already: PyTorch costs more than most commands."""
+FORKSERVER.set_forkserver_preload(
+    ["lgg_seg.train", "lgg_seg.evaluate", "lgg_seg.predict", "lgg_seg.compare", "lgg_seg.sweeps.sweeper",
+     "lgg_seg.sweeps.job", "lgg_seg.data.kaggle.download", "lgg_seg.reporting.wandb.report",
+     "sklearn.metrics", "skimage.measure", "tests.preloaded"]
+)  # fmt: skip
+
 Workplace = tuple[Path, dict[str, str]]
 """The directory, and the environment that points to the phantom."""
 
 
 class Command:
-    """`python -m module words` in a process of its own, forked from one that has imported PyTorch already.
-
-    An import of PyTorch and Lightning costs more than most of our commands.
-    """
+    """`python -m module words` in a process of its own, forked from the `FORKSERVER`."""
 
     def __init__(self, workplace: Workplace, *words: str, module: str = "lgg_seg") -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["lgg_seg.train", "lgg_seg.sweeps.command", "lgg_seg.compare", "lgg_seg.predict"]
-        )
         self.words = [module, *words]
         self._streams = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  # `wait` closes them
         streams = [multiprocessing.reduction.DupFd(stream.fileno()) for stream in self._streams]
-        self._process = context.Process(target=_run_module, args=(self.words, *workplace, *streams))
+        self._process = FORKSERVER.Process(target=_run_module, args=(self.words, *workplace, *streams))
         self._process.start()
 
     def is_running(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import lgg_seg
 from lgg_seg.config.overrides import check_overrides, run_folder_argument
 from lgg_seg.errors import UserError
+from tests.workplace import lgg
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,7 @@ def test_resume_stands_alone() -> None:
 def test_hydras_flags_print_and_do_not_train(flags: list[str], printed: str, tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
-    arguments = [sys.executable, "-m", "lgg_seg", *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags)]
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
+    done = lgg((tmp_path, dict(os.environ)), *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags))
     assert done.returncode == 0, done.stderr
     assert printed in done.stdout
     assert not (tmp_path / "runs").exists()
@@ -158,8 +157,7 @@ def test_hydras_flags_print_and_do_not_train(flags: list[str], printed: str, tmp
 
 @pytest.mark.parametrize("arguments", [["--cfg", "job", "seed=1,2"], ["-m", "--cfg", "job", "seed=1"]])
 def test_a_config_is_printed_of_one_run_only(arguments: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lgg_seg", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    done = lgg((tmp_path, dict(os.environ)), *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
@@ -170,7 +168,7 @@ def test_a_config_is_printed_of_one_run_only(arguments: list[str], tmp_path: Pat
     [(["-p", "model"], "--cfg job"), (["--config-dir", "nowhere", "--cfg", "job"], "no such folder")],
 )
 def test_a_flag_that_shows_nothing_is_one_sentence(arguments: list[str], says: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "lgg_seg", *arguments], capture_output=True, text=True, cwd=tmp_path)
+    done = lgg((tmp_path, dict(os.environ)), *arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1

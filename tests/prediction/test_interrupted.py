@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,23 +14,22 @@ import pytest
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.output import OutputFolder
+from tests.workplace import Command
 
 ENOUGH = 60  # seconds
 
 
 def test_after_sigterm_the_tables_hold_the_volumes_that_were_done(tmp_path: Path) -> None:
-    write_phantom(tmp_path / "tree", patients=30, slices=10, size=128)
-    words = [sys.executable, "-m", "lgg_seg.predict", "zoo=unet_slim", "input=tree", "output=out", "overlays=all"]
-    process = subprocess.Popen(
-        words, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
-    )
+    write_phantom(tmp_path / "tree", patients=30, slices=10, size=64)
+    words = ["zoo=unet_slim", "input=tree", "output=out", "overlays=all"]
+    command = Command((tmp_path, os.environ | {"OMP_NUM_THREADS": "1"}), *words, module="lgg_seg.predict")
     end = time.monotonic() + ENOUGH
     while len(list((tmp_path / "out").glob("*"))) < 4 and time.monotonic() < end:
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=ENOUGH)
-    assert process.returncode == 128 + signal.SIGTERM, said
-    assert "Traceback" not in said
+    command.send_signal(signal.SIGTERM)
+    done = command.wait(ENOUGH)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert "Traceback" not in done.stderr
     volumes = pd.read_csv(tmp_path / "out" / "per_volume.csv")
     assert 0 < len(volumes) < 30, "the signal must arrive in the middle"
     slices = pd.read_csv(tmp_path / "out" / "per_slice.csv")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -15,6 +14,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder, State
 from lgg_seg.runs.status import record_status
 from lgg_seg.sweeps.retries import job_lock, latest_attempts, mark_interrupted, next_attempt
+from tests.workplace import FORKSERVER
 
 WANTED: dict[str, Any] = {"seed": 1, "data": {"root": "/tree"}}
 
@@ -87,9 +87,8 @@ def _hold(base: Path, held: Event, release: Event) -> None:
 
 
 def test_one_of_two_processes_has_the_lock_and_a_killed_one_releases_it(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(target=_hold, args=(tmp_path / "job", held, release))
+    held, release = FORKSERVER.Event(), FORKSERVER.Event()
+    process = FORKSERVER.Process(target=_hold, args=(tmp_path / "job", held, release))
     process.start()
     assert held.wait(60)
     with job_lock(tmp_path / "job", wait=False) as ours:

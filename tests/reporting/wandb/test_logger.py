@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -242,10 +241,8 @@ def test_online_without_key_or_network_goes_on_offline_and_names_the_sync_comman
         "logger = wandb_logger('.', mode='online'); logger.log_metrics({'x': 1}); end_run(0);"
         "print(time.perf_counter() - started)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path, env=workplace[1] | set_, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    (tmp_path / "program.py").write_text(program)
+    done = lgg((tmp_path, workplace[1] | set_), module="program")
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 30, "seconds"
     recorded = Recorded(tmp_path)
