@@ -14,9 +14,9 @@ import pytest
 import lgg_seg
 from lgg_seg.config.groups import conf_dir, groups
 from lgg_seg.config.instantiate import instantiate, resolve_target, target_nodes, to_plain
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import SETTINGS, check_config
 from lgg_seg.errors import UserError
+from tests.configs import composed
 
 MEMBERS = [(group, member) for group, members in groups().items() for member in members]
 BUILT_BY_CODE = {"experiment", "debug", "sweep"}  # recipes over the other groups, no objects of their own
@@ -25,7 +25,7 @@ NEEDS_FILES = {("model", name) for name in ("unet_resnet50", "smp", "classifier_
 
 @pytest.mark.parametrize(("group", "member"), MEMBERS)
 def test_every_member_composes_and_its_keys_and_values_are_those_of_its_target(group: str, member: str) -> None:
-    check_config(compose_config([f"{group}={member}"]))
+    check_config(composed(f"{group}={member}"))
 
 
 RECIPES = [f"{group}={member}" for group in ("debug", "experiment") for member in groups()[group]]
@@ -36,11 +36,11 @@ def test_every_callback_and_logger_goes_with_every_experiment_and_debug(recipe: 
     """A setting of an object that the member does not have would be read by nothing."""
     for group in ("callbacks", "logger"):
         for member in groups()[group]:
-            check_config(compose_config([recipe, f"{group}={member}"]))
+            check_config(composed(recipe, f"{group}={member}"))
 
 
 def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
-    config = to_plain(compose_config(["callbacks=none"]))
+    config = to_plain(composed("callbacks=none"))
     config["callbacks"]["validation_images"] = {"every_epochs": 1}
     with pytest.raises(UserError, match=r"callbacks\.validation_images has no _target_"):
         check_config(config)
@@ -48,8 +48,9 @@ def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
 
 @pytest.mark.parametrize(("group", "member"), [m for m in MEMBERS if m[0] not in BUILT_BY_CODE])
 def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
-    overrides = [f"{group}={member}", *(["model.weights=null"] if (group, member) in NEEDS_FILES else [])]
-    config = compose_config(overrides)
+    config = composed(f"{group}={member}")
+    if (group, member) in NEEDS_FILES:
+        config.model.weights = None
     arguments: dict[str, Any] = {"model": {"in_channels": 3}}.get(group, {})
     if group == "data":
         parts = {key: instantiate(config[key], key) for key in ("split", "preprocess", "augment", "sampler")}
@@ -73,7 +74,7 @@ def test_every_member_says_in_its_first_lines_what_it_is(group: str, member: str
 
 @pytest.mark.parametrize("place", ["", "trainer", "loss", "data", "augment.transforms[0]"])
 def test_a_key_that_nothing_reads_fails_the_check_wherever_it_stands(place: str) -> None:
-    config = to_plain(compose_config())
+    config = to_plain(composed())
     node = config if not place else next(node for key, node in target_nodes(config, "") if key == place)
     node["sead"] = 3
     with pytest.raises(UserError, match="sead"):
@@ -105,7 +106,7 @@ def attributes_read() -> set[str]:
 
 def test_what_a_target_keeps_of_its_config_is_read_somewhere() -> None:
     """The linter sees a parameter that nothing uses, but not a field or an attribute that is only ever set."""
-    configs = [to_plain(compose_config([f"{group}={member}"])) for group, member in MEMBERS]
+    configs = [to_plain(composed(f"{group}={member}")) for group, member in MEMBERS]
     names = {node["_target_"] for config in configs for _, node in target_nodes(config, "")}
     read = attributes_read()
     for name in sorted(name for name in names if name.startswith("lgg_seg.")):

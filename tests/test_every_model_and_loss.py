@@ -16,11 +16,11 @@ from torch.optim import SGD
 from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate, to_plain
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
 from lgg_seg.networks import without_pretrained
 from lgg_seg.training import ClassificationModule, SegmentationModule
 from lgg_seg.training.base import Parts
+from tests.configs import composed
 
 NARROW = {"filters": 4, "alpha": 0.0625}
 # A classifier has one logit a slice.
@@ -45,11 +45,11 @@ def batch(size: int = 64) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module", params=MODELS)
 def module(request: pytest.FixtureRequest) -> tuple[SegmentationModule, dict[str, Any]]:
     """The network in its module, built once for all losses, and its state before any training."""
-    node = without_pretrained(to_plain(compose_config([f"model={request.param}"]).model))
+    node = without_pretrained(to_plain(composed(f"model={request.param}").model))
     node |= {key: value for key, value in NARROW.items() if key in node}
     torch.manual_seed(0)
     network = instantiate(node, "model", in_channels=3).train()
-    unused = instantiate(compose_config().loss, "loss")
+    unused = instantiate(composed().loss, "loss")
     built = SegmentationModule(Parts(network, unused, partial(SGD, lr=0.1), schedulers.none), patients=2)
     return built, copy.deepcopy(network.state_dict())
 
@@ -61,7 +61,7 @@ def test_every_network_learns_a_step_from_every_loss(
 ) -> None:
     built, start = module
     built.network.load_state_dict(start)
-    built.loss = instantiate(compose_config([f"loss={loss}"]).loss, "loss")
+    built.loss = instantiate(composed(f"loss={loss}").loss, "loss")
     optimizer = built.optimizer_factory(built.network.parameters())
     optimizer.zero_grad()
     value = built.training_step(batch(), 0)
@@ -85,13 +85,11 @@ OF_ELEMENTS = ("bce", "focal", "weighted_bce")
 @pytest.mark.parametrize("model", CLASSIFIERS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_classifier_learns_a_step_from_elementwise_losses_and_refuses_others(model: str, loss: str) -> None:
-    node = without_pretrained(to_plain(compose_config([f"model={model}"]).model))
+    node = without_pretrained(to_plain(composed(f"model={model}").model))
     torch.manual_seed(0)
     network = instantiate(node, "model", in_channels=3).train()
     start = copy.deepcopy(network.state_dict())
-    parts = Parts(
-        network, instantiate(compose_config([f"loss={loss}"]).loss, "loss"), partial(SGD, lr=0.1), schedulers.none
-    )
+    parts = Parts(network, instantiate(composed(f"loss={loss}").loss, "loss"), partial(SGD, lr=0.1), schedulers.none)
     if loss not in OF_ELEMENTS:
         with pytest.raises(UserError, match="take loss=bce"):
             ClassificationModule(parts, [True, False], [0, 1])

@@ -14,8 +14,8 @@ from torch.optim import SGD, AdamW, Optimizer
 from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.schedulers import Schedule, ScheduleLength
+from tests.configs import composed
 
 LENGTH = ScheduleLength(total_steps=40, steps_per_epoch=4)
 PEAK = 0.1
@@ -113,7 +113,7 @@ def test_plateau_halves_the_rate_after_patience_epochs_without_a_better_dice() -
 @pytest.mark.parametrize("member", groups()["scheduler"])
 def test_every_schedule_keeps_the_rate_between_0_and_the_optimizers(member: str, length: ScheduleLength) -> None:
     steps = optimizer()
-    config = compose_config([f"scheduler={member}"])
+    config = composed(f"scheduler={member}")
     schedule = instantiate(config.scheduler, "scheduler")(steps, length)
     by_epoch = schedule["interval"] == "epoch"
     lrs = [steps.param_groups[0]["lr"]]

@@ -15,7 +15,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.kaggle.listing import list_dataset
 from lgg_seg.data.splits.split import LEAKY, Protocol
@@ -26,6 +25,7 @@ from lgg_seg.metrics.patient import score_patient
 from lgg_seg.runs.folder import RunFolder, State
 from lgg_seg.runs.masks import PatientMasks
 from lgg_seg.runs.provenance import versions
+from tests.configs import composed
 
 GROUPS = ("model", "loss", "split", "data", "optimizer", "scheduler", "augment", "sampler", "preprocess", "experiment")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -96,7 +96,7 @@ def write_run(
         cost: what differs from the default cost.
         n_bootstrap: resamples behind the recorded intervals; few, because most tests do not read them.
     """
-    config = compose_config(list(overrides))
+    config = composed(*overrides)
     folder = RunFolder(path)
     folder.create()
     folder.write_config(config, overrides)

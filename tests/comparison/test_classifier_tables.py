@@ -15,13 +15,13 @@ from lgg_seg.compare import compare_folders
 from lgg_seg.comparison.classification import ClassifierTable
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.classification import ClassifierEvaluation, PatientPredictions
 from lgg_seg.networks.classifier import Target
 from lgg_seg.reporting.leaderboard import classifiers_markdown, print_classifiers
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
+from tests.configs import composed
 
 PATIENTS = [f"TCGA_CS_{number:04d}_19960101" for number in range(8)]
 
@@ -37,7 +37,7 @@ def write_classifier(
 ) -> ClassifierEvaluation:
     """A finished run's folder without a training: probabilities that are `skill` higher where the answer is yes."""
     overrides = ["model=classifier_resnet50", f"model.target={target}", "loss=bce", *overrides]
-    config = compose_config(overrides)
+    config = composed(*overrides)
     folder = RunFolder(path)
     folder.create()
     folder.write_config(config, overrides)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import NON_RESULT_KEYS, job_identity
+from tests.configs import composed
 
 PLAIN = ["data.root=tree"]
 
@@ -26,23 +26,23 @@ PLAIN = ["data.root=tree"]
     ],
 )
 def test_keys_without_effect_do_not_change_the_identity(overrides: list[str]) -> None:
-    assert job_identity(compose_config([*PLAIN, *overrides])) == job_identity(compose_config(PLAIN))
+    assert job_identity(composed(*PLAIN, *overrides)) == job_identity(composed(*PLAIN))
 
 
 @pytest.mark.parametrize("overrides", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
 def test_keys_with_an_effect_change_the_identity(overrides: list[str]) -> None:
-    assert job_identity(compose_config([*PLAIN, *overrides])) != job_identity(compose_config(PLAIN))
+    assert job_identity(composed(*PLAIN, *overrides)) != job_identity(composed(*PLAIN))
 
 
 @pytest.mark.parametrize("key", NON_RESULT_KEYS)
 def test_every_non_result_key_exists(key: str) -> None:
-    assert OmegaConf.select(compose_config(), key, default="missing") != "missing"
+    assert OmegaConf.select(composed(), key, default="missing") != "missing"
 
 
 def test_a_run_folder_has_the_identity_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its config is written with absolute paths, and read back from YAML."""
     monkeypatch.chdir(tmp_path)
-    config = compose_config([*PLAIN, "optimizer.lr=1e-05", "scheduler=onecycle"])
+    config = composed(*PLAIN, "optimizer.lr=1e-05", "scheduler=onecycle")
     wanted = job_identity(config)
     config.data.root = str(Path(config.data.root).absolute())
     folder = RunFolder(tmp_path / "run")
