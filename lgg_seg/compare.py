@@ -12,7 +12,7 @@ import pandas as pd
 from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.comparison.leakage import leakage_tables
+from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
@@ -35,17 +35,13 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     """
     from lgg_seg.reporting.wandb.report import write_spec  # seconds of imports, after the first mistakes are found
 
-    runs = find_runs(folders)
-    board = build_leaderboard(runs)
+    board = build_leaderboard(find_runs(folders))
     leakage = leakage_tables(board)
     folder = RunFolder(output)
-    with folder.writing("leaderboard.csv") as path:
-        pd.DataFrame(rows(board)).convert_dtypes().to_csv(path, index=False)
+    write_tables(board, leakage, folder)
     with folder.writing("leaderboard.md") as path:
         parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
         path.write_text("".join(parts), encoding="utf-8")
-    if leakage:
-        folder.write_table("leak.csv", leakage_rows(leakage))
     with folder.writing("leaderboard.html") as path:
         write_report(board, path, leakage)
     with folder.writing("wandb_report.json") as path:
@@ -57,6 +53,14 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     named = shlex.join(str(one) for one in (folders if len(folders) <= MAX_NAMED else [output]))
     print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {named} wandb=ENTITY/PROJECT")
     return board
+
+
+def write_tables(board: Leaderboard, leakage: Sequence[LeakageTable], folder: RunFolder) -> None:
+    """`leaderboard.csv`, and `leak.csv` where there is a leak to measure."""
+    with folder.writing("leaderboard.csv") as path:
+        pd.DataFrame(rows(board)).convert_dtypes().to_csv(path, index=False)
+    if leakage:
+        folder.write_table("leak.csv", leakage_rows(leakage))
 
 
 def options(
