@@ -19,7 +19,7 @@ from scipy.stats import wilcoxon
 MODELS = ("unet_slim", "unet_bn")
 SWEEP = (
     "experiment=demo trainer.max_epochs=1 trainer.limit_train_batches=4 trainer.limit_val_batches=4 "
-    "trainer.enable_progress_bar=false preprocess.size=32"
+    "trainer.enable_progress_bar=false preprocess.size=32 data.tree.size=64 callbacks.validation_images=null"
 )
 
 
@@ -119,12 +119,3 @@ def test_interval_difference_test_and_ranks_agree_with_a_plain_bootstrap_and_sci
     assert float(rows[1]["holm_p"]) == float(rows[1]["wilcoxon_p"])  # a single comparison needs no correction
     first = (best[drawn].mean(axis=1) > other[drawn].mean(axis=1)).mean()
     assert float(rows[0]["share_of_first_ranks"]) == pytest.approx(first, abs=0.02)
-
-
-def test_the_same_command_again_trains_nothing_but_what_failed(sweep) -> None:
-    folder, first = sweep
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
-    assert len(before) == 4
-    again = subprocess.run(first.args, capture_output=True, text=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    assert again.returncode == 1
-    assert {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")} == before

@@ -72,8 +72,8 @@ def test_a_single_predictor_is_modelled_without_choosing() -> None:
 def test_shuffled_outcomes_give_an_auroc_near_a_half() -> None:
     predictors, truth = patients(5, signal=4, columns=1)
     calls: list[int] = []
-    areas = shuffled_aucs(predictors, truth, 25, seed=0, done=lambda: calls.append(1))
-    assert len(areas) == len(calls) == 25
+    areas = shuffled_aucs(predictors, truth, 10, seed=0, done=lambda: calls.append(1))
+    assert len(areas) == len(calls) == 10
     assert float(np.mean(areas)) == pytest.approx(0.48, abs=0.12)
     assert max(areas) < auc(out_of_fold(predictors, truth, seed=0).scores, truth)
-    assert areas[:5] == shuffled_aucs(predictors, truth, 5, seed=0)
+    assert areas[:2] == shuffled_aucs(predictors, truth, 2, seed=0)

@@ -34,7 +34,7 @@ def test_interval_equals_a_plain_bootstraps_within_monte_carlo_error() -> None:
     scores, truth = drawn(3)
     generator = np.random.default_rng(1)
     areas = []
-    for _ in range(3000):
+    for _ in range(1000):
         chosen = generator.integers(truth.size, size=truth.size)
         areas.append(auc(scores[chosen], truth[chosen]))
     low, high = np.quantile(areas, [0.025, 0.975])

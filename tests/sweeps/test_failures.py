@@ -79,7 +79,7 @@ def test_an_internal_error_leaves_its_traceback_in_the_log_and_its_type_in_the_r
 ) -> None:
     """A cache folder named by something that no path can be."""
     monkeypatch.chdir(tmp_path)
-    config = compose_config(["data=phantom", "trainer=debug"])
+    config = compose_config(["data=phantom", "data.tree.patients=4", "data.tree.size=32", "trainer=debug"])
     config.data.cache_dir = "\0"
     assert complete_job(config, tmp_path / "job", []).state == "failed"
     folder = RunFolder(tmp_path / "job")
