@@ -29,5 +29,6 @@ def configure_logs(file: Path | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*resumable.*")  # the loader is: its order follows from the epoch
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # every process computes what it logs for all
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

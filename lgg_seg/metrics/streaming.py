@@ -9,6 +9,31 @@ from torchmetrics.utilities.data import dim_zero_cat
 from lgg_seg.metrics.binary import BinaryPredictions, measures
 
 
+class MeanLoss(Metric):
+    """Mean loss of the slices so far; NaN where one was.
+
+    torchmetrics' MeanMetric drops NaN, or with `nan_strategy="disable"` the weights (1.9).
+    """
+
+    full_state_update = False
+    total: Tensor
+    slices: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("slices", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, slices: int) -> None:
+        """Add a batch's loss, a scalar, and its number of slices."""
+        self.total = self.total + loss.detach().float() * slices
+        self.slices = self.slices + slices
+
+    def compute(self) -> Tensor:
+        """Float32 scalar; NaN without any slice."""
+        return self.total / self.slices
+
+
 class PatientDice(Metric):
     """Mean Dice, IoU and recall of patients' volumes over the slices so far, in any order, batching or sharding.
 

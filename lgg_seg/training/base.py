@@ -1,7 +1,7 @@
 """What both LightningModules share: input, logging, optimizer and schedule, gradient clipping, checks of the loss."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,6 +12,7 @@ from torchmetrics import Metric
 
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.errors import UserError
+from lgg_seg.metrics.streaming import MeanLoss
 from lgg_seg.runs.monitor import Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
 
@@ -52,6 +53,7 @@ class TrainingModule(pl.LightningModule):
         self.scheduler_factory = parts.scheduler
         self.memory_format = parts.memory_format
         self.train_metric, self.val_metric = metric(), metric()
+        self.train_loss, self.val_loss = MeanLoss(), MeanLoss()
         self.monitor = monitor
         self.plateau_metrics = plateau_metrics
         self._seed = torch.initial_seed()  # the run's, which seeds everything before it builds anything
@@ -73,28 +75,27 @@ class TrainingModule(pl.LightningModule):
         place = (self._seed, self.global_rank, self.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
-    def log_loss(self, subset: Literal["train", "val"], loss: Tensor, batch: Batch) -> None:
-        """Log a batch's loss, for the mean over the epoch's slices."""
-        size = len(batch["image"])
-        self.log(f"{subset}/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
-
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training metrics; stop a run that has diverged."""
-        self.check_finite_loss()
-        self._log_metric("train", self.train_metric)
+        """Log the epoch's training loss and metrics; stop a run that has diverged."""
+        self._check_finite(self.train_loss.compute())
+        self._log_epoch("train", self.train_loss, self.train_metric)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's validation metrics."""
-        self._log_metric("val", self.val_metric)
+        """Log the epoch's validation loss and metrics."""
+        self._log_epoch("val", self.val_loss, self.val_metric)
 
-    def _log_metric(self, subset: str, metric: Metric) -> None:
-        for name, value in metric.compute().items():
+    def _log_epoch(self, subset: str, loss: MeanLoss, metric: Metric) -> None:
+        """Log what every process of a distributed run computes here, together.
+
+        Lightning's `sync_dist` would have the process with the progress bar wait for the others while it draws.
+        """
+        for name, value in {"loss": loss.compute(), **metric.compute()}.items():
             self.log(f"{subset}/{name}", value, prog_bar=name in HEADLINES)
+        loss.reset()
         metric.reset()
 
-    def check_finite_loss(self) -> None:
+    def _check_finite(self, loss: Tensor) -> None:
         """Refuse to go on with a training loss that is NaN or infinite."""
-        loss = self.trainer.callback_metrics["train/loss"]
         if not torch.isfinite(loss):
             raise UserError(
                 f"The training loss became {float(loss)} in epoch {self.current_epoch}; try a smaller optimizer.lr, "

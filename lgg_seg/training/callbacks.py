@@ -91,7 +91,7 @@ class History(Checkpoint):
         self.protocol = protocol
         self.monitor: Monitor | None = None
         self.rows: list[dict[str, Any]] = []
-        self._started = self._trained = 0.0
+        self._started = self._trained = self._lr = 0.0
         self._slices = 0
 
     @property
@@ -105,7 +105,8 @@ class History(Checkpoint):
             self.monitor = pl_module.monitor
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock; note the learning rate the epoch begins with, which a logged one is to seven digits."""
+        self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
 
     def on_train_batch_end(
@@ -124,7 +125,7 @@ class History(Checkpoint):
                 "epoch": trainer.current_epoch,
                 "step": trainer.global_step,
                 **measured,
-                "lr": float(metrics["lr"]),
+                "lr": self._lr,
                 "seconds": time.perf_counter() - self._started,
                 "train_slices_per_second": self._slices / max(self._trained, 1e-9),
                 "protocol": self.protocol,

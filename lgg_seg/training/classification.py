@@ -52,9 +52,10 @@ class ClassificationModule(TrainingModule):
     def _step(self, subset: Literal["train", "val"], batch: Batch, truth: Tensor) -> Tensor:
         logits = self(batch["image"], batch["statistics"])
         loss = slice_loss(self.loss, logits, truth)
-        metric = self.train_metric if subset == "train" else self.val_metric
+        training = subset == "train"
+        metric, losses = (self.train_metric, self.train_loss) if training else (self.val_metric, self.val_loss)
         metric.update(torch.sigmoid(logits.detach().float())[:, 0], truth)
-        self.log_loss(subset, loss, batch)
+        losses.update(loss, len(truth))
         return loss
 
 

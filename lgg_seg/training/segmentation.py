@@ -38,7 +38,7 @@ class SegmentationModule(TrainingModule):
         """The loss of one batch."""
         loss, logits = self.training_loss(batch)
         self.train_metric.update(logits.detach()[:, 0] >= 0, batch["mask"][:, 0].bool(), batch["patient"])
-        self.log_loss("train", loss, batch)
+        self.train_loss.update(loss, len(batch["image"]))
         return loss
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
@@ -48,7 +48,7 @@ class SegmentationModule(TrainingModule):
             for callbacks, `native`: the probability of each slice on its native grid, float32 (H, W).
         """
         logits = self(batch["image"], batch["statistics"])
-        self.log_loss("val", self.loss(logits, batch["mask"].float()), batch)
+        self.val_loss.update(self.loss(logits, batch["mask"].float()), len(batch["image"]))
         data = cast(DataModule, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
         slices = batch["slice"].tolist()
         probabilities = data.to_native(torch.sigmoid(logits.float())[:, 0], slices)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lgg_seg.metrics.overlap import confusion, dice, iou, recall
-from lgg_seg.metrics.streaming import BinarySliceMetrics, PatientDice
+from lgg_seg.metrics.streaming import BinarySliceMetrics, MeanLoss, PatientDice
 from tests.metrics.volumes import blobs
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -31,6 +31,15 @@ def expected() -> list[float]:
 def result(metric: PatientDice) -> list[float]:
     values = metric.compute()
     return [values[name].item() for name in ("dice", "iou", "recall")]
+
+
+def test_the_mean_loss_weighs_batches_by_their_slices_and_keeps_nan() -> None:
+    metric = MeanLoss()
+    metric.update(torch.tensor(1.0), 3)
+    metric.update(torch.tensor(2.0), 1)
+    assert float(metric.compute()) == 1.25
+    metric.update(torch.tensor(float("nan")), 1)
+    assert metric.compute().isnan()
 
 
 @settings(max_examples=15, deadline=None)
