@@ -1,8 +1,8 @@
 """`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set."""
 
 import sys
-import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits import AllPatients
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 from lgg_seg.evaluation import evaluate
 from lgg_seg.inference.trained import tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
@@ -44,11 +44,12 @@ def measure(
     Raises:
         UserError: the folder is no finished run; the data are not the split's; the run was trained on patients of it.
     """
+    require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     folder = RunFolder(run)
     config, _ = folder.read_config()
     check_config(config)
     provenance = folder.read_json("provenance.json")
-    experiment = Experiment.of(config)
+    experiment = _with(Experiment.of(config), threshold, postprocess, tta)
     hardware = experiment.trainer.prepare()
     data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
@@ -59,8 +60,7 @@ def measure(
             f"({', '.join(trained_on[:3])}{', …' if len(trained_on) > 3 else ''}); leave them out of the data, or say "
             "allow_seen=true, and the table will say so too."
         )
-    chosen: dict[str, Any] = {"fixed_threshold": threshold, "postprocess": postprocess, "tta": tta}
-    settings = replace(experiment.evaluation, **{key: value for key, value in chosen.items() if value is not None})
+    settings = experiment.evaluation
     runner = experiment.runner(folder, data, hardware)
     given: dict[str, Any] = {"value": threshold, "from": "given"}
     decision = tested_threshold(folder, settings) if threshold is None else given
@@ -71,10 +71,21 @@ def measure(
     content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
     seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
-    place = f"evaluations/{time.strftime('%Y-%m-%d_%H-%M-%S')}-{time.time_ns() % 10**6:06d}_{split}"
+    place = f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
     evaluation.write(folder, place, content, data.patient_metadata)
     draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
     return folder.display_path / place, content
+
+
+def _with(experiment: Experiment, threshold: float | None, postprocess: str | None, tta: bool | None) -> Experiment:
+    """The experiment with what was given in place of the run's own evaluation settings."""
+    chosen: dict[str, Any] = {"fixed_threshold": threshold, "postprocess": postprocess, "tta": tta}
+    if threshold is not None:
+        chosen["threshold"] = "fixed"
+    given = {key: value for key, value in chosen.items() if value is not None}
+    changed = replace(experiment, evaluation=replace(experiment.evaluation, **given))
+    changed.validate()
+    return changed
 
 
 def _data(experiment: Experiment, root: Path | None, split: str, provenance: dict[str, Any]) -> DataModule:

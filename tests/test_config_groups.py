@@ -43,7 +43,7 @@ def test_every_callback_and_logger_goes_with_every_experiment_and_debug_that_set
 def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
     config = to_plain(composed("callbacks=none"))
     config["callbacks"]["validation_images"] = {"every_epochs": 1}
-    with pytest.raises(UserError, match=r"callbacks\.validation_images has no _target_"):
+    with pytest.raises(UserError, match=r"callbacks\.validation_images is no object with a _target_"):
         check_config(config)
 
 

@@ -3,17 +3,13 @@
 Each row is measured on the validation patients of `base`, and compared with it patient by patient.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lgg_seg.comparison.runs import Run, find_runs, read_run
-from lgg_seg.reporting.formatting import duration, number, one, with_interval
+from lgg_seg.reporting.formatting import ABSENT, number, one, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.statistics.bootstrap import Summary, summarise
 
@@ -24,57 +20,58 @@ SWITCHED_OFF = (None, False, "none")
 
 @dataclass(frozen=True)
 class Row:
-    """What was changed and what came of it: `metrics.json`, and the gain in Dice over the patients of the recipe."""
+    """What was changed, the content of `metrics.json`, and the patients' Dice minus the recipe's."""
 
     change: str
-    metrics: dict[str, Any]
+    result: dict[str, Any]
     gain: Summary
-    seconds: float
 
     @property
-    def dice(self) -> dict[str, Any]:
-        """Mean, median and interval of the patients' Dice."""
-        dice: dict[str, Any] = self.metrics["patient/dice"]
-        return dice
+    def metrics(self) -> dict[str, Any]:
+        """The numbers by name."""
+        metrics: dict[str, Any] = self.result["metrics"]
+        return metrics
+
+    @property
+    def gained(self) -> str:
+        """The gain with its interval; a dash for the recipe itself."""
+        return with_interval(self.gain.mean, self.gain.ci95, "{:+.3f}".format) if self.gain.std else ABSENT
+
+    @property
+    def flops(self) -> float:
+        """FLOPs to predict a slice."""
+        return float(self.result["cost"]["flops_per_slice"] * (2 if self.result["tta"] else 1))
 
 
 COLUMNS = (
     Column("", "changed", attrgetter("change"), left=True),
-    Column("", "Dice, mean", lambda row: row.dice["mean"], number),
-    Column("", "median", lambda row: row.dice["median"], number),
+    Column("", "Dice, mean", lambda row: row.metrics["patient/dice"]["mean"], number),
+    Column("", "median", lambda row: row.metrics["patient/dice"]["median"], number),
     Column("", "pooled", lambda row: row.metrics["pooled/dice"], number),
-    Column("", "minus the recipe's", text=lambda row: with_interval(row.gain.mean, row.gain.ci95, "{:+.3f}".format)),
+    Column("", "minus the recipe's", text=attrgetter("gained")),
     Column("", "HD95, median", lambda row: row.metrics["patient/hd95_px"]["median"], one),
     Column("", "lesion F1", lambda row: row.metrics["lesion/f1"], number),
-    Column("", "training", attrgetter("seconds"), duration),
+    Column("", "FLOPs a slice", attrgetter("flops"), si),
 )
 
 
 def rows() -> list[Row]:
     """The recipe, then its changes from the best down."""
     base = read_run(HERE / "base", HERE / "base")
-    everything = [*find_runs([HERE]), *find_runs([HERE / "base" / "evaluations"])]
-    found = [_row(run, base) for run in everything if run.place != base.place.resolve()]
-    return [_row(base, base), *sorted(found, key=lambda row: -row.gain.mean)]
+    changed = [run for run in find_runs([HERE]) if run.folder.name != "base"]
+    evaluated = find_runs([HERE / "base" / "evaluations"])
+    return [_row(base, base), *sorted((_row(run, base) for run in changed + evaluated), key=lambda r: -r.gain.mean)]
 
 
 def _row(run: Run, base: Run) -> Row:
-    result = run.result or {}
-    settled = result if run.place != run.folder else {}
+    assert run.result is not None, f"{run.place}: {run.reason}"
     words = [word for word in run.overrides if word not in base.overrides and not word.startswith("name=")]
-    words += [f"{key}={settled[name]}" for name, key in AFTER_TRAINING.items() if settled.get(name) not in SWITCHED_OFF]
-    gaps = _dice(run) - _dice(base)
-    return Row(
-        ", ".join(f"`{word}`" for word in words if not word.endswith("=none")) or "the recipe as it is",
-        result["metrics"],
-        summarise(gaps.to_numpy()),
-        run.result["cost"]["train_seconds"],
-    )
-
-
-def _dice(run: Run) -> pd.Series[float]:
-    assert run.patients is not None  # every run here has finished
-    return run.patients.set_index("patient")["dice"]
+    if run.place != run.folder:  # an evaluation of the recipe, after its training
+        chosen = {key: run.result[name] for name, key in AFTER_TRAINING.items()}
+        words += [f"{key}={value}".lower() for key, value in chosen.items() if value not in SWITCHED_OFF]
+    change = ", ".join(f"`{word}`" for word in words) or "the recipe as it is"
+    gaps = run.patients.set_index("patient")["dice"] - base.patients.set_index("patient")["dice"]
+    return Row(change, run.result, summarise(gaps.to_numpy()))
 
 
 if __name__ == "__main__":

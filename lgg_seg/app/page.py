@@ -136,6 +136,8 @@ def _tested_on(tested: Mapping[str, Any]) -> str:
     patients = f"{tested['patients']} {tested['split']} patients, {tested['slices']} slices"
     if tested["protocol"] == LEAKY:
         return f"Measured on {patients}, whose other slices it was trained on: this says nothing of a new patient."
+    if tested["split"] == "val":
+        return f"Measured on {patients}, who chose its epoch: expect a little less of a new patient."
     return f"Measured on {patients}; it was not trained on them."
 
 

@@ -27,8 +27,8 @@ MAX_NAMED = 3  # patients that a reason names
 class EvaluationProtocol:
     """How a run was measured: everything that must agree except the patients.
 
-    `subset` is `test` or `val`, `seen` whether tested patients were trained on, `target` what a classifier decides
-    (empty for a segmentation network).
+    `subset` is `test`, `val`, `train` or `all`, `seen` whether measured patients were trained on, `target` what a
+    classifier decides (empty for a segmentation network).
     """
 
     data_fingerprint: str
@@ -85,7 +85,7 @@ def why_apart(one: Comparability, first: Comparability) -> str:
     differing = [(reason, getattr(ours, name), getattr(theirs, name)) for name, reason in DIFFERENCES.items()]
     reasons += [reason.format(our, their) for reason, our, their in differing if our != their]
     if ours.truncated != theirs.truncated:
-        reasons.append("TRUNCATED: only the first test patients were measured" if ours.truncated else "all measured")
+        reasons.append("TRUNCATED: only the first patients were measured" if ours.truncated else "all measured")
     if ours.data_fingerprint == theirs.data_fingerprint:
         if one.patients != first.patients:
             reasons.append(_other_patients(one.patients, first.patients))

@@ -65,12 +65,15 @@ class ConfigurationResult(ABC):
     def of_runs(cls, runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[Self]:
         """Results of measured runs of one task, in the order of their first run.
 
-        `settings` are those of `configurations.settings`, perhaps over more runs than these.
+        The folds of a cross-validation are one result, unless they were measured on their validation patients, who
+        overlap. `settings` are those of `configurations.settings`, perhaps over more runs than these.
         """
-        groups: dict[tuple[str, EvaluationProtocol], list[Run]] = defaultdict(list)
+        groups: dict[tuple[str, EvaluationProtocol, int | None], list[Run]] = defaultdict(list)
         for run in runs:
-            groups[configuration_identity(run.config), protocol_of(run)].append(run)
-        return [cls._of_group(group, protocol, settings[name]) for (name, protocol), group in groups.items()]
+            protocol = protocol_of(run)
+            fold = run.fold if protocol.subset == "val" else None
+            groups[configuration_identity(run.config), protocol, fold].append(run)
+        return [cls._of_group(group, protocol, settings[name]) for (name, protocol, _), group in groups.items()]
 
     @classmethod
     def _of_group(cls, runs: Sequence[Run], protocol: EvaluationProtocol, setting: dict[str, str]) -> Self:
@@ -138,7 +141,10 @@ def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:
     seeds = {seed: tuple(folds[fold] for fold in sorted(folds)) for seed, folds in sorted(by_seed.items())}
     first = next(iter(seeds.values()))
     n_splits = first[0].config.get("split", {}).get("n_splits")
-    if first[0].fold is not None and n_splits is not None and len(first) < int(n_splits):
+    if (first[0].result or {}).get("split") == "val":
+        if first[0].fold is not None:
+            notes.append(f"validation patients of fold {first[0].fold}")
+    elif first[0].fold is not None and n_splits is not None and len(first) < int(n_splits):
         notes.append(f"{len(first)} of {n_splits} folds: the cross-validation is not complete")
     return seeds, complete, tuple(dict.fromkeys(notes))
 

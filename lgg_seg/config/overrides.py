@@ -20,7 +20,7 @@ from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
 from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.config.validation import check_config, parameters
+from lgg_seg.config.validation import check_config, parameters, takes_options
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 
@@ -188,7 +188,10 @@ def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
     node = OmegaConf.select(config, parent, throw_on_resolution_failure=False) if config and parent else None
     if not isinstance(node, DictConfig) or TARGET not in node:
         return False
-    return not values or name in parameters(resolve_target(node[TARGET], parent))
+    if not values:
+        return True
+    target = resolve_target(node[TARGET], parent)
+    return name in parameters(target) or takes_options(target)
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

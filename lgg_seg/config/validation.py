@@ -53,8 +53,11 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
             raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
     for group in COLLECTIONS:
         for name, node in (plain.get(group) or {}).items():
-            if node is not None and TARGET not in node:
-                raise UserError(f"{group}.{name} has no _target_: the chosen {group} has no {name} to be changed.")
+            if node is not None and not (isinstance(node, dict) and TARGET in node):
+                raise UserError(
+                    f"{group}.{name} is no object with a _target_: {group}.{name}=null switches one off, and a setting "
+                    f"below it needs a member of {group} that has it."
+                )
     for key, node in target_nodes(plain, ""):
         _check_node(key, node)
 

@@ -50,7 +50,8 @@ class Preprocess:
         normalisation: `unit` divides by 255. `volume` clips to the 10th and 99th percentile over the volume and its
             channels, then takes z-scores per channel, all on the network's grid, as mateuszbuda does.
         sharpen: amount of an unsharp mask of radius 1 pixel on the network's grid; 0 leaves the image as it is.
-        context: slices on either side that the network sees as further channels (2.5D); see `context`.
+        context: slices on either side that the network sees as further channels (2.5D); see `context`. Under a split
+            of slices it is a second leak: training inputs then hold the pixels of tested slices.
     """
 
     size: int | None = 256

@@ -54,6 +54,7 @@ def model_json(trained: TrainedModel, format: Format, parity: Parity) -> dict[st
         **trained.config,
         "threshold": trained.threshold,
         "postprocess": trained.postprocess,
+        "tta": trained.tta,
         "parity": asdict(parity),
         "versions": {name: version for name, version in versions().items() if name in ("python", "lgg-seg", "torch")},
     }

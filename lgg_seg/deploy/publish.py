@@ -92,6 +92,8 @@ def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
     metrics = folder.read_json("metrics.json")
     if metrics["truncated"]:
         raise UserError(f"{folder.path} was tested on a few patients only (evaluation.max_patients); test it on all.")
+    if metrics["split"] != "test":
+        raise UserError(f"{folder.path} was measured on its {metrics['split']} patients; test it on its test patients.")
     if metrics["protocol"] == LEAKY:
         raise UserError(f"{folder.path} was tested on slices of patients it was trained on; its numbers mean nothing.")
     return config, metrics

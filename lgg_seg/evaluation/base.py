@@ -42,6 +42,11 @@ class EvaluationSettings:
         require(self.n_bootstrap >= 1, "evaluation.n_bootstrap", self.n_bootstrap, "1 or more")
         if self.max_patients is not None:
             require(self.max_patients >= 1, "evaluation.max_patients", self.max_patients, "1 or more, or null")
+        if self.threshold == "validation" and self.subset == "val":
+            raise UserError(
+                "evaluation.threshold=validation is chosen on the very patients that evaluation.subset=val measures; "
+                "take evaluation.threshold=fixed or evaluation.subset=test."
+            )
         if self.threshold == "validation" and self.postprocess != "none":
             raise UserError(
                 "evaluation.threshold=validation is chosen on probabilities and knows nothing of post-processing; "

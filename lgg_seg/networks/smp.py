@@ -10,11 +10,14 @@ import timm
 from torch import Tensor, nn
 
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file
 
 _ARCHITECTURES: dict[str, str] = {key: model.__name__ for key, model in smp.MODEL_ARCHITECTURES_MAPPING.items()}
+
+_SET_HERE = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs")
+"""Arguments of the library's constructors that are not left to a config: the network gives one map of logits."""
 
 
 class SMP(FreezableEncoder, SegmentationNetwork):
@@ -109,6 +112,7 @@ class EfficientNetUNet(SMP):
         in_channels: int = 3,
         out_channels: int = 1,
     ) -> None:
+        require(len(decoder_channels) == 5, "model.decoder_channels", list(decoder_channels), "five numbers")
         name = f"tu-tf_efficientnet_{encoder}"
         options = {"decoder_channels": tuple(decoder_channels)}
         super().__init__("Unet", name, weights, freeze_encoder, in_channels, out_channels, **options)
@@ -129,8 +133,9 @@ def _network(
         raise _unknown("encoder", encoder, known)
 
     named = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters
-    if unknown := next((name for name in options if name not in named), None):
-        choice = did_you_mean(unknown, [name for name in named if name.startswith("decoder_")])
+    free = [name for name in named if name not in _SET_HERE]
+    if unknown := next((name for name in options if name not in free), None):
+        choice = did_you_mean(unknown, free)
         raise UserError(f"model.{unknown} is no option of {_ARCHITECTURES[architecture.lower()]}; {choice}")
 
     path = None if weights is None else weights_file(encoder, weights)

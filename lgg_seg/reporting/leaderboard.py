@@ -22,8 +22,8 @@ from lgg_seg.statistics.paired import METHOD
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
 CLASSIFIERS_ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
 TO_CHOOSE = (
-    "The tables are ranked by test patients, to be read and not to choose by: whoever picks a configuration by its "
-    "rank here has tuned it on the test. Choose by validation Dice, and report what stands in that row."
+    "A table of test patients is to be read and not to choose by: whoever picks a configuration by its rank there has "
+    "tuned it on the test. Choose by validation patients, and report what stands in that configuration's row."
 )
 NO_RESULT = "no result yet"
 Table = ComparisonTable[Any]

@@ -13,6 +13,9 @@ from lgg_seg.config.groups import is_below
 NON_RESULT_KEYS = ("logger", "trainer.enable_progress_bar", "trainer.threads", "data.workers", "data.cache_dir")
 """Keys, with all below them, that change how a run is watched and how fast it goes, and nothing of its result."""
 
+ADDED_KEYS = {"preprocess.context": 0, "evaluation.tta": False, "evaluation.subset": "test"}
+"""Keys that runs from before them lack, each with the value that changes nothing."""
+
 NON_CONFIGURATION_KEYS = (
     *NON_RESULT_KEYS,
     # these change neither the weights nor the numbers but in rounding
@@ -40,12 +43,12 @@ def job_identity(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=False)
     # Through JSON, as a config does that is read back from its file.
     content: dict[str, Any] = json.loads(json.dumps(plain, default=str))
-    for key in NON_RESULT_KEYS:
+    for key in (*NON_RESULT_KEYS, *ADDED_KEYS):
         *parents, name = key.split(".")
         node: Any = content
         for parent in parents:
             node = node.get(parent) if isinstance(node, dict) else None
-        if isinstance(node, dict):
+        if isinstance(node, dict) and (key not in ADDED_KEYS or node.get(name) == ADDED_KEYS[key]):
             node.pop(name, None)
     data = content.get("data")
     if isinstance(data, dict) and isinstance(data.get("root"), str):
@@ -55,7 +58,8 @@ def job_identity(config: DictConfig) -> dict[str, Any]:
 
 def configuration_identity(config: Mapping[str, Any]) -> str:
     """The same text for two configs if and only if one repeats the other with another seed or fold."""
-    content = {key: value for key, value in flatten(config).items() if in_configuration(key)}
+    flat = {key: value for key, value in flatten(config).items() if in_configuration(key)}
+    content = {key: value for key, value in flat.items() if key not in ADDED_KEYS or value != ADDED_KEYS[key]}
     return json.dumps(content, sort_keys=True, default=str)
 
 

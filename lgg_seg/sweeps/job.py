@@ -91,7 +91,7 @@ def _data_fingerprint(config: DictConfig) -> str | None:
 
 
 def _best_score(folder: RunFolder) -> float | None:
-    """The best of a run's epochs by the number that its checkpoint is chosen by, larger being better."""
+    """The best of a run's epochs by Dice, or a classifier's AUROC, whatever chose its checkpoint."""
     rows = _history(folder)
     return max(map(monitor_of(rows).score, rows)) if rows else None
 

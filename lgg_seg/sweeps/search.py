@@ -90,7 +90,14 @@ def distribution(override: Override) -> BaseDistribution:
 
 
 def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
-    """The keys that are searched, each with its distribution."""
+    """The keys that are searched, each with its distribution.
+
+    Raises:
+        UserError: a key of the evaluation, which a trial's score, the best epoch's, does not depend on.
+    """
+    overrides = list(overrides)
+    if idle := next((o.get_key_element() for o in overrides if o.get_key_element().startswith("evaluation.")), None):
+        raise UserError(f"A search scores the epochs of a training, and {idle} comes after it; compare runs with it.")
     return {override.get_key_element(): distribution(override) for override in overrides}
 
 

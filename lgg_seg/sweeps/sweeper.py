@@ -4,6 +4,7 @@ Hydra imports this at every start: nothing heavy stands at the top.
 """
 
 import logging
+import shlex
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
@@ -112,7 +113,10 @@ class JobSweeper(Sweeper):
         path = next(path for path in retry_folders(base) if not (path / STATUS).exists())
         # The leaderboard names the failed run by its config: here that of the chosen groups alone.
         members = groups()
-        config = self._compose([override for override in own if override.partition("=")[0] in members])
+        try:
+            config = self._compose([override for override in own if override.partition("=")[0] in members])
+        except (HydraException, OmegaConfBaseException):  # the member is what there is not
+            config = self._compose([])
         record_failure(RunFolder(path), " ".join(str(error).split()), own, config)
 
 
@@ -129,13 +133,23 @@ class GridSweeper(JobSweeper):
         max_batch_size: int | None = None,
     ) -> None:
         super().__init__(params)
-        self.variants = list(variants) or [""]
+        if isinstance(variants, str):
+            raise UserError(f"hydra.sweeper.variants is {variants!r}; it must be a list of texts.")
+        self.variants = [shlex.split(variant) for variant in variants] or [[]]
         self.max_batch_size = max_batch_size
 
     def launch_all(self, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
         """The jobs in batches of `max_batch_size`, by default all at once."""
         varying = {override.key_or_group for override in overrides if varies(override)}
-        in_variants = product(grid(overrides), map(str.split, self.variants))
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        for words in self.variants:
+            try:
+                parser.parse_overrides(words)
+            except HydraException as error:
+                raise UserError(
+                    f"The variant {' '.join(words)!r} cannot be read: {str(error).splitlines()[0]}"
+                ) from error
+        in_variants = product(grid(overrides), self.variants)
         named = [self.job(with_variant(one, words), varying | set(map(key_of, words))) for one, words in in_variants]
         jobs = [job for job in named if job is not None]
         size = self.max_batch_size or max(1, len(jobs))

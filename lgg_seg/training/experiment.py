@@ -62,11 +62,17 @@ class Experiment:
             instantiate(config.evaluation, "evaluation"),
             instantiate(config.loss, "loss"),
         )
-        if experiment.target is not None:
-            experiment._validate_classifier()
+        experiment.validate()
         return experiment
 
-    def _validate_classifier(self) -> None:
+    def validate(self) -> None:
+        """Refuse what a classifier has no use for.
+
+        Raises:
+            UserError: the experiment trains a classifier, and something in it needs masks, or more slices.
+        """
+        if self.target is None:
+            return
         require_slice_loss(self.loss)
         if self.evaluation.postprocess != "none" or self.evaluation.tta:
             raise UserError(

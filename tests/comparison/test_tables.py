@@ -131,6 +131,20 @@ def test_folds_that_measured_the_same_patients_elsewhere_are_averaged(tmp_path: 
     assert "averaged" in entry.notes[0]
 
 
+def test_the_validation_patients_of_a_fold_are_a_result_of_their_own(tmp_path: Path) -> None:
+    """They overlap with those of other folds, so that folds can neither be merged nor averaged."""
+    everyone = volumes(6)
+    for fold in range(3):
+        part = {name: everyone[name] for name in list(everyone)[fold : fold + 3]}
+        words = ["split=kfold", "split.n_splits=3", f"split.fold={fold}", "evaluation.subset=val"]
+        folder = write_run(tmp_path / str(fold), words, truths=part)
+        content = json.loads((folder / "metrics.json").read_text()) | {"split": "val"}
+        (folder / "metrics.json").write_text(json.dumps(content))
+    entries = [entry for table in board(tmp_path).tables for entry in table.entries]
+    assert [len(entry.runs) for entry in entries] == [1, 1, 1]
+    assert sorted(entry.notes for entry in entries) == [(f"validation patients of fold {k}",) for k in range(3)]
+
+
 def test_other_slices_of_the_same_patients_stand_apart(tmp_path: Path) -> None:
     everyone = volumes(4)
     renumbered = {name: Volume(tuple(n + 1 for n in one.numbers), one.truth) for name, one in everyone.items()}
@@ -180,6 +194,7 @@ def test_results_that_are_not_comparable_stand_apart_with_the_reason(
         ("metric_version", 2, "metric version 2, not 1"),
         ("threshold", {"value": 0.4, "from": "validation"}, "threshold chosen on validation patients, not 0.5"),
         ("postprocess", "largest_component", "post-processing largest_component, not none"),
+        ("tta", True, "test-time augmentation on, not off"),
         ("truncated", True, "TRUNCATED"),
         ("seen_patients", 3, "LEAKS"),
         ("data_fingerprint", "other", "other data"),

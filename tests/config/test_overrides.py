@@ -49,6 +49,8 @@ from tests.workplace import lgg
         ("experiment=null", "leave it out"),
         ("logger=null", "logger=none"),
         ("callbacks=null", "callbacks=none"),
+        ("callbacks.early_stopping=false", "callbacks.early_stopping=null switches one off"),
+        ("logger.tensorboard=10", "logger.tensorboard=null switches one off"),
         ("trainer.fast_dev_run=true", "choose from trainer.accelerator"),
         ("trainer.benchmark=true", "write +trainer.benchmark=true"),
         ("+trainer.fast_dev_run=true", "cannot be added"),
@@ -75,6 +77,7 @@ def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None
         ["model=r2unet", "loss=bce_dice"],
         ["split=kfold", "split.n_splits=3"],  # a key that only the chosen member has
         ["+trainer.benchmark=true", "++optimizer.eps=1e-7"],  # parameters that the config does not name
+        ["model=smp", "+model.decoder_attention_type=scse"],  # an option that is handed on to the library
         ["split.val=20"],  # a count in place of a fraction
         ["optimizer.lr=1"],  # a whole number where a fraction is usual
         ["preprocess.size=null"],

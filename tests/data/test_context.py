@@ -50,6 +50,9 @@ def test_training_evaluation_and_prediction_see_the_same_nine_channels(data: Dat
     images, statistics = data.preprocess.network_input(prepared.images, prepared.statistics)
     assert torch.equal(images, volume.images)
     assert torch.equal(statistics, volume.statistics)
+    for channel in range(9):
+        assert np.array_equal(statistics[channel], prepared.statistics[channel % 3])
+    assert len(np.unique(prepared.statistics, axis=0)) == 3, "or their order would not matter"
     assert torch.equal(images[1, 3:6], images[0, 6:9])
     assert torch.equal(images[0, 0:3], images[0, 3:6]), "the first slice stands in for the one above it"
 

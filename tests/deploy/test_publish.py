@@ -107,6 +107,7 @@ def test_patients_of_the_dataset_bring_its_licence_and_limits() -> None:
     [
         (lambda run: change_json(run / "status.json", state="interrupted"), "interrupted, not finished"),
         (lambda run: change_json(run / "metrics.json", truncated=True), "a few patients only"),
+        (lambda run: change_json(run / "metrics.json", split="val"), "measured on its val patients"),
         (lambda run: change_json(run / "metrics.json", protocol="slice_random (leaky)"), "numbers mean nothing"),
         (lambda run: (run / "metrics.json").unlink(), "metrics.json is missing"),
     ],

@@ -16,6 +16,7 @@ from torch import Tensor
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
+from lgg_seg.evaluate import measure
 from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.inference.runner import TorchRunner
@@ -163,3 +164,10 @@ def test_weights_that_have_diverged_are_refused_with_the_patient(data: DataModul
     broken = TorchRunner(Diverged("tumour"), hardware, 4)
     with pytest.raises(UserError, match=r"Patient TCGA_.* not numbers"):
         evaluate(broken, data, "test", LOSS, 0.5, SETTINGS)
+
+
+@pytest.mark.parametrize("given", [{"tta": True}, {"postprocess": "largest_component"}])
+def test_what_only_masks_have_is_refused_of_a_classifier(grade_run: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="no masks to post-process"):
+        measure(grade_run, **given)
+    assert not list(grade_run.glob("evaluations/*"))

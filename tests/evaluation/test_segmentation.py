@@ -158,6 +158,11 @@ def test_a_threshold_from_validation_has_the_best_mean_patient_dice_there(data: 
     assert all(best >= mean_dice(other) - 1e-9 for other in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95))
 
 
+def test_a_threshold_is_not_chosen_on_the_patients_that_are_measured() -> None:
+    with pytest.raises(UserError, match="the very patients"):
+        EvaluationSettings(threshold="validation", subset="val")
+
+
 def test_post_processing_takes_pixels_away_and_leaves_the_probabilities_alone(
     data: DataModule, whole: SegmentationEvaluation
 ) -> None:

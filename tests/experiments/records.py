@@ -10,7 +10,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "experiments"
-RESULTS = sorted(path.parent for path in RECORDS.rglob("metrics.json"))
+RESULTS = sorted(path.parent for path in RECORDS.rglob("status.json"))
 
 
 def name(folder: Path) -> str:

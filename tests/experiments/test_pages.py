@@ -61,8 +61,8 @@ def study_row(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", RESULTS, ids=name)
 def test_its_page_quotes_the_recorded_numbers(folder: Path) -> None:
-    if folder.parent.name == "leak":
-        pytest.skip("test_leakage_page holds the whole page to its runs")
+    if folder.parent.name in ("leak", "recipe"):
+        pytest.skip("a test of its own holds the whole page to its runs")
     page = folder.parent / "README.md"
     row, text = (study_row, page) if page.is_file() else (readme_row, ROOT / "README.md")
     assert f"| {' | '.join(row(folder))} |" in text.read_text(encoding="utf-8")

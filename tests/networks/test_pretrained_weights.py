@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
-from lgg_seg.networks import SMP, ResNet50UNet, without_pretrained
+from lgg_seg.networks import SMP, EfficientNetUNet, ResNet50UNet, without_pretrained
 
 State = dict[str, Tensor]
 
@@ -172,6 +172,15 @@ class TestNames:
         assert "SCSE" not in str(SMP("Unet", "resnet18"))
         with pytest.raises(UserError, match=r"decoder_atention_type is no option of Unet; .*decoder_attention_type"):
             SMP("Unet", "resnet18", decoder_atention_type="scse")
+
+    @pytest.mark.parametrize("option", ["activation", "aux_params", "classes", "encoder_weights", "encoder_name"])
+    def test_what_a_network_of_logits_sets_itself_is_no_option(self, option: str) -> None:
+        with pytest.raises(UserError, match=rf"model\.{option} is no option of Unet"):
+            SMP("Unet", "resnet18", **{option: "sigmoid"})
+
+    def test_a_decoder_of_another_number_of_levels_is_refused(self) -> None:
+        with pytest.raises(UserError, match=r"model\.decoder_channels.*five numbers"):
+            EfficientNetUNet(weights=None, decoder_channels=[256, 128])
 
     def test_an_architecture_may_be_written_in_any_case(self) -> None:
         assert type(SMP("unetPLUSPLUS", "resnet18").network).__name__ == "UnetPlusPlus"

@@ -19,7 +19,7 @@ from lgg_seg.runs.folder import RunFolder
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TABLES = Path(__file__).with_name("tables")
-FOLDERS = sorted({path.relative_to(EXPERIMENTS).parts[0] for path in EXPERIMENTS.rglob("config.yaml")})
+FOLDERS = sorted(path.name for path in TABLES.iterdir())
 
 
 @pytest.mark.parametrize("name", FOLDERS)

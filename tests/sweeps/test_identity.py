@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lgg_seg.config.instantiate import to_plain
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.identity import NON_RESULT_KEYS, job_identity
+from lgg_seg.runs.identity import ADDED_KEYS, NON_RESULT_KEYS, configuration_identity, job_identity
 from tests.configs import composed
 
 PLAIN = ["data.root=tree"]
@@ -32,6 +33,22 @@ def test_keys_without_effect_do_not_change_the_identity(overrides: list[str]) ->
 @pytest.mark.parametrize("overrides", [["seed=1"], ["model=unet"], ["optimizer.lr=0.002"], ["trainer.max_epochs=3"]])
 def test_keys_with_an_effect_change_the_identity(overrides: list[str]) -> None:
     assert job_identity(composed(*PLAIN, *overrides)) != job_identity(composed(*PLAIN))
+
+
+@pytest.mark.parametrize("key", ADDED_KEYS)
+def test_a_run_from_before_a_key_is_the_same_job_and_configuration(key: str) -> None:
+    config = composed(*PLAIN)
+    older = OmegaConf.to_container(config, resolve=True)
+    group, name = key.split(".")
+    assert older[group].pop(name) == ADDED_KEYS[key]
+    assert job_identity(OmegaConf.create(older)) == job_identity(config)
+    assert configuration_identity(older) == configuration_identity(to_plain(config))
+
+
+def test_an_added_key_with_another_value_is_another_job_and_configuration() -> None:
+    config, other = composed(*PLAIN), composed(*PLAIN, "preprocess.context=1")
+    assert job_identity(other) != job_identity(config)
+    assert configuration_identity(to_plain(other)) != configuration_identity(to_plain(config))
 
 
 @pytest.mark.parametrize("key", NON_RESULT_KEYS)

@@ -89,12 +89,12 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
 
 
 def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplace: Path) -> None:
-    overrides = (*FAST, "seed=0", 'hydra.sweeper.variants=["seed=1","model=unet_bn seed=1"]')
+    overrides = (*FAST, "seed=0", 'hydra.sweeper.variants=["seed=1","model=unet_bn seed=1","model=nonsense"]')
     code, output = launch(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local")
     assert code == 1, output
-    assert job_states(workplace / "named") == {"seed-1": "finished", "unet_bn_seed-1": "failed"}
+    assert job_states(workplace / "named") == {"seed-1": "finished", "unet_bn_seed-1": "failed", "nonsense": "failed"}
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
-    assert sorted(rows["status"]) == ["failed", "finished"]
+    assert sorted(rows["status"]) == ["failed", "failed", "finished"]
     (failed,) = (workplace / "named").glob("unet_bn_*")
     assert "model.alpha" in json.loads((failed / "status.json").read_text())["reason"]
     assert "model=unet_bn" in yaml.safe_load((failed / "overrides.yaml").read_text())

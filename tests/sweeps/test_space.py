@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.search import as_overrides, distribution, parse_value
+from lgg_seg.sweeps.search import as_overrides, distribution, parse_value, search_space
 
 
 def parsed(*overrides: str) -> list:
@@ -37,6 +37,11 @@ def test_a_value_becomes_its_distribution(value: str, expected: BaseDistribution
 def test_an_invalid_space_is_refused_by_name(value: str) -> None:
     with pytest.raises(UserError, match="key="):
         distribution(*parsed(f"key={value}"))
+
+
+def test_what_comes_after_training_is_not_searched() -> None:
+    with pytest.raises(UserError, match=r"evaluation\.tta comes after it"):
+        search_space(parsed("optimizer.lr=interval(0.1,1)", "evaluation.tta=true,false"))
 
 
 def test_a_choice_is_kept_as_typed_and_parsed_to_its_value() -> None:

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lgg_seg.errors import UserError
 from lgg_seg.sweeps.command import leave_to_jobs
-from lgg_seg.sweeps.sweeper import fixed, grid, varies, with_variant
+from lgg_seg.sweeps.sweeper import GridSweeper, fixed, grid, varies, with_variant
 
 
 def parsed(*overrides: str) -> list:
@@ -32,6 +32,12 @@ def test_a_variant_wins_over_what_it_names_and_leaves_the_rest() -> None:
     assert with_variant(job, []) == job
     assert with_variant(job, ["model=unet_bn", "optimizer.lr=1e-4"]) == [*job[2:], "model=unet_bn", "optimizer.lr=1e-4"]
     assert with_variant(job, ["~trainer.max_steps"]) == [job[0], job[1], job[3], "~trainer.max_steps"]
+
+
+def test_variants_are_a_list_of_texts_in_which_quotes_hold_words_together() -> None:
+    assert GridSweeper(variants=["", "a=1 'b=[1, 2]'"]).variants == [[], ["a=1", "b=[1, 2]"]]
+    with pytest.raises(UserError, match="must be a list of texts"):
+        GridSweeper(variants="seed=1")
 
 
 def test_a_grid_refuses_an_interval() -> None:

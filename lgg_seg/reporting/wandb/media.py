@@ -28,10 +28,11 @@ def publish_result(
 ) -> None:
     """Publish the result of the test as summary, tables, charts and images; `content` is that of `metrics.json`.
 
-    Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`.
+    Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`;
+    `validation/` with `evaluation.subset=val`.
     """
     run = logger.experiment
-    for part, numbers in ((content["split"], content["metrics"]), ("cost", content["cost"])):
+    for part, numbers in ((_prefix(content), content["metrics"]), ("cost", content["cost"])):
         run.summary.update({f"{part}/{name}": value for name, value in numbers.items()})
     run.summary.update({name: content[name] for name in METADATA if name in content})
     media = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
@@ -43,16 +44,20 @@ def publish_result(
 def _segmentation_media(
     evaluation: SegmentationEvaluation, run: wandb.Run, folder: RunFolder, content: dict[str, Any], data: DataModule
 ) -> dict[str, Any]:
-    charts = {}
+    charts, part = {}, _prefix(content)
     for name, (title, columns) in curves(evaluation).items():
         x, y = list(columns)[:2]
         charts[name] = wandb.plot.line(_table(run, f"{name}_table", pd.DataFrame(columns)), x, y, title=title)
     return {
-        "test/metrics": _table(run, "test/metrics", metrics_table(content["metrics"])),
-        "test/patients": _table(run, "test/patients", pd.read_csv(folder.path / "per_patient.csv")),
+        f"{part}/metrics": _table(run, f"{part}/metrics", metrics_table(content["metrics"])),
+        f"{part}/patients": _table(run, f"{part}/patients", pd.read_csv(folder.path / "per_patient.csv")),
         **charts,
-        "test/slices": masked_slices(evaluation, data),
+        f"{part}/slices": masked_slices(evaluation, data),
     }
+
+
+def _prefix(content: dict[str, Any]) -> str:
+    return "test" if content["split"] == "test" else "validation"  # `val/loss` is the curve over the epochs
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
