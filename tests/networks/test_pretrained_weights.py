@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
 from lgg_seg.networks import SMP, EfficientNetUNet, ResNet50UNet, without_pretrained
+from lgg_seg.networks.smp import _network
 
 State = dict[str, Tensor]
 
@@ -176,7 +177,7 @@ class TestNames:
     @pytest.mark.parametrize("option", ["activation", "aux_params", "classes", "encoder_weights", "encoder_name"])
     def test_what_a_network_of_logits_sets_itself_is_no_option(self, option: str) -> None:
         with pytest.raises(UserError, match=rf"model\.{option} is no option of Unet"):
-            SMP("Unet", "resnet18", **{option: "sigmoid"})
+            _network("Unet", "resnet18", None, 3, 1, {option: "sigmoid"})
 
     def test_a_decoder_of_another_number_of_levels_is_refused(self) -> None:
         with pytest.raises(UserError, match=r"model\.decoder_channels.*five numbers"):
