@@ -148,7 +148,7 @@ def _network(
         options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": state}}
     try:
         network = smp.create_model(architecture, encoder, **options)
-    except (ValueError, RuntimeError, TypeError, NotImplementedError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:  # a RuntimeError also where smp has not implemented it
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise UserError(
             f"model.architecture={architecture} and model.encoder={encoder} do not go together ({reason}): "

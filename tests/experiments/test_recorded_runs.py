@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
@@ -59,6 +60,8 @@ def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
     for path in (path for path in RECORDS.rglob("*") if path.suffix in (".json", ".yaml", ".csv", ".md")):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"/(tmp|home|root|Users)/", text), path
+        if path.name == "config.yaml":
+            assert not Path(yaml.safe_load(text)["data"]["root"]).is_absolute(), path
 
 
 def test_a_pair_of_runs_of_one_experiment_is_named_alike() -> None:
