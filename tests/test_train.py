@@ -230,3 +230,11 @@ def test_bad_input_gets_one_sentence_and_a_failing_exit_code(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before, "nothing is overwritten"
+
+
+def test_a_run_fed_from_the_device_learns_as_one_fed_from_the_host(workplace: Workplace) -> None:
+    words = "augment=strong", "trainer.max_epochs=2", "preprocess.context=1"
+    ways = [train(workplace, f"fed_{feed}", *words, f"data.feed={feed}") for feed in ("host", "device")]
+    host, device = (pd.read_csv(folder / "history.csv")["train/loss"] for folder in ways)
+    assert device.tolist() == pytest.approx(host.tolist(), rel=0.01)
+    assert metrics(ways[1])["split"] == metrics(ways[0])["split"] == "test"

@@ -14,6 +14,8 @@ import albumentations as A
 
 from lgg_seg.data.preprocessing import FLAIR
 
+__all__ = ["A", "Augmentation", "SubstituteFlair"]  # whoever needs albumentations takes it from here, silenced
+
 cv2.setNumThreads(0)  # a slice is too little work to share out, and the network needs the cores
 
 
@@ -56,13 +58,17 @@ class Augmentation:
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
-        self._compose = A.Compose(list(transforms), mask_interpolation=cv2.INTER_NEAREST)
+        self.compose = A.Compose(list(transforms), mask_interpolation=cv2.INTER_NEAREST)
 
     def __call__(
         self, images: NDArray[np.uint8], mask: NDArray[np.uint8], seed: Sequence[int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Transform images and mask alike; the same seed (seed, epoch, index, repeat) gives the same again."""
-        generator = np.random.default_rng(seed)
-        self._compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))
-        augmented = self._compose(images=images, mask=mask)
+        self.seed(seed)
+        augmented = self.compose(images=images, mask=mask)
         return augmented["images"], augmented["mask"]
+
+    def seed(self, seed: Sequence[int]) -> None:
+        """Determine what is drawn next."""
+        generator = np.random.default_rng(seed)
+        self.compose.set_random_state(generator, random.Random(int(generator.integers(2**63))))

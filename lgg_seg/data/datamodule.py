@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
 from lgg_seg.data.context import as_channels, channel_statistics, neighbours
-from lgg_seg.data.dataset import Item, SliceDataset
+from lgg_seg.data.dataset import SliceDataset
+from lgg_seg.data.device_augmentation import DeviceAugmentation
+from lgg_seg.data.device_feed import DeviceFeed, DrawnSlices
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
 from lgg_seg.data.preprocessing import FLAIR, Preprocess
@@ -56,6 +58,8 @@ class DataModule(pl.LightningDataModule):
             with the network, else one a core but one, at most 8.
         cache_dir: folder of what is kept between runs, by default `default_cache_dir()`.
         train_patients: train on the first so many patients of an order seeded by `seed`; None for all of them.
+        feed: where batches are put together and augmented. `host` is the workers; `device` keeps all slices on the
+            training device, and the workers only draw the augmentation.
         split: makes the split; like the next three, a member of the config group of its name.
         seed: the run's; seeds the order of slices and their augmentation.
     """
@@ -72,6 +76,7 @@ class DataModule(pl.LightningDataModule):
         workers: int | Literal["auto"] = "auto",
         cache_dir: str | None = None,
         train_patients: int | None = None,
+        feed: Literal["host", "device"] = "host",
         *,
         split: Callable[[Index], Split],
         preprocess: Preprocess,
@@ -91,6 +96,7 @@ class DataModule(pl.LightningDataModule):
         self.preprocess = preprocess
         self.seed = seed
         self._make_split, self._augment, self._sampling = split, augment, sampler
+        self._on_device = DeviceAugmentation(augment) if feed == "device" else None
 
     def prepare_data(self) -> None:
         """Download or draw the data: once a machine, however many processes train on it."""
@@ -109,20 +115,26 @@ class DataModule(pl.LightningDataModule):
         if self.train_patients is not None:
             self.split = self.split.with_training_patients(self.index, self.train_patients, self.seed)
         self.cache = open_cache(self.index, self.preprocess, self.cache_dir)
+        if self._on_device is not None:
+            self._feed = DeviceFeed(self.cache, self.index, self.preprocess.context, self._on_device)
 
-    def train_dataloader(self) -> DataLoader[Item]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented batches, all full: none is too small for batch norm, and shapes never change."""
         if not self.split.train:
             raise UserError(f"the split leaves nothing of {self.index.root} to train on")
         sampler = EpochSampler(self._sampling, self.split.train, self.index, self.seed)
         if self.trainer is not None:
             sampler.resume(*_progress(self.trainer, self.batch_size))
-        return self._loader(self._dataset(self._augment), sampler, self.workers)
+        return self._loader(self._dataset(augmented=True), sampler, self.workers)
 
-    def val_dataloader(self) -> DataLoader[Item]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """The validation slices in order, unchanged. Nothing is computed for them, so no process is worth it."""
         keys = [SampleKey(epoch=0, slice=i, repeat=0) for i in self.split.val]
-        return self._loader(self._dataset(None), keys, workers=0)
+        return self._loader(self._dataset(augmented=False), keys, workers=0)
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:  # noqa: ARG002  # Lightning's signature
+        """Complete a batch on the device, if it is fed there: it has an `Item`'s keys then, either way."""
+        return batch if self._on_device is None else self._feed.complete(batch)
 
     def volumes(self, subset: Subset | Literal["all"]) -> Iterator[PatientVolume]:
         """The subset's slices patient by patient, in the index's order; `all` is every slice of the index."""
@@ -168,12 +180,15 @@ class DataModule(pl.LightningDataModule):
             for p in self.index.patients
         }
 
-    def _dataset(self, augment: Augmentation | None) -> SliceDataset:
+    def _dataset(self, *, augmented: bool) -> SliceDataset | DrawnSlices:
+        if self._on_device is not None:
+            return DrawnSlices(self.cache, self._on_device if augmented else None, self.seed)
+        augment = self._augment if augmented else None
         return SliceDataset(self.cache, self.index, self.preprocess.context, augment, self.seed)
 
     def _loader(
-        self, dataset: SliceDataset, sampler: EpochSampler | Sequence[SampleKey], workers: int
-    ) -> DataLoader[Item]:
+        self, dataset: SliceDataset | DrawnSlices, sampler: EpochSampler | Sequence[SampleKey], workers: int
+    ) -> DataLoader[Any]:
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         training = isinstance(sampler, EpochSampler)
         return DataLoader(
@@ -182,6 +197,7 @@ class DataModule(pl.LightningDataModule):
             sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
+            collate_fn=dataset.collate if isinstance(dataset, DrawnSlices) else default_collate,
             pin_memory=on_gpu,
             drop_last=training and len(sampler) >= self.batch_size,
             generator=torch.Generator().manual_seed(self.seed),  # else iterating would draw from the global one

@@ -56,7 +56,7 @@ def test_a_draw_depends_on_its_seed_alone(path, pair):
 
 def test_the_flips_are_drawn_independently():
     augmentation = member(next(path for path in MEMBERS if path.stem == "flips_rotate"))
-    flips = Augmentation(augmentation._compose.transforms[:2])
+    flips = Augmentation(augmentation.compose.transforms[:2])
     image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
     corners = Counter(int(flips(image, image[0, ..., 0], (0, 0, k, 0))[0][0, 0, 0, 0]) for k in range(400))
     assert sorted(corners) == [0, 3, 12, 15]
