@@ -91,8 +91,9 @@ class DeviceAugmentation:
         """
         for stage, (rows, values) in zip(self._stages, draws.unpacked(), strict=True):
             if len(rows):
-                changed = stage(images[rows], masks[rows], values)
-                images, masks = images.index_copy_(0, rows, changed[0]), masks.index_copy_(0, rows, changed[1])
+                of_rows = stage(images.index_select(0, rows), masks.index_select(0, rows), values)
+                images.index_copy_(0, rows, of_rows[0])
+                masks.index_copy_(0, rows, of_rows[1])
         return images, masks
 
 

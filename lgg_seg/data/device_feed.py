@@ -57,7 +57,9 @@ class DeviceFeed:
         if self._images is None or self._images.device != slices.device:
             self._upload(slices.device)
         assert self._images is not None
-        images, masks = self._images[self._neighbours[slices]], self._masks[slices]
+        rows = self._neighbours[slices]
+        images = self._images.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        masks = self._masks.index_select(0, slices)
         patient = self._patient_of[slices]
         statistics = self._statistics[patient]
         if "draws" in batch:

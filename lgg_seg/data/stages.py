@@ -5,6 +5,7 @@ n rows of a batch: images (n, K, C, S, S) and masks (n, 1, S, S), both uint8; K 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class Stage:
 
     def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:
         """The transform's parameters, as albumentations draws them."""
-        data = {"images": np.broadcast_to(np.uint8(0), (1, *shape))}
+        data = {"images": _blank(shape)}
         params = transform.update_transform_params(transform.get_params(), data)
         return dict(params | transform.get_params_dependent_on_data(params, data))
 
@@ -102,6 +103,12 @@ class Warp(Stage):
         if isinstance(transform, A.VerticalFlip):
             return np.array([[1, 0, 0], [0, -1, size - 1], [0, 0, 1]])
         return np.asarray(params["matrix"])
+
+
+@functools.cache
+def _blank(shape: Shape) -> NDArray[np.uint8]:
+    """What albumentations asks for shape and type, without pixels of its own."""
+    return np.broadcast_to(np.uint8(0), (1, *shape))
 
 
 def _crop_lines(box: Sequence[int], size: int) -> NDArray[Any]:
