@@ -123,6 +123,8 @@ class Experiment:
         """The LightningModule, whose size is logged; `pretrained=False` where its weights come from a checkpoint."""
         network = build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained)
         depthwise_in_float32(network, hardware)
+        if self.trainer.compile:
+            network.compile()  # in place: `torch.compile` would give the parameters of a checkpoint a prefix
         log.info(
             "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
             " / ".join(str(data.patient_count(subset)) for subset in SUBSETS),

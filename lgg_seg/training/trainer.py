@@ -25,7 +25,8 @@ class TrainerSettings:
 
     Options named as Lightning's are Lightning's; `limit_train_batches` and `limit_val_batches` cut an epoch short, for
     trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
-    best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC).
+    best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC). `compile` trains
+    the network through `torch.compile`; its parameters keep their names.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class TrainerSettings:
         limit_val_batches: int | None = None,
         monitor: Literal["val/dice", "val/iou", "val/loss"] | None = None,
         enable_progress_bar: bool = True,
+        compile: bool = False,
         **lightning: Any,
     ) -> None:
         self.accelerator, self.precision, self.channels_last = accelerator, precision, channels_last
-        self.threads, self.deterministic, self.monitor = threads, deterministic, monitor
+        self.threads, self.deterministic, self.monitor, self.compile = threads, deterministic, monitor, compile
         self.lightning: dict[str, Any] = lightning | {
             "max_epochs": max_epochs,
             "devices": devices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,16 @@ def test_an_option_that_is_not_for_a_config_is_refused(option: str) -> None:
 def test_a_count_below_one_is_refused(option: str, value: int) -> None:
     with pytest.raises(UserError, match=rf"trainer\.{option} is 0; it must be 1 or more"):
         Experiment.of(config_with(**{option: value}))
+
+
+def test_compiling_keeps_the_names_of_the_parameters(phantom_root: Path, tmp_path: Path) -> None:
+    states = []
+    for compiled in (False, True):
+        config = config_with(compile=compiled)
+        config.data.update(root=str(phantom_root), cache_dir=str(tmp_path))
+        config.data.tree._target_ = "lgg_seg.data.existing_tree"
+        experiment = Experiment.of(config)
+        module = experiment.module(experiment.ready_data(), experiment.trainer.prepare(), pretrained=False)
+        assert (module.network._compiled_call_impl is not None) is compiled
+        states.append(list(copy.deepcopy(module).state_dict()))
+    assert states[0] == states[1]
