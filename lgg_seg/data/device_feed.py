@@ -58,7 +58,7 @@ class DeviceFeed:
             self._upload(slices.device)
         assert self._images is not None
         rows = self._neighbours[slices]
-        images = self._images.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        images = self._images.index_select(0, rows.flatten()).view(*rows.shape, *self._images.shape[1:])
         masks = self._masks.index_select(0, slices)
         patient = self._patient_of[slices]
         statistics = self._statistics[patient]
