@@ -1,5 +1,6 @@
 """The LightningModule of every segmentation network: logits in, losses and patient Dice out."""
 
+from collections import defaultdict
 from functools import partial
 from typing import cast
 
@@ -26,6 +27,7 @@ class SegmentationModule(TrainingModule):
 
     def __init__(self, parts: Parts, patients: int, monitor: Monitor = DICE) -> None:
         super().__init__(parts, partial(PatientDice, patients), monitor, plateau_metrics=("val/dice", "val/iou"))
+        self._truths: dict[int, Tensor] = {}
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss of one batch, and the logits (B, 1, S, S) whose Dice is measured."""
@@ -41,6 +43,12 @@ class SegmentationModule(TrainingModule):
         self.train_loss.update(loss, len(batch["image"]))
         return loss
 
+    def _truth(self, data: DataModule, slice_id: int) -> Tensor:
+        """The slice's native mask, bool (H, W), read once: decoding would take half a millisecond in every epoch."""
+        if slice_id not in self._truths:
+            self._truths[slice_id] = torch.from_numpy(data.native_masks([slice_id])[0]).to(self.device)
+        return self._truths[slice_id]
+
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
         """Loss at the network's size, Dice on the native grid.
 
@@ -52,8 +60,11 @@ class SegmentationModule(TrainingModule):
         data = cast(DataModule, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
         slices = batch["slice"].tolist()
         probabilities = data.to_native(torch.sigmoid(logits.float())[:, 0], slices)
-        masks = data.native_masks(slices)
-        for row, (probability, mask) in enumerate(zip(probabilities, masks, strict=True)):
-            truth = torch.from_numpy(mask).to(probability.device)
-            self.val_metric.update((probability >= 0.5)[None], truth[None], batch["patient"][row : row + 1])
+        rows_of: defaultdict[torch.Size, list[int]] = defaultdict(list)
+        for row, probability in enumerate(probabilities):
+            rows_of[probability.shape].append(row)
+        for rows in rows_of.values():
+            predictions = torch.stack([probabilities[row] for row in rows]) >= 0.5
+            truths = torch.stack([self._truth(data, slices[row]) for row in rows])
+            self.val_metric.update(predictions, truths, batch["patient"][rows])
         return {"native": probabilities}

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from scipy import ndimage, stats
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lgg_seg.data import warps
 from lgg_seg.data.augmentation import Augmentation, SubstituteFlair
@@ -202,6 +203,34 @@ def test_batches_are_those_of_the_host_way(root, channels) -> None:
             difference = (completed["image"].int() - expected["image"].int()).abs().float()
             assert difference.mean() <= tolerance / 4
             assert completed["image"].dtype == completed["mask"].dtype == torch.uint8
+
+
+WAITING = {"aten._local_scalar_dense.default", "aten.nonzero.default", "aten.equal.default"}
+"""Operations for which the host waits until a GPU has done all before."""
+
+
+class Operations(TorchDispatchMode):
+    """Names of the operations within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)
+def test_completing_a_batch_never_waits_for_the_device(root, path) -> None:
+    data = data_module(root, "device", path.stem)
+    batches = list(data.train_dataloader())
+    data.on_after_batch_transfer(batches[0], 0)
+    with Operations() as operations:
+        for batch in batches:
+            data.on_after_batch_transfer(batch, 0)
+    assert "aten.index_select.default" in operations.names
+    assert not operations.names & WAITING
 
 
 class Recorder(pl.LightningModule):
