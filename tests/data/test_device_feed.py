@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def head() -> tuple[np.ndarray, np.ndarray]:
 
 
 def on_device(
-    augmentation: Augmentation, images: np.ndarray, mask: np.ndarray, seeds: list[tuple[int, ...]]
+    augmentation: Augmentation, images: np.ndarray, mask: np.ndarray, seeds: Sequence[tuple[int, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(B, K, S, S, C) and (B, S, S) of one batch, an item for each seed."""
     device = DeviceAugmentation(augmentation)
@@ -93,8 +94,8 @@ def test_each_transform_gives_the_pixels_of_albumentations(transform, channels, 
 @pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)
 def test_every_member_gives_the_items_of_the_host_up_to_noise_and_interpolation(path, head) -> None:
     seeds = [(7, epoch, k, 0) for epoch in range(2) for k in range(30)]
-    x, y = on_device(member(path), *head, seeds)
-    host = [member(path)(*head, seed) for seed in seeds]
+    x, y = on_device(member(path), head[0], head[1], seeds)
+    host = [member(path)(head[0], head[1], seed) for seed in seeds]
     differences = [np.abs(x[k].astype(int) - host[k][0]).mean() for k in range(len(seeds))]
     assert np.median(differences) < 1
     assert np.quantile(differences, 0.8) < 4, "at most a fifth of the items have noise or an elastic deformation"
@@ -136,9 +137,9 @@ def test_normal_numbers_are_normal_and_uncorrelated_between_seeds() -> None:
 @pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)
 def test_an_item_is_the_same_in_every_batch(path, head) -> None:
     seeds = [(7, 0, k, 0) for k in range(24)]
-    x, y = on_device(member(path), *head, seeds)
+    x, y = on_device(member(path), head[0], head[1], seeds)
     for batch in (seeds[::-1], seeds[5:9]):
-        other = on_device(member(path), *head, batch)
+        other = on_device(member(path), head[0], head[1], batch)
         for k, seed in enumerate(batch):
             np.testing.assert_allclose(other[0][k].astype(int), x[seeds.index(seed)], atol=1)
             np.testing.assert_array_equal(other[1][k], y[seeds.index(seed)])
