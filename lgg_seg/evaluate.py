@@ -97,6 +97,11 @@ def _data(experiment: Experiment, root: Path | None, split: str, provenance: dic
             f"{data.index.root} does not hold the slices and masks this run's split was made of, so its {split} "
             "patients are not known there; restore them, or say split=all to measure every patient of it."
         )
+    if everyone is None and not provenance["split"][split]:
+        raise UserError(
+            f"The run has no {split} patients: it was trained on everyone. Measure it on other data: "
+            "data.root=OTHER_TREE split=all."
+        )
     return data
 
 

@@ -71,7 +71,10 @@ def resume(path: Path, *, trial: Trial | None = None) -> None:
 def _train_and_report(experiment: Experiment, folder: RunFolder, overrides: Sequence[str], **options: Any) -> None:
     configure_logs(folder.path / "run.log")
     with record_status(folder), runs_ended():
-        print_result(train(experiment, folder, overrides, **options), experiment.config.name)
+        if content := train(experiment, folder, overrides, **options):
+            print_result(content, experiment.config.name)
+        else:
+            print("no patient is left to test: a cross-validation of this recipe says how good such networks are")
         print(f"run folder: {folder.display_path}")
 
 
@@ -81,7 +84,8 @@ def train(
     """Train, choose the best epoch on validation patients, test it, fill the folder.
 
     Returns:
-        the content of `metrics.json`; nothing in the other processes of a distributed run.
+        the content of `metrics.json`; nothing where nobody is left to test, and in the other processes of a distributed
+        run.
     """
     started = time.perf_counter()
     config = experiment.config
@@ -93,17 +97,20 @@ def train(
             f"{folder.path} was started on other data or another split than these; restore the dataset that it was "
             "trained on, or start a new run."
         )
+    if trial is not None and data.split.training_only:
+        raise UserError("A search compares its trials by validation patients, and this split leaves none.")
     module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
-    callbacks = [stop, *experiment.callbacks(), history, *checkpoints(folder, module.monitor)]
+    callbacks = [stop, *experiment.callbacks(data.split), history, *checkpoints(folder, module.monitor)]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     for board in boards:
         describe_run(board, config, data.split.protocol)
-    trainer = experiment.trainer.build(hardware, folder.path, callbacks, loggers)
+    validates = not data.split.training_only
+    trainer = experiment.trainer.build(hardware, folder.path, callbacks, loggers, validates=validates)
     if not resume and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)
@@ -115,9 +122,11 @@ def train(
     history.draw()
     for images in (c for c in callbacks if isinstance(c, ValidationImages)):
         images.draw(folder, data)
-    content, evaluation = experiment.test(folder, data, hardware, history.train_seconds)
-    for board in boards:
-        publish_result(evaluation, board, folder, content, data)
+    content: dict[str, Any] = {}
+    if not data.split.training_only:
+        content, evaluation = experiment.test(folder, data, hardware, history.train_seconds)
+        for board in boards:
+            publish_result(evaluation, board, folder, content, data)
     seconds = {"wall_seconds": time.perf_counter() - started}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | seconds)
     return content

@@ -14,6 +14,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
 
 STATUS, RESULT = "status.json", "metrics.json"
+UNTESTED = "it was trained on every patient, and nobody is left to test"
 SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
 
 
@@ -109,7 +110,10 @@ def read_run(place: Path, folder: Path) -> Run:
         config = to_plain(node)
         provenance = record.read_json("provenance.json", missing_ok=True)
         if status["state"] == "finished":
-            measured = _measured(place, folder)
+            if place == folder and provenance.get("split", {}).get("test") == {}:
+                status["reason"] = UNTESTED
+            else:
+                measured = _measured(place, folder)
     except (UserError, KeyError, ValueError, OSError) as error:
         status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
     state, reason, updated = status["state"], status.get("reason"), str(status.get("updated", ""))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.curves import THRESHOLDS, OperatingCurves
-from lgg_seg.runs.monitor import Monitor, monitor_of
+from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
 
 TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
 GREY = "#7a7a7a"
@@ -32,22 +32,27 @@ class Panel:
 def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:
     """Loss, plateau metric (patient Dice) and learning rate by epoch, from the rows of `history.csv`.
 
-    The best epoch is that of `monitor`, by default the metric drawn.
+    The best epoch is that of `monitor`, by default the metric drawn. Where nobody validated, the training's is drawn.
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     loss, metric, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
+    colours = {"train": GREY, "val": PREDICTION}
+    if monitor_of(history) == LAST:
+        colours, monitor = {"train": GREY}, LAST
+        history = [{**row, **{name.replace("train/", "val/"): row[name] for name in row}} for row in history]
     drawn = monitor_of(history)
     monitor = monitor or drawn
     best = max(history, key=monitor.score)
     for axes, name in ((loss, "loss"), (metric, drawn.column.removeprefix("val/"))):
-        for subset, colour in (("train", GREY), ("val", PREDICTION)):
+        for subset, colour in colours.items():
             axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
         axes.legend(frameon=False)
     rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
     metric.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
     reached = f"{best[drawn.column]:.3f} in epoch {best['epoch']:.0f}"
-    text = f"best {reached}" if monitor == drawn else f"{reached}, the best by {monitor.title}"
+    others = f"{reached}, the last" if monitor == LAST else f"{reached}, the best by {monitor.title}"
+    text = f"best {reached}" if monitor == drawn else others
     loss.set(title="loss", xlabel="epoch", ylim=(0, None))
     metric.set(title=f"{drawn.title} ({text})", xlabel="epoch", ylim=(0, 1 if drawn.mode == "max" else None))
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))

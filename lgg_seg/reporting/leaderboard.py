@@ -47,7 +47,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     for table in board.tables:
         _print_table(console, table, always, select(columns, *ON_TERMINAL))
     for one in board.unmeasured:
-        console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style="red", markup=False)
+        style = "yellow" if one.status == "finished" else "red"
+        console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style=style, markup=False)
 
 
 def print_classifiers(tables: Sequence[ClassifierTable]) -> None:

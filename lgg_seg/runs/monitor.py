@@ -26,11 +26,14 @@ AUROC = Monitor("val/auroc", "max", "slice AUROC")
 LOSS = Monitor("val/loss", "min", "loss")
 """For a segmentation on request, and for a classifier whose validation slices are all of one class: no ROC curve."""
 
+LAST = Monitor("epoch", "max", "epoch")
+"""Where nobody validates, the last epoch is the one to keep."""
+
 SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}  # the choices of `trainer.monitor`
 
 
 def monitor_of(rows: Sequence[Mapping[str, Any]]) -> Monitor:
     """The metric that compares a run with others, from its history; `trainer.monitor` may name another for the
-    checkpoint."""
+    checkpoint. `LAST` where nobody validated."""
     finite = (m for m in (DICE, AUROC) if all(math.isfinite(row.get(m.column, math.nan)) for row in rows))
-    return next(finite, LOSS)
+    return next(finite, LOSS if all(LOSS.column in row for row in rows) else LAST)

@@ -22,7 +22,7 @@ from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import job_identity
-from lgg_seg.runs.monitor import monitor_of
+from lgg_seg.runs.monitor import LAST, monitor_of
 from lgg_seg.sweeps.retries import Attempt, job_lock, next_attempt, record_failure
 from lgg_seg.train import resume, run
 
@@ -93,7 +93,8 @@ def _data_fingerprint(config: DictConfig) -> str | None:
 def _best_score(folder: RunFolder) -> float | None:
     """The best of a run's epochs by Dice, or a classifier's AUROC, whatever chose its checkpoint."""
     rows = _history(folder)
-    return max(map(monitor_of(rows).score, rows)) if rows else None
+    monitor = monitor_of(rows)
+    return max(map(monitor.score, rows)) if rows and monitor != LAST else None
 
 
 def _take_over(folder: RunFolder, trial: Trial | None) -> Outcome:

@@ -10,7 +10,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, Focal, WeightedBCE
 from lgg_seg.metrics.streaming import BinarySliceMetrics
 from lgg_seg.networks import SliceClassifier
-from lgg_seg.runs.monitor import AUROC, LOSS
+from lgg_seg.runs.monitor import AUROC, LAST, LOSS
 from lgg_seg.training.base import Batch, Parts, TrainingModule
 
 LOSSES: Final = (BCE, WeightedBCE, Focal)
@@ -22,7 +22,7 @@ class ClassificationModule(TrainingModule):
 
     Logged every epoch: `train/loss`, `val/loss`, and of the slices of both subsets `accuracy`, `f1` (both at a
     probability of 0.5) and `auroc`, which is NaN where all slices are of one class. Epochs are compared by the
-    validation slices' AUROC, or by their loss where they are all of one class.
+    validation slices' AUROC, or by their loss where they are all of one class; without any, the last epoch is kept.
 
     Args:
         parts: what is trained, and how; the network is a `SliceClassifier`.
@@ -34,8 +34,8 @@ class ClassificationModule(TrainingModule):
     def __init__(self, parts: Parts, labels: Sequence[bool], validated: Sequence[int]) -> None:
         require_slice_loss(parts.loss)
         both_classes = len({labels[i] for i in validated}) == 2
-        monitor, plateau_metrics = (AUROC, (AUROC.column,)) if both_classes else (LOSS, ())
-        super().__init__(parts, BinarySliceMetrics, monitor, plateau_metrics)
+        monitor = AUROC if both_classes else LOSS if validated else LAST
+        super().__init__(parts, BinarySliceMetrics, monitor, plateau_metrics=(AUROC.column,) if both_classes else ())
         self.predicts_tumour = cast(SliceClassifier, parts.network).target == "tumour"
         self.labels: Tensor
         self.register_buffer("labels", torch.tensor(labels, dtype=torch.bool), persistent=False)

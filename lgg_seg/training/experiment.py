@@ -28,12 +28,14 @@ from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import DICE, SEGMENTATION_MONITORS
+from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS
 from lgg_seg.training.base import Parts
+from lgg_seg.training.callbacks import EarlyStopping
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
 from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
+from lgg_seg.training.validation_images import ValidationImages
 
 log = logging.getLogger(__name__)
 
@@ -93,10 +95,17 @@ class Experiment:
         data = self.data()
         data.prepare_data()
         data.setup("fit")
+        if data.split.training_only:
+            if self.evaluation.threshold == "validation":
+                raise UserError(
+                    "The split leaves no patients for evaluation.threshold=validation; take evaluation.threshold=fixed."
+                )
+            return data
         for subset in ("val", "test"):
             if not data.split.slices(subset):
                 raise UserError(
-                    f"The split leaves no {subset} patients; give split.{subset} a share or a number of them."
+                    f"The split leaves no {subset} patients; give split.{subset} a share or a number of them, or take "
+                    "split=everyone to train without any validation and test."
                 )
         return data
 
@@ -142,7 +151,7 @@ class Experiment:
         )
         if self.target is None:
             monitor = SEGMENTATION_MONITORS[self.trainer.monitor or DICE.column]
-            return SegmentationModule(parts, len(data.index.patients), monitor)
+            return SegmentationModule(parts, len(data.index.patients), LAST if data.split.training_only else monitor)
         labels = slice_labels(data.index, self.target)
         require_both_classes(labels, data.split.train, self.target)
         limit = self.trainer.lightning["limit_val_batches"]
@@ -179,9 +188,13 @@ class Experiment:
         draw_evaluation(evaluation, folder, "figures", data, content)
         return content, evaluation
 
-    def callbacks(self) -> list[Callback]:
-        """The callbacks, in their order in the config."""
-        return self._members("callbacks")
+    def callbacks(self, split: Split) -> list[Callback]:
+        """The callbacks, in their order in the config, without those that a split without validation has no use for."""
+        members = self._members("callbacks")
+        if not split.training_only:
+            return members
+        log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
+        return [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
 
     def loggers(self, folder: Path) -> list[Logger]:
         """The loggers, writing into the run's folder."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.metrics.streaming import PatientDice
-from lgg_seg.runs.monitor import DICE, Monitor
+from lgg_seg.runs.monitor import DICE, LAST, Monitor
 from lgg_seg.training.base import Batch, Parts, TrainingModule
 
 
@@ -26,7 +26,8 @@ class SegmentationModule(TrainingModule):
     """
 
     def __init__(self, parts: Parts, patients: int, monitor: Monitor = DICE) -> None:
-        super().__init__(parts, partial(PatientDice, patients), monitor, plateau_metrics=("val/dice", "val/iou"))
+        plateau_metrics = () if monitor == LAST else ("val/dice", "val/iou")
+        super().__init__(parts, partial(PatientDice, patients), monitor, plateau_metrics)
         self._truths: dict[int, Tensor] = {}
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -68,12 +68,18 @@ class TrainerSettings:
         return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
 
     def build(
-        self, hardware: Hardware, folder: Path, callbacks: list[pl.Callback], loggers: list[Logger]
+        self,
+        hardware: Hardware,
+        folder: Path,
+        callbacks: list[pl.Callback],
+        loggers: list[Logger],
+        *,
+        validates: bool = True,
     ) -> pl.Trainer:
         """A Lightning trainer that writes nothing of its own accord outside `folder`."""
         try:
             return pl.Trainer(
-                **self.lightning,
+                **self.lightning | ({} if validates else {"limit_val_batches": 0}),
                 accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
                 precision=hardware.precision,
                 callbacks=[*callbacks, *([Progress()] if self.lightning["enable_progress_bar"] else [])],

@@ -18,8 +18,8 @@ class PatientSplit:
     """Patients at random, each institution in proportion to its size.
 
     `val` and `test` are fractions of the patients (0.1) or counts of them (20). Sizes are exact, by largest
-    remainder, and a fraction above 0 gives at least one patient. `seed` is the split's own, so that runs that differ
-    in their seed alone share one test set.
+    remainder, and a fraction above 0 gives at least one patient; with 0 and 0 everyone is trained on. `seed` is the
+    split's own, so that runs that differ in their seed alone share one test set.
     """
 
     val: float | int = 0.1

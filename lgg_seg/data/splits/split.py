@@ -56,6 +56,11 @@ class Split:
         lines = "".join(f"{subset}\t{s.patient}\t{s.number}\n" for subset in SUBSETS for s in slices[subset])
         return cls(**subsets, protocol=protocol, hash=hashlib.sha256(lines.encode()).hexdigest())
 
+    @property
+    def training_only(self) -> bool:
+        """Whether nobody is left to choose the checkpoint by, and nobody to test."""
+        return not (self.val or self.test)
+
     def slices(self, subset: Subset) -> tuple[int, ...]:
         """The ids of a subset's slices, ascending."""
         return {"train": self.train, "val": self.val, "test": self.test}[subset]
