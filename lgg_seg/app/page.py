@@ -134,6 +134,8 @@ def _tested_on(tested: Mapping[str, Any]) -> str:
     if not tested:
         return "This run was not tested: nothing is known of how good it is."
     patients = f"{tested['patients']} {tested['split']} patients, {tested['slices']} slices"
+    if "statement" in tested:
+        return f"Measured on {patients}. {tested['statement']}"
     if tested["protocol"] == LEAKY:
         return f"Measured on {patients}, whose other slices it was trained on: this says nothing of a new patient."
     if tested["split"] == "val":

@@ -17,6 +17,7 @@ from lgg_seg.inference.zoo import WEIGHTS
 
 # The phantom's names are such that no patient has them.
 _PHANTOM, _TCGA = re.compile(r"TCGA_\w\w_P\d{3}_\d{8}"), re.compile(r"TCGA_\w\w_\w{4}(_\d{8})?")
+_TESTED = ("split", "patients", "slices", "protocol", "metric_version", "statement", "networks")
 _TEXTS = Path(__file__).with_suffix(".yaml")
 
 
@@ -29,7 +30,10 @@ def model_card(
     weights: bytes,
     parity: Parity,
 ) -> dict[str, Any]:
-    """The content of `card.json`, from a run and the file of its halved weights; no path of the machine is in it."""
+    """The content of `card.json`, from a run and the file of its halved weights; no path of the machine is in it.
+
+    `metrics` are the run's `metrics.json`, or what `cross_validated` gives.
+    """
     return {
         "name": name,
         **trained.config,
@@ -52,7 +56,7 @@ def model_card(
             **{key: provenance[key] for key in ("data_fingerprint", "split", "versions", "precision")},
             "wall_seconds": provenance.get("wall_seconds"),
         },
-        "tested": {key: metrics[key] for key in ("split", "patients", "slices", "protocol", "metric_version")},
+        "tested": {key: metrics[key] for key in _TESTED if key in metrics},
         "metrics": metrics["metrics"],
         "strata": metrics.get("strata", {}),
         "half_precision": asdict(parity),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.deploy.cross_validation import cross_validated
 from lgg_seg.deploy.model_card import model_card
 from lgg_seg.deploy.pages import card_page
 from lgg_seg.deploy.parity import compare, comparison_slices, exact_runner
@@ -28,20 +29,43 @@ MAX_CHANGED = 0.002  # of the positive decisions on the slices compared
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def add(run: Path, name: str, models: Path, data_root: Path | None) -> Path:
-    """Make an entry `name` in the folder `models` of a finished, tested run, and return its folder.
+def add(
+    run: Path,
+    name: str,
+    models: Path,
+    data_root: Path | None,
+    cross_validation: Path | None = None,
+    note: str | None = None,
+) -> Path:
+    """Make an entry `name` in the folder `models` of a finished run, and return its folder.
+
+    The numbers of its card are those of the run's test; of a run that was trained on every patient, those of the folds
+    of its recipe in the folder `cross_validation`. `note` is one more of the card's limits.
 
     Raises:
         UserError: the name is taken or invalid; the run is not finished or was not tested on whole patients; the
-            weights are too large, or half precision changes too many decisions.
+            folds are not those of its recipe; the weights are too large, or half precision changes too many decisions.
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"name={name} is no valid name; take small letters, digits and underscores.")
     target = models / name
     if target.exists():
         raise UserError(f"{target} is there already, and nothing is overwritten; remove it or take another name.")
-    config, metrics = _tested(RunFolder(run))
+    config, provenance = _finished(RunFolder(run))
     trained = from_run(run)
+    if provenance["split"]["test"]:
+        if cross_validation is not None:
+            raise UserError(f"{run} has a test of its own; leave cross_validation= out.")
+        metrics = _tested(RunFolder(run))
+    elif cross_validation is None:
+        raise UserError(
+            f"{run} was trained on every patient and tested on nobody; name the folder with the folds of its recipe by "
+            "cross_validation=FOLDER."
+        )
+    elif trained.target is not None:
+        raise UserError(f"{run} is a classifier, for which the zoo takes no cross-validation; add a tested run.")
+    else:
+        metrics = cross_validated(run, cross_validation)
     content = save(halved(trained.network))
     if len(content) > MAX_BYTES:
         raise UserError(
@@ -58,7 +82,9 @@ def add(run: Path, name: str, models: Path, data_root: Path | None) -> Path:
             f"In half precision {trained.name} changes {parity.disagreeing} of {parity.positive} decisions on "
             f"{parity.slices} slices of {parity.of}, which is too many; it cannot be published."
         )
-    card = model_card(name, trained, config, metrics, RunFolder(run).read_json("provenance.json"), content, parity)
+    card = model_card(name, trained, config, metrics, provenance, content, parity)
+    if note is not None:
+        card["limits"].append(note)
     with TemporaryDirectory() as temporary:
         entry = Path(temporary) / name
         entry.mkdir()
@@ -84,11 +110,17 @@ def halved(network: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
+def _finished(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
+    """Config and provenance of a finished run."""
     config, _ = folder.read_config()
     state = folder.read_json("status.json")["state"]
     if state != "finished":
         raise UserError(f"{folder.path} is {state}, not finished; go on with it by resume={folder.path}.")
+    return config, folder.read_json("provenance.json")
+
+
+def _tested(folder: RunFolder) -> dict[str, Any]:
+    """The numbers of a run that was tested on whole patients it had not seen."""
     metrics = folder.read_json("metrics.json")
     if metrics["truncated"]:
         raise UserError(f"{folder.path} was tested on a few patients only (evaluation.max_patients); test it on all.")
@@ -96,4 +128,4 @@ def _tested(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
         raise UserError(f"{folder.path} was measured on its {metrics['split']} patients; test it on its test patients.")
     if metrics["protocol"] == LEAKY:
         raise UserError(f"{folder.path} was tested on slices of patients it was trained on; its numbers mean nothing.")
-    return config, metrics
+    return metrics

@@ -19,16 +19,20 @@ def list_models() -> int:
 
 
 def add_model(
-    run: Annotated[Path, Argument("the folder of a finished, tested run")],
+    run: Annotated[Path, Argument("the folder of a finished run")],
     name: Annotated[str, Argument("what people will load it by")],
     models: Annotated[Path | None, Argument("the folder to add it to; null: the package's own")] = None,
     data_root: Annotated[Path | None, Argument("scans to compare on; null: the run's own", key="data.root")] = None,
+    cross_validation: Annotated[
+        Path | None, Argument("of a run that was trained on every patient: the folder with the folds of its recipe")
+    ] = None,
+    note: Annotated[str | None, Argument("one more limit for the card, such as on whom the recipe was chosen")] = None,
 ) -> int:
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
     from lgg_seg.deploy.publish import add  # which imports every network and takes seconds; a list does not need it
 
     configure_process()
-    folder = add(run, name, models or MODELS, data_root)
+    folder = add(run, name, models or MODELS, data_root, cross_validation, note)
     card = read_card(folder)
     parity = card["half_precision"]
     print(
