@@ -1,6 +1,7 @@
-"""The recipe with one thing changed at a time, as a table: `python -m experiments.recipe`, in the folder of a checkout.
+"""The recipe with one thing changed at a time, a table a search: `python -m experiments.recipe`.
 
-Each row is measured on the validation patients of `base`, and compared with it patient by patient.
+Run it in the folder of a checkout. Each row is measured on the validation patients of its search's `base`, and compared
+with it patient by patient.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.statistics.bootstrap import Summary, summarise
 
 HERE = Path(__file__).parent
+SEARCHES = {"h100": "Twelve epochs, on a GPU", "cpu": "Ten epochs, on one CPU core"}
 AFTER_TRAINING = {"tta": "evaluation.tta", "postprocess": "evaluation.postprocess"}
 SWITCHED_OFF = (None, False, "none")
 
@@ -55,11 +57,13 @@ COLUMNS = (
 )
 
 
-def rows() -> list[Row]:
-    """The recipe, then its changes from the best down."""
-    base = read_run(HERE / "base", HERE / "base")
-    changed = [run for run in find_runs([HERE]) if run.folder.name != "base"]
-    evaluated = find_runs([HERE / "base" / "evaluations"])
+def rows(search: str) -> list[Row]:
+    """The recipe of a search, then its changes from the best down."""
+    base_folder = HERE / search / "base"
+    base = read_run(base_folder, base_folder)
+    changed = [run for run in find_runs([HERE / search]) if run.folder.name != "base"]
+    evaluations = base_folder / "evaluations"
+    evaluated = find_runs([evaluations]) if evaluations.exists() else []
     return [_row(base, base), *sorted((_row(run, base) for run in changed + evaluated), key=lambda r: -r.gain.mean)]
 
 
@@ -75,4 +79,5 @@ def _row(run: Run, base: Run) -> Row:
 
 
 if __name__ == "__main__":
-    print(markdown_table(COLUMNS, rows()))
+    for search, title in SEARCHES.items():
+        print(f"## {title}\n\n{markdown_table(COLUMNS, rows(search))}\n")

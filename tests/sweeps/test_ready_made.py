@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -25,7 +26,8 @@ SWEEPS = [name for name in groups()["sweep"] if name != "none"]
 # Of these the number of jobs follows from what they say they are.
 SIZES = {
     "folds": 5, "losses": len(groups()["loss"]), "networks": 6, "seeds": 5, "train_patients": 3,
-    "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4, "one_at_a_time": 16,
+    "leak": 12, "study_001": 4, "study_002": 8, "study_002_alpha": 4, "one_at_a_time": 60,
+    "benchmark": 45, "benchmark_rates": 27,
 }  # fmt: skip
 
 
@@ -60,7 +62,8 @@ def test_all_jobs_of_a_ready_made_sweep_are_valid(sweeper: DictConfig, name: str
         ]
         assert len(jobs) == SIZES.get(name, len(jobs)) > 1
     for job in jobs:
-        check_config(composed(*job))
+        if not any(re.fullmatch(r"(seed|split\.fold)=[1-9]", word) for word in job):  # as valid as the first one
+            check_config(composed(*job))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
