@@ -61,11 +61,16 @@ def study_row(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", RESULTS, ids=name)
 def test_its_page_quotes_the_recorded_numbers(folder: Path) -> None:
-    if folder.parent.name in ("leak", "recipe"):
+    if folder.relative_to(RECORDS).parts[0] in ("leak", "recipe", "benchmark"):
         pytest.skip("a test of its own holds the whole page to its runs")
     page = folder.parent / "README.md"
     row, text = (study_row, page) if page.is_file() else (readme_row, ROOT / "README.md")
     assert f"| {' | '.join(row(folder))} |" in text.read_text(encoding="utf-8")
+
+
+def rate(slices: float) -> str:
+    """Slices a second, as the README writes them."""
+    return f"{slices:.3g}" if slices < 1000 else f"{slices:,.0f}"
 
 
 SPEEDS = sorted((RECORDS / "bench").glob("*.json"))
@@ -79,10 +84,15 @@ def test_the_readme_quotes_the_recorded_speeds(path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for one in found["networks"]:
         train, predict = one["train"], one["predict"]
-        row = [f"`{one['model']}`, {found['batch_size']}", f"{train['plain']:.3g}"]
-        row += [f"{train['ours']:.3g} (x {train['ours'] / train['plain']:.1f})", f"{predict['plain']:.3g}"]
-        row += [f"{predict['ours']:.3g} (x {predict['ours'] / predict['plain']:.1f})"]
+        row = [f"`{one['model']}`, {found['batch_size']}", rate(train["plain"])]
+        row += [f"{rate(train['ours'])} (x {train['ours'] / train['plain']:.1f})", rate(predict["plain"])]
+        row += [f"{rate(predict['ours'])} (x {predict['ours'] / predict['plain']:.1f})"]
         assert f"| {' | '.join(row)} |" in text
+
+
+def test_the_readme_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
+    epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
+    assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
@@ -123,6 +133,11 @@ def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> 
     folder = RECORDS / "study_001"
     cells = [added(folder, proposal, "by_patient", measure) for measure in ("dice", "recall", "precision")]
     assert f"| `{proposal}` | {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
+    epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
+    assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_study_002_quotes_what_the_decaying_rate_adds() -> None:
