@@ -23,11 +23,11 @@ warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated
 __version__ = "0.1.0"
 
 
-def load(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
-    """A trained network with its preprocessing, ready to use: `lgg_seg.load("unet_slim").predict(volume)`.
+def load(source: str | Path | None = None, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
+    """A trained network with its preprocessing, ready to use: `lgg_seg.load().predict(volume)`.
 
     Args:
-        source: a model of the zoo by its name, or the folder of a run or of a zoo entry.
+        source: a model of the zoo by its name, or the folder of a run or of a zoo entry; by default the zoo's best.
         device: `auto` takes the best that is there.
         precision: `auto` takes bf16 where the hardware has it; `32-true` for numbers that agree to the last digits.
 

@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.predict run=RUN input=SCANS output=FOLDER`: masks, pictures and measurements of new scans."""
+"""`python -m lgg_seg.predict input=SCANS output=FOLDER`: masks, pictures and measurements of new scans."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import require
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
+from lgg_seg.inference.zoo import DEFAULT
 from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
@@ -25,7 +26,9 @@ def predict(
     input: Annotated[Path, Argument("a .tif slice, a folder of slices, a tree of patients, or NIfTI")],
     output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
     run: Annotated[str | None, Argument("the run's folder; several with commas between average")] = None,
-    zoo: Annotated[str | None, Argument("a model that ships with the package; several as for run")] = None,
+    zoo: Annotated[
+        str | None, Argument(f"a model that ships with the package; several as for run; null: {DEFAULT}, without run")
+    ] = None,
     classifier: Annotated[Path | None, Argument("the folder of a classifier's run: adds its probabilities")] = None,
     threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
     largest_component: Annotated[bool | None, Argument("keep the largest 3D part alone; null: as tested")] = None,
@@ -48,7 +51,7 @@ def predict(
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
     if not trained:
-        raise UserError("Say what to predict with: run=RUN, or zoo=NAME for a model that ships with the package.")
+        trained = [from_zoo(DEFAULT)]
     scans = find_scans(input)
     configure_process()
     hardware = choose_hardware(device, precision)
@@ -92,7 +95,7 @@ def _provenance(trained: TrainedModel) -> dict[str, Any]:
 
 
 @command
-@arguments_of(predict, "lgg_seg.predict run=RUN|zoo=NAME input=… output=… [key=value …]")
+@arguments_of(predict, "lgg_seg.predict input=… output=… [run=RUN|zoo=NAME] [key=value …]")
 def main(given: dict[str, Any]) -> int:
     """Predict and print; exit code 1 where files of the input could not be used."""
     configure_logs()

@@ -17,8 +17,8 @@ from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
 from lgg_seg.inference.model import Model
 from lgg_seg.inference.runner import Probability, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
+from lgg_seg.inference.zoo import DEFAULT
 
-DEFAULT = "unet_slim"
 RunFolder = Annotated[Path | None, Argument("the network of this run's folder")]
 ZooName = Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")]
 Device = Annotated[Accelerator, Argument("auto, cpu, gpu or mps")]

@@ -23,6 +23,7 @@ from lgg_seg.inference.runner import (
     volume_probabilities,
 )
 from lgg_seg.inference.trained import TrainedModel, restore
+from lgg_seg.inference.zoo import DEFAULT
 from lgg_seg.metrics.arrays import Bools, Floats32, check_range
 
 _AXES = "(slices, height, width, 3)"
@@ -119,9 +120,9 @@ class VolumeClassifier:
         return probability
 
 
-def load_model(source: str | Path, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
+def load_model(source: str | Path | None, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
     """See `lgg_seg.load`."""
-    trained = restore(source)
+    trained = restore(DEFAULT if source is None else source)
     return Model([(trained, TorchRunner(trained.network, choose_hardware(device, precision)))])
 
 

@@ -6,15 +6,18 @@ from typing import Annotated
 
 from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.hardware import configure_process
-from lgg_seg.inference.zoo import MODELS, PAGE, names, read_card
+from lgg_seg.inference.zoo import DEFAULT, MODELS, PAGE, names, read_card
 
 
 def list_models() -> int:
-    """Name every model with its size and test Dice."""
+    """Name every model with its size and Dice; the default is what `predict` takes where none is named."""
     for name in names():
         card = read_card(MODELS / name)
-        headline = card["metrics"].get("patient/dice", {})
-        print(f"{name}: {card['weights']['bytes'] / 1e6:.1f} MB, mean patient Dice {headline.get('mean')}")
+        dice, patients = card["metrics"]["patient/dice"]["mean"], card["tested"]["patients"]
+        how = "in cross-validation" if "statement" in card["tested"] else "in a test"
+        default = ", the default" if name == DEFAULT else ""
+        size = card["weights"]["bytes"] / 1e6
+        print(f"{name}: {size:.1f} MB, mean patient Dice {dice:.3f} of {patients} patients {how}{default}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 import lgg_seg
+from lgg_seg.app.caching import cached_model
 from lgg_seg.deploy.publish import MAX_BYTES, add
-from lgg_seg.inference.zoo import MODELS, names, read_card
+from lgg_seg.inference.zoo import DEFAULT, MODELS, names, read_card
+from lgg_seg.predict import main as predict
 from lgg_seg.zoo.__main__ import main as zoo
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -72,6 +75,15 @@ def test_a_model_of_the_zoo_predicts_from_an_installed_wheel_without_a_network(
     assert len(list((tmp_path / "out").rglob("*_mask.tif"))) == 6
 
 
+def test_predict_load_and_the_app_take_the_best_model_where_none_is_named(phantom_root: Path, tmp_path: Path) -> None:
+    patient = sorted(p for p in phantom_root.iterdir() if p.is_dir())[0]
+    assert predict([f"input={patient}", f"output={tmp_path / 'out'}", "device=cpu"]) == 0
+    (used,) = json.loads((tmp_path / "out" / "provenance.json").read_text())["models"]
+    assert used["name"] == lgg_seg.load(device="cpu").name == cached_model(("device=cpu",)).name == DEFAULT
+
+
 def test_the_list_names_every_shipped_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert zoo(["list"]) == 0
-    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == names()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == names()
+    assert [line.endswith("the default") for line in lines] == [name == DEFAULT for name in names()]

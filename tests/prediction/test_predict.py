@@ -178,7 +178,6 @@ def test_an_ensemble_with_threshold_tta_and_largest_component_is_recorded(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("input=x", "output=y"), "run=RUN, or zoo=NAME"),
         (("zoo=nothing", "input=x", "output=y"), "no model of the zoo"),
         (("run=nowhere", "input=x", "output=y"), "config.yaml is missing"),
         (("run={run}", "input=nowhere", "output=y"), "is not there; input= is"),
