@@ -135,11 +135,6 @@ def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> 
     assert f"| `{proposal}` | {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
-    epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
-    assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
 def test_the_page_of_study_002_quotes_what_the_decaying_rate_adds() -> None:
     page = (RECORDS / "study_002" / "README.md").read_text(encoding="utf-8")
     assert f"Dice by {added(RECORDS / 'study_002', 'slim_decay', 'slim', 'dice')} after ten epochs" in page
