@@ -130,3 +130,12 @@ def test_members_that_do_not_go_with_a_classifier_are_refused(words: tuple[str, 
 def coherent(config: DictConfig) -> None:
     check_config(config)
     Experiment.of(config)
+
+
+def test_a_classifier_can_be_trained_on_every_patient(workplace: Workplace) -> None:
+    words = "split=everyone", "model.freeze_encoder=true", "trainer.max_epochs=1", "hydra.run.dir=everyone"
+    done = lgg(workplace, *(word for word in TINY if not word.startswith("split.")), *words)
+    assert done.returncode == 0, done.stderr
+    assert "no patient is left to test" in done.stdout
+    kept = torch.load(workplace[0] / "everyone" / "checkpoints" / "best.ckpt", weights_only=True)
+    assert kept["epoch"] == 0

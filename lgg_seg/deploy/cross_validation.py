@@ -80,11 +80,13 @@ def _is_fair(measured: Comparability, ours: Run) -> bool:
 def _merged(result: SegmentationResult) -> dict[str, Any]:
     patients, networks = len(result.comparability.patients), len(result.runs)
     first = result.runs[0].result
+    measured = [name for name, value in result.metrics.items() if value is not None]
+    measured.sort(key=lambda name: not name.startswith("patient/"))  # the headline first
     return {
         **{key: first[key] for key in ("split", "protocol", "metric_version", "threshold")},
         "patients": patients,
         "slices": len(result.comparability.slices),
-        "metrics": {name: value for name, value in result.metrics.items() if value is not None},
+        "metrics": {name: result.metrics[name] for name in measured},
         "strata": strata(result.patients.reset_index().to_dict("records")),  # type: ignore[arg-type]  # names are texts
         "statement": (
             f"These are the numbers of a cross-validation: of {networks} networks of the same recipe, each at its best "

@@ -81,6 +81,7 @@ def test_the_card_has_the_out_of_fold_numbers_and_says_whose_they_are(entry: Pat
     dice = pd.concat(tables)["dice"]
     assert card["metrics"]["patient/dice"]["mean"] == pytest.approx(dice.mean())
     assert card["metrics"]["patient/dice"]["median"] == pytest.approx(dice.median())
+    assert next(iter(card["metrics"])) == "patient/dice", "the headline first"
     counts = pd.concat(tables)[["tp", "fp", "fn"]].sum()
     assert card["metrics"]["pooled/dice"] == pytest.approx(2 * counts.tp / (2 * counts.tp + counts.fp + counts.fn))
     assert (card["tested"]["patients"], card["tested"]["slices"]) == (12, 72)
