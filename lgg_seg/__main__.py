@@ -1,8 +1,8 @@
-"""The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN` alone."""
+"""The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [device=…]`."""
 
 import sys
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -13,9 +13,12 @@ from omegaconf import DictConfig
 import lgg_seg
 from lgg_seg.cli.console import command
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir
-from lgg_seg.config.overrides import check_overrides, make_output_folder, run_folder_argument
+from lgg_seg.config.overrides import check_overrides, make_output_folder, resume_arguments
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+
+if TYPE_CHECKING:
+    from lgg_seg.hardware import Accelerator
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
@@ -41,11 +44,12 @@ def job(config: DictConfig) -> float | None:
 @command
 def main(arguments: list[str]) -> int:
     """Train, sweep or resume."""
-    folder = run_folder_argument(arguments)
-    if folder is not None:
+    asked = resume_arguments(arguments)
+    if asked is not None:
         from lgg_seg.train import resume
 
-        resume(folder)
+        path, device = asked
+        resume(path, cast("Accelerator | None", device))
         return 0
     parser = get_args_parser()
     if "--version" in arguments:

@@ -15,6 +15,7 @@ from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.errors import UserError, require
 from lgg_seg.evaluation import evaluate
+from lgg_seg.hardware import Accelerator
 from lgg_seg.inference.trained import tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result
@@ -35,6 +36,9 @@ def measure(
         Literal["none", "largest_component"] | None, Argument("null: as the run's config says")
     ] = None,
     tta: Annotated[bool | None, Argument("test-time augmentation; null: as the run's config says")] = None,
+    device: Annotated[
+        Accelerator | None, Argument("auto, cpu, gpu or mps; null: the run's own, or the best one here")
+    ] = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure a run from its folder alone, on its own or another data set.
 
@@ -50,7 +54,7 @@ def measure(
     check_config(config)
     provenance = folder.read_json("provenance.json")
     experiment = _with(Experiment.of(config), threshold, postprocess, tta)
-    hardware = experiment.trainer.prepare()
+    hardware = experiment.trainer.prepare_again(device)
     data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
     trained_on = _trained_on(data.index, provenance["split"]) if split in ("train", "all") else []

@@ -40,20 +40,34 @@ class Hardware:
 def choose_hardware(
     accelerator: Accelerator, precision: Precision, channels_last: bool = True, key: str = "device"
 ) -> Hardware:
-    """Resolve `auto`: the best device of this machine, bf16-mixed where its hardware has bf16.
+    """Resolve `auto`: the best device of this machine, and the fastest precision of its hardware.
 
     `key` is the argument or config key of the accelerator, for the error.
     """
-    available = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if accelerator == "auto":
-        accelerator = next(name for name in ("gpu", "mps", "cpu") if available[name])
-    if not available[accelerator]:
+        accelerator = next(name for name in ("gpu", "mps", "cpu") if is_available(name))
+    if not is_available(accelerator):
         group = key.partition(".")[0]
         raise UserError(f"{key}={accelerator} is not on this machine; use {group}=auto or {group}=cpu.")
     device = torch.device("cuda" if accelerator == "gpu" else accelerator)
     if precision == "auto":
-        precision = "bf16-mixed" if _has_bf16(device) else "32-true"
+        precision = _fastest_precision(device)
     return Hardware(device, precision, channels_last)
+
+
+def is_available(accelerator: Accelerator) -> bool:
+    """Whether this machine has it."""
+    if accelerator == "gpu":
+        return torch.cuda.is_available()
+    return accelerator != "mps" or torch.backends.mps.is_available()
+
+
+def _fastest_precision(device: torch.device) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    if _has_bf16(device):
+        return "bf16-mixed"
+    # From Volta on (V100, T4), a GPU has tensor cores for float16; before, float16 is slower than float32.
+    tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
+    return "16-mixed" if tensor_cores else "32-true"
 
 
 def _has_bf16(device: torch.device) -> bool:

@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import WandbLogger
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.hardware import Accelerator
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
 from lgg_seg.reporting.wandb.media import publish_result
@@ -51,8 +52,10 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
     _train_and_report(experiment, folder, overrides, resume=False, trial=trial)
 
 
-def resume(path: Path, *, trial: Trial | None = None) -> None:
+def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None = None) -> None:
     """Go on with the run in the folder `path` where it stopped, with its own config.
+
+    It runs on `device`, by default on the run's own where this machine has it, else on the best one here.
 
     Raises:
         UserError: it is no run, has finished, has no checkpoint to go on from, or its data have changed.
@@ -65,7 +68,7 @@ def resume(path: Path, *, trial: Trial | None = None) -> None:
         raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
     experiment = Experiment.of(config)
     read_checkpoint(folder.last)
-    _train_and_report(experiment, folder, overrides, resume=True, trial=trial)
+    _train_and_report(experiment, folder, overrides, resume=True, device=device, trial=trial)
 
 
 def _train_and_report(experiment: Experiment, folder: RunFolder, overrides: Sequence[str], **options: Any) -> None:
@@ -79,7 +82,13 @@ def _train_and_report(experiment: Experiment, folder: RunFolder, overrides: Sequ
 
 
 def train(
-    experiment: Experiment, folder: RunFolder, overrides: Sequence[str], *, resume: bool, trial: Trial | None
+    experiment: Experiment,
+    folder: RunFolder,
+    overrides: Sequence[str],
+    *,
+    resume: bool,
+    device: Accelerator | None = None,
+    trial: Trial | None,
 ) -> dict[str, Any]:
     """Train, choose the best epoch on validation patients, test it, fill the folder.
 
@@ -90,7 +99,7 @@ def train(
     started = time.perf_counter()
     config = experiment.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    hardware = experiment.trainer.prepare()
+    hardware = experiment.trainer.prepare_again(device) if resume else experiment.trainer.prepare()
     data = experiment.ready_data()
     if resume and not has_same_data(folder.read_json("provenance.json"), data.index, data.split):
         raise UserError(

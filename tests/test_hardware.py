@@ -6,8 +6,11 @@ import psutil
 import pytest
 import torch
 
+from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Precision, choose_hardware, configure_process
+from lgg_seg.hardware import Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.training.experiment import Experiment
+from lgg_seg.training.trainer import TrainerSettings
 
 
 def test_auto_chooses_what_is_there() -> None:
@@ -21,6 +24,44 @@ def test_auto_chooses_what_is_there() -> None:
 def test_a_gpu_that_is_not_there_is_refused_with_the_way_out() -> None:
     with pytest.raises(UserError, match="trainer=cpu"):
         choose_hardware("gpu", "auto", key="trainer.accelerator")
+
+
+@pytest.mark.parametrize(
+    ("capability", "bf16", "precision"),
+    [
+        ((8, 0), True, "bf16-mixed"),
+        ((7, 5), False, "16-mixed"),
+        ((7, 0), False, "16-mixed"),
+        ((6, 1), False, "32-true"),
+    ],
+    ids=["A100", "T4", "V100", "GTX 1080"],
+)
+def test_a_gpu_trains_in_the_fastest_precision_of_its_hardware(
+    capability: tuple[int, int], bf16: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16 or including_emulation)
+    assert choose_hardware("gpu", "auto").precision == precision
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that must be missing")
+def test_a_run_of_another_machine_takes_the_device_that_is_here(caplog: pytest.LogCaptureFixture) -> None:
+    settings = TrainerSettings(max_epochs=1, accelerator="gpu", precision="16-mixed")
+    with pytest.raises(UserError, match="trainer=cpu"):
+        settings.prepare()
+    here = choose_hardware("auto", "auto")
+    assert settings.prepare_again() == here
+    assert "gpu, is not on this machine" in caplog.text
+    assert settings.prepare_again("cpu").device.type == "cpu"
+    assert TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true").prepare_again().precision == "32-true"
+
+
+@pytest.mark.parametrize(("precision", "fused"), [("16-mixed", False), ("bf16-mixed", True)])
+def test_clipped_gradients_of_float16_get_an_optimizer_that_is_not_fused(precision: Precision, fused: bool) -> None:
+    experiment = Experiment.of(compose_config(["model=unet_slim", "trainer.gradient_clip_val=1.0"]))
+    factory = experiment._optimizer(Hardware(torch.device("cpu"), precision, True))
+    assert factory.keywords["fused"] is fused
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])

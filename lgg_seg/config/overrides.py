@@ -21,7 +21,7 @@ from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import check_config, parameters, takes_options
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 from lgg_seg.files import writable
 
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
@@ -204,17 +204,21 @@ def _keys(config: DictConfig, prefix: str = "") -> list[str]:
     return names
 
 
-def run_folder_argument(arguments: Sequence[str]) -> Path | None:
-    """The folder in `resume=RUN`, which must stand alone: a resumed run keeps its own config."""
-    folders = [argument.partition("=")[2] for argument in arguments if argument.startswith("resume=")]
-    if not folders:
+def resume_arguments(arguments: Sequence[str]) -> tuple[Path, str | None] | None:
+    """The folder in `resume=RUN`, and the `device=` beside it; a resumed run keeps its own config otherwise."""
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    if "resume" not in given:
         return None
-    if len(arguments) > 1:
-        others = " ".join(argument for argument in arguments if not argument.startswith("resume="))
-        raise UserError(f"resume= goes on with the run's own config; take away {others}, or start a new run with it.")
-    if not folders[0]:
+    others = [argument for argument in arguments if argument.partition("=")[0] not in ("resume", "device")]
+    if others:
+        raise UserError(
+            f"resume= goes on with the run's own config; take away {' '.join(others)}, or start a new run with it."
+        )
+    if not given["resume"]:
         raise UserError("resume= needs the folder of a run, for example resume=runs/unet_bn/2026-01-31_12-00-00.")
-    return Path(folders[0])
+    device = given.get("device")
+    require(device in (None, "auto", "cpu", "gpu", "mps"), "device", device, "auto, cpu, gpu or mps")
+    return Path(given["resume"]), device
 
 
 def make_output_folder(path: str, key: str) -> None:

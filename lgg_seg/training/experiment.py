@@ -145,7 +145,7 @@ class Experiment:
         parts = Parts(
             network,
             self.loss,
-            self._instantiate("optimizer"),
+            self._optimizer(hardware),
             self._instantiate("scheduler"),
             hardware.memory_format,
         )
@@ -158,6 +158,12 @@ class Experiment:
         validated = data.split.val[: limit * data.batch_size] if limit else data.split.val
         # Slices without a label are in no subset of the split.
         return ClassificationModule(parts, [bool(label) for label in labels], validated)
+
+    def _optimizer(self, hardware: Hardware) -> Any:
+        """Not fused where float16's scaled gradients are clipped: a fused optimizer unscales them too late."""
+        clips = self.trainer.lightning.get("gradient_clip_val") is not None and hardware.precision == "16-mixed"
+        changed = {"fused": False} if clips and self.config.optimizer.get("fused") else {}
+        return instantiate(to_plain(self.config.optimizer) | changed, "optimizer")
 
     def runner(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner:
         """The network with the weights of the run's best epoch, ready to measure."""

@@ -1,6 +1,7 @@
 """The `trainer` config group: everything about how long, where and in which precision a run trains."""
 
 import inspect
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +11,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, is_available
 from lgg_seg.training.callbacks import Progress
+
+log = logging.getLogger(__name__)
 
 COUNTS = ("max_epochs", "devices", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
 GIVEN = ("callbacks", "logger", "default_root_dir", "enable_model_summary", "num_sanity_val_steps",
@@ -61,11 +64,23 @@ class TrainerSettings:
         clip = lightning.get("gradient_clip_val")
         require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
 
-    def prepare(self) -> Hardware:
-        """Configure the process (threads, allocator, determinism) and choose what it runs on."""
+    def prepare(self, device: Accelerator | None = None) -> Hardware:
+        """Configure the process (threads, allocator, determinism) and choose what it runs on.
+
+        A `device` in place of the accelerator has its own fastest precision.
+        """
         torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
         configure_process(self.threads)
-        return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
+        if device is None or device == self.accelerator:
+            return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
+        return choose_hardware(device, "auto", self.channels_last)
+
+    def prepare_again(self, device: Accelerator | None = None) -> Hardware:
+        """As `prepare`, for a run that may have been trained on another machine, whose device this one may lack."""
+        if device is None and not is_available(self.accelerator):
+            log.warning("the run's device, %s, is not on this machine; the best one here is taken", self.accelerator)
+            device = "auto"
+        return self.prepare(device)
 
     def build(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lgg_seg
-from lgg_seg.config.overrides import check_overrides, run_folder_argument
+from lgg_seg.config.overrides import check_overrides, resume_arguments
 from lgg_seg.errors import UserError
 from tests.workplace import lgg
 
@@ -129,13 +129,16 @@ def test_a_valid_sweep_passes(overrides: list[str]) -> None:
     check_overrides(overrides, sweep=True)
 
 
-def test_resume_stands_alone() -> None:
-    assert run_folder_argument(["model=unet"]) is None
-    assert str(run_folder_argument(["resume=runs/a"])) == "runs/a"
+def test_resume_takes_a_device_and_nothing_else() -> None:
+    assert resume_arguments(["model=unet"]) is None
+    assert resume_arguments(["resume=runs/a"]) == (Path("runs/a"), None)
+    assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu")
     with pytest.raises(UserError, match="seed=2"):
-        run_folder_argument(["resume=runs/a", "seed=2"])
+        resume_arguments(["resume=runs/a", "seed=2"])
     with pytest.raises(UserError, match="needs the folder"):
-        run_folder_argument(["resume="])
+        resume_arguments(["resume="])
+    with pytest.raises(UserError, match="device is tpu"):
+        resume_arguments(["resume=runs/a", "device=tpu"])
 
 
 @pytest.mark.parametrize(
