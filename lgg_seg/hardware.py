@@ -77,6 +77,14 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and "avx512_bf16" in cpu_info("flags")
 
 
+def take_gpu(turn: int) -> None:
+    """Leave this process one of the GPUs that it sees, in turn; without effect once it has one, or uses some."""
+    count = torch.cuda.device_count()
+    if count > 1 and not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch does not annotate it
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+        os.environ["CUDA_VISIBLE_DEVICES"] = seen.split(",")[turn % count]
+
+
 def cpu_info(field: str) -> str:
     """What Linux says of the processor, as `model name` or `flags`; nothing on other systems."""
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import psutil
 import pytest
 import torch
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Hardware, Precision, choose_hardware, configure_process
+from lgg_seg.hardware import Hardware, Precision, choose_hardware, configure_process, take_gpu
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.trainer import TrainerSettings
 
@@ -55,6 +57,22 @@ def test_a_run_of_another_machine_takes_the_device_that_is_here(caplog: pytest.L
     assert "gpu, is not on this machine" in caplog.text
     assert settings.prepare_again("cpu").device.type == "cpu"
     assert TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true").prepare_again().precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("seen", "turns", "taken"), [(None, (0, 1, 2, 3), ["0", "1", "2", "0"]), ("4,6,7", (1, 3), ["6", "4"])]
+)
+def test_jobs_side_by_side_take_the_gpus_in_turn(
+    seen: str | None, turns: tuple[int, ...], taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    found = []
+    for turn in turns:
+        with monkeypatch.context() as process:
+            process.setenv("CUDA_VISIBLE_DEVICES", seen or "")
+            take_gpu(turn)
+            found.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert found == taken
 
 
 @pytest.mark.parametrize(("precision", "fused"), [("16-mixed", False), ("bf16-mixed", True)])

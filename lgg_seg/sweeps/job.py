@@ -20,6 +20,7 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
+from lgg_seg.hardware import take_gpu
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import job_identity
 from lgg_seg.runs.monitor import LAST, monitor_of
@@ -48,6 +49,8 @@ def hydra_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
         recorded in the job's folder and must not end the sweep. Only an interruption does.
     """
     configure_logs()
+    if str(hydra_config.launcher._target_).endswith("JoblibLauncher"):  # others run one job at a time, or know of GPUs
+        take_gpu(int(hydra_config.job.num))
     base = Path(hydra_config.runtime.output_dir)
     # `sweep=` says which jobs there are, which is no part of a single one: without it, its command can be repeated.
     overrides = [override for override in hydra_config.overrides.task if not override.startswith("sweep=")]
