@@ -1,4 +1,4 @@
-"""The benchmark's learning rates as a table: `python -m experiments.benchmark`, in the folder of a checkout."""
+"""The benchmark's learning rates and folds as tables: `python -m experiments.benchmark`, in the folder of a checkout."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from operator import attrgetter
 from pathlib import Path
 
 from lgg_seg.comparison.runs import find_runs
-from lgg_seg.reporting.formatting import number
+from lgg_seg.comparison.segmentation import SegmentationResult
+from lgg_seg.comparison.tables import build_leaderboard
+from lgg_seg.reporting.formatting import number, one, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
 
-RATES = Path(__file__).parent / "rates"
+HERE = Path(__file__).parent
+RATES, FOLDS = HERE / "rates", HERE / "folds"
 TRIED = (3e-4, 1e-3, 3e-3)
 
 
@@ -35,6 +38,27 @@ def networks() -> list[Network]:
     return sorted((Network(*item) for item in found.items()), key=lambda one: -one.dice[one.rate])
 
 
+def results() -> list[SegmentationResult]:
+    """The networks with their folds merged, the best first; those tested on fewer patients come after."""
+    return [entry for table in build_leaderboard(find_runs([FOLDS])).tables for entry in table.entries]
+
+
+def _dice(entry: SegmentationResult) -> str:
+    return with_interval(entry.score, entry.metrics["patient/dice"]["ci95"], number)
+
+
+RESULT_COLUMNS = (
+    Column("", "network", lambda entry: f"`{entry.label}`", left=True),
+    Column("", "parameters", lambda entry: entry.cost["parameters"], si),
+    Column("", "folds", attrgetter("folds")),
+    Column("", "patients", lambda entry: len(entry.patients)),
+    Column("", "patient Dice, mean (95 % interval)", text=_dice),
+    Column("", "median", lambda entry: entry.metrics["patient/dice"]["median"], number),
+    Column("", "pooled", lambda entry: entry.metrics["pooled/dice"], number),
+    Column("", "HD95, median", lambda entry: entry.metrics["patient/hd95_px"]["median"], one),
+    Column("", "lesion F1", lambda entry: entry.metrics["lesion/f1"], number),
+)
+
 COLUMNS = (
     Column("", "network", lambda network: f"`{network.overrides}`", left=True),
     *(Column("", f"{rate:g}", lambda network, rate=rate: network.dice[rate], number) for rate in TRIED),
@@ -42,4 +66,5 @@ COLUMNS = (
 )
 
 if __name__ == "__main__":
+    print(markdown_table(RESULT_COLUMNS, results()))
     print(markdown_table(COLUMNS, networks()))

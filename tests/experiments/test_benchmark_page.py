@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import yaml
 
-from experiments.benchmark.__main__ import COLUMNS, TRIED, networks
+from experiments.benchmark.__main__ import COLUMNS, RESULT_COLUMNS, TRIED, networks, results
 from lgg_seg.reporting.table import markdown_table
 from tests.experiments.records import RECORDS, ROOT
 
 
-def test_the_page_has_the_table_of_its_runs() -> None:
-    assert markdown_table(COLUMNS, networks()) in (RECORDS / "benchmark" / "README.md").read_text(encoding="utf-8")
+def test_the_page_has_the_tables_of_its_runs() -> None:
+    page = (RECORDS / "benchmark" / "README.md").read_text(encoding="utf-8")
+    assert markdown_table(COLUMNS, networks()) in page
+    assert markdown_table(RESULT_COLUMNS, results()) in page
 
 
 def test_every_network_was_tried_at_every_rate() -> None:
