@@ -1,4 +1,4 @@
-"""The benchmark's learning rates and folds as tables: `python -m experiments.benchmark`, in the folder of a checkout."""
+"""The benchmark's folds and learning rates as tables: `python -m experiments.benchmark`, in a checkout's folder."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -66,5 +66,5 @@ COLUMNS = (
 )
 
 if __name__ == "__main__":
-    print(markdown_table(RESULT_COLUMNS, results()))
+    print(markdown_table(RESULT_COLUMNS, results()), end="\n\n")
     print(markdown_table(COLUMNS, networks()))
