@@ -3,6 +3,7 @@
 Those of segmentation give `(B, 1, H, W)`, a `SliceClassifier` `(B, 1)`.
 """
 
+from lgg_seg.networks.attention_unet import AttentionUNet
 from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.build import without_pretrained
 from lgg_seg.networks.classifier import ResNet50Classifier, SliceClassifier
@@ -13,6 +14,7 @@ from lgg_seg.networks.unetpp import UNetPlusPlus
 
 __all__ = [
     "SMP",
+    "AttentionUNet",
     "EfficientNetUNet",
     "R2UNet",
     "ResNet50Classifier",

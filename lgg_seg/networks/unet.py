@@ -77,9 +77,13 @@ class UShaped(SegmentationNetwork):
             x = F.max_pool2d(skips[-1], kernel_size=2)
         x = self.bottleneck(x)
         for upsample, block in zip(self.upsample, self.decoder, strict=True):
-            x = block(torch.cat([skips.pop(), upsample(x)], dim=1))
+            x = block(torch.cat([self.skip(skips.pop(), x), upsample(x)], dim=1))
         logits: Tensor = self.head(x)
         return logits
+
+    def skip(self, features: Tensor, coarser: Tensor) -> Tensor:  # noqa: ARG002  # read by gates
+        """What of a level's features joins the expanding path, whose features one level down are `coarser`: all."""
+        return features
 
 
 class UNet(UShaped):

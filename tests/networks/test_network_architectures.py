@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from lgg_seg.errors import UserError
-from lgg_seg.networks import EfficientNetUNet, R2UNet, ResNet50UNet, SegmentationNetwork, SlimUNet, UNet, UNetPlusPlus
+from lgg_seg.networks import (
+    AttentionUNet,
+    EfficientNetUNet,
+    R2UNet,
+    ResNet50UNet,
+    SegmentationNetwork,
+    SlimUNet,
+    UNet,
+    UNetPlusPlus,
+)
 from lgg_seg.networks.r2unet import RecurrentConvolution
 from lgg_seg.networks.unetpp import average
 
@@ -186,3 +195,26 @@ class TestUNetPlusPlus:
     def test_a_head_that_does_not_exist_is_refused(self) -> None:
         with pytest.raises(UserError, match=r"model\.deep_supervision=true"):
             UNetPlusPlus(2, deep_supervision=False, output=1)
+
+
+class TestAttentionUNet:
+    def test_gates_that_are_open_leave_the_batch_norm_unet(self) -> None:
+        gated, plain = filled(AttentionUNet(4)), UNet(4, batch_norm=True).eval()
+        plain.load_state_dict(gated.state_dict(), strict=False)
+        with torch.inference_mode():
+            assert not torch.allclose(gated(IMAGE), plain(IMAGE))
+            for gate in gated.gates.values():
+                gate.attention.bias.fill_(100.0)
+            torch.testing.assert_close(gated(IMAGE), plain(IMAGE))
+
+    def test_a_gate_weighs_features_by_the_sigmoid_of_both_levels(self) -> None:
+        gate = AttentionUNet(1).gates["2"]
+        with torch.inference_mode():
+            for weights in gate.parameters():
+                weights.fill_(0.5)
+            # features 1 in 2 channels under a 2 x 2 kernel, coarser 1 in 4 channels: 4 + 2.5 in each of 2 channels
+            out = gate(torch.ones(1, 2, 4, 4), torch.ones(1, 4, 2, 2))
+        torch.testing.assert_close(out, torch.full((1, 2, 4, 4), 1 / (1 + math.exp(-(6.5 + 0.5)))))
+
+    def test_the_finest_skip_has_no_gate(self) -> None:
+        assert list(AttentionUNet(4).gates) == ["8", "16", "32"]

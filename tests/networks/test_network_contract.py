@@ -21,6 +21,7 @@ PARAMETERS = {
     "unet_slim": 1_942_577,
     "r2unet": 39_091_393,
     "unetpp": 9_163_428,
+    "attention_unet": 8_280_036,
     "unet_resnet50": 32_521_105,
     "unet_efficientnet": 5_198_161,
 }
