@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from pytorch_lightning.loggers import WandbLogger
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Accelerator
+from lgg_seg.hardware import Accelerator, Hardware
+from lgg_seg.networks.build import has_unused_parameters
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
 from lgg_seg.reporting.wandb.media import publish_result
@@ -26,6 +28,7 @@ from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Pruning, checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
+from lgg_seg.training.processes import announce_main_process, end_with_main_process
 from lgg_seg.training.validation_images import ValidationImages
 
 if TYPE_CHECKING:
@@ -40,16 +43,18 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
         Pruned: its study has stopped the `trial` that it is.
     """
     experiment, folder = Experiment.of(config), RunFolder(path)
-    # Lightning starts the other processes of a distributed run by the same command.
-    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        train(experiment, folder, overrides, resume=False, trial=trial)
-        return
-    folder.create()
-    for key in ("root", "cache_dir"):  # the folder alone must do, from whichever directory
-        if config.data[key] is not None:
-            config.data[key] = str(Path(config.data[key]).absolute())
-    folder.write_config(config, overrides)
-    _train_and_report(experiment, folder, overrides, resume=False, trial=trial)
+    configure_logs()
+    hardware = experiment.trainer.prepare()
+    if experiment.trainer.rank(hardware) == 0:
+        folder.create()
+        for key in ("root", "cache_dir"):  # the folder alone must do, from whichever directory
+            if config.data[key] is not None:
+                config.data[key] = str(Path(config.data[key]).absolute())
+        folder.write_config(config, overrides)
+    else:
+        with suppress(OSError):  # where Slurm started this process, Hydra has made it an empty folder of its own
+            path.rmdir()
+    _train_and_report(experiment, folder, overrides, hardware, resume=False, trial=trial)
 
 
 def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None = None) -> None:
@@ -68,13 +73,23 @@ def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None
         raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
     experiment = Experiment.of(config)
     read_checkpoint(folder.last)
-    _train_and_report(experiment, folder, overrides, resume=True, device=device, trial=trial)
+    configure_logs()
+    hardware = experiment.trainer.prepare_again(device)
+    _train_and_report(experiment, folder, overrides, hardware, resume=True, trial=trial)
 
 
-def _train_and_report(experiment: Experiment, folder: RunFolder, overrides: Sequence[str], **options: Any) -> None:
+def _train_and_report(
+    experiment: Experiment, folder: RunFolder, overrides: Sequence[str], hardware: Hardware, **options: Any
+) -> None:
+    if experiment.trainer.rank(hardware) > 0:
+        end_with_main_process()
+        logging.disable(logging.INFO)  # the main process says it
+        train(experiment, folder, overrides, hardware, **options)
+        return
+    announce_main_process()
     configure_logs(folder.path / "run.log")
     with record_status(folder), runs_ended():
-        if content := train(experiment, folder, overrides, **options):
+        if content := train(experiment, folder, overrides, hardware, **options):
             print_result(content, experiment.config.name)
         else:
             print("no patient is left to test: a cross-validation of this recipe says how good such networks are")
@@ -85,9 +100,9 @@ def train(
     experiment: Experiment,
     folder: RunFolder,
     overrides: Sequence[str],
+    hardware: Hardware,
     *,
     resume: bool,
-    device: Accelerator | None = None,
     trial: Trial | None,
 ) -> dict[str, Any]:
     """Train, choose the best epoch on validation patients, test it, fill the folder.
@@ -99,7 +114,6 @@ def train(
     started = time.perf_counter()
     config = experiment.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    hardware = experiment.trainer.prepare_again(device) if resume else experiment.trainer.prepare()
     data = experiment.ready_data()
     if resume and not has_same_data(folder.read_json("provenance.json"), data.index, data.split):
         raise UserError(
@@ -119,7 +133,13 @@ def train(
     for board in boards:
         describe_run(board, config, data.split.protocol)
     validates = not data.split.training_only
-    trainer = experiment.trainer.build(hardware, folder.path, callbacks, loggers, validates=validates)
+    size = data.cache.images.shape[1:3]
+    unused = experiment.trainer.is_distributed and has_unused_parameters(
+        module.network, data.preprocess.channel_count, size
+    )
+    trainer = experiment.trainer.build(
+        hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
+    )
     if not resume and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)

@@ -42,12 +42,16 @@ class Command:
         self._process = FORKSERVER.Process(target=_run_module, args=(self.words, *workplace, *streams))
         self._process.start()
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def is_running(self) -> bool:
         return self._process.is_alive()
 
     def send_signal(self, number: int) -> None:
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def wait(self, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
         """How it ended and what it printed; a process that does not end in `timeout` seconds is killed."""

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
@@ -138,7 +139,7 @@ def _try(attempt: Attempt, config: DictConfig, overrides: Sequence[str], trial: 
 
 def _train(attempt: Attempt, config: DictConfig, overrides: Sequence[str], trial: Trial | None) -> None:
     check_config(config)
-    if config.trainer.devices > 1:
+    if instantiate(config.trainer, "trainer").processes > 1:
         raise UserError(
             "A job of a sweep runs on one device, because Lightning would start the whole sweep again on the others; "
             "take trainer.devices=1, or train this one without -m."

@@ -2,6 +2,8 @@
 
 import inspect
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import ParallelStrategy
 
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, is_available
@@ -16,7 +19,7 @@ from lgg_seg.training.callbacks import Progress
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("max_epochs", "devices", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
+COUNTS = ("max_epochs", "num_nodes", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
 GIVEN = ("callbacks", "logger", "default_root_dir", "enable_model_summary", "num_sanity_val_steps",
          "use_distributed_sampler", "log_every_n_steps", "enable_checkpointing", "fast_dev_run",
          "barebones")  # fmt: skip
@@ -27,7 +30,7 @@ class TrainerSettings:
     """How a run trains: the options below, and every other one of Lightning's trainer, passed to it as it is.
 
     Options named as Lightning's are Lightning's; `limit_train_batches` and `limit_val_batches` cut an epoch short, for
-    trying things; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
+    trying things; `devices` is how many processes train, or the numbers of their GPUs; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
     best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC). `compile` trains
     the network through `torch.compile`; its parameters keep their names.
     """
@@ -36,7 +39,7 @@ class TrainerSettings:
         self,
         max_epochs: int,
         accelerator: Accelerator = "auto",
-        devices: int = 1,
+        devices: int | list[int] = 1,
         strategy: Literal["auto", "ddp"] = "auto",
         precision: Precision = "auto",
         channels_last: bool = True,
@@ -61,6 +64,7 @@ class TrainerSettings:
         }
         for name, value in [("threads", threads), *((name, self.lightning.get(name)) for name in COUNTS)]:
             require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
+        require(self._local_processes >= 1, "trainer.devices", devices, "1 or more")
         clip = lightning.get("gradient_clip_val")
         require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
 
@@ -82,6 +86,35 @@ class TrainerSettings:
             device = "auto"
         return self.prepare(device)
 
+    @property
+    def _local_processes(self) -> int:
+        devices = self.lightning["devices"]
+        return len(devices) if isinstance(devices, list) else int(devices)
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together, on all machines."""
+        return self._local_processes * int(self.lightning.get("num_nodes", 1))
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether gradients are averaged over processes."""
+        return self.processes > 1 or self.lightning["strategy"] == "ddp"
+
+    def rank(self, hardware: Hardware) -> int:
+        """This process's place among all that train together; 0 is the one that writes the run folder.
+
+        Lightning finds it in the environment, which Lightning itself, torchrun or Slurm has made.
+
+        Raises:
+            UserError: Lightning refuses the settings, or Slurm started another number of processes.
+        """
+        trainer = self.build(hardware, Path(), [], [])
+        if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy.cluster_environment is not None:
+            with _refusals():
+                trainer.strategy.cluster_environment.validate_settings(trainer.num_devices, trainer.num_nodes)
+        return int(trainer.global_rank)
+
     def build(
         self,
         hardware: Hardware,
@@ -90,11 +123,18 @@ class TrainerSettings:
         loggers: list[Logger],
         *,
         validates: bool = True,
+        find_unused_parameters: bool = False,
     ) -> pl.Trainer:
         """A Lightning trainer that writes nothing of its own accord outside `folder`."""
-        try:
+        self._check_devices(hardware)
+        changed: dict[str, Any] = {} if validates else {"limit_val_batches": 0}
+        if hardware.device.type != "cuda":
+            changed["devices"] = self._local_processes  # the numbers are those of GPUs
+        if find_unused_parameters:
+            changed["strategy"] = "ddp_find_unused_parameters_true"
+        with _refusals():
             return pl.Trainer(
-                **self.lightning | ({} if validates else {"limit_val_batches": 0}),
+                **self.lightning | changed,
                 accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
                 precision=hardware.precision,
                 callbacks=[*callbacks, *([Progress()] if self.lightning["enable_progress_bar"] else [])],
@@ -105,8 +145,29 @@ class TrainerSettings:
                 use_distributed_sampler=False,  # ours divides the patients' slices among ranks itself
                 log_every_n_steps=1 if self.lightning["limit_train_batches"] else 10,
             )
-        except (MisconfigurationException, TypeError, ValueError) as error:
-            raise UserError(f"Lightning refuses the trainer's settings: {' '.join(str(error).split())}") from error
+
+    def _check_devices(self, hardware: Hardware) -> None:
+        """Refuse GPUs that are not there, and what only GPUs can do."""
+        devices = self.lightning["devices"]
+        if hardware.device.type == "cuda":
+            count = torch.cuda.device_count()
+            numbers = devices if isinstance(devices, list) else range(devices)
+            if not set(numbers) <= set(range(count)):
+                raise UserError(
+                    f"trainer.devices={devices}, but this machine has {count} GPU(s), numbered from 0; take "
+                    f"trainer.devices={count}."
+                )
+        elif self.lightning.get("sync_batchnorm"):
+            raise UserError("trainer.sync_batchnorm=true works on GPUs alone; take trainer.sync_batchnorm=false.")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What Lightning refuses, in one sentence."""
+    try:
+        yield
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"Lightning refuses the trainer's settings: {' '.join(str(error).split())}") from error
 
 
 def _signature() -> inspect.Signature:

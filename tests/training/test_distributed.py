@@ -1,29 +1,137 @@
-"""Two processes train together: they end, and measure together what one process measures."""
+"""Processes train together: they measure what one does, end together, and go on where they were stopped."""
 
 from __future__ import annotations
 
+import signal
+import time
+from pathlib import Path
+
 import pandas as pd
+import psutil
 import pytest
+from pytorch_lightning.utilities import rank_zero_only
 
-from tests.workplace import Workplace, lgg, metrics
+from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.validation import check_config
+from lgg_seg.errors import UserError
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.status import read_status
+from lgg_seg.training.experiment import Experiment
+from tests.workplace import Command, Workplace, lgg, metrics
 
-WORDS = (
-    "model=unet_slim", "model.alpha=0.0625", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2",
-    "trainer=debug", "trainer.max_epochs=2", "trainer.strategy=ddp", "trainer.devices=2", "data.batch_size=4",
-    "trainer.enable_progress_bar=true", "callbacks=ema", "callbacks.ema.decay=0.5",
+TWO = (
+    # Its encoder has two levels that the decoder does not use.
+    "model=smp", "model.architecture=PSPNet", "model.encoder=resnet18", "model.weights=null", "loss=bce",
+    "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug", "trainer.max_epochs=8",
+    "trainer.strategy=ddp", "trainer.devices=2", "data.batch_size=4", "trainer.enable_progress_bar=true",
+    "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=7",
+)  # fmt: skip
+THREE = (
+    "model=classifier_resnet50", "model.target=tumour", "model.weights=null", "model.hidden=8",
+    "model.freeze_encoder=true", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug",
+    "trainer.max_epochs=6", "trainer.devices=3", "data.batch_size=4",
 )  # fmt: skip
 
 
-def test_two_processes_end_and_measure_what_one_does(workplace: Workplace) -> None:
-    """The bar of the first one reads the numbers of an epoch, which must not wait for the other."""
+def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.Signals, *words: str) -> int:
+    """The exit code of a run that gets a signal after its second epoch; none of its processes is left soon after."""
+    run = Command(workplace, *words, f"hydra.run.dir={folder.name}")
+    history = folder / "history.csv"  # its second row is written after the first epoch's checkpoint
+    while not (history.exists() and len(history.read_text().splitlines()) > 2):
+        assert run.is_running(), run.wait().stderr
+        time.sleep(0.01)
+    others = psutil.Process(run.pid).children(recursive=True)
+    assert others
+    run.send_signal(number)
+    code = run.wait().returncode
+    assert not psutil.wait_procs(others, timeout=10)[1]
+    assert read_status(RunFolder(folder))["state"] == "interrupted"
+    return code
+
+
+@pytest.fixture(scope="module")
+def two(workplace: Workplace) -> Path:
+    """A run of two processes with early stopping and EMA."""
     folder = workplace[0] / "two"
-    done = lgg(workplace, *WORDS, f"hydra.run.dir={folder.name}")
+    done = lgg(workplace, *TWO, f"hydra.run.dir={folder.name}")
     assert done.returncode == 0, done.stderr
     assert "sync_dist" not in done.stderr, "Lightning's advice, which is what the bar waited for"
-    history = pd.read_csv(folder / "history.csv")
-    assert history["epoch"].tolist() == [0, 1]
-    assert lgg(workplace, f"run={folder}", "split=val", module="lgg_seg.evaluate").returncode == 0
-    alone = metrics(next((folder / "evaluations").glob("*_val")))["metrics"]
+    return folder
+
+
+def test_two_processes_end_and_measure_what_one_does(workplace: Workplace, two: Path) -> None:
+    """The bar of the first one reads the numbers of an epoch, which must not wait for the other."""
+    history = pd.read_csv(two / "history.csv")
+    assert history["epoch"].tolist() == list(range(len(history)))
+    assert lgg(workplace, f"run={two}", "split=val", module="lgg_seg.evaluate").returncode == 0
+    alone = metrics(next((two / "evaluations").glob("*_val")))["metrics"]
     best = history.loc[history["val/dice"].idxmax()]
     assert alone["patient/dice"]["mean"] == pytest.approx(best["val/dice"], abs=1e-6)
     assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
+
+
+def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Workplace, two: Path) -> None:
+    folder = workplace[0] / "two_stopped"
+    assert stopped_after_two_epochs(workplace, folder, signal.SIGTERM, *TWO) == 143
+    done = lgg(workplace, f"resume={folder.name}")
+    assert done.returncode == 0, done.stderr
+    whole, resumed = (pd.read_csv(path / "history.csv") for path in (two, folder))
+    timings = ["seconds", "train_slices_per_second"]
+    pd.testing.assert_frame_equal(resumed.drop(columns=timings), whole.drop(columns=timings), check_exact=True)
+    assert metrics(folder)["metrics"] == metrics(two)["metrics"]
+
+
+def test_three_processes_do_not_outlive_a_killed_one_and_go_on(workplace: Workplace) -> None:
+    folder = workplace[0] / "three"
+    assert stopped_after_two_epochs(workplace, folder, signal.SIGKILL, *THREE) == -signal.SIGKILL
+    done = lgg(workplace, f"resume={folder.name}")
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(folder / "history.csv")["epoch"].tolist() == list(range(6))
+
+
+def rank(*overrides: str) -> int:
+    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", *overrides])
+    check_config(config)
+    settings = Experiment.of(config).trainer
+    return settings.rank(settings.prepare())
+
+
+SLURM = {
+    "SLURM_JOB_NAME": "train", "SLURM_NNODES": "2", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "2",
+    "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NODEID": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, 0), ({"LOCAL_RANK": "1"}, 1), ({"NODE_RANK": "1"}, 2), (SLURM, 3), ({**SLURM, "SLURM_PROCID": "0"}, 0)],
+)
+def test_the_rank_counts_over_all_machines(
+    environment: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for devices in ("2", "[0,1]"):
+        assert rank(f"trainer.devices={devices}", "+trainer.num_nodes=2") == expected
+
+
+def test_another_number_of_tasks_than_slurms_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"devices=3.*Set `devices=2`"):
+        rank("trainer.devices=3", "+trainer.num_nodes=2")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.devices=[]", r"trainer\.devices is \[\]; it must be 1 or more"),
+        ("+trainer.num_nodes=0", r"trainer\.num_nodes is 0; it must be 1 or more"),
+        ("+trainer.sync_batchnorm=true", r"trainer\.sync_batchnorm=true works on GPUs alone"),
+    ],
+)
+def test_devices_that_cannot_be_are_one_sentence(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        rank(override)
