@@ -30,9 +30,10 @@ class TrainerSettings:
     """How a run trains: the options below, and every other one of Lightning's trainer, passed to it as it is.
 
     Options named as Lightning's are Lightning's; `limit_train_batches` and `limit_val_batches` cut an epoch short, for
-    trying things; `devices` is how many processes train, or the numbers of their GPUs; `threads` are those of the CPU (default: one a core). `monitor` is the validation number by which the
-    best epoch is chosen and training is stopped (default: patient Dice, of a classifier AUROC). `compile` trains
-    the network through `torch.compile`; its parameters keep their names.
+    trying things; `devices` is how many processes train on each machine, or the numbers of their GPUs. `threads` are
+    those of the CPU (default: one a core). `monitor` is the validation number by which the best epoch is chosen and
+    training is stopped (default: patient Dice, of a classifier AUROC). `compile` trains the network through
+    `torch.compile`; its parameters keep their names.
     """
 
     def __init__(
