@@ -11,14 +11,12 @@ from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Floats32, Ints
 from lgg_seg.prediction.overlay import enlarged, enlarged_mask, outlines, window
+from lgg_seg.reporting.colours import PREDICTION_RGB as PREDICTION
+from lgg_seg.reporting.colours import TRUTH_RGB as TRUTH
 
 Picture = NDArray[np.uint8]
 SequenceChoice = Literal["FLAIR", "pre-contrast", "post-contrast", "all three"]
 SEQUENCE_CHOICES: tuple[SequenceChoice, ...] = get_args(SequenceChoice)
-
-PREDICTION, TRUTH = (255, 92, 158), (86, 214, 152)
-"""The magenta and green of every figure here, lightened for a dark ground. Lines differ in their style, too, for eyes
-that tell the two apart badly."""
 
 SIDE = 768  # pixels of a picture's longer side, on which lines are drawn finer than a pixel of the slice
 WIDTH = 2

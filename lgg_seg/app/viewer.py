@@ -10,9 +10,7 @@ import streamlit as st
 from lgg_seg.app.caching import cached_background, cached_masks, cached_measurements, cached_probability
 from lgg_seg.app.measurements import Measurements, largest_slice
 from lgg_seg.app.pictures import (
-    PREDICTION,
     SEQUENCE_CHOICES,
-    TRUTH,
     heat_legend,
     heated,
     outline_legend,
@@ -22,8 +20,9 @@ from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model
 from lgg_seg.prediction.output import encode_image
+from lgg_seg.reporting.colours import PREDICTION_RGB, TRUTH_RGB
 
-_OUTLINES = {"prediction": PREDICTION, "ground truth": TRUTH}
+_OUTLINES = {"prediction": PREDICTION_RGB, "ground truth": TRUTH_RGB}
 _PREDICTION, _TRUTH = _OUTLINES
 _COLUMN_SHARES = (1, 4)  # of the width: controls, and pictures
 _MIN_THRESHOLD, _MAX_THRESHOLD = 0.01, 0.99

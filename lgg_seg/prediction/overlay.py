@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from lgg_seg.metrics.arrays import Bools, Ints
 from lgg_seg.prediction.scan import Scan
+from lgg_seg.reporting.colours import PREDICTION_RGB as COLOUR
 
-COLOUR = (216, 27, 96)  # the magenta of predictions in every figure here
 TINT = 0.22
 SIDE, TILE = 512, 256  # pixels of a slice's longer side, by itself and on a sheet
 COLUMNS, MAX_TILES, BAR = 4, 12, 34

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.metrics.curves import THRESHOLDS, OperatingCurves
+from lgg_seg.reporting.colours import PREDICTION, TRUTH
 from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
 
-TRUTH, PREDICTION = "#2ca25f", "#d81b60"  # distinct on grey, and for the colour-blind
 GREY = "#7a7a7a"
 MAX_EXTREMES = 4  # best and worst patients whose slices are drawn
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def extremes(ordered: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 
 
 def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
-    """Rows of slices with contours: truth green, prediction magenta. The keys are the rows' titles."""
+    """Rows of slices with contours: truth blue and dashed, prediction orange. The keys are the rows' titles."""
     columns = max(len(row) for row in panels.values())
     figure = Figure(figsize=(2.5 * columns + 0.4, 2.7 * len(panels) + 0.5), layout="constrained")
     grid = figure.subplots(len(panels), columns, squeeze=False)
@@ -100,16 +100,17 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
         for axes, panel in zip(axes_row, row, strict=False):
             draw(axes, panel)
         axes_row[0].set_ylabel(name)
-    figure.suptitle(f"{title}\ntruth green, prediction magenta", x=0.01, ha="left", fontsize="small")
+    figure.suptitle(f"{title}\ntruth blue and dashed, prediction orange", x=0.01, ha="left", fontsize="small")
     return figure
 
 
 def draw(axes: Axes, panel: Panel) -> None:
     """One slice with both contours."""
     axes.imshow(panel.flair, cmap="gray", vmin=0, vmax=max(1, int(panel.flair.max())))
-    for mask, colour in ((panel.truth, TRUTH), (panel.prediction, PREDICTION)):
+    # Truth last: where the two agree, the prediction shows between its dashes.
+    for mask, colour, line in ((panel.prediction, PREDICTION, "solid"), (panel.truth, TRUTH, "dashed")):
         if mask.any():
-            axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.1)
+            axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.2, linestyles=line)
     axes.set_title(panel.title, fontsize="small")
 
 

@@ -17,7 +17,7 @@ from lgg_seg.statistics.auroc import SUSPICIOUS
 
 FEW_EVENTS = 30  # patients of the rarer outcome below which a table says how wide an interval must be expected
 Row = Mapping[str, Any]
-_COLOURS = ("#7a7a7a", "#2ca25f", "#3b6fb6", "#d81b60", "#e6a700")
+_COLOURS = ("#7a7a7a", "#00806a", "#0060a8", "#c8500a", "#e6a700")
 
 
 _OUTCOMES = (

@@ -14,7 +14,8 @@ from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
 from lgg_seg.metrics.curves import operating_curves
 from lgg_seg.metrics.patient import PatientScore
-from lgg_seg.reporting.figures import PREDICTION, Panel, extremes, operating_figure, panel_grid, roc_axes
+from lgg_seg.reporting.colours import PREDICTION
+from lgg_seg.reporting.figures import Panel, extremes, operating_figure, panel_grid, roc_axes
 from lgg_seg.reporting.formatting import counted, with_interval
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import RunFolder

@@ -13,7 +13,8 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
 from lgg_seg.metrics.curves import OperatingCurves
-from lgg_seg.reporting.figures import PREDICTION, TRUTH, Panel, draw, learning_curves, operating_figure, panel_grid
+from lgg_seg.reporting.colours import PREDICTION, TRUTH
+from lgg_seg.reporting.figures import Panel, draw, learning_curves, operating_figure, panel_grid
 
 HISTORY = [
     {"epoch": epoch, "train/loss": 1 / (epoch + 1), "val/loss": 2 / (epoch + 1), "train/dice": 0.1 * epoch,
@@ -118,7 +119,7 @@ def test_a_grid_has_a_row_a_name_and_leaves_the_places_of_missing_slices_empty()
     grid = np.array(figure.axes).reshape(2, 3)
     assert [len(axes.images) for axes in grid.flat] == [1, 1, 1, 1, 0, 0]
     assert [axes.get_ylabel() for axes in grid[:, 0]] == ["first", "second"]
-    assert "truth green, prediction magenta" in figure.get_suptitle()
+    assert "truth blue and dashed, prediction orange" in figure.get_suptitle()
     drawn = pixels(figure).reshape(-1, 3)
     for colour in (TRUTH, PREDICTION):
         wanted = np.array(colors.to_rgb(colour)) * 255

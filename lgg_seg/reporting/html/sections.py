@@ -207,7 +207,7 @@ def patient_pictures(
             black.append(name)
         mean = float(np.mean(table.dice[table.patients.index(name)]))
         caption = f"{name}: Dice {mean:.3f}" + (" over all configurations" if len(styles) > 1 else "")
-        alt = f"{caption}; slice {panels.number}. The true outline in green, predicted outlines in magenta."
+        alt = f"{caption}; slice {panels.number}. The true outline in blue, predicted outlines in orange."
         pictures[heading].append((caption, png(contours.strip(panels), alt)))
     if black:
         notes.append(
