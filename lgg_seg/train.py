@@ -84,7 +84,11 @@ def _train_and_report(
     if experiment.trainer.rank(hardware) > 0:
         end_with_main_process()
         logging.disable(logging.INFO)  # the main process says it
-        train(experiment, folder, overrides, hardware, **options)
+        try:
+            train(experiment, folder, overrides, hardware, **options)
+        except UserError:
+            time.sleep(10)  # the main process meets the same; it says so, and its end is that of this one
+            raise
         return
     announce_main_process()
     configure_logs(folder.path / "run.log")

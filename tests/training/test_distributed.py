@@ -89,6 +89,12 @@ def test_three_processes_do_not_outlive_a_killed_one_and_go_on(workplace: Workpl
     assert pd.read_csv(folder / "history.csv")["epoch"].tolist() == list(range(6))
 
 
+def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> None:
+    done = lgg(workplace, *TWO, "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=diverged")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("The training loss became") == 1
+
+
 def rank(*overrides: str) -> int:
     config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", *overrides])
     check_config(config)
