@@ -56,6 +56,8 @@ def test_a_run_of_another_machine_takes_the_device_that_is_here(caplog: pytest.L
     assert settings.prepare_again() == here
     assert "gpu, is not on this machine" in caplog.text
     assert settings.prepare_again("cpu").device.type == "cpu"
+    exact = TrainerSettings(max_epochs=1, accelerator="gpu", precision="32-true")
+    assert exact.prepare_again().precision == exact.prepare_again("cpu").precision == "32-true"
     assert TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true").prepare_again().precision == "32-true"
 
 

@@ -51,6 +51,7 @@ COLUMNS = (
     Column("", "median", lambda row: row.metrics["patient/dice"]["median"], number),
     Column("", "pooled", lambda row: row.metrics["pooled/dice"], number),
     Column("", "minus the recipe's", text=attrgetter("gained")),
+    Column("", "recall", lambda row: row.metrics["patient/recall"]["mean"], number),
     Column("", "HD95, median", lambda row: row.metrics["patient/hd95_px"]["median"], one),
     Column("", "lesion F1", lambda row: row.metrics["lesion/f1"], number),
     Column("", "FLOPs a slice", attrgetter("flops"), si),

@@ -210,6 +210,8 @@ def resume_arguments(arguments: Sequence[str]) -> tuple[Path, str | None] | None
     if "resume" not in given:
         return None
     others = [argument for argument in arguments if argument.partition("=")[0] not in ("resume", "device")]
+    if len(given) < len(arguments):
+        raise UserError(f"{' '.join(arguments)} names something twice; resume one run, on one device.")
     if others:
         raise UserError(
             f"resume= goes on with the run's own config; take away {' '.join(others)}, or start a new run with it."

@@ -49,7 +49,7 @@ class DeviceAugmentation:
     def __init__(self, augmentation: Augmentation) -> None:
         self._augmentation = augmentation
         self._stages: list[Stage] = []
-        self._place: dict[int, int] = {}  # of a transform's operation
+        self._places: list[int] = []  # of the operation of each transform
         for transform in _leaves(augmentation.compose):
             stage = stage_of(transform)
             if stage is None:
@@ -61,14 +61,16 @@ class DeviceAugmentation:
                 self._stages[-1].transforms.append(transform)
             else:
                 self._stages.append(stage(transform))
-            self._place[id(transform)] = len(self._stages) - 1
+            self._places.append(len(self._stages) - 1)
 
     def draw(self, seed: Sequence[int], shape: Shape) -> Draw:
         """Draw for one item with slices (S, S, C); the same seed draws the same."""
         self._augmentation.seed(seed)
+        # Not kept: a loader process that is not forked has copies of the transforms.
+        places = dict(zip(map(id, _leaves(self._augmentation.compose)), self._places, strict=True))
         drawn: dict[int, list[Any]] = {}
         for transform in _applied(self._augmentation.compose):
-            place = self._place[id(transform)]
+            place = places[id(transform)]
             drawn.setdefault(place, []).append((transform, self._stages[place].draw(transform, shape)))
         return {place: self._stages[place].values(of_stage, shape) for place, of_stage in drawn.items()}
 

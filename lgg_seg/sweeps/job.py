@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -50,8 +52,9 @@ def hydra_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
         recorded in the job's folder and must not end the sweep. Only an interruption does.
     """
     configure_logs()
-    if str(hydra_config.launcher._target_).endswith("JoblibLauncher"):  # others run one job at a time, or know of GPUs
-        take_gpu(int(hydra_config.job.num))
+    # A worker of joblib has a number; other launchers run one job at a time, or give each its GPU.
+    if worker := re.fullmatch(r"LokyProcess-(\d+)", current_process().name):
+        take_gpu(int(worker[1]))
     base = Path(hydra_config.runtime.output_dir)
     # `sweep=` says which jobs there are, which is no part of a single one: without it, its command can be repeated.
     overrides = [override for override in hydra_config.overrides.task if not override.startswith("sweep=")]

@@ -111,7 +111,7 @@ class TrainingModule(pl.LightningModule):
         """Clip the gradient.
 
         Lightning's own hook refuses fused optimizers in any mixed precision. Only float16 scales its gradients, and
-        there `Experiment.module` takes an optimizer that is not fused.
+        there `Experiment` takes an optimizer that is not fused.
         """
         if gradient_clip_val is None:
             return

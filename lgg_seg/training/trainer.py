@@ -72,13 +72,16 @@ class TrainerSettings:
     def prepare(self, device: Accelerator | None = None) -> Hardware:
         """Configure the process (threads, allocator, determinism) and choose what it runs on.
 
-        A `device` in place of the accelerator has its own fastest precision.
+        On a `device` in place of the accelerator the precision stays, but for float16 where there is none.
         """
         torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
         configure_process(self.threads)
-        if device is None or device == self.accelerator:
+        if device is None:
             return choose_hardware(self.accelerator, self.precision, self.channels_last, "trainer.accelerator")
-        return choose_hardware(device, "auto", self.channels_last)
+        chosen = choose_hardware(device, self.precision, self.channels_last)
+        if chosen.precision == "16-mixed" and chosen.device.type == "cpu":
+            return choose_hardware(device, "auto", self.channels_last)
+        return chosen
 
     def prepare_again(self, device: Accelerator | None = None) -> Hardware:
         """As `prepare`, for a run that may have been trained on another machine, whose device this one may lack."""

@@ -135,6 +135,8 @@ def test_resume_takes_a_device_and_nothing_else() -> None:
     assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu")
     with pytest.raises(UserError, match="seed=2"):
         resume_arguments(["resume=runs/a", "seed=2"])
+    with pytest.raises(UserError, match="twice"):
+        resume_arguments(["resume=runs/a", "resume=runs/b"])
     with pytest.raises(UserError, match="needs the folder"):
         resume_arguments(["resume="])
     with pytest.raises(UserError, match="device is tpu"):

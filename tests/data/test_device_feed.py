@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -262,3 +263,13 @@ def test_a_run_resumed_in_mid_epoch_sees_the_batches_of_an_uninterrupted_one(roo
     )
     assert len(through.seen) == 14
     assert resumed.seen == through.seen[9:]
+
+
+@pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)
+def test_a_loader_process_that_is_not_forked_draws_the_same(path: Path) -> None:
+    device = DeviceAugmentation(member(path))
+    copied = pickle.loads(pickle.dumps(device))
+    for seed in range(20):
+        ours, theirs = (one.draw((seed, 0, 0, 0), (SIZE, SIZE, 3)) for one in (device, copied))
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[place], theirs[place]) for place in ours)
