@@ -25,6 +25,7 @@ NON_CONFIGURATION_KEYS = (
     "evaluation.n_bootstrap",
     "evaluation.batch_size",
     "trainer.accelerator",
+    "trainer.compile",
     "callbacks.validation_images",
     # these repeat a configuration: seeds are averaged, folds merged
     "seed",
