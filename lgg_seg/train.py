@@ -125,7 +125,9 @@ def train(
             "trained on, or start a new run."
         )
     if trial is not None and data.split.training_only:
-        raise UserError("A search compares its trials by validation patients, and this split leaves none.")
+        raise UserError(
+            "A search compares its trials by validation patients, and this split leaves none; take another split."
+        )
     module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
