@@ -29,7 +29,7 @@ def load(source: str | Path | None = None, device: Accelerator = "auto", precisi
     Args:
         source: a model of the zoo by its name, or the folder of a run or of a zoo entry; by default the zoo's best.
         device: `auto` takes the best that is there.
-        precision: `auto` takes bf16 where the hardware has it; `32-true` for numbers that agree to the last digits.
+        precision: `auto` takes the fastest of the hardware; `32-true` for numbers that agree to the last digits.
 
     Returns:
         a `Model`: `predict` maps uint8 (D, H, W, 3), a patient's slices in order with the channels pre-contrast, FLAIR

@@ -40,7 +40,7 @@ def predict(
     backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
     batch_size: Annotated[int, Argument("slices at once")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
-    precision: Annotated[Precision, Argument("auto takes bf16 where the hardware has it")] = "auto",
+    precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
 ) -> PredictionResult:
     """Segment new scans with trained networks, without any ground truth.
 

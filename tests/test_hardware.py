@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import psutil
 import pytest
@@ -78,7 +79,9 @@ def test_jobs_side_by_side_take_the_gpus_in_turn(
 
 
 @pytest.mark.parametrize(("precision", "fused"), [("16-mixed", False), ("bf16-mixed", True)])
-def test_clipped_gradients_of_float16_get_an_optimizer_that_is_not_fused(precision: Precision, fused: bool) -> None:
+def test_clipped_gradients_of_float16_get_an_optimizer_that_is_not_fused(
+    precision: Literal["16-mixed", "bf16-mixed"], fused: bool
+) -> None:
     experiment = Experiment.of(compose_config(["model=unet_slim", "trainer.gradient_clip_val=1.0"]))
     factory = experiment._optimizer(Hardware(torch.device("cpu"), precision, True))
     assert factory.keywords["fused"] is fused

@@ -31,6 +31,14 @@ FORKSERVER.set_forkserver_preload(
 Workplace = tuple[Path, dict[str, str]]
 """The directory, and the environment that points to the phantom."""
 
+TINY = (
+    "model=unet_slim",
+    "model.alpha=0.0625",
+    "preprocess.size=32",
+    "trainer=debug",
+    "trainer.enable_progress_bar=false",
+)
+
 
 class Command:
     """`python -m module words` in a process of its own, forked from the `FORKSERVER`."""
@@ -71,6 +79,13 @@ class Command:
 def lgg(workplace: Workplace, *words: str, module: str = "lgg_seg") -> subprocess.CompletedProcess[str]:
     """The end of a `Command`."""
     return Command(workplace, *words, module=module).wait()
+
+
+def train(workplace: Workplace, name: str, *words: str) -> Path:
+    """The folder of a small run below the workplace, finished."""
+    done = lgg(workplace, *TINY, f"hydra.run.dir={name}", *words)
+    assert done.returncode == 0, done.stderr
+    return workplace[0] / name
 
 
 def _run_module(words: list[str], folder: Path, environment: dict[str, str], out: Any, err: Any) -> None:
