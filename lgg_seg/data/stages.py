@@ -127,7 +127,7 @@ class Table(Stage):
         """Tables follow each other in one."""
         return stage_of(transform) is Table
 
-    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002
+    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002  # a stage's signature
         """What becomes of each of the 256 intensities."""
         ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
         for transform, params in drawn:
@@ -142,13 +142,13 @@ class Table(Stage):
 class Noise(Stage):
     """GaussNoise, the same in all of an item's slices."""
 
-    def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:  # noqa: ARG002
+    def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:  # noqa: ARG002  # a stage's signature
         """Its noise is made on the device, of a seed."""
         draw = transform.py_random.uniform
         numbers = draw(*transform.std_range), draw(*transform.mean_range), transform.random_generator.integers(2**16)
         return {"noise": numbers}
 
-    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002
+    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002  # a stage's signature
         """Deviation and mean, of 1, and the seed."""
         return np.array(drawn[-1][1]["noise"])
 
@@ -164,7 +164,7 @@ class Noise(Stage):
 class Blur(Stage):
     """GaussianBlur, along one axis and then the other, edges mirrored."""
 
-    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002
+    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002  # a stage's signature
         """The kernel, padded to the widest."""
         transform, params = drawn[-1]
         widest = max(transform.blur_limit[1], int(transform.sigma_limit[1] * 3.5) * 2 + 1) | 1
@@ -186,7 +186,7 @@ class Blur(Stage):
 class Jitter(Stage):
     """ColorJitter's brightness and contrast."""
 
-    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002
+    def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002  # a stage's signature
         """The factor of brightness before and after that of contrast, which stands between."""
         params = drawn[-1][1]
         first = params["order"].index(0) < params["order"].index(1)
