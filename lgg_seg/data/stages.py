@@ -6,6 +6,7 @@ n rows of a batch: images (n, K, C, S, S) and masks (n, 1, S, S), both uint8; K 
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ Shape = tuple[int, int, int]
 """Of a slice on the host, (S, S, C)."""
 
 
-class Stage:
+class Stage(ABC):
     """One operation, on the rows for which one of its transforms was drawn."""
 
     def __init__(self, transform: Any) -> None:
@@ -42,13 +43,13 @@ class Stage:
         params = transform.update_transform_params(transform.get_params(), data)
         return dict(params | transform.get_params_dependent_on_data(params, data))
 
+    @abstractmethod
     def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:
         """What the device needs to know of an item: numbers, equally many for every item."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __call__(self, images: Tensor, masks: Tensor, values: Tensor) -> Pair:
         """Transform n rows by their values, float32 (n, …)."""
-        raise NotImplementedError
 
 
 class Warp(Stage):

@@ -19,6 +19,7 @@ from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import Uniform
 from lgg_seg.data.splits import AllPatients, PatientSplit
 from lgg_seg.errors import UserError
+from tests.data.recorder import Recorder
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -160,25 +161,6 @@ def test_the_phantom_is_written_where_it_is_asked_for_and_nowhere_before(tmp_pat
     data.setup()
     assert (tmp_path / "data" / "phantom").is_dir()
     assert len(data.index.patients) == 4
-
-
-class Recorder(pl.LightningModule):
-    """Keeps what it was shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.seen: list[tuple[int, list[int], int]] = []
-
-    def training_step(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        self.seen.append((self.current_epoch, batch["slice"].tolist(), int(batch["image"].sum())))
-        return (self.weight - 1).square().sum()
-
-    def validation_step(self, batch: dict[str, torch.Tensor]) -> None:
-        pass
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 # Within the first epoch, at its end, within the second, at its end; seven batches are an epoch.

@@ -27,6 +27,7 @@ from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import TumourWeighted
 from lgg_seg.data.splits import PatientSplit
 from lgg_seg.errors import UserError
+from tests.data.recorder import Recorder
 
 MEMBERS = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
 SIZE = 64
@@ -233,22 +234,6 @@ def test_completing_a_batch_never_waits_for_the_device(root, path) -> None:
             data.on_after_batch_transfer(batch, 0)
     assert "aten.index_select.default" in operations.names
     assert not operations.names & WAITING
-
-
-class Recorder(pl.LightningModule):
-    """Keeps what it was shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.seen: list[tuple[int, list[int], int]] = []
-
-    def training_step(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        self.seen.append((self.current_epoch, batch["slice"].tolist(), int(batch["image"].sum())))
-        return (self.weight - 1).square().sum()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
