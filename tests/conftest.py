@@ -22,7 +22,7 @@ settings.load_profile("reproducible")
 _RESTORE = Path(__file__).resolve().parents[2] / "shared" / "data" / "restore.py"
 _REAL_PATIENTS = 4
 _LONGEST_FIRST = ("test_readme", "test_multirun", "test_demo", "test_sweep_to_report", "test_export", "test_train",
-                  "test_train_classifier")  # fmt: skip
+                  "test_train_classifier", "test_resume")  # fmt: skip
 """Files; no other takes a core half a minute."""
 
 

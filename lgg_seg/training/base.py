@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
 from lgg_seg.data.preprocessing import normalise
@@ -79,6 +80,14 @@ class TrainingModule(pl.LightningModule):
         """Log the epoch's training loss and metrics; stop a run that has diverged."""
         self._check_finite(self.train_loss.compute())
         self._log_epoch("train", self.train_loss, self.train_metric)
+        for schedule in self.trainer.lr_scheduler_configs:
+            if isinstance(schedule.scheduler, ReduceLROnPlateau):
+                schedule.scheduler.step(float(self.trainer.callback_metrics[str(schedule.monitor)]))
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step a schedule, but for `plateau`, which Lightning would step after it has saved the epoch's checkpoint."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's validation loss and metrics."""
@@ -125,6 +134,7 @@ class TrainingModule(pl.LightningModule):
         except ValueError as error:
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
         total = int(self.trainer.estimated_stepping_batches)
+        self._forget_train_loader()
         epochs = self.trainer.max_epochs or 1
         schedule = self.scheduler_factory(optimizer, ScheduleLength(total, steps_per_epoch=max(1, total // epochs)))
         monitored = schedule.get("monitor")
@@ -132,3 +142,13 @@ class TrainingModule(pl.LightningModule):
             remedies = " or ".join(f"scheduler.monitor={name}" for name in self.plateau_metrics) or "another scheduler"
             raise UserError(f"scheduler.monitor={monitored} is not measured in this run; choose {remedies}.")
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _forget_train_loader(self) -> None:
+        """Have Lightning make the training loader anew when it needs it, as its batch size finder does.
+
+        To count the batches it has made one, whose workers fetch at once: from before it restores where a resumed run
+        goes on.
+        """
+        loop = self.trainer.fit_loop
+        loop.teardown()
+        loop._combined_loader = None

@@ -65,6 +65,10 @@ class EarlyStopping(lightning.EarlyStopping):
         super().__init__(monitor=pl_module.monitor.column, mode=pl_module.monitor.mode, patience=self.patience)
         super().setup(trainer, pl_module, stage)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop at once a run that had stopped before it was resumed: it was ended in its test."""
+        trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0
+
 
 class Progress(RichProgressBar):
     """Lightning's bar on stderr, without the loggers' version in it."""

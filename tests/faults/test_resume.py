@@ -1,0 +1,49 @@
+"""A run that was killed, once or more, ends bit for bit as if it had not been."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import pandas as pd
+import pytest
+
+from tests.faults.killed import assert_same, run
+from tests.workplace import Workplace
+
+EVERYTHING = (
+    "scheduler=plateau", "scheduler.patience=0", "callbacks=ema", "callbacks.ema.decay=0.9",
+    "callbacks.early_stopping.patience=2", "trainer.accumulate_grad_batches=5", "sampler=tumour_weighted",
+)  # fmt: skip
+SCHEDULERS = "none", "exponential", "step", "cosine", "plateau", "onecycle", "poly"
+RECIPES = {
+    "plain": (),
+    "everything": EVERYTHING[2:],
+    "device": ("data.feed=device",),
+}
+
+
+def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(workplace: Workplace) -> None:
+    """Killed in the second epoch, and in the test that follows an early stop."""
+    words = [*EVERYTHING, "data.workers=2", "trainer.max_epochs=9"]
+    whole = run(workplace, "whole", words)
+    rates = pd.read_csv(whole / "history.csv")["lr"]
+    assert len(rates) < 9, "it stopped early"
+    assert rates.nunique() > 1, "the plateau's schedule has done something"
+    killed = run(workplace, "killed", words, ["SIGKILL validation 5", "SIGKILL test 1"])
+    assert_same(killed, whole)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("scheduler", "workers", "recipe"), list(product(SCHEDULERS, (0, 2), RECIPES)))
+def test_every_schedule_and_recipe_goes_on_bit_for_bit(
+    workplace: Workplace, scheduler: str, workers: int, recipe: str
+) -> None:
+    """With one death and with three, at places that are drawn with a fixed seed."""
+    name = f"{scheduler}-{workers}-{recipe}"
+    words = [f"scheduler={scheduler}", f"data.workers={workers}", "trainer.max_epochs=4", *RECIPES[recipe]]
+    whole = run(workplace, name, words)
+    draw = random.Random(name)
+    deaths = f"SIGKILL training {draw.randint(13, 30)}", f"SIGKILL validation {draw.randint(1, 3)}", "SIGKILL test 1"
+    assert_same(run(workplace, f"{name}-once", words, [draw.choice(deaths[::2])]), whole)
+    assert_same(run(workplace, f"{name}-thrice", words, deaths), whole)
