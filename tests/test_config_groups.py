@@ -108,10 +108,10 @@ def attributes_read() -> set[str]:
 def test_what_a_target_keeps_of_its_config_is_read_somewhere() -> None:
     """The linter sees a parameter that nothing uses, but not a field or an attribute that is only ever set."""
     configs = [to_plain(composed(f"{group}={member}")) for group, member in MEMBERS]
-    names = {node["_target_"] for config in configs for _, node in target_nodes(config, "")}
+    names = {node["_target_"]: key for config in configs for key, node in target_nodes(config, "")}
     read = attributes_read()
-    for name in sorted(name for name in names if name.startswith("lgg_seg.")):
-        target = resolve_target(name, "test")
+    for name, key in sorted(item for item in names.items() if item[0].startswith("lgg_seg.")):
+        target = resolve_target(name, key)
         if not inspect.isclass(target):
             continue
         fields = {field.name for field in dataclasses.fields(target)} if dataclasses.is_dataclass(target) else set()

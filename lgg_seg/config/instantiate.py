@@ -1,8 +1,7 @@
 """Objects from config nodes, for targets on an allow-list only.
 
 Hydra's own `instantiate` reaches any importable object (`os.system`, `torch.load`), and a config may come with a
-run folder from elsewhere. Here a target must be defined in one of a few modules: the resolved object's own
-`__module__` counts, so an alias that an allowed package re-exports is refused.
+run folder from elsewhere. Here each group has a list of its own, and nothing outside it is imported.
 """
 
 import importlib
@@ -17,42 +16,62 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from lgg_seg.config.groups import is_below
 from lgg_seg.errors import UserError
 
-ALLOWED = (
-    "lgg_seg.data",
-    "lgg_seg.evaluation",
-    "lgg_seg.losses",
-    "lgg_seg.networks",
-    "lgg_seg.reporting",
-    "lgg_seg.schedulers",
-    "lgg_seg.training",
-    "torch.optim",
-    "albumentations.augmentations",
-    "albumentations.core.composition",
-    "pytorch_lightning.callbacks",
-    "pytorch_lightning.loggers",
-)
-PACKAGES = frozenset(prefix.partition(".")[0] for prefix in ALLOWED)
+_CALLBACKS = (
+    "DeviceStatsMonitor", "EMAWeightAveraging", "EarlyStopping", "GradientAccumulationScheduler", "LearningRateMonitor",
+    "ModelSummary", "SpikeDetection", "StochasticWeightAveraging", "ThroughputMonitor", "Timer", "WeightAveraging",
+)  # fmt: skip
+"""Those of Lightning that write no file and call nothing that a config could name."""
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "augment": ("lgg_seg.data.Augmentation", "lgg_seg.data.SubstituteFlair", "albumentations"),
+    "callbacks": (
+        "lgg_seg.training.EarlyStopping",
+        "lgg_seg.training.ValidationImages",
+        *(f"pytorch_lightning.callbacks.{name}" for name in _CALLBACKS),
+    ),
+    "data.tree": ("lgg_seg.data.ensure_tree", "lgg_seg.data.existing_tree", "lgg_seg.data.write_phantom"),
+    "data": ("lgg_seg.data.DataModule",),
+    "evaluation": ("lgg_seg.evaluation.EvaluationSettings",),
+    # CSVLogger removes the metrics.csv of a folder that a config can name
+    "logger": ("lgg_seg.reporting.wandb.wandb_logger", "pytorch_lightning.loggers.TensorBoardLogger"),
+    "loss": ("lgg_seg.losses",),
+    "model": ("lgg_seg.networks",),
+    "optimizer": ("torch.optim",),
+    "preprocess": ("lgg_seg.data.Preprocess",),
+    "sampler": ("lgg_seg.data.TumourWeighted", "lgg_seg.data.Uniform"),
+    "scheduler": ("lgg_seg.schedulers",),
+    "split": ("lgg_seg.data.splits",),
+    "trainer": ("lgg_seg.training.TrainerSettings",),
+}
+"""Group, or a key below it that comes first → the names a `_target_` may have there; a package stands for its public
+classes, one of ours for its public functions, too."""
+
 TARGET = "_target_"
 MODIFIERS = frozenset({TARGET, "_partial_"})
 
 
 def resolve_target(path: object, key: str) -> Any:
-    """The class or function that a `_target_` names.
+    """The class or function that the `_target_` of the node `key` names.
 
     Raises:
-        UserError: it cannot be imported, is neither class nor function, or is outside the allow-list.
+        UserError: it is not on the list of the key's group, or does not exist.
     """
-    if not isinstance(path, str) or "." not in path:
-        raise UserError(f"{key}._target_ is {path!r}; it must be a dotted name such as lgg_seg.networks.UNet.")
-    if path.partition(".")[0] not in PACKAGES:
-        raise UserError(f"{key}._target_ names {path}, which is outside the packages a config may use.")
-    module_name, _, name = path.rpartition(".")
+    allowed = next((names for group, names in ALLOWED.items() if is_below(key.partition("[")[0], (group,))), ())
+    refused = UserError(
+        f"{key}._target_ is {path!r}, which a config may not use there; what may stand there is from "
+        f"{' or '.join(allowed) or 'none of its keys'}."
+    )
+    package, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
+    if not package or name.startswith("_") or not (path in allowed or package in allowed):
+        raise refused
     try:
-        target = getattr(importlib.import_module(module_name), name)
+        target = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{key}._target_ names {path}, which does not exist ({error}).") from error
-    if not (inspect.isclass(target) or inspect.isfunction(target)) or not is_below(target.__module__, ALLOWED):
-        raise UserError(f"{key}._target_ names {path}, which is not a class or function that a config may use.")
+    callable_ = inspect.isclass(target) or (package.startswith("lgg_seg.") and inspect.isfunction(target))
+    # What a package only imports is not its own.
+    if not callable_ or not (path in allowed or is_below(target.__module__, (package,))):
+        raise refused
     return target
 
 

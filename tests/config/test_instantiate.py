@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
+from omegaconf import OmegaConf
 from torch import nn
 
 from lgg_seg.config.instantiate import instantiate, resolve_target
 from lgg_seg.errors import UserError
+from lgg_seg.evaluate import measure
 
 
 @pytest.mark.parametrize(
-    "target",
+    ("key", "target"),
     [
-        "os.system",
-        "builtins.eval",
-        "subprocess.run",
-        "torch.load",
-        "torch.hub.load",
-        "lgg_seg.config.instantiate.importlib",  # a module reached through one of ours
-        "lgg_seg.training.experiment.Path",  # a class of another package reached through one of ours
-        "lgg_seg.training.trainer.torch.load",
-        "pytorch_lightning.Trainer",
-        "hydra.utils.instantiate",
-        "UNet",
-        7,
+        ("model", "os.system"),
+        ("model", "builtins.eval"),
+        ("model", "torch.load"),
+        ("model", "torch.hub.load"),
+        ("loss", "lgg_seg.losses.nn"),  # a module reached through one of ours
+        ("model", "lgg_seg.networks.unet.Tensor"),  # a class of another package reached through one of ours
+        ("model", "UNet"),
+        ("model", "lgg_seg.networks"),
+        ("model", 7),
+        ("loss", "lgg_seg.losses.Tensor"),
+        ("loss", "lgg_seg.losses._float32"),
+        ("loss", "lgg_seg.networks.UNet"),  # of another group
+        ("loss", "pytorch_lightning.loggers.csv_logs.ExperimentWriter"),  # removes its folder's metrics.csv
+        ("data.tree", "lgg_seg.data.cache.NpyWriter"),  # empties the file that it is given
+        ("data.tree", "lgg_seg.data.DataModule"),
+        ("augment", "albumentations"),
+        ("augment.transforms[0]", "albumentations.core.serialization.save"),
+        ("callbacks.one", "pytorch_lightning.callbacks.ModelCheckpoint"),
+        ("logger.csv", "pytorch_lightning.loggers.CSVLogger"),
+        ("optimizer", "torch.optim.functional"),
+        ("no_group", "lgg_seg.networks.UNet"),
     ],
 )
-def test_a_target_outside_the_allow_list_is_refused(target: object) -> None:
-    with pytest.raises(UserError, match="model"):
-        resolve_target(target, "model")
+def test_a_target_that_is_not_on_its_groups_list_is_refused(key: str, target: object) -> None:
+    with pytest.raises(
+        UserError, match=r"^" + key.replace("[", r"\[") + r"\._target_ is .* a config may not use there"
+    ):
+        resolve_target(target, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [
+        ("augment.transforms[0].transforms[1]", "albumentations.GaussNoise"),
+        ("callbacks.early_stopping", "pytorch_lightning.callbacks.EarlyStopping"),
+        ("optimizer", "torch.optim.NAdam"),
+        ("scheduler", "lgg_seg.schedulers.cosine"),
+    ],
+)
+def test_a_public_name_of_its_groups_packages_is_found(key: str, target: str) -> None:
+    assert resolve_target(target, key).__name__ == target.rpartition(".")[2]
+
+
+def test_a_config_from_elsewhere_removes_no_file(trained_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("mine")
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    config = OmegaConf.load(run / "config.yaml")
+    config.loss = {"_target_": "pytorch_lightning.loggers.csv_logs.ExperimentWriter", "log_dir": str(tmp_path)}
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(UserError, match=r"loss\._target_"):
+        measure(run)
+    assert (tmp_path / "metrics.csv").read_text() == "mine"
 
 
 def test_a_nested_target_is_refused_before_anything_is_built() -> None:
     node = {
-        "_target_": "lgg_seg.data.augmentation.Augmentation",
+        "_target_": "lgg_seg.data.Augmentation",
         "transforms": [{"_target_": "albumentations.OneOf", "transforms": [{"_target_": "os.getcwd"}]}],
     }
     with pytest.raises(UserError, match=r"augment\.transforms\[0\]\.transforms\[0\]"):
@@ -53,5 +93,5 @@ def test_arguments_from_code_are_passed_unchanged() -> None:
 
 
 def test_a_key_that_the_program_sets_is_refused() -> None:
-    with pytest.raises(UserError, match=r"data\.in_features is set by the program"):
-        instantiate({"_target_": "lgg_seg.networks.SlimUNet", "in_features": 3}, "data", in_features=4)
+    with pytest.raises(UserError, match=r"model\.in_features is set by the program"):
+        instantiate({"_target_": "lgg_seg.networks.SlimUNet", "in_features": 3}, "model", in_features=4)
