@@ -14,7 +14,7 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 
 MODELS = Path(__file__).parents[1] / "zoo" / "models"
-DEFAULT = "unet_slim"
+DEFAULT = "unet_efficientnet"
 """The best of them, which `lgg_seg.load`, `predict` and the app take where nothing else is named."""
 
 CARD, WEIGHTS, PAGE = "card.json", "weights.safetensors", "README.md"

@@ -165,7 +165,7 @@ def test_a_config_from_elsewhere_can_call_nothing_but_networks(trained_run: Path
     shutil.copytree(trained_run, copied)
     config = (copied / "config.yaml").read_text()
     (copied / "config.yaml").write_text(config.replace("lgg_seg.networks.SlimUNet", "os.system"))
-    with pytest.raises(UserError, match="outside the packages"):
+    with pytest.raises(UserError, match="which a config may not use there"):
         restore(copied)
 
 
