@@ -18,9 +18,8 @@ from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware
 from lgg_seg.networks.build import has_unused_parameters
+from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
-from lgg_seg.reporting.wandb.logger import describe_run, runs_ended
-from lgg_seg.reporting.wandb.media import publish_result
 from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import has_same_data, provenance
@@ -92,7 +91,7 @@ def _train_and_report(
         return
     announce_main_process()
     configure_logs(folder.path / "run.log")
-    with record_status(folder), runs_ended():
+    with record_status(folder), wandb.runs_ended():
         if content := train(experiment, folder, overrides, hardware, **options):
             print_result(content, experiment.config.name)
         else:
@@ -136,8 +135,6 @@ def train(
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
-    for board in boards:
-        describe_run(board, config, data.split.protocol)
     validates = not data.split.training_only
     size = data.cache.images.shape[1:3]
     unused = experiment.trainer.is_distributed and has_unused_parameters(
@@ -149,6 +146,8 @@ def train(
     if not resume and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)
+    for board in boards if trainer.is_global_zero else ():
+        wandb.describe_run(board, config, folder.read_json("provenance.json"))
     with stop:
         trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
     if not trainer.is_global_zero:
@@ -161,7 +160,7 @@ def train(
     if not data.split.training_only:
         content, evaluation = experiment.test(folder, data, hardware, history.train_seconds)
         for board in boards:
-            publish_result(evaluation, board, folder, content, data)
+            wandb.publish_result(evaluation, board, folder, content, data)
     seconds = {"wall_seconds": time.perf_counter() - started}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | seconds)
     return content

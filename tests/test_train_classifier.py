@@ -16,6 +16,7 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.training.experiment import Experiment
+from tests.reporting.wandb.test_logger import Recorded
 from tests.workplace import RUN_FILES, Command, Workplace, lgg, metrics
 
 CLASSIFIER = ("model=classifier_resnet50", "model.weights=null", "loss=bce", "preprocess.size=32", "data.batch_size=12")
@@ -98,7 +99,11 @@ def test_every_layer_trained_for_the_grade_with_a_chosen_threshold_and_every_log
     assert {"label", "probability", "correct"} <= set(patients.columns)
     assert metrics(folder)["target"] == "grade"
     assert metrics(folder)["threshold"]["from"] == "validation"
-    assert list((folder / "wandb").rglob("*.wandb")), "recorded offline"
+    recorded = Recorded(folder)
+    pd.testing.assert_frame_equal(recorded.table("test/patients").fillna(float("nan")), patients, check_dtype=False)
+    table = recorded.table("test/metrics").set_index("metric")
+    auroc = metrics(folder)["metrics"]["slice/auroc"]
+    assert table.loc["slice/auroc", ["value", "ci95_low", "ci95_high"]].tolist() == [auroc["value"], *auroc["ci95"]]
 
 
 def test_what_a_classifier_has_no_use_for_is_refused_in_one_sentence_before_anything_is_done(

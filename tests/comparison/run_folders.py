@@ -19,6 +19,7 @@ from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.kaggle.listing import list_dataset
 from lgg_seg.data.splits.split import LEAKY, Protocol
 from lgg_seg.evaluation import EvaluationSettings
+from lgg_seg.evaluation.base import Subset
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.metrics.patient import score_patient
@@ -72,6 +73,7 @@ def write_run(
     state: State = "finished",
     reason: str | None = None,
     protocol: Protocol = "patient",
+    subset: Subset = "test",
     masks: bool = True,
     train_patients: int = 8,
     epochs: int = 3,
@@ -91,6 +93,7 @@ def write_run(
         truths: who is measured; by default six of `volumes`.
         state: only a finished run has a result, as only it was measured.
         reason: of a run that did not finish.
+        subset: whom the result names as measured.
         masks: whether it holds `masks.npz`, which runs made before that file lack.
         train_patients: how many names stand in the split's training part.
         cost: what differs from the default cost.
@@ -114,7 +117,7 @@ def write_run(
     facts = {name: {"institution": name.split("_")[1], "missing_sequence": "none"} for name in volumes_}
     settings = EvaluationSettings(n_bootstrap=n_bootstrap)
     threshold = {"value": 0.5, "from": "fixed"}
-    content = evaluation.result("test", protocol, threshold, settings, facts, _cost() | dict(cost or {}))
+    content = evaluation.result(subset, protocol, threshold, settings, facts, _cost() | dict(cost or {}))
     evaluation.write(folder, ".", content, facts)
     if not masks:
         (path / "masks.npz").unlink()

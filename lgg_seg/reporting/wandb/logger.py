@@ -1,11 +1,9 @@
 """The Weights & Biases logger of a run: offline by default, and without anything about the machine."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Any, Literal
 
 import wandb
 from hydra.core.hydra_config import HydraConfig
@@ -15,15 +13,16 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lgg_seg.config.instantiate import to_plain
-from lgg_seg.errors import Pruned
 from lgg_seg.reporting.redaction import without_folders
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import AUROC, DICE, IOU, LOSS
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["offline", "online"]
 
 IDENTITY = "wandb/identity.json"  # in the run folder: with it a resumed run stays the same run of W&B
+COMPARED = ("data_fingerprint", "metric_version", "code", "versions", "choices", "precision")  # of `provenance.json`
 STEP = "trainer/global_step"  # Lightning's step, the x axis of every curve
 
 
@@ -55,30 +54,21 @@ def _open(folder: RunFolder, project: str, mode: Mode) -> wandb.Run:
     folder.write_json(IDENTITY, {"id": run.id, "group": run.group or None})
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
+    for monitor in (DICE, IOU, AUROC, LOSS):  # `val/dice.max` in the summary, which a pruned trial has, too
+        run.define_metric(monitor.column, step_metric=STEP, step_sync=True, summary=monitor.mode)
     return run
 
 
-@rank_zero_only
-def describe_run(logger: WandbLogger, config: DictConfig, protocol: str) -> None:
-    """Set the run's name, tags and resolved config; paths in it are cut to their last part."""
-    run = logger.experiment
+def describe_run(logger: WandbLogger, config: DictConfig, provenance: dict[str, Any]) -> None:
+    """Set the run's name, tags and config; its key `provenance` tells whether two runs may be compared.
+
+    Paths are cut to their last part. The split's hash stands for its patients; hardware and command line are left out.
+    """
+    run, split = logger.experiment, {key: provenance["split"][key] for key in ("protocol", "hash")}
     run.name = f"{config.name}, seed {config.seed}"
-    run.tags = tuple({*(run.tags or ()), str(config.name)[:64], protocol})  # W&B refuses longer ones
-    run.config.update(without_folders(to_plain(config)), allow_val_change=True)
-
-
-@contextmanager
-def runs_ended() -> Iterator[None]:
-    """End the W&B run that the block opened, if any; as failed where the block raises or is interrupted."""
-    exit_code = 1
-    try:
-        yield
-        exit_code = 0
-    except Pruned:
-        exit_code = 0
-        raise
-    finally:
-        end_run(exit_code)
+    run.tags = tuple({*(run.tags or ()), str(config.name)[:64], split["protocol"]})  # W&B refuses longer ones
+    shown = {key: provenance.get(key) for key in COMPARED} | {"split": split}
+    run.config.update(without_folders(to_plain(config) | {"provenance": shown}), allow_val_change=True)
 
 
 def end_run(exit_code: int) -> None:

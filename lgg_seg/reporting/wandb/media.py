@@ -31,43 +31,35 @@ def publish_result(
     Names are those of `metrics.json` after a prefix: `test/patient/dice.mean`, `test/pooled/dice`, `cost/parameters`;
     `validation/` with `evaluation.subset=val`.
     """
-    run = logger.experiment
-    for part, numbers in ((_prefix(content), content["metrics"]), ("cost", content["cost"])):
-        run.summary.update({f"{part}/{name}": value for name, value in numbers.items()})
+    run, part = logger.experiment, prefix(content["split"])
+    for group, numbers in ((part, content["metrics"]), ("cost", content["cost"])):
+        run.summary.update({f"{group}/{name}": value for name, value in numbers.items()})
     run.summary.update({name: content[name] for name in METADATA if name in content})
-    media = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
+    tables = {"metrics": metrics_table(content["metrics"]), "patients": pd.read_csv(folder.path / "per_patient.csv")}
+    media: dict[str, Any] = {f"{part}/{name}": _table(run, f"{part}/{name}", table) for name, table in tables.items()}
+    media |= {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.path.glob("figures/*.png"))}
     if isinstance(evaluation, SegmentationEvaluation):
-        media |= _segmentation_media(evaluation, run, folder, content, data)
+        for name, (title, columns) in curves(evaluation).items():
+            x, y = list(columns)[:2]
+            media[name] = wandb.plot.line(_table(run, f"{name}_table", pd.DataFrame(columns)), x, y, title=title)
+        media[f"{part}/slices"] = masked_slices(evaluation, data)
     run.log(media)
 
 
-def _segmentation_media(
-    evaluation: SegmentationEvaluation, run: wandb.Run, folder: RunFolder, content: dict[str, Any], data: DataModule
-) -> dict[str, Any]:
-    charts, part = {}, _prefix(content)
-    for name, (title, columns) in curves(evaluation).items():
-        x, y = list(columns)[:2]
-        charts[name] = wandb.plot.line(_table(run, f"{name}_table", pd.DataFrame(columns)), x, y, title=title)
-    return {
-        f"{part}/metrics": _table(run, f"{part}/metrics", metrics_table(content["metrics"])),
-        f"{part}/patients": _table(run, f"{part}/patients", pd.read_csv(folder.path / "per_patient.csv")),
-        **charts,
-        f"{part}/slices": masked_slices(evaluation, data),
-    }
-
-
-def _prefix(content: dict[str, Any]) -> str:
-    return "test" if content["split"] == "test" else "validation"  # `val/loss` is the curve over the epochs
+def prefix(subset: str) -> str:
+    """What the names of a result's numbers and tables begin with."""
+    return "test" if subset == "test" else "validation"  # `val/loss` is the curve over the epochs
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
-    """A row for each metric: its value, or its mean over patients with interval, median and standard deviation."""
+    """A row for each metric: its value or mean over patients, and where there are, interval, median and SD."""
     columns = ("metric", "value", "ci95_low", "ci95_high", "median", "std")
     rows: list[tuple[Any, ...]] = []
     for name, value in metrics.items():
         if isinstance(value, dict):
             low, high = value["ci95"] or (None, None)  # one patient has no interval
-            rows.append((name, value["mean"], low, high, value["median"], value["std"]))
+            number = value["mean"] if "mean" in value else value["value"]
+            rows.append((name, number, low, high, value.get("median"), value.get("std")))
         else:
             rows.append((name, value, None, None, None, None))
     return pd.DataFrame(rows, columns=columns)

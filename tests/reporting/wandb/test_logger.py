@@ -135,9 +135,15 @@ def test_the_run_has_its_name_its_config_its_history_and_its_figures(run: Path, 
     assert {"seed", "loss", "optimizer", "data"} <= set(recorded.config)
     assert recorded.run.display_name == "unet_slim, seed 0"
     assert set(recorded.run.tags) == {"unet_slim", "patient"}
-    last = pd.read_csv(run / "history.csv").iloc[-1]
-    for name in ("train/loss", "train/dice", "val/loss", "val/dice"):
-        assert recorded.history[name] == pytest.approx(last[name])
+    made, named = json.loads((run / "provenance.json").read_text()), recorded.config["provenance"]
+    for key in ("data_fingerprint", "code", "versions", "choices"):
+        assert named[key] == made[key]
+    assert named["choices"]["model"] == "unet_slim"
+    assert named["split"] == {"protocol": "patient", "hash": made["split"]["hash"]}
+    history = pd.read_csv(run / "history.csv")
+    for name in ("train/loss", "train/dice", "val/loss", "val/dice", "lr"):
+        assert recorded.history[name] == pytest.approx(history[name].iloc[-1])
+    assert recorded.summary["val/dice"]["max"] == pytest.approx(history["val/dice"].max())
     for figure in (run / "figures").glob("*.png"):
         logged = recorded.folder / "files" / recorded.history[f"figures/{figure.stem}/path"]
         assert logged.read_bytes() == figure.read_bytes()

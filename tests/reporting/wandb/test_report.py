@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lgg_seg.errors import UserError
-from lgg_seg.runs.folder import RunFolder
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
+from lgg_seg.errors import UserError
 from lgg_seg.reporting.wandb.logger import IDENTITY
 from lgg_seg.reporting.wandb.report import forest, publish, write_spec
+from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
+from tests.comparison.test_classifier_tables import write_classifier
 
 
 def board(folder: Path, *, logged: bool) -> Leaderboard:
@@ -71,3 +73,55 @@ def test_nothing_is_published_without_a_key_or_to_no_project(tmp_path: Path, mon
         publish(found, "alone")
     with pytest.raises(UserError, match="no key"):
         publish(found, "me/lgg")
+
+
+def panels(folder: Path, path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The configs of the only grid's panels, by kind, of runs that were all logged."""
+    for status in folder.rglob("status.json"):
+        RunFolder(status.parent).write_json(IDENTITY, {"id": f"id-of-{status.parent.name}", "group": None})
+    (grid,) = [b for b in blocks(build_leaderboard(find_runs([folder])), path) if b["type"] == "panel-grid"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for panel in grid["metadata"]["panelBankSectionConfig"]["panels"]:
+        found.setdefault(panel["viewType"], []).append(panel["config"])
+    return found
+
+
+@pytest.mark.parametrize(("words", "part"), [([], "test"), (["evaluation.subset=val"], "validation")])
+def test_panels_show_what_the_runs_have_measured(tmp_path: Path, words: list[str], part: str) -> None:
+    for name in ("unet", "unet_bn"):
+        write_run(tmp_path / "runs" / name, [f"model={name}", *words], subset="val" if words else "test")
+    found = panels(tmp_path / "runs", tmp_path / "report.json")
+    assert [bar["metrics"] for bar in found["Bar Chart"]] == [
+        [f"summary_metrics.{part}/patient/dice.mean"], [f"summary_metrics.{part}/pooled/dice"]
+    ]  # fmt: skip
+    assert [media["mediaKeys"] for media in found["Media Browser"]] == [[f"{part}/slices"]]
+    assert [re.findall(r"\w+/(?:metrics|patients)", json.dumps(table)) for table in found["Weave"]] == [
+        [f"{part}/metrics"], [f"{part}/patients"]
+    ]  # fmt: skip
+    assert found["Run Comparer"] == [{"diffOnly": "split"}]
+    assert ["lr"] in [line["metrics"] for line in found["Run History Line Plot"]]
+
+
+def test_a_search_has_its_parameters_beside_the_validation_score(tmp_path: Path) -> None:
+    for number, (rate, loss) in enumerate((("1e-5", "dice"), ("1e-2", "dice"), ("1e-3", "bce"))):
+        write_run(tmp_path / "runs" / str(number), ["model=unet", f"optimizer.lr={rate}", f"loss={loss}"])
+    found = panels(tmp_path / "runs", tmp_path / "report.json")
+    (plot,) = found["Parallel Coordinates Plot"]
+    assert [(column["accessor"], column.get("log", False)) for column in plot["columns"]] == [
+        ("config:provenance.value.choices.loss", False),
+        ("config:optimizer.value.lr", True),
+        ("summary:val/dice.max", False),
+    ]
+    assert [plot["targetKey"] for plot in found["Parameter Importance"]] == ["val/dice.max"]
+
+
+def test_classifiers_have_their_tables_and_panels(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "runs" / "frozen", ["model.freeze_encoder=true"], skill=0.1)
+    write_classifier(tmp_path / "runs" / "tuned", ["model.freeze_encoder=false"], skill=0.25)
+    found = panels(tmp_path / "runs", tmp_path / "report.json")
+    assert found["Bar Chart"][0]["metrics"] == ["summary_metrics.test/slice/auroc.value"]
+    assert "Media Browser" not in found
+    (table,) = build_leaderboard(find_runs([tmp_path / "runs"])).classifiers
+    text = (tmp_path / "report.json").read_text()
+    for part in (table.verdict, "# Classifiers", "├"):
+        assert json.dumps(part, ensure_ascii=True)[1:-1] in text
