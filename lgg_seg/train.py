@@ -130,7 +130,7 @@ def train(
     module = experiment.module(data, hardware, pretrained=not resume)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
-    callbacks = [stop, *experiment.callbacks(data.split), history, *checkpoints(folder, module.monitor)]
+    callbacks = [stop, history, *experiment.callbacks(data.split), *checkpoints(folder, module.monitor)]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)

@@ -15,6 +15,9 @@ from lgg_seg.reporting.colours import PREDICTION, TRUTH
 from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
 
 GREY = "#7a7a7a"
+METRICS = {"dice": "patient Dice", "iou": "patient IoU", "recall": "patient recall", "auroc": "slice AUROC"}
+"""Titles of the metrics of an epoch; another has its name."""
+
 MAX_EXTREMES = 4  # best and worst patients whose slices are drawn
 T = TypeVar("T")
 
@@ -30,33 +33,33 @@ class Panel:
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:
-    """Loss, plateau metric (patient Dice) and learning rate by epoch, from the rows of `history.csv`.
+    """Loss, every metric and the learning rate by epoch, from the rows of `history.csv`; the best epoch in all of them.
 
-    The best epoch is that of `monitor`, by default the metric drawn. Where nobody validated, the training's is drawn.
+    That is the best by `monitor`, by default the metric that compares the run with others; its value stands above the
+    monitored panel. Where nobody validated, the training's curves stand alone and the last epoch is marked.
     """
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    loss, metric, rate = figure.subplots(1, 3)
-    epochs = [row["epoch"] for row in history]
-    colours = {"train": GREY, "val": PREDICTION}
-    if monitor_of(history) == LAST:
-        colours, monitor = {"train": GREY}, LAST
-        history = [{**row, **{name.replace("train/", "val/"): row[name] for name in row}} for row in history]
-    drawn = monitor_of(history)
-    monitor = monitor or drawn
+    monitor = monitor or monitor_of(history)
     best = max(history, key=monitor.score)
-    for axes, name in ((loss, "loss"), (metric, drawn.column.removeprefix("val/"))):
-        for subset, colour in colours.items():
-            axes.plot(epochs, [row[f"{subset}/{name}"] for row in history], ".-", label=subset, color=colour)
+    names = list(dict.fromkeys(["loss", *(column.partition("/")[2] for column in history[0] if "/" in column)]))
+    figure = Figure(figsize=(3.4 * (len(names) + 1), 3.6), layout="constrained")
+    *panels, rate = figure.subplots(1, len(names) + 1)
+    for axes, name in zip(panels, names, strict=True):
+        for subset, colour in (("train", GREY), ("val", PREDICTION)):
+            column = f"{subset}/{name}"
+            if all(column in row for row in history):
+                axes.plot([row["epoch"] for row in history], [row[column] for row in history], ".-", label=subset,
+                          color=colour)  # fmt: skip
+        heading = METRICS.get(name, name)
+        if monitor.column == f"val/{name}":
+            heading += f": best {best[monitor.column]:.3f}, epoch {best['epoch']:.0f}"
+            axes.title.set_fontweight("bold")
+        axes.set(title=heading, xlabel="epoch", ylim=(0, None if name == "loss" else 1))
+        axes.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
         axes.legend(frameon=False)
-    rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
-    metric.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
-    reached = f"{best[drawn.column]:.3f} in epoch {best['epoch']:.0f}"
-    others = f"{reached}, the last" if monitor == LAST else f"{reached}, the best by {monitor.title}"
-    text = f"best {reached}" if monitor == drawn else others
-    loss.set(title="loss", xlabel="epoch", ylim=(0, None))
-    metric.set(title=f"{drawn.title} ({text})", xlabel="epoch", ylim=(0, 1 if drawn.mode == "max" else None))
+    rate.plot([row["epoch"] for row in history], [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
-    return _finished(figure, title)
+    kept = "the last epoch" if monitor == LAST else f"the best epoch by {monitor.title}"
+    return _finished(figure, f"{title}; dotted: {kept}")
 
 
 def operating_figure(curves: OperatingCurves, threshold: float, title: str) -> Figure:

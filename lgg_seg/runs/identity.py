@@ -26,6 +26,7 @@ NON_CONFIGURATION_KEYS = (
     "evaluation.batch_size",
     "trainer.accelerator",
     "trainer.compile",
+    "callbacks.epoch_checkpoints",
     "callbacks.validation_images",
     # these repeat a configuration: seeds are averaged, folds merged
     "seed",

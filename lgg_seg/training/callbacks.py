@@ -51,6 +51,26 @@ def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
     return [keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode), keep(folder.last.stem, monitor=None)]
 
 
+class EpochCheckpoints(KeptCheckpoint):
+    """The weights after every `every_n_epochs` epochs: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
+
+    def __init__(self, every_n_epochs: int) -> None:
+        require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
+        super().__init__(
+            filename="epoch_{epoch:03d}",
+            auto_insert_metric_name=False,
+            save_top_k=-1,
+            every_n_epochs=every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder; Lightning would take a logger's."""
+        self.dirpath = str(RunFolder(Path(trainer.default_root_dir)).checkpoints)
+        super().setup(trainer, pl_module, stage)
+
+
 class EarlyStopping(lightning.EarlyStopping):
     """Stops when the number that the best checkpoint is chosen by has not improved for `patience` epochs."""
 

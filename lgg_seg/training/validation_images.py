@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lgg_seg.data.datamodule import DataModule
@@ -26,7 +27,7 @@ class ValidationImages(pl.Callback):
 
     Each is a patient's slice with the most tumour; the patients range from the smallest tumour to the largest.
     `figures/validation_slices.png` has a row for each slice and a column for each such epoch. TensorBoard gets the
-    columns one by one.
+    slices of an epoch side by side, Weights & Biases as images with masks.
     """
 
     state_key = "Snapshots"  # as in the checkpoints of runs from before it was renamed
@@ -69,12 +70,25 @@ class ValidationImages(pl.Callback):
                     self.masks.setdefault(epoch, {})[slice_id] = (probability >= 0.5).cpu()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Send the epoch's column to TensorBoard."""
-        if trainer.is_global_zero and trainer.current_epoch in self.masks:
-            for logger in trainer.loggers:
-                if isinstance(logger, TensorBoardLogger):
-                    figure = self._figure(_data(trainer), [trainer.current_epoch])
-                    logger.experiment.add_figure("validation slices", figure, trainer.global_step)
+        """Send the epoch's slices to the loggers."""
+        if not trainer.is_global_zero or trainer.current_epoch not in self.masks:
+            return
+        title, rows = "validation slices", self._rows(_data(trainer), [trainer.current_epoch])
+        panels = [replace(panel, title=name) for name, row in rows.items() for panel in row]
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                figure = panel_grid({f"epoch {trainer.current_epoch}": panels}, title)
+                logger.experiment.add_figure(title, figure, trainer.global_step)
+            elif isinstance(logger, WandbLogger):
+                from lgg_seg.reporting.wandb.media import overlays  # imports wandb, which most runs can do without
+
+                logger.log_image(
+                    title,
+                    [panel.flair for panel in panels],
+                    trainer.global_step,
+                    caption=[f"{panel.title}, epoch {trainer.current_epoch}" for panel in panels],
+                    masks=[overlays(panel.truth, panel.prediction) for panel in panels],
+                )
 
     def draw(self, folder: RunFolder, data: DataModule) -> None:
         """Write `figures/validation_slices.png`."""
@@ -84,6 +98,9 @@ class ValidationImages(pl.Callback):
                 figure.savefig(path, dpi=110)
 
     def _figure(self, data: DataModule, epochs: list[int]) -> Figure:
+        return panel_grid(self._rows(data, epochs), "Validation slices over the epochs")
+
+    def _rows(self, data: DataModule, epochs: list[int]) -> dict[str, list[Panel]]:
         rows: dict[str, list[Panel]] = {}
         for i in self.chosen:
             one = data.index.slices[i]
@@ -93,7 +110,7 @@ class ValidationImages(pl.Callback):
                 for epoch in epochs
                 if i in self.masks[epoch]
             ]
-        return panel_grid(rows, "Validation slices over the epochs")
+        return rows
 
     def state_dict(self) -> dict[str, Any]:
         """The masks so far; a resumed run's figure shows them, too."""

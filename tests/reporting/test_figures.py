@@ -18,7 +18,7 @@ from lgg_seg.reporting.figures import Panel, draw, learning_curves, operating_fi
 
 HISTORY = [
     {"epoch": epoch, "train/loss": 1 / (epoch + 1), "val/loss": 2 / (epoch + 1), "train/dice": 0.1 * epoch,
-     "val/dice": dice, "lr": 1e-3 / (epoch + 1)}
+     "val/dice": dice, "train/recall": 0.2 * epoch, "val/recall": dice / 2, "lr": 1e-3 / (epoch + 1)}
     for epoch, dice in enumerate([0.2, 0.7, 0.5])
 ]  # fmt: skip
 
@@ -50,20 +50,20 @@ def panel(title: str = "slice", truth: np.ndarray | None = None, prediction: np.
 
 def test_learning_curves_hold_every_epochs_numbers_and_mark_the_best() -> None:
     figure = learning_curves(HISTORY, "unet, seed 1")
-    loss, dice, rate = figure.axes
+    *panels, rate = figure.axes
     drawn = {
         (name, line.get_label()): list(line.get_ydata())
-        for name, axes in (("loss", loss), ("dice", dice))
+        for name, axes in zip(("loss", "dice", "recall"), panels, strict=True)
         for line in axes.lines[:2]
     }
     assert drawn == {
         (name, subset): [row[f"{subset}/{name}"] for row in HISTORY]
-        for name in ("loss", "dice") for subset in ("train", "val")
+        for name in ("loss", "dice", "recall") for subset in ("train", "val")
     }  # fmt: skip
     assert list(rate.lines[0].get_ydata()) == [row["lr"] for row in HISTORY]
-    assert dice.lines[2].get_xdata()[0] == 1
-    assert "0.700 in epoch 1" in dice.get_title()
-    assert figure.get_suptitle() == "unet, seed 1"
+    assert [axes.lines[2].get_xdata()[0] for axes in panels] == [1, 1, 1]
+    assert [axes.get_title() for axes in panels] == ["loss", "patient Dice: best 0.700, epoch 1", "patient recall"]
+    assert figure.get_suptitle() == "unet, seed 1; dotted: the best epoch by patient Dice"
 
 
 def test_one_epoch_is_enough_for_a_learning_curve() -> None:

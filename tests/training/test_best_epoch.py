@@ -23,7 +23,7 @@ from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import SEGMENTATION_MONITORS, Monitor, monitor_of
 from lgg_seg.training.base import Parts, TrainingModule
-from lgg_seg.training.callbacks import EarlyStopping, History, checkpoints
+from lgg_seg.training.callbacks import EarlyStopping, EpochCheckpoints, History, checkpoints
 from lgg_seg.training.experiment import Experiment
 
 EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs
@@ -58,15 +58,18 @@ class Scripted(TrainingModule):
         self.log_dict(numbers)
 
 
-def fit(folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS)) -> History:
+def fit(
+    folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS), *, resume: bool = False
+) -> History:
     monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     settings = Experiment.of(compose_config(overrides)).trainer
-    callbacks = [*extras, history, *checkpoints(RunFolder(folder), monitor)]
+    callbacks = [history, *extras, *checkpoints(RunFolder(folder), monitor)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
     batches: DataLoader[Any] = DataLoader(ITEMS)
-    trainer.fit(Scripted(monitor), batches, batches)
+    last = folder / "checkpoints" / "last.ckpt" if resume else None
+    trainer.fit(Scripted(monitor), batches, batches, ckpt_path=last, weights_only=True)
     return history
 
 
@@ -75,12 +78,24 @@ def test_checkpoint_and_learning_curve_mark_the_best_epoch_by_the_monitor(name: 
     history = fit(tmp_path, name, [])
     kept, last = (torch.load(tmp_path / "checkpoints" / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
     assert (kept["epoch"], last["epoch"]) == (BEST[name], len(EPOCHS) - 1)
-    dice = learning_curves(history.rows, "scripted", history.monitor).axes[1]
-    (mark,) = [line for line in dice.lines if line.get_linestyle() == ":"]
-    assert list(mark.get_xdata()) == [BEST[name]] * 2
-    value = f"{EPOCHS[BEST[name]]['val/dice']:.3f} in epoch {BEST[name]}"
-    by = "" if name == "val/dice" else f", the best by {SEGMENTATION_MONITORS[name].title}"
-    assert dice.get_title() == (f"patient Dice (best {value})" if not by else f"patient Dice ({value}{by})")
+    title, value = SEGMENTATION_MONITORS[name].title, EPOCHS[BEST[name]][name]
+    figure = learning_curves(history.rows, "scripted", history.monitor)
+    (monitored,) = [axes for axes in figure.axes if "best" in axes.get_title()]
+    assert monitored.get_title() == f"{title}: best {value:.3f}, epoch {BEST[name]}"
+    (validated,) = [line for line in monitored.lines if line.get_label() == "val"]
+    assert list(validated.get_ydata()) == pytest.approx([epoch[name] for epoch in EPOCHS])
+    for axes in figure.axes[:-1]:
+        (mark,) = [line for line in axes.lines if line.get_linestyle() == ":"]
+        assert list(mark.get_xdata()) == [BEST[name]] * 2
+
+
+def test_the_weights_of_every_nth_epoch_stay_also_where_the_run_is_resumed(tmp_path: Path) -> None:
+    fit(tmp_path, "val/dice", [EpochCheckpoints(2)], epochs=3)
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    fit(moved, "val/dice", [EpochCheckpoints(2)], resume=True)
+    kept = {file.name: torch.load(file, weights_only=True) for file in moved.glob("checkpoints/epoch_*.ckpt")}
+    assert {name: one["epoch"] for name, one in kept.items()} == {f"epoch_00{k}.ckpt": k for k in (1, 3, 5)}
+    assert all(len(one["callbacks"]["History"]["rows"]) == one["epoch"] + 1 for one in kept.values())
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("val/dice", 4), ("val/iou", 5), ("val/loss", 6)])
@@ -95,14 +110,7 @@ def test_a_sweep_compares_runs_by_dice_whatever_the_monitor(tmp_path: Path) -> N
 
 def test_a_resumed_run_still_knows_its_best_epoch_by_the_monitor(tmp_path: Path) -> None:
     fit(tmp_path, "val/loss", [], epochs=4)
-    monitor = SEGMENTATION_MONITORS["val/loss"]
-    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=6"]
-    settings = Experiment.of(compose_config(overrides)).trainer
-    history = History(RunFolder(tmp_path), "scripted", "patient")
-    trainer = settings.build(settings.prepare(), tmp_path, [history, *checkpoints(RunFolder(tmp_path), monitor)], [])
-    batches: DataLoader[Any] = DataLoader(ITEMS)
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    trainer.fit(Scripted(monitor), batches, batches, ckpt_path=last, weights_only=True)
+    history = fit(tmp_path, "val/loss", [], resume=True)
     assert [row["epoch"] for row in history.rows] == list(range(6))
     assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 3
 

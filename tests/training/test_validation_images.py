@@ -100,7 +100,7 @@ def test_tensorboard_gets_an_image_and_the_learning_rate_for_each_epoch(trained:
     events.Reload()
     pictures = events.Images("validation slices")
     assert len(pictures) == 3
-    assert pictures[0].height > 100
+    assert pictures[0].width > 2 * pictures[0].height > 400, "three slices side by side, large enough to see"
     assert [event.value for event in events.Scalars("lr")] == pytest.approx([0.1] * 4)
 
 

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
-from lgg_seg.metrics.arrays import Floats
+from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.curves import THRESHOLDS, operating_curves
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.figures import MAX_EXTREMES
@@ -100,9 +100,14 @@ def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[
 
 def _masked_slice(score: PatientScore, evaluation: SegmentationEvaluation, data: DataModule) -> wandb.Image:
     largest = evaluation.largest[score.patient]
-    masks = {"truth": largest.truth, "prediction": largest.prediction}
     return wandb.Image(
         data.flair(largest.slice_id),
         caption=f"{score.patient}, Dice {score.dice:.3f}",
-        masks={name: {"mask_data": mask.astype(np.uint8), "class_labels": LABELS} for name, mask in masks.items()},
+        masks=overlays(largest.truth, largest.prediction),
     )
+
+
+def overlays(truth: Bools, prediction: Bools) -> dict[str, dict[str, Any]]:
+    """The masks (H, W) of a slice, as `wandb.Image` takes them."""
+    masks = {"truth": truth, "prediction": prediction}
+    return {name: {"mask_data": mask.astype(np.uint8), "class_labels": LABELS} for name, mask in masks.items()}

@@ -149,6 +149,17 @@ def test_the_run_has_its_name_its_config_its_history_and_its_figures(run: Path, 
         assert logged.read_bytes() == figure.read_bytes()
 
 
+def test_the_validation_slices_of_an_epoch_are_images_with_masks(recorded: Recorded) -> None:
+    captions = recorded.history["validation slices/captions"]
+    assert all(re.fullmatch(r"TCGA_\w+ / \d, epoch 0", caption) for caption in captions)
+    assert len(set(captions)) == recorded.history["validation slices/count"] > 0
+    for paths in recorded.history["validation slices/all_masks"]:
+        truth = cv2.imread(str(recorded.folder / "files" / paths["truth"]["path"]), cv2.IMREAD_UNCHANGED)
+        assert truth.shape == (64, 64)
+        assert set(np.unique(truth)) == {0, 1}, "a patient's slice with the most tumour"
+        assert "prediction" in paths
+
+
 def test_the_tables_are_those_of_the_run_folder(run: Path, recorded: Recorded) -> None:
     expected = pd.read_csv(run / "per_patient.csv")
     pd.testing.assert_frame_equal(recorded.table("test/patients"), expected, check_dtype=False)
