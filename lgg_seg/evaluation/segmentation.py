@@ -14,9 +14,9 @@ from lgg_seg.data.datamodule import PatientVolume
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation.base import Evaluation, EvaluationSettings, Metadata, Row
 from lgg_seg.inference.runner import TorchRunner, binarise, slice_losses, volume_probabilities
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
-from lgg_seg.metrics.curves import best_dice_threshold
+from lgg_seg.metrics.curves import PixelCurves, best_dice_threshold, dice_by_threshold, pixel_curves
 from lgg_seg.metrics.overlap import COUNTS, Counts, dice, iou, pooled
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.metrics.slices import minibatch_means, slice_metrics
@@ -70,6 +70,14 @@ class SegmentationEvaluation(Evaluation):
     def best_threshold(self) -> float:
         """The threshold with the highest mean patient Dice."""
         return best_dice_threshold([score.histogram for score in self.scores])
+
+    def dice_by_threshold(self) -> Floats:
+        """Mean patient Dice `(201,)` by `curves.THRESHOLDS`, before any post-processing."""
+        return dice_by_threshold([score.histogram for score in self.scores])
+
+    def pixel_curves(self) -> PixelCurves | None:
+        """ROC and precision-recall of all pixels; None where these are of one class."""
+        return pixel_curves(reduce(add, (score.ranks for score in self.scores)))
 
     def write(self, folder: RunFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
         """Write the tables, and `masks.npz` beside them."""

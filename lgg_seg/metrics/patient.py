@@ -7,7 +7,7 @@ import numpy as np
 
 from lgg_seg.metrics.arrays import Bools, Floats32, Ints, check_masks, check_probability, check_range
 from lgg_seg.metrics.calibration import CalibrationBins, calibration_bins
-from lgg_seg.metrics.curves import probability_histogram
+from lgg_seg.metrics.curves import probability_histogram, rank_histogram
 from lgg_seg.metrics.morphology import boundary_irregularity, lesion_counts
 from lgg_seg.metrics.overlap import Counts, confusion
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientVolumes
@@ -19,7 +19,7 @@ class PatientScore:
 
     `numbers` are the slices' places in the volume, `by_slice` their counts and `max_probability` their largest
     P(tumour), each `(D,)`. `lesions` are the counts of `morphology.lesion_counts`; `boundary_irregularity` is that of
-    the true tumour; `histogram` and `calibration` describe the probabilities, before any post-processing.
+    the true tumour; `histogram`, `ranks` and `calibration` describe the probabilities, before any post-processing.
     """
 
     patient: str
@@ -31,6 +31,7 @@ class PatientScore:
     lesions: Counts
     boundary_irregularity: float | None
     histogram: Ints = field(repr=False, compare=False)
+    ranks: Ints = field(repr=False, compare=False)
     calibration: CalibrationBins = field(repr=False, compare=False)
 
     @property
@@ -68,5 +69,6 @@ def score_patient(
         lesions=lesion_counts(prediction, truth),
         boundary_irregularity=boundary_irregularity(truth),
         histogram=probability_histogram(probability, truth),
+        ranks=rank_histogram(probability, truth),
         calibration=calibration_bins(probability, truth),
     )

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lgg_seg.metrics.arrays import Bools
-from lgg_seg.metrics.curves import THRESHOLDS, OperatingCurves
+from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.metrics.curves import THRESHOLDS, PixelCurves
 from lgg_seg.reporting.colours import PREDICTION, TRUTH
+from lgg_seg.reporting.formatting import number
 from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
 
 GREY = "#7a7a7a"
@@ -62,19 +63,31 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
     return _finished(figure, f"{title}; dotted: {kept}")
 
 
-def operating_figure(curves: OperatingCurves, threshold: float, title: str) -> Figure:
-    """Pixel ROC (false against true positive rate), precision against recall, and mean patient Dice by threshold."""
+def operating_figure(curves: PixelCurves | None, dice: Floats, threshold: float, title: str) -> Figure:
+    """Pixel ROC, precision against recall, and mean patient Dice `(201,)` by threshold; the dots are the `threshold`.
+
+    The ROC's false positive rate has a logarithmic axis: with so rare a class all of interest happens near 0.
+    """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    left.plot(curves.false_positive_rate, curves.recall, color=PREDICTION)
-    # With so rare a class everything of interest happens at a false positive rate below a few per cent.
-    left.set(title="pixel ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.05), ylim=(0, 1))
-    predicted = curves.recall > 0
-    middle.plot(curves.recall[predicted], curves.precision[predicted], color=PREDICTION)
-    middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
-    right.plot(THRESHOLDS, curves.dice, color=PREDICTION)
+    left.set(title="pixel ROC", xlabel="false positive rate, logarithmic", ylabel="true positive rate", ylim=(0, 1.02))
+    middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+    if curves is None:
+        for axes in (left, middle):
+            axes.text(0.5, 0.5, "all pixels are of one class", ha="center", transform=axes.transAxes, color=GREY)
+    else:
+        left.plot(curves.false_positive_rate, curves.recall, color=PREDICTION)
+        left.set(title=f"pixel ROC: AUROC {number(curves.auroc)}", xscale="log", xlim=(1e-6, 1))
+        middle.plot(curves.recall, curves.precision, color=PREDICTION)
+        middle.set_title(f"pixel precision and recall: AP {number(curves.average_precision)}")
+        passing = int((curves.threshold >= threshold).sum())
+        if passing:
+            at = passing - 1
+            left.plot(curves.false_positive_rate[at], curves.recall[at], "o", color=PREDICTION)
+            middle.plot(curves.recall[at], curves.precision[at], "o", color=PREDICTION)
+    right.plot(THRESHOLDS, dice, color=PREDICTION)
     right.axvline(threshold, color=GREY, linewidth=0.8, linestyle=":")
-    right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1), xlim=(0, 1))
+    right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1.02), xlim=(0, 1))
     return _finished(figure, title)
 
 

@@ -12,7 +12,6 @@ from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
-from lgg_seg.metrics.curves import operating_curves
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.colours import PREDICTION
 from lgg_seg.reporting.figures import Panel, extremes, operating_figure, panel_grid, roc_axes
@@ -37,8 +36,8 @@ def draw_evaluation(
     if isinstance(evaluation, ClassifierEvaluation):
         figures["roc"] = roc_figure(evaluation, content["metrics"], title), 150
     elif isinstance(evaluation, SegmentationEvaluation):
-        curves = operating_curves([score.histogram for score in evaluation.scores])
-        figures["roc_pr"] = operating_figure(curves, content["threshold"]["value"], title), 150
+        curves, dice = evaluation.pixel_curves(), evaluation.dice_by_threshold()
+        figures["roc_pr"] = operating_figure(curves, dice, content["threshold"]["value"], title), 150
         figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
     for name, (figure, dpi) in figures.items():
         with folder.writing(f"{place}/{name}.png") as path:

@@ -13,8 +13,9 @@ from lgg_seg.metrics.curves import (
     THRESHOLDS,
     best_dice_threshold,
     counts_at_thresholds,
-    operating_curves,
+    pixel_curves,
     probability_histogram,
+    rank_histogram,
 )
 from lgg_seg.metrics.overlap import confusion, dice
 from tests.metrics.volumes import blobs, probabilities
@@ -50,16 +51,56 @@ def test_histograms_of_parts_add_up() -> None:
     np.testing.assert_array_equal(parts, probability_histogram(probability, truth))
 
 
-def test_curves_pass_through_scikit_learns() -> None:
+@pytest.mark.parametrize("steps", [7, 256])
+def test_pixel_curves_equal_scikit_learns(steps: int) -> None:
+    """`steps` of a power of two are values that a rank holds exactly; of 7, they are still apart from each other."""
     truth = blobs(3)
-    probability = (np.rint(probabilities(3, truth) * 200) / 200).astype(np.float32)
-    false_positive_rate, recall, precision, _ = operating_curves([probability_histogram(probability, truth)])
-    area = sk.auc(np.r_[false_positive_rate, 0], np.r_[recall, 0])
-    assert area == pytest.approx(sk.roc_auc_score(truth.ravel(), probability.ravel()))
-    reference = sk.precision_recall_curve(truth.ravel(), probability.ravel())
-    for p, r, threshold in zip(*reference, strict=False):
-        k = round(float(threshold) * 200)
-        assert (precision[k], recall[k]) == (pytest.approx(p), pytest.approx(r))
+    probability = (np.rint(probabilities(3, truth) * steps) / steps).astype(np.float32)
+    curves = pixel_curves(rank_histogram(probability, truth))
+    assert curves is not None
+    assert curves.auroc == pytest.approx(sk.roc_auc_score(truth.ravel(), probability.ravel()), abs=1e-12)
+    area = sk.average_precision_score(truth.ravel(), probability.ravel())
+    assert curves.average_precision == pytest.approx(area, abs=1e-12)
+    precision, recall, thresholds = sk.precision_recall_curve(truth.ravel(), probability.ravel())
+    np.testing.assert_allclose(curves.threshold[::-1], thresholds, rtol=2**-9)
+    np.testing.assert_allclose(curves.recall[::-1], recall[:-1])
+    np.testing.assert_allclose(curves.precision[::-1], precision[:-1])
+    negatives = (~truth).sum()
+    expected = [(probability[~truth] >= t).sum() / negatives for t in thresholds]
+    np.testing.assert_allclose(curves.false_positive_rate[::-1], expected)
+
+
+def test_pixel_curves_resolve_what_lies_near_0() -> None:
+    """A network with a rare class puts nearly all pixels below the first of 201 uniform thresholds."""
+    generator = np.random.default_rng(0)
+    truth = generator.random(100_000) < 0.01
+    probability = (10 ** generator.uniform(-7, -3, truth.size) * np.where(truth, 10, 1)).astype(np.float32)
+    curves = pixel_curves(rank_histogram(probability, truth))
+    assert curves is not None
+    assert curves.auroc == pytest.approx(sk.roc_auc_score(truth, probability), abs=1e-4)
+    assert curves.average_precision == pytest.approx(sk.average_precision_score(truth, probability), abs=1e-3)
+
+
+def test_ranks_hold_zero_minus_zero_and_one_and_add_up() -> None:
+    ends = np.array([0.0, -0.0, 1.0], np.float32)
+    histogram = rank_histogram(ends, np.array([False, True, True]))
+    assert (histogram[0, 0], histogram[1, 0], histogram[1, -1], histogram.sum()) == (1, 1, 1, 3)
+    truth, probability = blobs(0), probabilities(0, blobs(0))
+    parts = sum(rank_histogram(p, t) for p, t in zip(probability, truth, strict=True))
+    np.testing.assert_array_equal(parts, rank_histogram(probability, truth))
+
+
+def test_there_are_no_pixel_curves_of_one_class() -> None:
+    assert pixel_curves(rank_histogram(np.zeros(3, np.float32), np.zeros(3, dtype=bool))) is None
+
+
+def test_thinned_curves_keep_their_ends_and_their_shape() -> None:
+    curves = pixel_curves(rank_histogram(probabilities(3, blobs(3)), blobs(3)))
+    assert curves is not None
+    thin = curves.thinned(200)
+    assert 100 < len(thin.recall) <= 200 < len(curves.recall)
+    assert [values[-1] for values in thin] == [values[-1] for values in curves]
+    assert thin.auroc == pytest.approx(curves.auroc, abs=1e-3)
 
 
 def test_best_threshold_has_the_highest_mean_patient_dice() -> None:

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
-from lgg_seg.metrics.curves import OperatingCurves
+from lgg_seg.metrics.curves import PixelCurves
 from lgg_seg.reporting.colours import PREDICTION, TRUTH
 from lgg_seg.reporting.figures import Panel, draw, learning_curves, operating_figure, panel_grid
 
@@ -71,17 +71,23 @@ def test_one_epoch_is_enough_for_a_learning_curve() -> None:
 
 
 def test_operating_curves_hold_roc_precision_recall_and_dice_by_threshold() -> None:
-    rising, falling = np.linspace(0, 1, 201), np.linspace(1, 0, 201)
-    dice = rising * falling
-    figure = operating_figure(OperatingCurves(falling, rising, falling, dice), threshold=0.35, title="a run")
-    roc, pr, by_threshold = figure.axes
-    assert np.array_equal(roc.lines[0].get_xdata(), falling)
-    assert np.array_equal(roc.lines[0].get_ydata(), rising)
-    assert (pr.get_xlabel(), pr.get_ylabel()) == ("recall", "precision")
-    assert np.array_equal(pr.lines[0].get_xdata(), rising[1:]), "without predictions there is no precision"
-    assert np.array_equal(pr.lines[0].get_ydata(), falling[1:])
+    curves = PixelCurves(*(np.array(row) for row in ([0.9, 0.4, 0.1], [0, 0.1, 1], [0.5, 0.8, 1], [1, 0.6, 0.3])))
+    dice = np.linspace(0, 1, 201)
+    roc, pr, by_threshold = operating_figure(curves, dice, threshold=0.35, title="a run").axes
+    assert np.array_equal(roc.lines[0].get_xdata(), curves.false_positive_rate)
+    assert np.array_equal(roc.lines[0].get_ydata(), curves.recall)
+    assert np.array_equal(pr.lines[0].get_xdata(), curves.recall)
+    assert np.array_equal(pr.lines[0].get_ydata(), curves.precision)
+    assert [(*axes.lines[1].get_xdata(), *axes.lines[1].get_ydata()) for axes in (roc, pr)] == [(0.1, 0.8), (0.8, 0.6)]
+    assert roc.get_title() == "pixel ROC: AUROC 0.875"  # (.5 + .8) / 2 * .1 + (.8 + 1) / 2 * .9
+    assert pr.get_title() == "pixel precision and recall: AP 0.740"  # .5 * 1 + .3 * .6 + .2 * .3
     assert np.array_equal(by_threshold.lines[0].get_ydata(), dice)
     assert by_threshold.lines[1].get_xdata()[0] == 0.35
+
+
+def test_of_one_class_there_is_no_curve_but_a_sentence() -> None:
+    roc, pr, _ = operating_figure(None, np.zeros(201), threshold=0.5, title="no tumour").axes
+    assert [axes.texts[0].get_text() for axes in (roc, pr)] == ["all pixels are of one class"] * 2
 
 
 @pytest.mark.parametrize(
@@ -136,7 +142,7 @@ def test_every_figure_can_be_saved_as_a_png() -> None:
     line = np.linspace(0, 1, 201)
     for figure in (
         learning_curves(HISTORY, "curves"),
-        operating_figure(OperatingCurves(line, line, line, line), 0.5, "a run"),
+        operating_figure(PixelCurves(line[::-1], line, line, line), line, 0.5, "a run"),
         panel_grid({"row": [panel()]}, "panels"),
     ):
         file = io.BytesIO()

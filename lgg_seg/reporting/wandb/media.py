@@ -11,12 +11,13 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.arrays import Bools, Floats
-from lgg_seg.metrics.curves import THRESHOLDS, operating_curves
+from lgg_seg.metrics.curves import THRESHOLDS
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.figures import MAX_EXTREMES
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
+MAX_POINTS = 1000  # of a curve: W&B draws no more well
 METADATA = (
     "task", "target", "split", "patients", "slices", "protocol", "truncated", "threshold", "postprocess", "tta",
     "metric_version",
@@ -67,16 +68,19 @@ def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
 
 def curves(evaluation: SegmentationEvaluation) -> dict[str, tuple[str, dict[str, Floats]]]:
     """Title and points (x, y, threshold) of the three charts of `roc_pr.png`."""
-    false_positives, recall, precision, dice = operating_curves([score.histogram for score in evaluation.scores])
-    thresholds = np.array(THRESHOLDS)
-    predicted = recall > 0
-    pairs = {"recall": recall, "precision": precision, "threshold": thresholds}
-    roc = {"false positive rate": false_positives, "true positive rate": recall, "threshold": thresholds}
-    return {
-        "curves/roc": ("pixel ROC", roc),
-        "curves/pr": ("pixel precision and recall", {name: values[predicted] for name, values in pairs.items()}),
-        "curves/dice_by_threshold": ("mean patient Dice", {"threshold": thresholds, "dice": dice}),
+    charts = {
+        "curves/dice_by_threshold": (
+            "mean patient Dice",
+            {"threshold": np.array(THRESHOLDS), "dice": evaluation.dice_by_threshold()},
+        )
     }
+    if (pixels := evaluation.pixel_curves()) is None:
+        return charts
+    threshold, false_positives, recall, precision = pixels.thinned(MAX_POINTS)
+    roc = {"false positive rate": false_positives, "true positive rate": recall, "threshold": threshold}
+    pairs = {"recall": recall, "precision": precision, "threshold": threshold}
+    titles = f"pixel ROC, AUROC {pixels.auroc:.3f}", f"pixel precision and recall, AP {pixels.average_precision:.3f}"
+    return {"curves/roc": (titles[0], roc), "curves/pr": (titles[1], pairs), **charts}
 
 
 def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
