@@ -21,7 +21,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import KNNImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 
 from lgg_seg.cli.arguments import arguments_of
@@ -33,13 +32,14 @@ from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools, Floats, Ints
 from lgg_seg.radiomics.__main__ import Output, Root, Seed, measure_masks, new_folder, provenance
 from lgg_seg.radiomics.clinical import DEATH, clinical_table
+from lgg_seg.radiomics.nested import RoundedImputer
 from lgg_seg.reporting.formatting import number, three, with_interval
 from lgg_seg.reporting.outcomes import flat, roc_figure
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import auc, auc_interval
 from lgg_seg.statistics.bootstrap import Interval
 
-FOLDS, NEIGHBOURS = 5, 4
+FOLDS = 5
 LEAKS = "LEAKS"
 _COLUMNS = (
     Column("", "what", attrgetter("name"), left=True),
@@ -90,7 +90,7 @@ def compare_protocols(per_slice: pd.DataFrame, clinical: pd.DataFrame, seed: int
             f"death01 is 1 for {int(known[DEATH].sum())} of {len(known)} patients; {FOLDS} folds take at least {FOLDS} "
             "of either outcome: use data of more patients"
         )
-    imputed = _imputer().set_output(transform="pandas").fit_transform(clinical).round()
+    imputed = pd.DataFrame(RoundedImputer().fit(clinical).transform(clinical), clinical.index, clinical.columns)
     shuffled = imputed.assign(**{DEATH: np.random.default_rng(seed).permutation(imputed[DEATH].to_numpy())})
     leaky, control = _over_slices(per_slice, imputed, seed), _over_slices(per_slice, shuffled, seed)
     by_patient = _by_patient(per_slice, known, seed)
@@ -140,15 +140,11 @@ def _by_patient(per_slice: pd.DataFrame, known: pd.DataFrame, seed: int) -> _Tes
     shapes, scores = article_features(slices).to_numpy(), np.full(truth.size, np.nan)
     for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(shapes, truth, patients):
         # No pipeline: neighbours are patients, each once, not slices.
-        imputed = _imputer().fit(sheet[np.unique(patients[train])]).transform(sheet)
+        imputed = RoundedImputer().fit(sheet[np.unique(patients[train])]).transform(sheet)
         table = np.hstack([shapes, imputed[patients]])
         forest = RandomForestClassifier(random_state=seed).fit(table[train], truth[train])
         scores[test] = forest.predict_proba(table[test])[:, 1]
     return _Tested(patients, truth, scores)
-
-
-def _imputer() -> KNNImputer:
-    return KNNImputer(n_neighbors=NEIGHBOURS, keep_empty_features=True)
 
 
 def _protocol(name: str, verdict: str, tested: _Tested) -> Protocol:

@@ -17,6 +17,7 @@ from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
+from lgg_seg.radiomics.nested import Imputation
 from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_sets, shape_predictors, single_features
 from lgg_seg.reporting.outcomes import (
     curves_by_endpoint,
@@ -58,6 +59,9 @@ def outcome(
     output: Output = None,
     repeats: Annotated[int, Argument("cross-validations with other folds, averaged")] = 5,
     permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 5 s each a question")] = 99,
+    imputation: Annotated[
+        Imputation, Argument("gaps from 5 neighbours of scaled values, or as study 004 from 4 of its codes, rounded")
+    ] = "scaled",
     seed: Seed = 0,
 ) -> int:
     """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
@@ -76,12 +80,14 @@ def outcome(
         task = progress.add_task("", total=len(sets) * (repeats + permutations))
         done = partial(progress.advance, task)
         options: dict[str, Any] = {"repeats": repeats, "permutations": permutations, "seed": seed, "done": done}
+        options["imputation"] = imputation
         for endpoint, name, table in sets:
             progress.update(task, description=f"{endpoint.name} from {name}")
             results.append(evaluate_endpoint(endpoint, clinical, name, table, **options))
     rows = corrected(results)
     singles = [row for one in predicted for row in single_features(one, clinical, shape, seed)]
     settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
+    settings += [f"imputation={imputation}"] if imputation != "scaled" else []
     made = provenance(index, "lgg_seg.radiomics outcome", settings)
     folder.write_json("outcome.json", made | {"results": rows, "single": singles})
     folder.write_table("outcome.csv", flat(rows))

@@ -10,7 +10,7 @@ from scipy.stats import mannwhitneyu
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.radiomics.clinical import AGE, MOLECULAR, Endpoint, clinical_predictors, encode, molecular_predictors
-from lgg_seg.radiomics.nested import out_of_fold, shuffled_aucs
+from lgg_seg.radiomics.nested import Imputation, out_of_fold, shuffled_aucs
 from lgg_seg.statistics.auroc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
 from lgg_seg.statistics.paired import holm
 
@@ -101,6 +101,7 @@ def evaluate_endpoint(
     repeats: int,
     permutations: int,
     seed: int,
+    imputation: Imputation = "scaled",
     done: Callable[[], None] = lambda: None,
 ) -> Result:
     """Nested cross-validation over patients of one endpoint from one set of predictors, a row per patient.
@@ -112,11 +113,11 @@ def evaluate_endpoint(
     table = predictors.loc[labels.index].to_numpy(dtype=np.float64)
     scores, chosen = [], Counter[str]()
     for k in range(repeats):
-        predicted = out_of_fold(table, truth, 1000 * seed + k)
+        predicted = out_of_fold(table, truth, 1000 * seed + k, imputation)
         scores.append(predicted.scores)
         chosen += predicted.chosen
         done()
-    shuffled = shuffled_aucs(table, truth, permutations, 1000 * seed + repeats, done)
+    shuffled = shuffled_aucs(table, truth, permutations, 1000 * seed + repeats, done, imputation)
     return Result(endpoint, name, table.shape[1], tuple(labels.index), truth, np.array(scores), chosen, shuffled, seed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lgg_seg.radiomics.nested import CANDIDATES, OUTER, out_of_fold, shuffled_aucs
+from lgg_seg.radiomics.nested import CANDIDATES, OUTER, RoundedImputer, out_of_fold, shuffled_aucs
 from lgg_seg.statistics.auroc import auc
 
 
@@ -77,3 +77,16 @@ def test_shuffled_outcomes_give_an_auroc_near_a_half() -> None:
     assert float(np.mean(areas)) == pytest.approx(0.48, abs=0.12)
     assert max(areas) < auc(out_of_fold(predictors, truth, seed=0).scores, truth)
     assert areas[:2] == shuffled_aucs(predictors, truth, 2, seed=0)
+
+
+def test_study_004_fills_a_gap_with_the_rounded_mean_of_four_patients() -> None:
+    nearest = [[1.0, 30, 0.5], [1, 31, 0.25], [2, 32, 0.5], [2, 33, 0.25]]
+    table = np.array([*nearest, [9, 80, 0.125], [9, 81, 0.125], [np.nan, 31, np.nan]])
+    filled = RoundedImputer().fit(table).transform(table)
+    assert filled[:6] == pytest.approx(table[:6])
+    assert filled[6] == pytest.approx([2, 31, 0.375]), "1.5 is rounded to even, a share is not"
+
+
+def test_the_imputation_of_study_004_is_learned_from_training_patients_too() -> None:
+    predictors, truth = patients(0, signal=4)
+    assert auc(out_of_fold(predictors.round(), truth, 0, "study_004").scores, truth) > 0.85
