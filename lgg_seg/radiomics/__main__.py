@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.radiomics features|outcome key=value …`: shape features and outcome models."""
+"""`python -m lgg_seg.radiomics features|outcome|answer key=value …`: shape features and outcome models."""
 
 import sys
 import time
@@ -17,9 +17,19 @@ from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
+from lgg_seg.radiomics.model import MODELS, OutcomeModel, read_models, write_models
 from lgg_seg.radiomics.nested import Imputation
-from lgg_seg.radiomics.outcome import corrected, evaluate_endpoint, predictor_sets, shape_predictors, single_features
+from lgg_seg.radiomics.outcome import (
+    SHAPE,
+    corrected,
+    evaluate_endpoint,
+    predictor_sets,
+    shape_predictors,
+    single_features,
+)
+from lgg_seg.radiomics.predicted import mask_volumes, out_of_fold_masks, out_of_fold_volumes
 from lgg_seg.reporting.outcomes import (
+    answer_table,
     curves_by_endpoint,
     flat,
     outcome_tables,
@@ -56,6 +66,9 @@ def features(
 def outcome(
     target: Annotated[str, Argument("death01, grade, a molecular column, or one of its clusters: RNASeqCluster:2")],
     root: Root = DEFAULT_ROOT,
+    run: Annotated[
+        Path | None, Argument("a run, or its folds' folder or pattern (runs/fold-*): masks of patients it has not seen")
+    ] = None,
     output: Output = None,
     repeats: Annotated[int, Argument("cross-validations with other folds, averaged")] = 5,
     permutations: Annotated[int, Argument("shuffles of the outcomes behind p; near 5 s each a question")] = 99,
@@ -69,8 +82,12 @@ def outcome(
     require(permutations >= 0, "permutations", permutations, "0 or more")
     index = build_index(root)
     clinical = clinical_table(index)
+    masks = None if run is None else out_of_fold_masks(index, run)
+    if masks is not None:
+        clinical = clinical.loc[[name for name in clinical.index if name in masks]]
+        print(f"{len(masks)} of {len(index.patients)} patients have a mask from a network that had not seen them")
     predicted = endpoints(target, clinical)
-    measured = measure_masks(index)
+    measured = measure_masks(index) if masks is None else measure(out_of_fold_volumes(index, masks), len(masks))
     folder = new_folder(output, f"outcome_{target.replace(':', '_')}")
     _write_features(folder, measured)  # before the minutes below, so that a read-only folder is reported at once
     shape = shape_predictors(measured.per_patient)
@@ -88,7 +105,13 @@ def outcome(
     singles = [row for one in predicted for row in single_features(one, clinical, shape, seed)]
     settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
     settings += [f"imputation={imputation}"] if imputation != "scaled" else []
+    settings += [f"run={run.name}"] if run is not None else []
+    whose = "true" if masks is None else "predicted out of fold"
     made = provenance(index, "lgg_seg.radiomics outcome", settings)
+    made |= {"masks": whose, "runs": sorted({file.parent.name for file in (masks or {}).values()})}
+    models = [OutcomeModel.fitted(one, shape, whose, imputation) for one in results if one.predictors == SHAPE]
+    with folder.writing(MODELS) as path:
+        write_models(models, path)
     folder.write_json("outcome.json", made | {"results": rows, "single": singles})
     folder.write_table("outcome.csv", flat(rows))
     folder.write_table("single_features.csv", flat(singles))
@@ -100,6 +123,22 @@ def outcome(
         console.print(shown)
     print(f"written to {folder.display_path}")
     return 0
+
+
+def answer(
+    model: Annotated[Path, Argument("the folder that outcome wrote")],
+    masks: Annotated[Path, Argument("a folder of predicted masks of slices, as lgg_seg.predict writes them")],
+) -> int:
+    """Answer for new patients, from the shape of their tumours, what an outcome model was made for."""
+    models, volumes = read_models(model), mask_volumes(masks)
+    empty = [volume.patient for volume in volumes if not volume.mask.any()]
+    volumes = [volume for volume in volumes if volume.mask.any()]
+    if volumes:
+        shape = shape_predictors(measure(iter(volumes), len(volumes)).per_patient)
+        Console().print(*(answer_table(one, list(shape.index), one.answer(shape)) for one in models), sep="\n")
+    for patient in empty:
+        print(f"{patient}: no tumour in the masks, so there is no shape to answer from")
+    return 1 if empty else 0
 
 
 def measure_masks(index: Index) -> Features:
@@ -130,7 +169,7 @@ def provenance(index: Index, command: str, settings: Sequence[str]) -> dict[str,
     }
 
 
-main = subcommands("lgg_seg.radiomics", features=features, outcome=outcome)
+main = subcommands("lgg_seg.radiomics", features=features, outcome=outcome, answer=answer)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,8 @@ from lgg_seg.radiomics.nested import Imputation, out_of_fold, shuffled_aucs
 from lgg_seg.statistics.auroc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
 from lgg_seg.statistics.paired import holm
 
+SHAPE = "shape"  # the set of predictors that a mask alone gives
+
 
 @dataclass(frozen=True)
 class Result:
@@ -83,7 +85,7 @@ def predictor_sets(endpoint: Endpoint, clinical: pd.DataFrame, shape: pd.DataFra
     known = clinical_predictors(clinical, endpoint)
     sets = {
         "age": encode(clinical[[AGE]]),
-        "shape": shape,
+        SHAPE: shape,
         "clinical": known,
         "shape + clinical": pd.concat([shape, known], axis=1),
     }

@@ -9,9 +9,10 @@ from rich.table import Table
 from sklearn.metrics import roc_curve
 
 from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.radiomics.model import OutcomeModel
 from lgg_seg.radiomics.outcome import Result
 from lgg_seg.reporting.figures import roc_axes
-from lgg_seg.reporting.formatting import interval, p_value, three
+from lgg_seg.reporting.formatting import interval, p_value, three, with_interval
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.statistics.auroc import SUSPICIOUS
 
@@ -48,6 +49,21 @@ def outcome_tables(rows: Sequence[Row]) -> list[Table]:
         below = caption(rows) if len(tables) == len(by_endpoint) - 1 else None
         tables.append(rich_table(_OUTCOMES, of_endpoint, title, below, _suspicious))
     return tables
+
+
+def answer_table(model: OutcomeModel, patients: Sequence[str], probabilities: Sequence[float]) -> Table:
+    """What an outcome model says of new patients, and how far it is to be believed."""
+    columns = (Column("", "patient", itemgetter(0), left=True), Column("", "probability", itemgetter(1), three))
+    positives, count = sum(model.truth), len(model.truth)
+    chance = model.ci95 is None or model.ci95[0] <= 0.5 <= model.ci95[1]
+    below = (
+        f"{model.candidate}, from shapes of {model.masks} masks of {count} patients, of whom {positives} had it "
+        f"({positives / count:.3f}); out-of-fold AUC {with_interval(model.auc, model.ci95)}"
+        + ("; that may be chance: these probabilities tell nothing" if chance else "")
+        + ". Research software and no medical device."
+    )
+    rows = list(zip(patients, probabilities, strict=True))
+    return rich_table(columns, rows, f"{model.question}: {model.meaning}", below)
 
 
 def _suspicious(row: Row) -> str | None:

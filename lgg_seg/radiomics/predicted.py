@@ -1,0 +1,102 @@
+"""Masks for outcome models that no network saw in its training: out-of-fold ones of runs, and those of new patients."""
+
+import re
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+
+import numpy as np
+
+from lgg_seg.data.kaggle.images import read_mask
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.errors import UserError
+from lgg_seg.radiomics.features import Volume, masked_patients
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.masks import read_masks
+from lgg_seg.runs.provenance import volume_digest
+
+MASK = re.compile(r"(?P<patient>.+)_(?P<slice>\d{1,9})_mask\.tiff?", re.ASCII | re.IGNORECASE)
+
+
+def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
+    """By patient the `masks.npz` of the run in or below `folders` that neither trained on nor chose its epoch by them.
+
+    `folders` may be a pattern (`runs/fold-*_unet`). Patients are known by their volumes' digests, whatever their names.
+
+    Raises:
+        UserError: there is no such mask, or there are two of one patient: then it is not clear which network is meant.
+    """
+    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+    chosen: dict[str, Path] = {}
+    places = map(Path, glob(str(folders)))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    for masks in sorted(file for place in places for file in place.rglob("masks.npz")):
+        run = masks.parent
+        if not (run / "provenance.json").exists():  # a later evaluation, which would double the run's own
+            continue
+        split = RunFolder(run).read_json("provenance.json")["split"]
+        seen = {*split["train"].items(), *split["val"].items()}
+        names, volumes = {name for name, _ in seen}, {digest for _, digest in seen}
+        for patient in masked_patients(masks):
+            if patient not in digests or patient in names or digests[patient] in volumes:
+                continue
+            if patient in chosen:
+                raise UserError(
+                    f"{chosen[patient].parent.name} and {run.name} both predicted {patient}; give a folder or a "
+                    "pattern that holds the folds of one network and one seed alone."
+                )
+            chosen[patient] = masks
+    if not chosen:
+        raise UserError(
+            f"{folders} holds no mask of a patient of {index.root} whom its run had not seen; give a finished run, or "
+            "the folder of a cross-validation (sweep=folds)."
+        )
+    return chosen
+
+
+def out_of_fold_volumes(index: Index, masks: dict[str, Path]) -> Iterator[Volume]:
+    """The masks of `out_of_fold_masks`, patients in the order of the index.
+
+    Raises:
+        UserError: a mask is of other slices than the index has.
+    """
+    for patient in index.patients:
+        if patient.name not in masks:
+            continue
+        kept, numbers = read_masks(masks[patient.name], patient.name), tuple(s.number for s in patient.slices)
+        if tuple(kept.numbers.tolist()) != numbers:
+            raise UserError(
+                f"{masks[patient.name]} has other slices of {patient.name} than {index.root}; restore the data "
+                "that the run was tested on."
+            )
+        yield Volume(patient.name, numbers, kept.prediction)
+
+
+def mask_volumes(folder: Path) -> list[Volume]:
+    """The patients of a folder of masks of slices, as `lgg_seg.predict` and the data set name them.
+
+    Raises:
+        UserError: there are none, one cannot be read, two are of one slice, or slices of a patient differ in size.
+    """
+    found: dict[Path, dict[int, Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if match := MASK.fullmatch(path.name):
+            slices, number = found.setdefault(path.parent / match["patient"], {}), int(match["slice"])
+            if number in slices:
+                raise UserError(f"{path} and {slices[number].name} are masks of one slice; remove one of them.")
+            slices[number] = path
+    if not found:
+        raise UserError(
+            f"{folder} holds no masks of slices (…_1_mask.tif); make them with python -m lgg_seg.predict input=SCAN "
+            f"output={folder}."
+        )
+    return [_volume(patient.name, found[patient]) for patient in sorted(found)]
+
+
+def _volume(patient: str, slices: dict[int, Path]) -> Volume:
+    numbers = sorted(slices)
+    masks = [read_mask(slices[number]).astype(np.bool_) for number in numbers]
+    if len({mask.shape for mask in masks}) > 1:
+        raise UserError(
+            f"The masks {slices[numbers[0]].parent}/{patient}_… differ in size, so they are not of one patient."
+        )
+    return Volume(patient, tuple(numbers), np.stack(masks))

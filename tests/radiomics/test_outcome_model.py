@@ -1,0 +1,130 @@
+"""Outcomes from masks of networks that never saw the patient; the model that is kept answers for new ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from lgg_seg.data.kaggle.index import Index, build_index
+from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.errors import UserError
+from lgg_seg.radiomics.__main__ import main
+from lgg_seg.radiomics.features import dataset_volumes
+from lgg_seg.radiomics.model import MODELS, read_models
+from lgg_seg.radiomics.predicted import mask_volumes, out_of_fold_masks, out_of_fold_volumes
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.masks import PatientMasks, write_masks
+from lgg_seg.runs.provenance import volume_digest
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_phantom(tmp_path_factory.mktemp("outcome") / "tree", patients=30, slices=4, size=64)
+
+
+@pytest.fixture(scope="module")
+def index(tree: Path) -> Index:
+    return build_index(tree)
+
+
+def write_fold(folder: Path, index: Index, test: slice, *, val: int = 2) -> Path:
+    """A run that predicted every patient, though it was tested on some alone, with other names for those it saw."""
+    folder.mkdir(parents=True)
+    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+    tested = [p.name for p in index.patients[test]]
+    seen = [name for name in digests if name not in tested]
+    split = {"val": seen[:val], "train": seen[val:]}
+    renamed = {subset: {f"renamed_{n}": digests[n] for n in names} for subset, names in split.items()}
+    RunFolder(folder).write_json("provenance.json", {"split": renamed | {"test": {n: digests[n] for n in tested}}})
+    masks = {v.patient: PatientMasks.pack(v.numbers, ~v.mask, v.mask) for v in dataset_volumes(index)}
+    write_masks(folder / "masks.npz", masks)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folds(index: Index, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folds that tested 20 of the 30 patients."""
+    folder = tmp_path_factory.mktemp("folds")
+    write_fold(folder / "fold-0", index, slice(0, 10))
+    write_fold(folder / "fold-1", index, slice(10, 20))
+    return folder
+
+
+def test_a_patients_mask_is_of_the_run_that_did_not_see_them_under_any_name(index: Index, folds: Path) -> None:
+    found = out_of_fold_masks(index, folds)
+    names = [patient.name for patient in index.patients]
+    assert {name: file.parent.name for name, file in found.items()} == {
+        name: f"fold-{k // 10}" for k, name in enumerate(names[:20])
+    }
+    assert [volume.patient for volume in out_of_fold_volumes(index, found)] == names[:20]
+
+
+def test_two_networks_for_one_patient_and_none_at_all_are_refused(index: Index, folds: Path, tmp_path: Path) -> None:
+    shutil.copytree(folds, tmp_path / "sweep")
+    write_fold(tmp_path / "sweep" / "other_seed", index, slice(5, 6))
+    with pytest.raises(UserError, match=r"fold-0 and other_seed both predicted .* one seed"):
+        out_of_fold_masks(index, tmp_path / "sweep")
+    with pytest.raises(UserError, match="holds no mask of a patient"):
+        out_of_fold_masks(index, tmp_path / "sweep" / "nowhere")
+
+
+def test_the_model_kept_answers_for_the_masks_of_new_patients(
+    tree: Path, index: Index, folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    words = [f"data.root={tree}", f"run={folds}", f"output={made}", "repeats=1", "permutations=0"]
+    assert main(["outcome", "target=grade", *words]) == 0
+    content = json.loads((made / "outcome.json").read_text())
+    assert (content["masks"], content["runs"]) == ("predicted out of fold", ["fold-0", "fold-1"])
+    known = [p.name for p in index.patients[:20] if p.clinical["neoplasm_histologic_grade"]]
+    assert {row["patients"] for row in content["results"]} == {len(known)}
+    (model,) = read_models(made)
+    assert len(model.patients) == len(known)
+
+    new = index.patients[25:27]
+    for patient in new:  # of one the masks as of the data set, of the other none with tumour
+        (tmp_path / "new" / patient.name).mkdir(parents=True)
+        for item in patient.slices:
+            mask = item.read_mask().astype(np.uint8) * 255 * (patient is new[0])
+            cv2.imwrite(str(tmp_path / "new" / patient.name / f"{patient.name}_{item.number}_mask.tif"), mask)
+    capsys.readouterr()
+    assert main(["answer", f"model={made}", f"masks={tmp_path / 'new'}"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{new[1].name}: no tumour" in printed
+    assert "out-of-fold AUC" in printed
+
+    shape = pd.DataFrame([dict(zip(model.columns, row, strict=True)) for row in model.patients], dtype=float)
+    assert model.answer(shape) == pytest.approx(model.probabilities, abs=1e-6), "who was trained on is answered alike"
+
+
+def test_masks_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (10, 2):
+        cv2.imwrite(str(tmp_path / f"new_{number}_mask.tif"), np.full((4, 5), number % 4 // 2 * 255, np.uint8))
+    (volume,) = mask_volumes(tmp_path)
+    assert (volume.patient, volume.numbers, volume.mask.shape) == ("new", (2, 10), (2, 4, 5))
+    cv2.imwrite(str(tmp_path / "new_02_mask.tif"), np.zeros((4, 5), np.uint8))
+    with pytest.raises(UserError, match="masks of one slice"):
+        mask_volumes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "is missing"),
+        ("cos\nsystem", "holds no outcome models"),
+        ('[{"question": "grade"}]', "holds no outcome models"),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_in_a_sentence(
+    text: str | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text:
+        (tmp_path / MODELS).write_text(text)
+    assert main(["answer", f"model={tmp_path}", f"masks={tmp_path}"]) == 2
+    assert says in capsys.readouterr().err
