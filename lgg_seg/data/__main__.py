@@ -1,12 +1,14 @@
-"""`python -m lgg_seg.data verify|download|phantom|digests key=value …`: a dataset root, from the command line."""
+"""`python -m lgg_seg.data verify|explore|download|phantom|digests key=value …`: a dataset root on the command line."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from rich.console import Console
 
 from lgg_seg.cli.arguments import Argument, subcommands
+from lgg_seg.config.instantiate import instantiate
+from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
@@ -14,6 +16,7 @@ from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
+from lgg_seg.reporting.html.exploration import write_exploration
 from lgg_seg.reporting.integrity import print_report
 
 Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
@@ -24,6 +27,21 @@ def verify(root: Root = DEFAULT_ROOT) -> int:
     report = check_integrity(root, rescan=True)
     print_report(report, Console(soft_wrap=True, highlight=False))
     return int(any(issue.severity == "error" for issue in report.issues))
+
+
+def explore(
+    root: Annotated[Path | None, Argument("the folder of the data set; null: that of data=", key="data.root")] = None,
+    data: Annotated[Literal["lgg", "phantom"], Argument("lgg, or phantom, which is drawn where it is absent")] = "lgg",
+    output: Annotated[Path, Argument("the page to write")] = Path("exploration.html"),
+) -> int:
+    """Write the data set as one HTML page of pictures: slices, tumours, sequences, clinical data, augmentation."""
+    source = compose_config([f"data={data}"]).data
+    folder = root or Path(source.root)
+    if data == "phantom":
+        instantiate(source.tree, "data.tree")(folder)
+    write_exploration(check_integrity(folder), output)
+    print(f"written to {output}")
+    return 0
 
 
 def download(root: Root = DEFAULT_ROOT) -> int:
@@ -56,7 +74,7 @@ def digests(root: Root = DEFAULT_ROOT) -> int:
     return 0
 
 
-main = subcommands("lgg_seg.data", verify=verify, download=download, phantom=phantom, digests=digests)
+main = subcommands("lgg_seg.data", verify=verify, explore=explore, download=download, phantom=phantom, digests=digests)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,12 +4,10 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import matplotlib as mpl
 from markupsafe import Markup
 
@@ -24,10 +22,10 @@ from lgg_seg.reporting.formatting import counted, three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
+from lgg_seg.reporting.html.environment import environment, part
 from lgg_seg.reporting.html.forests import leakage_plot
 from lgg_seg.reporting.html.sections import section
 from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, classifier_text_columns, title
-from lgg_seg.reporting.redaction import without_paths
 from lgg_seg.reporting.table import Column, text_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.bootstrap import RESAMPLES
@@ -58,21 +56,14 @@ def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] =
 def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     colours = palette(board)
-    javascript = _part("sort.js")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["three"] = three
+    javascript = part("sort.js")
+    templates = environment()
+    templates.filters["three"] = three
     headline, median, *others = metric_columns()
     groups: dict[str, list[Column]] = {}
     for column in others:
         groups.setdefault(column.group, []).append(column)
-    return environment.get_template("template.html.j2").render(
+    return templates.get_template("template.html.j2").render(
         title=_title(board),
         sections=[section(n, table, table_styles(table, colours)) for n, table in enumerate(board.tables, start=1)],
         headline=headline,
@@ -100,19 +91,10 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
         min_pixels=MIN_PIXELS,
         failed_below=FAILED,
         version=lgg_seg.__version__,
-        css=Markup(_part("style.css")),
+        css=Markup(part("style.css")),
         javascript=Markup(javascript),
         javascript_hash=Markup(base64.b64encode(hashlib.sha256(javascript.encode()).digest()).decode()),
     )
-
-
-def _part(name: str) -> str:
-    return (files("lgg_seg.reporting.html") / name).read_text(encoding="utf-8")
-
-
-def _finalize(value: Any) -> Any:
-    """Cut the machine's paths in texts of the runs; our own markup is as it is."""
-    return without_paths(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _link(folder: Path, page: Path) -> str | None:
