@@ -26,6 +26,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "augment": ("lgg_seg.data.Augmentation", "lgg_seg.data.SubstituteFlair", "albumentations"),
     "callbacks": (
         "lgg_seg.training.EarlyStopping",
+        "lgg_seg.training.EpochCheckpoints",
         "lgg_seg.training.ValidationImages",
         *(f"pytorch_lightning.callbacks.{name}" for name in _CALLBACKS),
     ),
