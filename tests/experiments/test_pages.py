@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from experiments.study_003.before_after import before_after
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import check_overrides
@@ -133,6 +134,13 @@ def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> 
     folder = RECORDS / "study_001"
     cells = [added(folder, proposal, "by_patient", measure) for measure in ("dice", "recall", "precision")]
     assert f"| `{proposal}` | {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_study_003_has_its_table_beside_the_recorded_runs() -> None:
+    table = before_after()
+    assert table in (RECORDS / "study_003" / "README.md").read_text(encoding="utf-8")
+    dice = interval(content(RECORDS / "study_003" / "segmentation")["metrics"]["patient/dice"], "mean")
+    assert f"| Dice of patients | 0.0711 | 0.3854 | 0.000 (0.000 to 0.000) | {dice} |" in table
 
 
 def test_the_page_of_study_002_quotes_what_the_decaying_rate_adds() -> None:
