@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and one sentence where a file cannot be written."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,28 @@ def replacing(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
+        _flush(partial)
         partial.replace(target)
+        _flush(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder: a power cut would leave an empty file under the name."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
+    """Refuse to begin what will not fit on the disk of `folder`; `needed` is in bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        sizes = f"{needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+        raise UserError(f"{what} needs about {sizes} on the disk of {folder}; {remedy}")
 
 
 @contextmanager

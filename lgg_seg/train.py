@@ -14,17 +14,21 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
+from lgg_seg.config.instantiate import to_plain
+from lgg_seg.config.legacy import upgraded
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware
 from lgg_seg.networks.build import has_unused_parameters
 from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
-from lgg_seg.runs.checkpoint import read_checkpoint
+from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import has_same_data, provenance
+from lgg_seg.runs.identity import changed_keys
+from lgg_seg.runs.provenance import data_differences, provenance
 from lgg_seg.runs.status import record_status
-from lgg_seg.training.callbacks import History, Pruning, checkpoints
+from lgg_seg.training.callbacks import History, Pruning
+from lgg_seg.training.checkpoints import RecordedConfig, checkpoints, require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
@@ -53,7 +57,7 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
     else:
         with suppress(OSError):  # where Slurm started this process, Hydra has made it an empty folder of its own
             path.rmdir()
-    _train_and_report(experiment, folder, overrides, hardware, resume=False, trial=trial)
+    _train_and_report(experiment, folder, overrides, hardware, checkpoint=None, trial=trial)
 
 
 def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None = None) -> None:
@@ -71,10 +75,25 @@ def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None
     if folder.read_json("status.json")["state"] == "finished":
         raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
     experiment = Experiment.of(config)
-    read_checkpoint(folder.last)
     configure_logs()
+    checkpoint, content = read_newest(folder)
+    _require_same_config(content, config, folder)
+    del content
     hardware = experiment.trainer.prepare_again(device)
-    _train_and_report(experiment, folder, overrides, hardware, resume=True, trial=trial)
+    _train_and_report(experiment, folder, overrides, hardware, checkpoint=checkpoint, trial=trial)
+
+
+def _require_same_config(content: dict[str, Any], config: DictConfig, folder: RunFolder) -> None:
+    """Refuse to go on with another config than that of the checkpoint; older checkpoints hold none."""
+    if "config" not in content:
+        return
+    before = to_plain(upgraded(content["config"]))
+    if changed := changed_keys(before, to_plain(config)):
+        listed = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in changed.items())
+        raise UserError(
+            f"{folder.path / 'config.yaml'} is not what the run was trained with so far: {listed}. Put it back, or "
+            "start a new run with it. Of the training, trainer.max_epochs and the device alone may change."
+        )
 
 
 def _train_and_report(
@@ -92,6 +111,7 @@ def _train_and_report(
     announce_main_process()
     configure_logs(folder.path / "run.log")
     with record_status(folder), wandb.runs_ended():
+        folder.remove_partial_files()
         if content := train(experiment, folder, overrides, hardware, **options):
             print_result(content, experiment.config.name)
         else:
@@ -105,10 +125,10 @@ def train(
     overrides: Sequence[str],
     hardware: Hardware,
     *,
-    resume: bool,
+    checkpoint: Path | None,
     trial: Trial | None,
 ) -> dict[str, Any]:
-    """Train, choose the best epoch on validation patients, test it, fill the folder.
+    """Train, from a `checkpoint` where there is one, choose the best epoch on validation patients, test it.
 
     Returns:
         the content of `metrics.json`; nothing where nobody is left to test, and in the other processes of a distributed
@@ -118,19 +138,21 @@ def train(
     config = experiment.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = experiment.ready_data()
-    if resume and not has_same_data(folder.read_json("provenance.json"), data.index, data.split):
+    if checkpoint and (changed := data_differences(folder.read_json("provenance.json"), data.index, data.split)):
         raise UserError(
-            f"{folder.path} was started on other data or another split than these; restore the dataset that it was "
-            "trained on, or start a new run."
+            f"{folder.path} was started on other data or another split than these: {changed}. Restore the dataset that "
+            "it was trained on, or start a new run."
         )
     if trial is not None and data.split.training_only:
         raise UserError(
             "A search compares its trials by validation patients, and this split leaves none; take another split."
         )
-    module = experiment.module(data, hardware, pretrained=not resume)
+    module = experiment.module(data, hardware, pretrained=checkpoint is None)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
-    callbacks = [stop, history, *experiment.callbacks(data.split), *checkpoints(folder, module.monitor)]
+    require_space_for_checkpoints(folder, module.network)
+    kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor)]
+    callbacks = [stop, history, *experiment.callbacks(data.split), *kept]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
@@ -143,13 +165,13 @@ def train(
     trainer = experiment.trainer.build(
         hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
     )
-    if not resume and trainer.is_global_zero:
+    if checkpoint is None and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         folder.write_json("provenance.json", metadata)
     for board in boards if trainer.is_global_zero else ():
         wandb.describe_run(board, config, folder.read_json("provenance.json"))
     with stop:
-        trainer.fit(module, datamodule=data, ckpt_path=folder.last if resume else None, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
         return {}
 

@@ -1,5 +1,9 @@
-"""Checkpoints read without running code from them."""
+"""Checkpoints: written whole with their digest, read without running code from them."""
 
+import hashlib
+import io
+import logging
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -9,8 +13,25 @@ import torch
 from torch import nn
 
 from lgg_seg.errors import UserError
+from lgg_seg.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 NETWORK = "network."  # the prefix of the network's parameters in a LightningModule's state
+DIGEST = b"sha256:"  # begins the archive's comment
+
+
+class DamagedCheckpointError(UserError):
+    """A checkpoint that is missing or damaged; another one can take its place."""
+
+
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive."""
+    torch.save(content, path)
+    with path.open("r+b") as file:
+        comment = DIGEST + hashlib.file_digest(file, "sha256").hexdigest().encode()
+        file.seek(-2, os.SEEK_END)  # the comment's length, which was 0
+        file.write(len(comment).to_bytes(2, "little") + comment)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -19,11 +40,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, damaged, or holds more than plain containers and tensors.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing; the run has not finished an epoch, so start it anew.")
-    damaged = UserError(f"{path} is damaged or no checkpoint; put a sound copy in its place, or train again.")
-    if not _intact(path):
-        raise damaged
+    damaged = DamagedCheckpointError(
+        f"{path} is damaged or no checkpoint; put a sound copy in its place, or train again."
+    )
+    try:
+        if not _intact(path.read_bytes()):
+            raise damaged
+    except FileNotFoundError as error:
+        missing = f"{path} is missing; the run has not finished an epoch, so start it anew."
+        raise DamagedCheckpointError(missing) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); see to its permissions and its disk.") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -33,6 +60,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise UserError(f"{path} is no checkpoint of a run: it has no state_dict.")
     return content
+
+
+def read_newest(folder: RunFolder) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is damaged."""
+    try:
+        return folder.last, read_checkpoint(folder.last)
+    except DamagedCheckpointError as error:
+        if not folder.best.exists():
+            raise
+        content = read_checkpoint(folder.best)
+        log.warning("%s Epoch %s, of %s, is taken in its place.", error, content.get("epoch"), folder.best.name)
+        return folder.best, content
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
@@ -45,10 +84,17 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise UserError(f"{path} belongs to another network than the config.yaml beside it describes.") from error
 
 
-def _intact(path: Path) -> bool:
-    """Whether the archive agrees with its checksums, which torch.load does not check."""
+def _intact(content: bytes) -> bool:
+    """Whether an archive agrees with its checksums, which torch.load does not check, and its digest if it has one."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.testzip() is not None:
+                return False
+            comment = archive.comment
+        if not comment.startswith(DIGEST):
+            return True
+        digest = hashlib.sha256(memoryview(content)[: -len(comment) - 2])
+        digest.update(bytes(2))  # the comment's length, before there was one
+        return comment == DIGEST + digest.hexdigest().encode()
     except Exception:  # a damaged archive can raise anything
         return False

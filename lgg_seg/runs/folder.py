@@ -85,6 +85,11 @@ class RunFolder(AtomicFolder):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (self.path / "figures").mkdir(exist_ok=True)
 
+    def remove_partial_files(self) -> None:
+        """Remove what a killed process was writing; the caller has the run's lock."""
+        for path in self.path.rglob(".partial-*"):
+            path.unlink()
+
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write the resolved config and the command line's overrides."""
         with self.writing("config.yaml") as path:

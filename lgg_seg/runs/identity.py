@@ -1,7 +1,7 @@
 """Which configs make the same run: of two jobs of a sweep, and of two runs that repeat one configuration."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,28 @@ NON_CONFIGURATION_KEYS = (
     "split.fold",
 )
 """Keys, with all below them, in which two runs of one configuration may differ."""
+
+
+RESUMABLE_KEYS = (
+    *NON_RESULT_KEYS,
+    "name",
+    "data.root",
+    "evaluation",
+    "trainer.max_epochs",
+    "trainer.accelerator",
+    "trainer.precision",
+    "trainer.compile",
+    "callbacks.early_stopping",
+    "callbacks.epoch_checkpoints",
+    "callbacks.validation_images",
+)
+"""Keys, with all below them, that may change before a run is resumed; others would make it two half runs."""
+
+
+def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The values of a run's first part and of its next one by dotted key, where they differ and must not."""
+    one, other = (_plain_without(RESUMABLE_KEYS, config) for config in (before, now))
+    return {key: (one.get(key), other.get(key)) for key in sorted(one | other) if one.get(key) != other.get(key)}
 
 
 def job_identity(config: DictConfig) -> dict[str, Any]:
@@ -71,7 +93,12 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _configuration(config: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {key: value for key, value in flatten(config).items() if in_configuration(key)}
+    return _plain_without(NON_CONFIGURATION_KEYS, config)
+
+
+def _plain_without(excluded: Sequence[str], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config by dotted key, without some keys, and without added ones whose value changes nothing."""
+    flat = {key: value for key, value in flatten(config).items() if not is_below(key, excluded)}
     return {key: value for key, value in flat.items() if key not in ADDED_KEYS or value != ADDED_KEYS[key]}
 
 

@@ -101,6 +101,24 @@ def has_same_data(metadata: Mapping[str, Any], index: Index, split: Split) -> bo
     return (metadata["data_fingerprint"], metadata["split"]["hash"]) == (index.fingerprint, split.hash)
 
 
+def data_differences(metadata: Mapping[str, Any], index: Index, split: Split) -> str:
+    """In what a data set and its split differ from those of a `provenance.json`; empty where in nothing."""
+    if has_same_data(metadata, index, split):
+        return ""
+    recorded, present = metadata["split"], split_metadata(index, split)
+    before, now = ({name: (subset, digest) for subset in SUBSETS for name, digest in one[subset].items()}
+                   for one in (recorded, present))  # fmt: skip
+    both = before.keys() & now.keys()
+    groups = {
+        "gone": before.keys() - now.keys(),
+        "new": now.keys() - before.keys(),
+        "with other slices": {name for name in both if before[name][1] != now[name][1]},
+        "in another subset": {name for name in both if before[name][0] != now[name][0]},
+    }
+    texts = [f"{len(names)} {what} ({', '.join(sorted(names)[:3])})" for what, names in groups.items() if names]
+    return "patients " + ", ".join(texts) if texts else "masks, or slices in another subset"
+
+
 def provenance(hardware: Hardware, overrides: Sequence[str], seed: int, index: Index, split: Split) -> dict[str, Any]:
     """What is needed to repeat the run; `wall_seconds` is added when it ends."""
     return {

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from lgg_seg.cli.console import terminable
 from lgg_seg.errors import Busy, Pruned, UserError
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import RunFolder, State
 
 log = logging.getLogger(__name__)
 
@@ -23,23 +23,35 @@ def record_status(folder: RunFolder) -> Iterator[None]:
         try:
             yield
         except (KeyboardInterrupt, SystemExit) as error:
-            folder.set_status("interrupted", type(error).__name__)
-            log.warning("interrupted; python -m lgg_seg resume=%s goes on", folder.display_path)
+            _record_end(folder, "interrupted", type(error).__name__)
+            goes_on = folder.last.exists()
+            log.warning(
+                "interrupted; %s",
+                f"python -m lgg_seg resume={folder.display_path} goes on" if goes_on else "it had not begun to train",
+            )
             raise
         except Pruned as error:
-            folder.set_status("pruned", str(error))
+            _record_end(folder, "pruned", str(error))
             raise
         except BaseException as error:
             if out_of_memory(error):
-                folder.set_status("failed", "out of memory")
+                _record_end(folder, "failed", "out of memory")
                 raise UserError(
                     "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate_grad_batches "
                     "to make up for it), a smaller preprocess.size or a smaller network."
                 ) from error
-            folder.set_status("failed", f"{type(error).__name__}: {error}")
+            _record_end(folder, "failed", f"{type(error).__name__}: {error}")
             raise
         else:
             folder.set_status("finished")
+
+
+def _record_end(folder: RunFolder, state: State, reason: str) -> None:
+    """Write how a run ended; where not even that can be written, the error that ended it is the one to raise."""
+    try:
+        folder.set_status(state, reason)
+    except UserError as error:
+        log.error("%s", error)
 
 
 def read_status(folder: RunFolder) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Training a network: the LightningModules, their callbacks, the trainer's settings, the objects of a run."""
 
-from lgg_seg.training.callbacks import EarlyStopping, EpochCheckpoints
+from lgg_seg.training.callbacks import EarlyStopping
+from lgg_seg.training.checkpoints import EpochCheckpoints
 from lgg_seg.training.classification import ClassificationModule
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings

@@ -1,18 +1,16 @@
-"""What runs beside the training steps: checkpoints, early stopping, history, progress bar, pruning.
+"""What runs beside the training steps: early stopping, history, progress bar, pruning.
 
-`validation_images` has one more.
+`checkpoints` and `validation_images` have more.
 """
 
 from __future__ import annotations
 
 import time
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from pytorch_lightning import callbacks as lightning
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
 
 from lgg_seg.errors import Pruned, require
 from lgg_seg.reporting.figures import learning_curves
@@ -22,53 +20,6 @@ from lgg_seg.training.base import TrainingModule
 
 if TYPE_CHECKING:
     from optuna import Trial
-
-
-class KeptCheckpoint(ModelCheckpoint):
-    """One file, overwritten after every epoch that is to be kept; a run's folder may be moved in between.
-
-    Lightning remembers absolute paths, and forgets which epoch was best where the folder has another place.
-    """
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state of a resumed run, its paths as they are now."""
-        here = str(self.dirpath)
-
-        def moved(path: str) -> str:
-            return str(Path(here) / Path(path).name) if path else path
-
-        paths = {key: moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
-        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
-
-
-def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
-    """The best epoch's by `monitor`, then the last one's, which holds the other's state.
-
-    Lightning's own `save_last` writes only when there is a new best.
-    """
-    keep = partial(KeptCheckpoint, folder.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
-    return [keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode), keep(folder.last.stem, monitor=None)]
-
-
-class EpochCheckpoints(KeptCheckpoint):
-    """The weights after every `every_n_epochs` epochs: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
-
-    def __init__(self, every_n_epochs: int) -> None:
-        require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
-        super().__init__(
-            filename="epoch_{epoch:03d}",
-            auto_insert_metric_name=False,
-            save_top_k=-1,
-            every_n_epochs=every_n_epochs,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take the run's folder; Lightning would take a logger's."""
-        self.dirpath = str(RunFolder(Path(trainer.default_root_dir)).checkpoints)
-        super().setup(trainer, pl_module, stage)
 
 
 class EarlyStopping(lightning.EarlyStopping):

@@ -16,13 +16,14 @@ from pytorch_lightning.strategies import ParallelStrategy
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, is_available
 from lgg_seg.training.callbacks import Progress
+from lgg_seg.training.checkpoints import AtomicCheckpoints
 
 log = logging.getLogger(__name__)
 
 COUNTS = ("max_epochs", "num_nodes", "accumulate_grad_batches", "limit_train_batches", "limit_val_batches")
 GIVEN = ("callbacks", "logger", "default_root_dir", "enable_model_summary", "num_sanity_val_steps",
          "use_distributed_sampler", "log_every_n_steps", "enable_checkpointing", "fast_dev_run",
-         "barebones")  # fmt: skip
+         "barebones", "plugins")  # fmt: skip
 """What a config cannot give Lightning's trainer: the program does, or it would leave no checkpoint to test."""
 
 
@@ -142,6 +143,7 @@ class TrainerSettings:
                 accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
                 precision=hardware.precision,
                 callbacks=[*callbacks, *([Progress()] if self.lightning["enable_progress_bar"] else [])],
+                plugins=[AtomicCheckpoints()],
                 logger=loggers or False,
                 default_root_dir=folder,
                 enable_model_summary=False,

@@ -1,11 +1,12 @@
 """`python -m lgg_seg` that ends itself where `$DIE_AT` says: `SIGKILL training 7` is in its seventh training step.
 
-The places are steps of training and validation, and the test of the best epoch.
+The places are steps of training and validation, the test of the best epoch, and each write of a checkpoint.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import signal
 from typing import Any
@@ -18,6 +19,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "training": (SegmentationModule, "training_step"),
     "validation": (SegmentationModule, "validation_step"),
     "test": (experiment, "evaluate"),
+    "saving": (hashlib, "file_digest"),  # of a checkpoint that is half written
 }
 
 

@@ -24,14 +24,15 @@ RECIPES = {
 
 
 def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(workplace: Workplace) -> None:
-    """Killed in the second epoch, and in the test that follows an early stop."""
+    """Killed while it writes a checkpoint, and in the test that follows an early stop."""
     words = [*EVERYTHING, "data.workers=2", "trainer.max_epochs=9"]
     whole = run(workplace, "whole", words)
     rates = pd.read_csv(whole / "history.csv")["lr"]
     assert len(rates) < 9, "it stopped early"
     assert rates.nunique() > 1, "the plateau's schedule has done something"
-    killed = run(workplace, "killed", words, ["SIGKILL validation 5", "SIGKILL test 1"])
+    killed = run(workplace, "killed", words, ["SIGKILL saving 3", "SIGKILL test 1"])
     assert_same(killed, whole)
+    assert not list(killed.rglob(".partial*")), "what it was writing is gone"
 
 
 @pytest.mark.soak

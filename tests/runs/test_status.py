@@ -45,13 +45,16 @@ def test_a_trial_stopped_by_its_study_is_pruned_with_a_reason(folder: RunFolder)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
-def test_a_stopped_run_is_interrupted_and_the_log_names_resume(
+def test_a_stopped_run_is_interrupted_and_the_log_names_resume_if_that_works(
     folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(type(error)), record_status(folder):
-        raise error
-    assert status(folder) == ("interrupted", type(error).__name__)
-    assert f"resume={folder.display_path}" in caplog.text
+    for checkpoint, says in ((False, "it had not begun to train"), (True, f"resume={folder.display_path}")):
+        if checkpoint:
+            folder.last.touch()
+        with pytest.raises(type(error)), record_status(folder):
+            raise error
+        assert status(folder) == ("interrupted", type(error).__name__)
+        assert says in caplog.messages[-1]
 
 
 def test_sigterm_stops_the_run_with_exit_code_143(folder: RunFolder) -> None:

@@ -23,7 +23,8 @@ from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import SEGMENTATION_MONITORS, Monitor, monitor_of
 from lgg_seg.training.base import Parts, TrainingModule
-from lgg_seg.training.callbacks import EarlyStopping, EpochCheckpoints, History, checkpoints
+from lgg_seg.training.callbacks import EarlyStopping, History
+from lgg_seg.training.checkpoints import EpochCheckpoints, checkpoints
 from lgg_seg.training.experiment import Experiment
 
 EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs

@@ -1,0 +1,109 @@
+"""The checkpoints of a run: what they hold beside Lightning's own, and how they reach the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.plugins.io import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import nn
+
+from lgg_seg.errors import require
+from lgg_seg.files import replacing, require_space, writable
+from lgg_seg.runs.checkpoint import write_checkpoint
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import Monitor
+
+REMEDY = "free some space there, or choose another hydra.run.dir."
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside the target and renames.
+
+    Lightning's own writes to the folder for temporary files first: on another file system, a kill while it copies from
+    there leaves half a checkpoint in place of a whole one.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write it whole or not at all."""
+        del storage_options
+        target = Path(path)
+        with writable(target, REMEDY), replacing(target) as partial_:
+            try:
+                write_checkpoint(checkpoint, partial_)
+            except RuntimeError as error:  # torch's archives say so of a full disk
+                raise OSError(" ".join(str(error).split())) from error
+
+
+def require_space_for_checkpoints(folder: RunFolder, network: nn.Module) -> None:
+    """Refuse to train where the best and the last checkpoint, and one being written, would not fit.
+
+    Each has the weights and, as Adam's are, two numbers more for every trainable one.
+    """
+    parameters = list(network.parameters())
+    size = sum((1 + 2 * p.requires_grad) * p.numel() * p.element_size() for p in parameters)
+    require_space(folder.path, 3 * size, "the set of the run's checkpoints", REMEDY)
+
+
+class RecordedConfig(pl.Callback):
+    """Puts the run's config into its checkpoints, with which a resumed run's is compared."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add it."""
+        checkpoint["config"] = self.config
+
+
+class KeptCheckpoint(ModelCheckpoint):
+    """One file, overwritten after every epoch that is to be kept; a run's folder may be moved in between.
+
+    Lightning remembers absolute paths, and forgets which epoch was best where the folder has another place.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state of a resumed run, its paths as they are now."""
+        here = str(self.dirpath)
+
+        def moved(path: str) -> str:
+            return str(Path(here) / Path(path).name) if path else path
+
+        paths = {key: moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
+
+
+def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
+    """The best epoch's by `monitor`, then the last one's, which holds the other's state.
+
+    Lightning's own `save_last` writes only when there is a new best.
+    """
+    keep = partial(KeptCheckpoint, folder.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
+    return [keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode), keep(folder.last.stem, monitor=None)]
+
+
+class EpochCheckpoints(KeptCheckpoint):
+    """The weights after every `every_n_epochs` epochs: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
+
+    def __init__(self, every_n_epochs: int) -> None:
+        require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
+        super().__init__(
+            filename="epoch_{epoch:03d}",
+            auto_insert_metric_name=False,
+            save_top_k=-1,
+            every_n_epochs=every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder; Lightning would take a logger's."""
+        self.dirpath = str(RunFolder(Path(trainer.default_root_dir)).checkpoints)
+        super().setup(trainer, pl_module, stage)
