@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from rich.console import Console
+
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
@@ -18,7 +20,7 @@ from lgg_seg.evaluation import evaluate
 from lgg_seg.hardware import Accelerator
 from lgg_seg.inference.trained import tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
-from lgg_seg.reporting.run_table import print_result
+from lgg_seg.reporting.run_table import print_result, subsets_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import has_same_data, volume_digest
 from lgg_seg.training.experiment import Experiment
@@ -122,7 +124,12 @@ def main(arguments: dict[str, Any]) -> int:
     """Measure and print."""
     configure_logs()
     place, content = measure(**arguments)
-    print_result(content, f"{arguments['run'].name}, {content['split']}")
+    name = arguments["run"].name
+    print_result(content, f"{name}, {content['split']}")
+    tested = {"tta": False} | RunFolder(arguments["run"]).read_json("metrics.json", missing_ok=True)
+    alike = all(tested.get(key) == content[key] for key in ("threshold", "postprocess", "tta"))
+    if content["split"] in ("train", "val") and alike and tested["split"] != content["split"] and "task" not in content:
+        Console().print(subsets_table([content, tested], f"{name}: beside its own result"))
     print(f"written to {place}")
     return 0
 

@@ -1,5 +1,7 @@
 """The result of a run as a table on the terminal."""
 
+from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -60,6 +62,20 @@ def caption(result: dict[str, Any]) -> str:
     if result.get("seen_patients"):
         lines.append(f"SEEN: {result['seen_patients']} of these patients were trained on or chose the checkpoint")
     return "\n".join(lines)
+
+
+def subsets_table(results: Sequence[dict[str, Any]], title: str) -> Table:
+    """A row for each `metrics.json` of one segmentation run: training and test patients as in study 000's table 2."""
+    names = {"loss": "loss", "minibatch/iou": "IoU", "minibatch/dice": "Dice", "minibatch/recall": "recall"}
+    columns = [Column("", "patients", lambda one: one["split"], left=True)]
+    columns += [Column("", names[name], partial(_metric, name), number) for name in names]
+    columns.append(Column("", "patient Dice", lambda one: one["metrics"]["patient/dice"]["mean"], number))
+    return rich_table(columns, results, title, "IoU, Dice and recall are means over mini-batches")
+
+
+def _metric(name: str, result: dict[str, Any]) -> float | None:
+    value: float | None = result["metrics"].get(name)  # mini-batches are younger than some runs
+    return value
 
 
 def print_result(result: dict[str, Any], title: str) -> None:

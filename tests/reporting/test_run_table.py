@@ -11,7 +11,7 @@ from rich.console import Console
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import number
-from lgg_seg.reporting.run_table import SINGLE, caption, result_table
+from lgg_seg.reporting.run_table import SINGLE, caption, result_table, subsets_table
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -84,3 +84,14 @@ def test_what_could_not_be_measured_is_a_dash() -> None:
 )
 def test_a_number_is_short_enough_to_read(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+def test_training_and_test_patients_stand_in_one_table_with_a_dash_for_what_an_older_run_lacks() -> None:
+    train = result(split="train")
+    train["metrics"] |= {"minibatch/iou": 0.7, "minibatch/dice": 0.8, "minibatch/recall": 0.9, "loss": 0.125}
+    file = io.StringIO()
+    Console(file=file, width=120).print(subsets_table([train, result()], "unet"))
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines(file.getvalue())]
+    assert cells == [
+        ["train", "0.125", "0.700", "0.800", "0.900", "0.812"], ["test", "0.250", "-", "-", "-", "0.812"]
+    ]  # fmt: skip
