@@ -68,17 +68,29 @@ class TrainingModule(pl.LightningModule):
         """Log the learning rate that the epoch begins with."""
         self.log("lr", float(self.trainer.optimizers[0].param_groups[0]["lr"]))
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002  # Lightning's signature
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
 
         A checkpoint holds no state of the generators.
         """
         place = (self._seed, self.global_rank, self.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
+        self._slices = batch["slice"]
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Stop a run that diverges before its weights do.
+
+        A GPU would wait here in every step, and of several processes one would leave the others waiting: they look at
+        the end of the epoch.
+        """
+        if self.device.type == "cpu" and self.trainer.world_size == 1:
+            self._check_finite(loss, f", step {self.trainer.global_step}, on {self._names(self._slices)}")
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss and metrics; stop a run that has diverged."""
         self._check_finite(self.train_loss.compute())
+        sums = torch.stack([parameter.detach().abs().sum() for parameter in self.network.parameters()])
+        self._check_finite(sums.sum(), what="sum of the weights")
         self._log_epoch("train", self.train_loss, self.train_metric)
         for schedule in self.trainer.lr_scheduler_configs:
             if isinstance(schedule.scheduler, ReduceLROnPlateau):
@@ -103,11 +115,19 @@ class TrainingModule(pl.LightningModule):
         loss.reset()
         metric.reset()
 
-    def _check_finite(self, loss: Tensor) -> None:
-        """Refuse to go on with a training loss that is NaN or infinite."""
-        if not torch.isfinite(loss):
+    def _names(self, slices: Tensor) -> str:
+        """The slices by patient and number, where there is a data set that knows them."""
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return f"slices {slices.tolist()}"
+        found = (data.index.slices[i] for i in slices.tolist())
+        return ", ".join(f"{one.patient}/{one.number}" for one in found)
+
+    def _check_finite(self, number: Tensor, where: str = "", what: str = "training loss") -> None:
+        """Refuse to go on with a training loss, or a sum of weights, that is not finite: nothing of it is saved."""
+        if not torch.isfinite(number):
             raise UserError(
-                f"The training loss became {float(loss)} in epoch {self.current_epoch}; try a smaller optimizer.lr, "
+                f"The {what} became {float(number)} in epoch {self.current_epoch}{where}; try a smaller optimizer.lr, "
                 "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
             )
 
