@@ -17,7 +17,9 @@ import torch
 
 from tests.workplace import RUN_FILES, TINY, Command, Workplace, lgg, metrics, train
 
-OF_SEGMENTATION = {f"figures/{name}.png" for name in ("roc_pr", "validation_slices", "best_and_worst_patients")}
+OF_SEGMENTATION = {
+    f"figures/{name}.png" for name in ("roc_pr", "validation_slices", "best_and_worst_patients", "errors")
+}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ METRICS = {"dice": "patient Dice", "iou": "patient IoU", "recall": "patient reca
 """Titles of the metrics of an epoch; another has its name."""
 
 MAX_EXTREMES = 4  # best and worst patients whose slices are drawn
+NEAR = 12  # pixels around the contours in an enlarged part of a slice
+MIN_SIDE = 96  # pixels of such a part's side, at least: a tumour without its surroundings tells nothing
 T = TypeVar("T")
 
 
@@ -118,6 +120,17 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
         axes_row[0].set_ylabel(name)
     figure.suptitle(f"{title}\ntruth blue and dashed, prediction orange", x=0.01, ha="left", fontsize="small")
     return figure
+
+
+def square_around(mask: Bools, margin: int, min_side: int = 0) -> tuple[slice, slice]:
+    """The square around a mask, of at least that side, within the slice; all of the slice for an empty mask."""
+    if not mask.any():
+        mask = np.ones_like(mask)
+    spans = [np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(max(*(int(last - first) + 1 + 2 * margin for first, last in spans), min_side), *mask.shape)
+    starts = [int(first + last + 1 - side) // 2 for first, last in spans]
+    rows, columns = (min(max(0, start), length - side) for start, length in zip(starts, mask.shape, strict=True))
+    return slice(rows, rows + side), slice(columns, columns + side)
 
 
 def draw(axes: Axes, panel: Panel) -> None:

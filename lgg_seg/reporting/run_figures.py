@@ -12,14 +12,25 @@ from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
+from lgg_seg.metrics.error_kinds import KINDS, slice_error
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.colours import PREDICTION
-from lgg_seg.reporting.figures import Panel, extremes, operating_figure, panel_grid, roc_axes
+from lgg_seg.reporting.figures import (
+    MIN_SIDE,
+    NEAR,
+    Panel,
+    extremes,
+    operating_figure,
+    panel_grid,
+    roc_axes,
+    square_around,
+)
 from lgg_seg.reporting.formatting import counted, with_interval
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.classification import roc_band
 
+ERRORS = 5  # slices of each kind of error
 BAND_RESAMPLES = 1000  # behind a ROC curve's band, which is drawn, not read off
 
 
@@ -28,7 +39,8 @@ def draw_evaluation(
 ) -> None:
     """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s.
 
-    They are `roc.png` of a classifier, `roc_pr.png` and `best_and_worst_patients.png` of a segmentation network.
+    They are `roc.png` of a classifier; of a segmentation network `roc_pr.png`, `best_and_worst_patients.png` and, where
+    a slice has an error of a kind, `errors.png`.
     """
     patients = counted(content["patients"], f"{content['split']} patient")
     title = f"{patients}, protocol {content['protocol']}"
@@ -39,6 +51,8 @@ def draw_evaluation(
         curves, dice = evaluation.pixel_curves(), evaluation.dice_by_threshold()
         figures["roc_pr"] = operating_figure(curves, dice, content["threshold"]["value"], title), 150
         figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
+        if rows := _error_panels(evaluation, data):
+            figures["errors"] = panel_grid(rows, f"{title}: errors by kind, the worst slices of each"), 130
     for name, (figure, dpi) in figures.items():
         with folder.writing(f"{place}/{name}.png") as path:
             figure.savefig(path, dpi=dpi)
@@ -59,6 +73,33 @@ def _panels(scores: Sequence[PatientScore], evaluation: SegmentationEvaluation, 
         title = f"{score.patient}\nDice {score.dice:.3f}"
         panels.append(Panel(title, data.flair(one.slice_id), one.truth, one.prediction))
     return panels
+
+
+def _error_panels(evaluation: SegmentationEvaluation, data: DataModule) -> dict[str, list[Panel]]:
+    """The worst slices of each kind of error, each of another patient, enlarged; the keys say how many there are."""
+    errors = [
+        (patient, row, error)
+        for patient, masks in evaluation.masks.items()
+        for row, (prediction, truth) in enumerate(zip(masks.prediction, masks.truth, strict=True))
+        if (error := slice_error(prediction, truth))
+    ]
+    errors.sort(key=lambda one: (-one[2].pixels, one[0], one[1]))
+    slice_ids = {(one.patient, one.number): i for i, one in enumerate(data.index.slices)}
+    rows: dict[str, list[Panel]] = {}
+    for kind in KINDS:
+        of_kind = [one for one in errors if one[2].kind == kind]
+        panels: dict[str, Panel] = {}  # of patients
+        for patient, row, error in of_kind:
+            if patient in panels or len(panels) == ERRORS:
+                continue
+            masks = evaluation.masks[patient]
+            number, truth, prediction = int(masks.numbers[row]), masks.truth[row], masks.prediction[row]
+            near = square_around(truth | prediction, NEAR, MIN_SIDE)
+            flair = data.flair(slice_ids[patient, number])[near]
+            panels[patient] = Panel(f"{patient} / {number}\n{error.pixels:,} px", flair, truth[near], prediction[near])
+        if panels:
+            rows[f"{kind}\n{counted(len(of_kind), 'slice')}"] = list(panels.values())
+    return rows
 
 
 def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title: str) -> Figure:

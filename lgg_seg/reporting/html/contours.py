@@ -17,13 +17,12 @@ from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.reporting.figures import Panel, draw
+from lgg_seg.reporting.figures import MIN_SIDE, NEAR, Panel, draw, square_around
 from lgg_seg.reporting.html.drawing import Style, wrapped
 from lgg_seg.runs.masks import read_masks
 
 MAX_ENTRIES = 3
-MARGIN, NEAR = 6, 12  # pixels around the head, and around the contours
-MIN_SIDE = 96  # pixels of an enlarged part's side, at least: a tumour without its surroundings tells nothing
+MARGIN = 6  # pixels around the head
 MIN_HEAD = 12  # grey values above this are head, not air
 Grey = NDArray[np.uint8]
 
@@ -60,10 +59,10 @@ def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequ
     flair = _flair(runs[0], patient, number, truth[row])
     predictions = [one.prediction[row] for one in masks]
     grey = np.zeros(truth.shape[1:], np.uint8) if flair is None else flair
-    near = _square(np.logical_or.reduce([truth[row], *predictions]), NEAR, MIN_SIDE)
+    near = square_around(np.logical_or.reduce([truth[row], *predictions]), NEAR, MIN_SIDE)
     visible = grey > MIN_HEAD
     visible[near] = True
-    head = _square(visible, MARGIN)
+    head = square_around(visible, MARGIN)
     panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], np.zeros_like(truth[row][head]))]
     for k, run, prediction in zip(places, runs, predictions, strict=True):
         dice = run.patients.set_index("patient")["dice"][patient]
@@ -108,14 +107,3 @@ def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
         return None
     same = image.shape[:2] == truth.shape and np.array_equal(mask, truth)
     return np.ascontiguousarray(image[..., FLAIR]) if same else None
-
-
-def _square(mask: Bools, margin: int, min_side: int = 0) -> tuple[slice, slice]:
-    """The square around a mask, of at least that side, within the slice; all of the slice for an empty mask."""
-    if not mask.any():
-        mask = np.ones_like(mask)
-    spans = [np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-    side = min(max(*(int(last - first) + 1 + 2 * margin for first, last in spans), min_side), *mask.shape)
-    starts = [int(first + last + 1 - side) // 2 for first, last in spans]
-    rows, columns = (min(max(0, start), length - side) for start, length in zip(starts, mask.shape, strict=True))
-    return slice(rows, rows + side), slice(columns, columns + side)
