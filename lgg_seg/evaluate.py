@@ -13,16 +13,15 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.errors import UserError, require
 from lgg_seg.evaluation import evaluate
 from lgg_seg.hardware import Accelerator
-from lgg_seg.inference.trained import tested_threshold, training_volumes
+from lgg_seg.inference.trained import starting_weights, tested_threshold, training_volumes
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result, subsets_table
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import has_same_data, volume_digest
+from lgg_seg.runs.provenance import has_same_data, known_patients
 from lgg_seg.training.experiment import Experiment
 
 
@@ -59,7 +58,9 @@ def measure(
     hardware = experiment.trainer.prepare_again(device)
     data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
-    trained_on = _trained_on(data.index, provenance["split"]) if split in ("train", "all") else []
+    everybody = split in ("train", "all")
+    volumes = training_volumes(provenance) if everybody else starting_weights(provenance)["patients"]
+    trained_on = known_patients(data.index, volumes)
     if trained_on and split == "all" and not allow_seen:
         raise UserError(
             f"{len(trained_on)} of the {len(data.index.patients)} patients were trained on or chose the checkpoint "
@@ -109,13 +110,6 @@ def _data(experiment: Experiment, root: Path | None, split: str, provenance: dic
             "data.root=OTHER_TREE split=all."
         )
     return data
-
-
-def _trained_on(index: Index, split: dict[str, Any]) -> list[str]:
-    """Names of the patients who trained the run or chose its checkpoint, also under other names."""
-    volumes = training_volumes(split)
-    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
-    return [name for name, digest in digests.items() if name in volumes or digest in volumes.values()]
 
 
 @command

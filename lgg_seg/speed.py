@@ -41,7 +41,7 @@ def network_speed(
         times = best_times(steps, seconds, clock_for(hardware))
         return {name: batch_size / took for name, took in zip(("plain", "ours"), times, strict=True)}
 
-    network = build_network(ours.model, CHANNELS, pretrained=False)
+    network = build_network(ours.model, CHANNELS)
     network = network.to(hardware.device).to(memory_format=hardware.memory_format)
     size = ours.preprocess.size
     return {
@@ -90,7 +90,7 @@ def clock_for(hardware: Hardware) -> Clock:
 
 def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
-    network = build_network(config.model, CHANNELS, pretrained=False)
+    network = build_network(config.model, CHANNELS)
     depthwise_in_float32(network, hardware)
     parts = Parts(
         network,
@@ -118,7 +118,7 @@ def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> St
 
 def prediction_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
     """What predicting does with a batch: to the device, normalised, through the network, and the logits back."""
-    network = build_network(config.model, CHANNELS, pretrained=False)
+    network = build_network(config.model, CHANNELS)
     runner = TorchRunner(network, hardware, batch_size)
     batch = random_batch(config.preprocess.size, batch_size)
     return lambda: runner.logits(batch["image"], batch["statistics"]).cpu()

@@ -19,7 +19,8 @@ from lgg_seg.config.legacy import upgraded
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware
-from lgg_seg.networks.build import has_unused_parameters
+from lgg_seg.inference.starting_weights import start
+from lgg_seg.networks.build import build_network, has_unused_parameters
 from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.checkpoint import read_newest
@@ -36,6 +37,8 @@ from lgg_seg.training.validation_images import ValidationImages
 
 if TYPE_CHECKING:
     from optuna import Trial
+
+log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:
@@ -147,10 +150,13 @@ def train(
         raise UserError(
             "A search compares its trials by validation patients, and this split leaves none; take another split."
         )
-    module = experiment.module(data, hardware, pretrained=checkpoint is None)
+    channels = data.preprocess.channel_count
+    fresh = checkpoint is None
+    network, weights = start(config.model, channels) if fresh else (build_network(config.model, channels), None)
+    module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
-    require_space_for_checkpoints(folder, module.network)
+    require_space_for_checkpoints(folder, network)
     kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor)]
     callbacks = [stop, history, *experiment.callbacks(data.split), *kept]
     if trial is not None:
@@ -159,14 +165,16 @@ def train(
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     validates = not data.split.training_only
     size = data.cache.images.shape[1:3]
-    unused = experiment.trainer.is_distributed and has_unused_parameters(
-        module.network, data.preprocess.channel_count, size
-    )
+    unused = experiment.trainer.is_distributed and has_unused_parameters(network, channels, size)
     trainer = experiment.trainer.build(
         hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
     )
-    if checkpoint is None and trainer.is_global_zero:
+    if fresh and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
+        if weights is not None:
+            metadata["starting_weights"] = weights.metadata(data.index, data.split)
+            if warning := weights.warning(data.index, data.split):
+                log.warning("%s", warning)
         folder.write_json("provenance.json", metadata)
     for board in boards if trainer.is_global_zero else ():
         wandb.describe_run(board, config, folder.read_json("provenance.json"))

@@ -16,11 +16,11 @@ from lgg_seg.config.groups import conf_dir, groups
 from lgg_seg.config.instantiate import instantiate, resolve_target, target_nodes, to_plain
 from lgg_seg.config.validation import SETTINGS, check_config
 from lgg_seg.errors import UserError
+from lgg_seg.networks import without_pretrained
 from tests.configs import composed
 
 MEMBERS = [(group, member) for group, members in groups().items() for member in members]
 BUILT_BY_CODE = {"experiment", "debug", "sweep"}  # recipes over the other groups, no objects of their own
-NEEDS_FILES = {("model", name) for name in ("unet_resnet50", "smp", "classifier_resnet50")}  # see tests/networks
 
 
 @pytest.mark.parametrize(("group", "member"), MEMBERS)
@@ -50,8 +50,7 @@ def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize(("group", "member"), [m for m in MEMBERS if m[0] not in BUILT_BY_CODE])
 def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
     config = composed(f"{group}={member}")
-    if (group, member) in NEEDS_FILES:
-        config.model.weights = None
+    config.model = without_pretrained(config.model)  # see tests/networks and tests/inference
     arguments: dict[str, Any] = {"model": {"in_channels": 3}}.get(group, {})
     if group == "data":
         parts = {key: instantiate(config[key], key) for key in ("split", "preprocess", "augment", "sampler")}

@@ -20,7 +20,7 @@ from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
 from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.config.validation import check_config, parameters, takes_options
+from lgg_seg.config.validation import check_config, keys_of, takes_options
 from lgg_seg.errors import UserError, require
 from lgg_seg.files import writable
 
@@ -191,7 +191,7 @@ def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
     if not values:
         return True
     target = resolve_target(node[TARGET], parent)
-    return name in parameters(target) or takes_options(target)
+    return name in keys_of(parent, target) or takes_options(target)
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

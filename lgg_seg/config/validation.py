@@ -29,6 +29,8 @@ OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss",
 COLLECTIONS = ("callbacks", "logger")
 """The groups of several objects, or none; null switches one off."""
 
+_START = {"weights": inspect.Parameter("weights", inspect.Parameter.KEYWORD_ONLY, annotation=str | None)}
+
 
 def check_config(config: DictConfig | dict[str, Any]) -> None:
     """Refuse keys that nothing reads, and values of the wrong type.
@@ -72,6 +74,11 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in signature.parameters.items() if p.kind not in variable}
 
 
+def keys_of(key: str, target: Any) -> dict[str, inspect.Parameter]:
+    """The keys that are read of the node `key`: its target's parameters, and `weights`, which any model starts from."""
+    return parameters(target) if key != "model" else {**_START, **parameters(target)}
+
+
 def takes_options(target: Any) -> bool:
     """Whether a class of this package hands what it does not name on to a library, which checks it when it is built."""
     kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
@@ -80,7 +87,7 @@ def takes_options(target: Any) -> bool:
 
 def _check_node(key: str, node: dict[str, Any]) -> None:
     target = resolve_target(node[TARGET], key)
-    valid = parameters(target)
+    valid = keys_of(key, target)
     for name, value in node.items():
         if name in MODIFIERS or (name not in valid and takes_options(target)):
             continue

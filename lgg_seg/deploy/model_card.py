@@ -55,6 +55,7 @@ def model_card(
             "commit": provenance["code"]["commit"],
             **{key: provenance[key] for key in ("data_fingerprint", "split", "versions", "precision")},
             "wall_seconds": provenance.get("wall_seconds"),
+            **{key: provenance[key] for key in ("starting_weights",) if key in provenance},
         },
         "tested": {key: metrics[key] for key in _TESTED if key in metrics},
         "metrics": metrics["metrics"],

@@ -128,4 +128,8 @@ def _tested(folder: RunFolder) -> dict[str, Any]:
         raise UserError(f"{folder.path} was measured on its {metrics['split']} patients; test it on its test patients.")
     if metrics["protocol"] == LEAKY:
         raise UserError(f"{folder.path} was tested on slices of patients it was trained on; its numbers mean nothing.")
+    if metrics.get("seen_patients"):
+        raise UserError(
+            f"{folder.path} was tested on patients its starting weights had seen; its numbers mean nothing."
+        )
     return metrics

@@ -101,7 +101,7 @@ class Model:
 
     def was_trained_on(self, digest: str) -> bool:
         """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
-        return any(digest in trained.training_volumes for trained, _ in self.members)
+        return any(digest in trained.training_volumes.values() for trained, _ in self.members)
 
 
 class VolumeClassifier:

@@ -36,7 +36,8 @@ class TrainedModel:
     postprocess: str  # a name of `runner.POSTPROCESSES`
     tta: bool  # test-time augmentation
     digest: str  # SHA-256 of the file with the weights
-    training_volumes: frozenset[str]  # digests of the volumes that trained it or chose its checkpoint
+    training_volumes: Mapping[str, str]  # digests by name of the patients who trained it or chose its checkpoint
+    all_recorded: bool  # whether these are all of them: not if it was fine-tuned from a file of weights
     config: Mapping[str, Any]  # nodes `model` and `preprocess` as plain containers, from which both can be built again
     source_dir: Path  # the run's or the zoo entry's
 
@@ -67,6 +68,7 @@ def from_run(path: Path) -> TrainedModel:
     if (state := folder.read_json("status.json")["state"]) != "finished":
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
     settings = instantiate(config.evaluation, "evaluation")
+    provenance = folder.read_json("provenance.json")
     with folder.best.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return TrainedModel(
@@ -78,7 +80,8 @@ def from_run(path: Path) -> TrainedModel:
         postprocess=settings.postprocess,
         tta=settings.tta,
         digest=digest,
-        training_volumes=frozenset(training_volumes(folder.read_json("provenance.json")["split"]).values()),
+        training_volumes=training_volumes(provenance),
+        all_recorded=starting_weights(provenance)["recorded"],
         config=nodes,
         source_dir=folder.path,
     )
@@ -109,19 +112,28 @@ def from_zoo(source: str | Path) -> TrainedModel:
         postprocess=card["postprocess"],
         tta=card.get("tta", False),
         digest=card["weights"]["sha256"],
-        training_volumes=frozenset(training_volumes(card["training"]["split"]).values()),
+        training_volumes=training_volumes(card["training"]),
+        all_recorded=starting_weights(card["training"])["recorded"],
         config={"model": card["model"], "preprocess": card["preprocess"]},
         source_dir=folder,
     )
 
 
-def training_volumes(split: Mapping[str, Any]) -> dict[str, str]:
-    """Digests by name of the patients of a split who trained a network or chose its checkpoint.
+def training_volumes(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Digests by name of the patients who trained a network or chose its checkpoint, or its starting weights'.
 
-    Under a leaky protocol slices of every test patient were trained on.
+    `provenance` is a run's, or the `training` of a card. Under a leaky protocol slices of every test patient were
+    trained on.
     """
+    split = provenance["split"]
     subsets = ("train", "val", "test") if split["protocol"] == LEAKY else ("train", "val")
-    return {name: digest for subset in subsets for name, digest in split[subset].items()}
+    own = {name: digest for subset in subsets for name, digest in split[subset].items()}
+    return {**starting_weights(provenance)["patients"], **own}
+
+
+def starting_weights(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`StartingWeights.metadata` of a run or a card; of one with random weights, that nobody was seen."""
+    return provenance.get("starting_weights") or {"patients": {}, "recorded": True, "seen": {"val": [], "test": []}}
 
 
 def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
@@ -146,4 +158,4 @@ def _built(nodes: Mapping[str, Any]) -> tuple[Target | None, nn.Module, Preproce
     """An untrained network and its preprocessing; nothing is fetched for it."""
     model = nodes["model"]
     preprocess = cast(Preprocess, instantiate(nodes["preprocess"], "preprocess"))
-    return target_of(model), build_network(model, preprocess.channel_count, pretrained=False), preprocess
+    return target_of(model), build_network(model, preprocess.channel_count), preprocess

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lgg_seg.config.instantiate import instantiate, resolve_target, to_plain
+from lgg_seg.config.validation import parameters
 from lgg_seg.errors import UserError
 from lgg_seg.networks.classifier import SliceClassifier, Target
 
@@ -30,18 +31,23 @@ def target_of(model: Mapping[str, Any]) -> Target | None:
 
 
 def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A `model` node for a network whose weights are about to come from a checkpoint: nothing is fetched or read.
+    """A `model` node without `weights`, for a network whose weights come from elsewhere: nothing is fetched or read.
 
-    `weights`, where the node has it, becomes null. Everything that shapes the network or its training stays,
-    `freeze_encoder` too: a run that is resumed must train the same parameters.
+    Everything that shapes the network or its training stays, `freeze_encoder` too: a run that is resumed must train the
+    same parameters.
     """
-    return {**model, "weights": None} if "weights" in model else dict(model)
+    return {key: value for key, value in model.items() if key != "weights"}
 
 
-def build_network(model: Mapping[str, Any], channels: int, *, pretrained: bool) -> nn.Module:
-    """The network of a `model` node; with `pretrained=False`, of `without_pretrained`."""
-    node = to_plain(model)
-    return cast(nn.Module, instantiate(node if pretrained else without_pretrained(node), "model", in_channels=channels))
+def build_network(model: Mapping[str, Any], channels: int, encoder_weights: str | None = None) -> nn.Module:
+    """The network of a `model` node without its `weights`, but for those of the encoder that are named here."""
+    node = without_pretrained(to_plain(model)) | ({"weights": encoder_weights} if encoder_weights else {})
+    return cast(nn.Module, instantiate(node, "model", in_channels=channels))
+
+
+def has_encoder_weights(model: Mapping[str, Any]) -> bool:
+    """Whether the network of a `model` node has an encoder for which weights are published."""
+    return "weights" in parameters(resolve_target(model["_target_"], "model"))
 
 
 def has_unused_parameters(network: nn.Module, channels: int, size: Sequence[int]) -> bool:

@@ -47,7 +47,7 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
     def __init__(
         self,
         target: Target,
-        weights: str | None = "imagenet",
+        weights: str | None = None,
         freeze_encoder: bool = False,
         hidden: int = 512,
         dropout: float = 0.5,
@@ -58,6 +58,7 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
         super().__init__(target)
         path = None if weights is None else weights_file("resnet50", weights)
         self.encoder = smp.encoders.get_encoder("resnet50", in_channels=in_channels, weights=None)
+        self.weights_file = path
         if path is not None:
             load_encoder(self.encoder, "resnet50", in_channels, path)
         features = self.encoder.out_channels[-1]

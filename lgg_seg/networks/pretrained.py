@@ -5,6 +5,7 @@ import os
 import textwrap
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -32,10 +33,12 @@ class FreezableEncoder(nn.Module):
     """A network whose `encoder` can be frozen.
 
     It then requires no gradient, and stays in eval mode in training, so that its batch norm keeps the running
-    statistics and its dropout does nothing.
+    statistics and its dropout does nothing. `weights_file` is where the encoder's weights came from, None where they
+    are random.
     """
 
     freeze_encoder = False
+    weights_file: Path | None = None
 
     def train(self, mode: bool = True) -> Self:
         """As in `nn.Module`, but for a frozen encoder."""
@@ -63,8 +66,8 @@ def weights_file(encoder: str, weights: str) -> Path:
     if not path.is_file():
         names = ", ".join(published) or "none"
         raise UserError(
-            f"model.weights={weights} is neither a file nor one of the published weights of {encoder} ({names}): "
-            f"{REMEDIES}."
+            f"model.weights={weights} is neither a file nor one of the published weights of {encoder} ({names}), nor "
+            f"the folder of a run or a model of the zoo: {REMEDIES}."
         )
     return path
 
@@ -83,9 +86,46 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"{path} is damaged or holds more than tensors, and is not loaded as it could run code: {REMEDIES}."
         ) from error
+    if isinstance(content, dict):
+        content.pop("mask_values", None)  # milesial/Pytorch-UNet saves them among the weights
+    if isinstance(content, dict) and "state_dict" in content:
+        raise UserError(f"{path} is a checkpoint: name the folder of its run, or save its state dict alone.")
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"{path} holds no plain state dict (tensors by name): save `encoder.state_dict()` instead.")
+        raise UserError(f"{path} holds no plain state dict (tensors by name): save `network.state_dict()` instead.")
     return content
+
+
+def load_network(network: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
+    """Fill a whole network with the weights of `file`, which are named as its own.
+
+    Raises:
+        UserError: weights missing, left over or of another shape; it names them.
+    """
+    own = network.state_dict()
+    shapes = [
+        f"{name} ({_shape(state[name])}, not {_shape(own[name])})"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    differences = {
+        "lacks": [name for name in own if name not in state],
+        "has besides": [name for name in state if name not in own],
+        "has in another shape": shapes,
+    }
+    if not any(differences.values()):
+        network.load_state_dict(dict(state))
+        return
+    listed = "; ".join(f"{what} {_first(names)}" for what, names in differences.items() if names)
+    raise UserError(f"{file} holds the weights of another network than this model's: it {listed}: {REMEDIES}.")
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "a number"
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
@@ -50,11 +51,13 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         out_channels: int = 1,
         **options: Any,
     ) -> None:
-        network = _network(architecture, encoder, weights, in_channels, out_channels, options)
+        path = None if weights is None else weights_file(encoder, weights)
+        network = _network(architecture, encoder, path, in_channels, out_channels, options)
         # DPT halves its patches once more, and doubles them again without a look at the size it came from.
         stride: int = network.encoder.output_stride * (2 if isinstance(network, smp.DPT) else 1)
         super().__init__(stride)
         self.network = network
+        self.weights_file = path
         self.freeze_encoder = freeze_encoder
         self.train()
 
@@ -79,7 +82,7 @@ class ResNet50UNet(SMP):
 
     def __init__(
         self,
-        weights: str | None = "imagenet",
+        weights: str | None = None,
         freeze_encoder: bool = False,
         in_channels: int = 3,
         out_channels: int = 1,
@@ -107,7 +110,7 @@ class EfficientNetUNet(SMP):
         self,
         encoder: Literal["lite0", "lite1", "lite2"] = "lite0",
         decoder_channels: Sequence[int] = (256, 128, 64, 32, 16),
-        weights: str | None = "imagenet",
+        weights: str | None = None,
         freeze_encoder: bool = False,
         in_channels: int = 3,
         out_channels: int = 1,
@@ -121,7 +124,7 @@ class EfficientNetUNet(SMP):
 def _network(
     architecture: str,
     encoder: str,
-    weights: str | None,
+    path: Path | None,
     in_channels: int,
     out_channels: int,
     options: Mapping[str, Any],
@@ -138,7 +141,6 @@ def _network(
         choice = did_you_mean(unknown, free)
         raise UserError(f"model.{unknown} is no option of {_ARCHITECTURES[architecture.lower()]}; {choice}")
 
-    path = None if weights is None else weights_file(encoder, weights)
     options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
     if architecture.lower() == "dpt":
         options["dynamic_img_size"] = True  # its transformers would take their own image size only

@@ -96,6 +96,12 @@ def split_metadata(index: Index, split: Split) -> dict[str, Any]:
     }
 
 
+def known_patients(index: Index, volumes: Mapping[str, str]) -> list[str]:
+    """Names of the patients who are among `volumes`, digests by name: by either, since a patient may be renamed."""
+    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+    return [name for name, digest in digests.items() if name in volumes or digest in volumes.values()]
+
+
 def has_same_data(metadata: Mapping[str, Any], index: Index, split: Split) -> bool:
     """Whether a `provenance.json` is of this data set and this split of it."""
     return (metadata["data_fingerprint"], metadata["split"]["hash"]) == (index.fingerprint, split.hash)

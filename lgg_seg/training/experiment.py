@@ -22,6 +22,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.evaluation import Evaluation, EvaluationSettings, choose_threshold, evaluate
 from lgg_seg.hardware import Hardware, peak_memory_bytes
 from lgg_seg.inference.runner import TorchRunner
+from lgg_seg.inference.trained import starting_weights
 from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.reporting.run_figures import draw_evaluation
@@ -127,10 +128,9 @@ class Experiment:
         return cast(DataModule, instantiate(source, "data", split=split, seed=self.config.seed, **parts))
 
     def module(
-        self, data: DataModule, hardware: Hardware, *, pretrained: bool
+        self, network: nn.Module, data: DataModule, hardware: Hardware
     ) -> SegmentationModule | ClassificationModule:
-        """The LightningModule, whose size is logged; `pretrained=False` where its weights come from a checkpoint."""
-        network = build_network(self.config.model, data.preprocess.channel_count, pretrained=pretrained)
+        """The LightningModule of a network, whose size is logged."""
         depthwise_in_float32(network, hardware)
         if self.trainer.compile:
             network.compile()  # in place: `torch.compile` would give the parameters of a checkpoint a prefix
@@ -167,7 +167,7 @@ class Experiment:
 
     def runner(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner:
         """The network with the weights of the run's best epoch, ready to measure."""
-        trained = build_network(self.config.model, data.preprocess.channel_count, pretrained=False)
+        trained = build_network(self.config.model, data.preprocess.channel_count)
         load_weights(trained, folder.best)
         return TorchRunner(trained, hardware, self.evaluation.batch_size)
 
@@ -190,6 +190,8 @@ class Experiment:
         content = evaluation.result(
             self.evaluation.subset, data.split.protocol, threshold, self.evaluation, data.patient_metadata, cost
         )
+        if seen := starting_weights(folder.read_json("provenance.json"))["seen"][self.evaluation.subset]:
+            content["seen_patients"] = len(seen)
         evaluation.write(folder, ".", content, data.patient_metadata)
         draw_evaluation(evaluation, folder, "figures", data, content)
         return content, evaluation

@@ -19,6 +19,7 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.networks.build import build_network
 from lgg_seg.runs.monitor import SEGMENTATION_MONITORS
 from lgg_seg.sweeps.sweeper import grid
 from lgg_seg.train import run
@@ -151,7 +152,7 @@ def test_study_002s_networks_are_of_the_published_sizes_whatever_the_input_is_ma
 ) -> None:
     config = compose_config(["experiment=study_002", f"model={model}"])
     channels = instantiate(config.preprocess, "preprocess").channel_count
-    network = instantiate(config.model, "model", in_channels=channels)
+    network = build_network(config.model, channels)
     assert sum(p.numel() for p in network.parameters()) == parameters
     assert config.name == f"study_002_{model}"
 

@@ -59,7 +59,7 @@ def test_fill_the_encoder_of_the_network_and_of_either_library_name() -> None:
     path = packaged_weights(f"tu-{MODEL}")
     assert path is not None
     expected = timm_state_dict(MODEL, path)
-    ours = EfficientNetUNet().encoder.model
+    ours = EfficientNetUNet(weights="imagenet").encoder.model
     theirs = SMP("FPN", f"timm-{MODEL}", weights="imagenet").encoder
     for encoder in (ours, theirs):
         assert isinstance(encoder, torch.nn.Module)

@@ -138,7 +138,7 @@ class TestPublishedWeights:
 
     def test_are_not_fetched_where_weights_come_from_a_checkpoint(self, empty_hub_cache: Path) -> None:
         config = {"_target_": "…", "weights": "imagenet", "freeze_encoder": True}
-        assert without_pretrained(config) == {"_target_": "…", "weights": None, "freeze_encoder": True}
+        assert without_pretrained(config) == {"_target_": "…", "freeze_encoder": True}
         assert config["weights"] == "imagenet"
         assert without_pretrained({"filters": 64}) == {"filters": 64}
         assert not empty_hub_cache.exists()

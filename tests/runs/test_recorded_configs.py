@@ -26,7 +26,7 @@ def parameter_count(model: str, channels: int) -> int:
     Mix Transformers read numbers of their own while they are built, which meta tensors do not have.
     """
     with torch.device("cpu" if '"encoder": "mit_' in model else "meta"):
-        network = build_network(json.loads(model), channels, pretrained=False)
+        network = build_network(json.loads(model), channels)
     return sum(parameter.numel() for parameter in network.parameters())
 
 

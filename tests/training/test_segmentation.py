@@ -18,6 +18,7 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.networks import UNetPlusPlus
+from lgg_seg.networks.build import build_network
 from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Parts
 from lgg_seg.training.experiment import Experiment
@@ -166,7 +167,7 @@ def test_the_whole_module_comes_from_a_config(data: DataModule, tmp_path: Path) 
     config = compose_config([*overrides, "optimizer.lr=0.5", "optimizer.weight_decay=0.0"])
     hardware = Experiment.of(config).trainer.prepare()
     torch.manual_seed(0)
-    module = Experiment.of(config).module(data, hardware, pretrained=False)
+    module = Experiment.of(config).module(build_network(config.model, 3), data, hardware)
     assert isinstance(module.loss, type(instantiate(config.loss, "loss")))
     change = fit(module, data, tmp_path, "trainer.max_epochs=2", "trainer.limit_train_batches=2")
     assert change.abs().max() > 0

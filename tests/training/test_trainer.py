@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.networks.build import build_network
 from lgg_seg.training.experiment import Experiment
 
 
@@ -54,7 +55,8 @@ def test_compiling_keeps_the_names_of_the_parameters(phantom_root: Path, tmp_pat
         config.data.update(root=str(phantom_root), cache_dir=str(tmp_path))
         config.data.tree._target_ = "lgg_seg.data.existing_tree"
         experiment = Experiment.of(config)
-        module = experiment.module(experiment.ready_data(), experiment.trainer.prepare(), pretrained=False)
+        network = build_network(config.model, 3)
+        module = experiment.module(network, experiment.ready_data(), experiment.trainer.prepare())
         assert (module.network._compiled_call_impl is not None) is compiled
         states.append(list(copy.deepcopy(module).state_dict()))
     assert states[0] == states[1]

@@ -1,0 +1,101 @@
+"""`model.weights`: the weights that a network starts from, and the patients who have shaped them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from torch import nn
+
+from lgg_seg.config.instantiate import to_plain
+from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.splits.split import Split
+from lgg_seg.errors import UserError
+from lgg_seg.inference.trained import restore
+from lgg_seg.inference.zoo import CARD, names
+from lgg_seg.networks.build import build_network, has_encoder_weights
+from lgg_seg.networks.pretrained import load_network, read_state_dict
+from lgg_seg.networks.reference import TRAINED_ON_THIS_DATA_SET, as_ours
+from lgg_seg.runs.provenance import known_patients
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """What a network starts from.
+
+    `source` is `model.weights` without the folders above it; `sha256` is that of the file. `patients` are the digests
+    by name of those who trained the weights or chose their checkpoint, in earlier runs of a chain too; `recorded` says
+    whether these are all of them, which nobody knows of a file. Images of ImageNet are no patients.
+    """
+
+    source: str
+    part: Literal["network", "encoder"]
+    sha256: str
+    patients: Mapping[str, str]
+    recorded: bool
+
+    def metadata(self, index: Index, split: Split) -> dict[str, Any]:
+        """Their part of `provenance.json`; `seen` names the later subsets' patients whom they have seen."""
+        everyone = self.sha256.startswith(TRAINED_ON_THIS_DATA_SET)
+        known = {p.name for p in index.patients} if everyone else set(known_patients(index, self.patients))
+        seen = {subset: [n for n in split.patients(index, subset) if n in known] for subset in ("val", "test")}
+        return {**asdict(self), "seen": seen}
+
+    def warning(self, index: Index, split: Split) -> str | None:
+        """What a reader of the run's test must know; None where there is nothing."""
+        tested = split.patients(index, "test")
+        seen = self.metadata(index, split)["seen"]["test"]
+        if seen:
+            some = ", ".join(seen[:3]) + (", …" if len(seen) > 3 else "")
+            return (
+                f"{len(seen)} of {len(tested)} test patients trained the weights {self.source} or chose their "
+                f"checkpoint ({some}): the test says nothing about new patients"
+            )
+        if tested and not self.recorded:
+            return (
+                f"whom the weights {self.source} have seen is not recorded: if test patients of this split are among "
+                "them, the test says nothing about new patients"
+            )
+        return None
+
+
+def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingWeights | None]:
+    """The network of a `model` node as `model.weights` says, and what that is; None where the weights are random.
+
+    `weights` is looked for in this order: the folder of a run (its best epoch), a model of the zoo by its name or
+    folder, a file with the whole network's weights (see `networks.reference`), a file with its encoder's, a
+    published set of its encoder's.
+
+    Raises:
+        UserError: there is no such thing; it belongs to another network; it cannot be read without running code.
+    """
+    weights: str | None = to_plain(model).get("weights")
+    if weights is None:
+        return build_network(model, channels), None
+    path = Path(weights).expanduser()
+    if weights in names() or any((path / name).exists() for name in ("config.yaml", CARD)):
+        trained = restore(weights if weights in names() else path)
+        network = build_network(model, channels)
+        load_network(network, trained.network.state_dict(), trained.source_dir)
+        return network, StartingWeights(
+            trained.name, "network", trained.digest, trained.training_volumes, trained.all_recorded
+        )
+    if path.is_file():
+        network, state = build_network(model, channels), as_ours(read_state_dict(path))
+        if state.keys() & network.state_dict().keys() or not has_encoder_weights(model):
+            load_network(network, state, path)
+            return network, StartingWeights(path.name, "network", _sha256(path), {}, recorded=False)
+    if not has_encoder_weights(model):
+        known = ", ".join(names())
+        raise UserError(f"model.weights={weights} is no run's folder, model of the zoo ({known}) or file of weights.")
+    network = build_network(model, channels, weights)
+    file = cast(Path, network.weights_file)
+    return network, StartingWeights(path.name, "encoder", _sha256(file), {}, recorded=file != path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
