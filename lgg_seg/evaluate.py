@@ -1,5 +1,9 @@
-"""`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set."""
+"""`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set.
 
+Another data set is a dataset root of slices, or patients in NIfTI as BraTS has them: see `prediction.nifti_tree`.
+"""
+
+import logging
 import sys
 from dataclasses import replace
 from datetime import datetime
@@ -18,16 +22,25 @@ from lgg_seg.errors import UserError, require
 from lgg_seg.evaluation import evaluate
 from lgg_seg.hardware import Accelerator
 from lgg_seg.inference.trained import starting_weights, tested_threshold, training_volumes
+from lgg_seg.prediction.nifti_tree import LAYOUT, SHARED, as_slices, is_nifti_tree
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result, subsets_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import has_same_data, known_patients
 from lgg_seg.training.experiment import Experiment
 
+log = logging.getLogger(__name__)
+
 
 def measure(
     run: Annotated[Path, Argument("the run's folder")],
-    data_root: Annotated[Path | None, Argument("another data set than the run's own", key="data.root")] = None,
+    data_root: Annotated[
+        Path | None,
+        Argument(
+            f"another data set than the run's own: slices, or {LAYOUT}",
+            key="data.root",
+        ),
+    ] = None,
     split: Annotated[
         Literal["test", "val", "train", "all"], Argument("the run's test, val or train patients, or the whole data set")
     ] = "test",
@@ -56,6 +69,12 @@ def measure(
     provenance = folder.read_json("provenance.json")
     experiment = _with(Experiment.of(config), threshold, postprocess, tta)
     hardware = experiment.trainer.prepare_again(device)
+    if data_root is not None and is_nifti_tree(data_root):
+        if split not in ("test", "all"):
+            raise UserError(f"split={split} is of the run's own data; the patients of {data_root} are measured whole.")
+        split = "all"
+        log.warning("%s", SHARED)
+        data_root = as_slices(data_root, experiment.data().cache_dir)
     data = _data(experiment, data_root, split, provenance)
     subset = "test" if split == "all" else split
     everybody = split in ("train", "all")

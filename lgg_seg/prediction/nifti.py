@@ -77,6 +77,24 @@ class NiftiFiles:
             to_file=to_file,
         )
 
+    def read_mask(self, root: Path, file: str) -> Bools:
+        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
+
+        Raises:
+            ScanError: it is damaged, too large, several volumes, or on another grid than FLAIR.
+        """
+        flair = _open(root, self.files["FLAIR"])
+        image = _open_beside(flair, root, file)
+        try:
+            labels = np.asarray(image.dataobj)
+        except Exception as error:  # a truncated or damaged stream can raise anything
+            raise _unreadable(file, error) from error
+        if labels.size != np.prod(labels.shape[:3]):
+            raise ScanError([Issue(file, "holds several volumes, where one segmentation is read")])
+        turn = ornt_transform(_orientation(flair, self.files["FLAIR"]), _AS_TRAINED)
+        tumour = labels.reshape(labels.shape[:3]) > 0
+        return np.asarray(apply_orientation(tumour, turn).transpose(2, 1, 0), np.bool_)
+
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
         """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
         file = self.files["FLAIR"]
@@ -125,12 +143,16 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
 
 
-def _read_beside(flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str]) -> NDArray[np.uint8]:
-    """The one volume (X, Y, Z) of a file on the grid of its FLAIR."""
+def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> nib.Nifti1Image:
     image = _open(root, file)
     if image.shape[:3] != flair.shape[:3] or not np.allclose(image.affine, flair.affine, atol=1e-2):
         raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
-    volumes = _sequences(image, file, warnings)
+    return image
+
+
+def _read_beside(flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str]) -> NDArray[np.uint8]:
+    """The one volume (X, Y, Z) of a file on the grid of its FLAIR."""
+    volumes = _sequences(_open_beside(flair, root, file), file, warnings)
     if len(volumes) > 1:
         raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
     return volumes["FLAIR"]

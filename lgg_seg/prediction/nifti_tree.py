@@ -1,0 +1,99 @@
+"""Patients in NIfTI with their ground truth as a dataset root of slices, so that they are measured as others are.
+
+The layout is that of BraTS: a folder for each patient, at any depth, with
+
+    CASE_flair.nii.gz  CASE_t1.nii.gz  CASE_t1ce.nii.gz  CASE_seg.nii.gz
+
+on one grid, or under other names that `sequences.sequence_of` knows. T2 is passed over, and FLAIR stands in for a
+sequence that is missing. Every label above 0 of the segmentation is tumour. Slices are axial, on the files' own grid,
+numbered by their voxel index; intensities become 8 bits as for `predict`.
+
+BraTS itself holds most patients of TCGA-LGG, resampled and under other names, which no comparison of names or pixels
+finds: `SHARED` says so.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lgg_seg.cli.progress import tracked
+from lgg_seg.data.kaggle.listing import find_dataset_root
+from lgg_seg.errors import UserError
+from lgg_seg.files import writable
+from lgg_seg.prediction.discover import find_scans, with_unique_names
+from lgg_seg.prediction.filenames import mask_like, nifti_ending, without_ending
+from lgg_seg.prediction.nifti import NiftiFiles
+from lgg_seg.prediction.sequences import sequence_of
+
+LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
+SHARED = "BraTS holds most patients of TCGA-LGG, resampled and under other names: leave out those of the training"
+_FORMAT = 1  # raise it when a change of code changes what is written
+_MAX_NAMED = 5
+
+
+def is_nifti_tree(root: Path) -> bool:
+    """Whether there are NIfTI files below a folder, and no slices as the dataset has them."""
+    return root.is_dir() and find_dataset_root(root) is None and any(nifti_ending(p.name) for p in root.rglob("*.nii*"))
+
+
+def as_slices(root: Path, cache_dir: Path) -> Path:
+    """A dataset root made of the patients below `root`, in `cache_dir`; the same files are converted once.
+
+    Raises:
+        UserError: a patient without FLAIR or segmentation, a damaged file, several grids of one patient.
+    """
+    listing = find_scans(root)
+    found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, NiftiFiles)]
+    truths = [(volume, _truth_files(root, volume)) for volume in with_unique_names(found)]
+    wrong = [f"{issue.file} {issue.reason}" for issue in listing.issues]
+    wrong += [
+        f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} beside it (…_seg)"
+        for volume, files in truths
+        if len(files) != 1
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
+        raise UserError(f"{root} cannot be measured whole: {'; '.join(wrong[:_MAX_NAMED])}{more}.")
+    pairs = [(volume, files[0]) for volume, files in truths]
+    folder = cache_dir / f"nifti-{_key(root, pairs)}"
+    if folder.is_dir():
+        return folder
+    partial = folder.with_suffix(".partial")
+    with writable(partial, "free space there, or choose another folder with LGG_CACHE_DIR."):
+        shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+        for volume, truth in tracked(pairs, "reading volumes"):
+            _write(root, volume, truth, partial / volume.name)
+        partial.rename(folder)
+    return folder
+
+
+def _truth_files(root: Path, volume: NiftiFiles) -> list[str]:
+    """The segmentations beside a volume, which are named as its case with `_seg`, `-mask`, … or `seg` alone."""
+    flair = Path(volume.files["FLAIR"])
+    case, _ = sequence_of(flair.name) or (without_ending(flair.name), "")
+    names = sorted(p.name for p in (root / flair.parent).iterdir() if nifti_ending(p.name) and mask_like(p.name))
+    rests = {name: name.casefold().removeprefix(case.casefold()).lstrip("_. -") for name in names}
+    return [str(flair.parent / name) for name, rest in rests.items() if rest.startswith(("seg", "mask", "label"))]
+
+
+def _key(root: Path, pairs: list[tuple[NiftiFiles, str]]) -> str:
+    files = sorted(file for volume, truth in pairs for file in (*volume.files.values(), truth))
+    stamps = [(file, (root / file).stat().st_size, (root / file).stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(json.dumps([_FORMAT, str(root.resolve()), stamps]).encode()).hexdigest()[:32]
+
+
+def _write(root: Path, volume: NiftiFiles, truth: str, folder: Path) -> None:
+    """A patient's slices `<patient>_<n>.tif` and their masks."""
+    scan, mask = volume.read(root), volume.read_mask(root, truth)
+    folder.mkdir(parents=True)
+    for number, image, tumour in zip(scan.numbers, scan.images, mask, strict=True):
+        stem = f"{folder.name}_{number}"
+        for name, pixels in ((stem, image[..., ::-1]), (f"{stem}_mask", tumour.astype(np.uint8) * 255)):
+            ok, content = cv2.imencode(".tif", pixels)
+            assert ok
+            (folder / f"{name}.tif").write_bytes(content.tobytes())
