@@ -2,6 +2,7 @@
 
 - mateuszbuda/brain-segmentation-pytorch: `model=unet_bn`. Its decoder joins upsampled features before the skip, ours
   after it.
+- 4uiiurz1/pytorch-nested-unet (UNet++, with or without deep supervision): `model=unetpp model.align_corners=true`.
 - milesial/Pytorch-UNet with transposed convolutions (`bilinear=False`): `model=unet_bn64`. With two classes, its
   logit of foreground is the difference of theirs; a bias that a batch norm follows is taken off its running mean.
 
@@ -45,6 +46,17 @@ _MILESIAL = {
         for place in range(2)
     },
 }
+_NESTED = {
+    "final": "heads.4",
+    **{f"final{j}": f"heads.{j}" for j in range(1, 5)},
+    **{
+        f"conv{i}_{j}.{kind}{k + 1}": f"nodes.x{i}_{j}.{k}.{place}"
+        for i in range(5)
+        for j in range(5 - i)
+        for k in range(2)
+        for place, kind in enumerate(("conv", "bn"))
+    },
+}
 """Their modules → ours: convolutions, batch norms, transposed convolutions and the head."""
 
 
@@ -61,7 +73,7 @@ def as_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return ours
     if "inc.double_conv.0.weight" in state:
         return _without_biases(_one_logit(_renamed(state, _MILESIAL)))
-    return dict(state)
+    return _renamed(state, _NESTED) if "conv0_0.conv1.weight" in state else dict(state)
 
 
 def _renamed(state: Mapping[str, Tensor], modules: Mapping[str, str]) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ class UNetPlusPlus(SegmentationNetwork):
     Deep supervision puts a 1x1 head on each of x(0, 1) … x(0, 4). In train mode the network then returns the four
     logits as a tuple, in that order, each for its own loss. In eval mode it returns one logits tensor, see `output`.
 
-    Deviations from the paper: upsampling is bilinear (`align_corners=False`), batch norm follows each 3x3 convolution.
+    Deviations from the paper: upsampling is bilinear, batch norm follows each 3x3 convolution.
     Initialisation: see `initialise`.
 
     Args:
@@ -30,6 +30,8 @@ class UNetPlusPlus(SegmentationNetwork):
         output: what eval mode returns under deep supervision. "average" is the paper's accurate mode: the log-odds of
             the heads' mean *probability*. 1 … 4 is its fast mode: the head on x(0, output) alone, for which only the
             nodes of the pruned UNet++ L1 … L4 are computed.
+        align_corners: upsampling maps corner pixels' centres onto each other, as in 4uiiurz1/pytorch-nested-unet,
+            whose weights need it. The default maps pixel areas.
 
     Raises:
         UserError: one of four heads without deep supervision.
@@ -40,6 +42,7 @@ class UNetPlusPlus(SegmentationNetwork):
         filters: int = 32,
         deep_supervision: bool = True,
         output: Literal["average", 1, 2, 3, 4] = "average",
+        align_corners: bool = False,
         in_channels: int = 3,
         out_channels: int = 1,
     ) -> None:
@@ -47,7 +50,7 @@ class UNetPlusPlus(SegmentationNetwork):
         require(has_head, "model.output", output, "average unless model.deep_supervision=true makes its heads")
         super().__init__(stride=STRIDE)
         widths = level_widths(filters)
-        self.output = output
+        self.output, self.align_corners = output, align_corners
         self.nodes = nn.ModuleDict()
         for i, (above, width) in enumerate(pairwise([in_channels, *widths])):
             self.nodes[f"x{i}_0"] = double_convolution(above, width)
@@ -76,7 +79,8 @@ class UNetPlusPlus(SegmentationNetwork):
             rows.append([self.nodes[f"x{i}_0"](above)])
         for j in range(1, depth + 1):
             for i in range(depth + 1 - j):
-                below = F.interpolate(rows[i + 1][j - 1], scale_factor=2.0, mode="bilinear", align_corners=False)
+                coarse, align = rows[i + 1][j - 1], self.align_corners
+                below = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=align)
                 rows[i].append(self.nodes[f"x{i}_{j}"](torch.cat([*rows[i], below], dim=1)))
         return rows[0]
 

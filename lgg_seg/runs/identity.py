@@ -14,7 +14,8 @@ NON_RESULT_KEYS = ("logger", "trainer.enable_progress_bar", "trainer.threads", "
 """Keys, with all below them, that change how a run is watched and how fast it goes, and nothing of its result."""
 
 ADDED_KEYS = {"preprocess.context": 0, "evaluation.tta": False, "evaluation.subset": "test", "data.feed": "host",
-              "trainer.compile": False, "model.weights": None}  # fmt: skip
+              "trainer.compile": False, "model.weights": None,
+              "model.align_corners": False}  # fmt: skip
 """Keys that runs from before them lack, each with the value that changes nothing."""
 
 NON_CONFIGURATION_KEYS = (

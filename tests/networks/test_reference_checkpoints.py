@@ -96,6 +96,51 @@ class Milesial(nn.Module):
         return logits
 
 
+class Nested(nn.Module):
+    """The names and the order of concatenation of 4uiiurz1/pytorch-nested-unet (archs.py)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for i in range(5):
+            for j in range(5 - i):
+                wide = WIDTHS[i]
+                narrow = j * wide + WIDTHS[i + 1] if j else (3, *WIDTHS)[i]
+                layers = {"conv1": nn.Conv2d(narrow, wide, 3, padding=1), "bn1": nn.BatchNorm2d(wide)}
+                layers |= {"conv2": nn.Conv2d(wide, wide, 3, padding=1), "bn2": nn.BatchNorm2d(wide)}
+                self.add_module(f"conv{i}_{j}", nn.ModuleDict(layers))
+        for j in (1, 2, 3, 4):
+            self.add_module(f"final{j}", nn.Conv2d(WIDTHS[0], 1, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        nodes: dict[tuple[int, int], Tensor] = {}
+        for diagonal in range(5):
+            for j in range(diagonal + 1):
+                i = diagonal - j
+                x = F.max_pool2d(nodes[i - 1, 0], 2) if i and not j else x
+                if j:
+                    below = F.interpolate(nodes[i + 1, j - 1], scale_factor=2, mode="bilinear", align_corners=True)
+                    x = torch.cat([*(nodes[i, k] for k in range(j)), below], 1)
+                for k in (1, 2):
+                    x = self.get_submodule(f"conv{i}_{j}.conv{k}")(x)
+                    x = F.relu(self.get_submodule(f"conv{i}_{j}.bn{k}")(x))
+                nodes[i, j] = x
+        return tuple(self.get_submodule(f"final{j}")(nodes[0, j]) for j in (1, 2, 3, 4))
+
+
+def test_a_unet_plus_plus_of_another_implementation(tmp_path: Path) -> None:
+    reference = randomised(Nested())
+    torch.save(reference.state_dict(), tmp_path / "nested.pth")
+    node = {"_target_": "lgg_seg.networks.UNetPlusPlus", "filters": WIDTHS[0], "weights": str(tmp_path / "nested.pth")}
+    x = torch.randn(2, 3, 48, 32)
+    with torch.inference_mode():
+        for j, expected in enumerate(reference(x), start=1):
+            network, _ = start(node | {"align_corners": True, "output": j}, 3)
+            scale = expected.std()
+            torch.testing.assert_close(network.eval()(x) / scale, expected / scale, rtol=1e-4, atol=1e-4)
+        areas, _ = start(node | {"output": 4}, 3)
+        assert not torch.allclose(areas.eval()(x) / scale, expected / scale, rtol=1e-2, atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("reference", "foreground"),
     [
