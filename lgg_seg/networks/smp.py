@@ -58,6 +58,7 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         super().__init__(stride)
         self.network = network
         self.weights_file = path
+        self.fixed_size = _fixed_size(encoder)
         self.freeze_encoder = freeze_encoder
         self.train()
 
@@ -68,8 +69,20 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         return encoder
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W."""
-        logits: Tensor = self.network(x)
+        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W.
+
+        Raises:
+            UserError: the encoder is made for one size of image, and this is another.
+        """
+        try:
+            logits: Tensor = self.network(x)
+        except AssertionError as error:
+            if self.fixed_size is None:
+                raise
+            raise UserError(
+                f"The encoder is made for images of {self.fixed_size} x {self.fixed_size} pixels, not of "
+                f"{x.shape[2]} x {x.shape[3]}: set preprocess.size={self.fixed_size}, or choose another encoder."
+            ) from error
         return logits
 
 
@@ -144,6 +157,8 @@ def _network(
     options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
     if architecture.lower() == "dpt":
         options["dynamic_img_size"] = True  # its transformers would take their own image size only
+    if encoder.startswith(("tu-swin_", "tu-swinv2_")):
+        options["strict_img_size"] = False  # its windows are padded; else it would take one size only
     if path is not None and encoder.startswith("tu-"):
         # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
         state = timm_state_dict(encoder.removeprefix("tu-"), path)
@@ -159,6 +174,12 @@ def _network(
     if path is not None and not encoder.startswith("tu-"):
         load_encoder(network.encoder, encoder, in_channels, path)
     return network
+
+
+def _fixed_size(encoder: str) -> int | None:
+    """The side of the images that a timm encoder is made for; None where it takes any."""
+    config = timm.get_pretrained_cfg(encoder.removeprefix("tu-")) if encoder.startswith("tu-") else None
+    return config.input_size[-1] if config and config.fixed_input_size else None
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> UserError:

@@ -193,9 +193,18 @@ class TestNames:
 
     @pytest.mark.parametrize(
         ("architecture", "encoder"),
-        [("DPT", "tu-vit_tiny_patch16_224"), ("FPN", "mit_b0"), ("Unet", "tu-convnext_atto")],
+        [
+            ("DPT", "tu-vit_tiny_patch16_224"),
+            ("FPN", "mit_b0"),
+            ("Unet", "tu-convnext_atto"),
+            ("Unet", "tu-swin_tiny_patch4_window7_224"),
+        ],
     )
     def test_transformers_take_any_size_and_number_of_channels_too(self, architecture: str, encoder: str) -> None:
         network = SMP(architecture, encoder, in_channels=2).eval()
         with torch.inference_mode():
             assert network(torch.randn(1, 2, 50, 70)).shape == (1, 1, 50, 70)
+
+    def test_an_encoder_for_one_size_of_image_says_what_to_set(self) -> None:
+        with pytest.raises(UserError, match=r"images of 256 x 256 pixels, not of 64 x 96: set preprocess\.size=256"):
+            SMP("Unet", "tu-maxvit_rmlp_pico_rw_256")(torch.randn(1, 3, 64, 96))
