@@ -176,9 +176,9 @@ def test_the_average_of_the_weights_is_what_is_validated_kept_and_measured(workp
     average, current = last["state_dict"], last["current_model_state"]
     assert any(not torch.equal(average[name], current[name]) for name in average)
     assert lgg(workplace, f"run={folder}", "split=val", module="lgg_seg.evaluate").returncode == 0
-    again = lgg(workplace, f"run={folder}", "split=train", module="lgg_seg.evaluate")
-    assert again.returncode == 0
-    assert re.search(r"│ train +│.*\n│ val +│", again.stdout), "beside the run's own result"
+    printed = lgg(workplace, f"run={folder}", "split=train", module="lgg_seg.evaluate")
+    assert printed.returncode == 0
+    assert re.search(r"│ train +│.*\n│ val +│", printed.stdout), "beside the run's own result"
     trained = metrics(next((folder / "evaluations").glob("*_train")))
     assert trained["patients"] == trained["seen_patients"] > 0
     again = metrics(next((folder / "evaluations").glob("*_val")))
