@@ -29,7 +29,7 @@ def test_the_sweep_takes_the_rates_that_were_found() -> None:
 
 def test_the_readme_quotes_the_recipe_on_the_recorded_folds() -> None:
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    (result,) = [result for result in results() if result.label == "unet_efficientnet"]
+    (result,) = [result for result in results() if result.label.startswith("unet_efficientnet,")]
     dice = result.metrics["patient/dice"]
     assert f"has on all {len(result.patients)} patients" in text
     assert f"a mean patient Dice of {interval(dice, 'mean')}, a median of {dice['median']:.3f}" in text
