@@ -10,12 +10,16 @@ import pandas as pd
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.runs.contents import damaged, read_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
 
 STATUS, RESULT = "status.json", "metrics.json"
 UNTESTED = "it was trained on every patient, and nobody is left to test"
-SLICE_NUMBERS = ("truth_pixels", "predicted_pixels", "dice", "max_probability", "probability")
+_COUNTS = ("tp", "fp", "fn", "tn")
+_PATIENT_COLUMNS: tuple[str, ...] = ("patient", "slices", *_COUNTS, "truth_voxels", "predicted_voxels", "dice")
+_OPTIONAL = (*PATIENT_METRICS, "lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
+_SLICE_COLUMNS: tuple[str, ...] = ("patient", "slice", "truth_pixels", "predicted_pixels", "dice", "max_probability")
 
 
 @dataclass(frozen=True)
@@ -108,13 +112,13 @@ def read_run(place: Path, folder: Path) -> Run:
         status = read_status(record)
         node, overrides = record.read_config()
         config = to_plain(node)
-        provenance = record.read_json("provenance.json", missing_ok=True)
+        provenance = record.read_json("provenance.json", missing_ok=status["state"] != "finished")
         if status["state"] == "finished":
             if place == folder and provenance.get("split", {}).get("test") == {}:
                 status["reason"] = UNTESTED
             else:
                 measured = _measured(place, folder)
-    except (UserError, KeyError, ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
     state, reason, updated = status["state"], status.get("reason"), str(status.get("updated", ""))
     return Run(place, folder, state, reason, updated, config, tuple(overrides), provenance, **measured)
@@ -122,25 +126,20 @@ def read_run(place: Path, folder: Path) -> Run:
 
 def _measured(place: Path, folder: Path) -> dict[str, Any]:
     result = RunFolder(place).read_json(RESULT)
-    tables = {
-        "patients": _table(place / "per_patient.csv"),
-        "slices": _table(place / "per_slice.csv"),
-        "history": _table(folder / "history.csv"),
-    }
-    patient_numbers = ("tp", "fp", "fn", "tn", *PATIENT_METRICS, "probability")
-    for name, columns in (("patients", patient_numbers), ("slices", SLICE_NUMBERS)):
-        table = tables[name]
-        damaged = [column for column in columns if column in table and not pd.api.types.is_numeric_dtype(table[column])]
-        damaged += [column for column in columns if column in table and table[column].isna().any()]
-        if damaged:
-            raise UserError(f"{place}/per_{name.removesuffix('s')}.csv has a {damaged[0]} that is no number.")
-    if len(tables["patients"]) != result["patients"] or len(tables["slices"]) != result["slices"]:
-        raise UserError(f"{place / 'per_patient.csv'} or per_slice.csv does not belong to the {RESULT} beside it.")
-    return {"result": result, **tables}
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype={"patient": str, "institution": str})
-    except (OSError, ValueError) as error:  # pandas' parsing errors are ValueErrors
-        raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
+    of_patients, of_slices = _PATIENT_COLUMNS, _SLICE_COLUMNS
+    if result.get("task") == "classification":
+        of_slices = ("patient", "slice", "label", "probability")
+        graded = ("label", "probability") if result.get("target") == "grade" else ()
+        of_patients = ("patient", "slice_accuracy", "slice_auroc", *graded)
+    # Slices of one class have no ROC curve, and a mask without tumour has no boundary.
+    gaps = ("slice_auroc", "boundary_complexity")
+    patients = read_table(place / "per_patient.csv", of_patients, _OPTIONAL, gaps=gaps)
+    slices = read_table(place / "per_slice.csv", of_slices)
+    history = read_table(folder / "history.csv")
+    if (len(patients), len(slices)) != (result["patients"], result["slices"]):
+        raise damaged(place / "per_patient.csv", f"or per_slice.csv does not belong to the {RESULT} beside it")
+    if patients["patient"].duplicated().any() or slices[["patient", "slice"]].duplicated().any():
+        raise damaged(place / "per_patient.csv", "or per_slice.csv has a row twice")
+    if set(patients["patient"]) != set(slices["patient"]):
+        raise damaged(place / "per_patient.csv", "has other patients than per_slice.csv")
+    return {"result": result, "patients": patients, "slices": slices, "history": history}

@@ -39,6 +39,8 @@ def without_hydra(config: DictConfig) -> DictConfig:
     HydraConfig.instance().set_config(config)  # `name` asks Hydra which model was chosen
     try:
         with read_write(config), open_dict(config):
+            # At a folder that cannot be resolved, Hydra itself ends with a traceback.
+            OmegaConf.to_container(config.hydra.run, resolve=True)
             del config["hydra"]
             OmegaConf.resolve(config)
     finally:
@@ -133,6 +135,8 @@ def _check_sweep(override: Override, *, sweep: bool) -> None:
 
 def _check_members(override: Override, members: Sequence[str]) -> None:
     if override.is_delete():
+        if not isinstance(override.value(), str | None):  # Hydra breaks off at it
+            raise UserError(f"{override.input_line} names no choice; leave a group out with ~{override.key_or_group}.")
         return
     values = _values(override)
     if not values:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from omegaconf import OmegaConf
 from torch import nn
 
-from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.config.instantiate import TARGET, instantiate, to_plain
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
@@ -60,7 +61,7 @@ def from_run(path: Path) -> TrainedModel:
     """
     folder = RunFolder(path)
     config, _ = folder.read_config()
-    if missing := [node for node in NODES if node not in config]:
+    if missing := [node for node in NODES if not OmegaConf.select(config, f"{node}.{TARGET}")]:
         raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")
     nodes = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
     target, network, preprocess = _built(nodes)

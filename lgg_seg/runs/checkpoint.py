@@ -17,6 +17,9 @@ from lgg_seg.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+PARTS = {"state_dict": dict, "optimizer_states": list, "lr_schedulers": list, "loops": dict, "callbacks": dict,
+         "epoch": int, "global_step": int, "pytorch-lightning_version": str}  # fmt: skip
+"""What Lightning reads of a checkpoint when it goes on with a run."""
 NETWORK = "network."  # the prefix of the network's parameters in a LightningModule's state
 DIGEST = b"sha256:"  # begins the archive's comment
 
@@ -34,11 +37,11 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
         file.write(len(comment).to_bytes(2, "little") + comment)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU.
+def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU; `to_resume`: it must hold the state of the training, too.
 
     Raises:
-        UserError: it is missing, damaged, or holds more than plain containers and tensors.
+        UserError: it is missing, damaged, lacks a part, or holds more than plain containers and tensors.
     """
     damaged = DamagedCheckpointError(
         f"{path} is damaged or no checkpoint; put a sound copy in its place, or train again."
@@ -57,19 +60,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} holds more than weights and is not loaded, because loading could run code.") from error
     except Exception as error:  # what is wrong in an archive's structure can raise anything
         raise damaged from error
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise UserError(f"{path} is no checkpoint of a run: it has no state_dict.")
-    return content
+    checkpoint: dict[str, Any] = content if isinstance(content, dict) else {}
+    for part, kind in (PARTS if to_resume else {"state_dict": dict}).items():
+        if not isinstance(checkpoint.get(part), kind):
+            raise UserError(
+                f"{path} is no checkpoint of a run: it has no {part}; put a sound copy in its place, or train again."
+            )
+    return checkpoint
 
 
 def read_newest(folder: RunFolder) -> tuple[Path, dict[str, Any]]:
     """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is damaged."""
     try:
-        return folder.last, read_checkpoint(folder.last)
+        return folder.last, read_checkpoint(folder.last, to_resume=True)
     except DamagedCheckpointError as error:
         if not folder.best.exists():
             raise
-        content = read_checkpoint(folder.best)
+        content = read_checkpoint(folder.best, to_resume=True)
         log.warning("%s Epoch %s, of %s, is taken in its place.", error, content.get("epoch"), folder.best.name)
         return folder.best, content
 
@@ -77,10 +84,10 @@ def read_newest(folder: RunFolder) -> tuple[Path, dict[str, Any]]:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Put the weights of a run's checkpoint into its network."""
     state = read_checkpoint(path)["state_dict"]
-    weights = {name.removeprefix(NETWORK): value for name, value in state.items() if name.startswith(NETWORK)}
+    weights = {name.removeprefix(NETWORK): value for name, value in state.items() if str(name).startswith(NETWORK)}
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:  # AttributeError: a value is no tensor
         raise UserError(f"{path} belongs to another network than the config.yaml beside it describes.") from error
 
 

@@ -5,17 +5,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
 from lgg_seg.errors import UserError
 from lgg_seg.files import replacing, writable
-
-State = Literal["running", "finished", "failed", "interrupted", "pruned"]
+from lgg_seg.runs.contents import State, check_content, damaged
 
 
 class AtomicFolder:
@@ -99,10 +99,7 @@ class RunFolder(AtomicFolder):
 
     def read_config(self) -> tuple[DictConfig, list[str]]:
         """The resolved config of this run and the command line's overrides, both under today's names."""
-        with self._reading("config.yaml") as path:
-            config = cast(DictConfig, OmegaConf.load(path))
-        with self._reading("overrides.yaml") as path:
-            overrides = cast(list[str], OmegaConf.to_container(OmegaConf.load(path)))
+        config, overrides = self._read_yaml("config.yaml"), self._read_yaml("overrides.yaml")
         return upgraded(config), upgraded_overrides(overrides)
 
     def set_status(self, state: State, reason: str | None = None) -> None:
@@ -120,6 +117,13 @@ class RunFolder(AtomicFolder):
             return {}
         with self._reading(name) as path:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        check_content(path, content)
+        return content
+
+    def _read_yaml(self, name: str) -> Any:
+        with self._reading(name) as path:
+            content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        check_content(path, content)
         return content
 
     @contextmanager
@@ -129,5 +133,5 @@ class RunFolder(AtomicFolder):
             yield path
         except FileNotFoundError as error:
             raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
-        except (OSError, ValueError, YAMLError) as error:
-            raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}).") from error
+        except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:
+            raise damaged(path, f"cannot be read ({' '.join(str(error).split())})") from error

@@ -10,7 +10,8 @@ from filelock import FileLock, Timeout
 
 from lgg_seg.cli.console import terminable
 from lgg_seg.errors import Busy, Pruned, UserError
-from lgg_seg.runs.folder import RunFolder, State
+from lgg_seg.runs.contents import State
+from lgg_seg.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -24,6 +23,7 @@ from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import Busy, Pruned, UserError
 from lgg_seg.hardware import take_gpu
+from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import job_identity
 from lgg_seg.runs.monitor import LAST, monitor_of
@@ -158,4 +158,8 @@ def _train(attempt: Attempt, config: DictConfig, overrides: Sequence[str], trial
 
 def _history(folder: RunFolder) -> list[dict[str, Any]]:
     path = folder.path / "history.csv"
-    return cast(list[dict[str, Any]], pd.read_csv(path).to_dict("records")) if path.exists() else []
+    try:
+        return cast(list[dict[str, Any]], read_table(path).to_dict("records")) if path.exists() else []
+    except UserError as error:  # the result is there all the same
+        log.warning("%s", error)
+        return []

@@ -20,6 +20,8 @@ from lgg_seg.runs.status import read_status
 
 log = logging.getLogger(__name__)
 STATUS = "status.json"
+UNREADABLE = "unreadable"
+"""The state of a run whose status.json is damaged: it is left as it is, and its job is tried anew."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ def next_attempt(
             return Attempt(folder, "run")
         if _identity(folder) != wanted:
             continue
-        state = folder.read_json(STATUS)["state"]
+        state = _state(folder)
         if state == "finished" or (state == "pruned" and pruned_counts):
             now = data()
-            if now is not None and folder.read_json("provenance.json").get("data_fingerprint") != now:
+            if now is not None and _fingerprint(folder) != now:
                 continue
             return Attempt(folder, "nothing")
         if state in ("interrupted", "running") and folder.last.exists():
@@ -98,7 +100,10 @@ def latest_attempts(sweep: Path) -> list[Path]:
 def mark_interrupted(path: Path) -> str:
     """The state of the run in the folder `path`; one whose process was killed is recorded as interrupted."""
     folder = RunFolder(path)
-    status = read_status(folder)
+    try:
+        status = read_status(folder)
+    except UserError:
+        return UNREADABLE
     if status != folder.read_json(STATUS):
         folder.set_status(status["state"], status["reason"])
     return str(status["state"])
@@ -129,7 +134,7 @@ def record_failure(
 
 def failures(sweep: Path) -> dict[Path, int]:
     """The failed jobs in a sweep's folder, each with the time its status was written, in ns."""
-    failed = (path for path in latest_attempts(sweep) if RunFolder(path).read_json(STATUS)["state"] == "failed")
+    failed = (path for path in latest_attempts(sweep) if _state(RunFolder(path)) == "failed")
     return {path: (path / STATUS).stat().st_mtime_ns for path in failed}
 
 
@@ -146,4 +151,18 @@ def _identity(folder: RunFolder) -> dict[str, Any] | None:
     try:
         return job_identity(folder.read_config()[0])
     except UserError:  # a job that could not even be composed has none
+        return None
+
+
+def _state(folder: RunFolder) -> str:
+    try:
+        return str(folder.read_json(STATUS)["state"])
+    except UserError:
+        return UNREADABLE
+
+
+def _fingerprint(folder: RunFolder) -> str | None:
+    try:
+        return str(folder.read_json("provenance.json")["data_fingerprint"])
+    except UserError:  # damaged: on which data the result is, nobody knows
         return None

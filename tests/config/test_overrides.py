@@ -180,3 +180,13 @@ def test_a_flag_that_shows_nothing_is_one_sentence(arguments: list[str], says: s
     assert done.returncode == 2
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["~logger=-1", "~model=1.5", "name=${oc.env:NOPE}", "++name=${..name}", "name=${name}", "name=${seed.x}",
+     "hydra.run.dir=${nope}", "hydra.run.dir=runs/${oc.env:NOPE}", "model.filters=${..a.b}"],
+)  # fmt: skip
+def test_an_override_that_cannot_be_resolved_is_refused_in_a_sentence(override: str) -> None:
+    with pytest.raises(UserError):
+        check_overrides([override], sweep=False)

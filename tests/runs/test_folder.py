@@ -25,17 +25,17 @@ def names(folder: RunFolder) -> set[str]:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_interrupted_write_leaves_the_old_file_alone(folder: RunFolder, error: type[BaseException]) -> None:
-    folder.write_json("metrics.json", {"dice": 0.5})
+    folder.write_json("table.json", {"dice": 0.5})
 
     def break_off() -> None:
-        with folder.writing("metrics.json") as path:
+        with folder.writing("table.json") as path:
             path.write_text('{"dice": 0.')
             raise error
 
     with pytest.raises(error):
         break_off()
-    assert folder.read_json("metrics.json") == {"dice": 0.5}
-    assert names(folder) == {"metrics.json"}
+    assert folder.read_json("table.json") == {"dice": 0.5}
+    assert names(folder) == {"table.json"}
 
 
 def test_a_file_appears_only_when_it_is_complete(folder: RunFolder) -> None:
@@ -48,10 +48,10 @@ def test_a_file_appears_only_when_it_is_complete(folder: RunFolder) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_json_refuses_nan_and_infinity_and_keeps_the_old_file(folder: RunFolder, value: float) -> None:
-    folder.write_json("metrics.json", {"dice": 0.5})
+    folder.write_json("table.json", {"dice": 0.5})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        folder.write_json("metrics.json", {"metrics": {"dice": value}})
-    assert folder.read_json("metrics.json") == {"dice": 0.5}
+        folder.write_json("table.json", {"metrics": {"dice": value}})
+    assert folder.read_json("table.json") == {"dice": 0.5}
 
 
 def test_create_refuses_a_folder_with_a_run_and_names_resume(folder: RunFolder) -> None:
@@ -71,9 +71,9 @@ def test_a_file_that_cannot_be_written_is_named(folder: RunFolder) -> None:
     (folder.path / "tables").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=f"{folder.path / 'tables' / 'per_slice.csv'} cannot be written"):
         folder.write_table("tables/per_slice.csv", [{"dice": 1}])
-    (folder.path / "metrics.json").mkdir()
-    with pytest.raises(UserError, match=r"metrics\.json cannot be written .*hydra\.run\.dir"):
-        folder.write_json("metrics.json", {"dice": 1})
+    (folder.path / "table.json").mkdir()
+    with pytest.raises(UserError, match=r"table\.json cannot be written .*hydra\.run\.dir"):
+        folder.write_json("table.json", {"dice": 1})
     assert names(folder) == {"tables"}
 
 

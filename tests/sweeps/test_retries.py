@@ -132,7 +132,8 @@ def constantly(value: str | None) -> Callable[[], str | None]:
 
 def test_a_result_on_changed_data_does_not_count(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "finished")
-    folder.write_json("provenance.json", {"data_fingerprint": "then"})
+    split = {"protocol": "patient", "hash": "0", "train": {}, "val": {}, "test": {}}
+    folder.write_json("provenance.json", {"data_fingerprint": "then", "split": split})
     for now, todo, name in (("then", "nothing", "job"), (None, "nothing", "job"), ("now", "run", "job-2")):
         found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False, data=constantly(now))
         assert (found.todo, found.folder.path.name) == (todo, name)

@@ -1,0 +1,153 @@
+"""What the files of a run folder must hold for others to read them: checked in one place, when they are read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lgg_seg.errors import UserError
+
+State = Literal["running", "finished", "failed", "interrupted", "pruned"]
+
+
+class _Content(BaseModel):
+    """Types are those of JSON, where NaN is no number; a field with a default may be missing, others are not read."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _Status(_Content):
+    state: State
+    reason: str | None = None
+    started: str = ""
+    updated: str = ""
+
+
+class _Split(_Content):
+    protocol: str
+    hash: str
+    train: dict[str, str]
+    val: dict[str, str]
+    test: dict[str, str]
+
+
+class _Provenance(_Content):
+    data_fingerprint: str
+    split: _Split
+    seed: int = 0
+    precision: str = ""
+    command: list[str] = []
+    choices: dict[str, str] = {}
+    code: dict[str, Any] = {}
+    hardware: dict[str, Any] = {}
+    versions: dict[str, str | None] = {}
+
+
+class _Threshold(_Content):
+    value: float
+    source: str = Field(alias="from")
+
+
+class _Bins(_Content):
+    pixels: list[int]
+    probability_sum: list[float]
+    tumour_pixels: list[int]
+
+
+class _Metrics(_Content):
+    split: str
+    patients: int
+    slices: int
+    protocol: str
+    truncated: bool
+    threshold: _Threshold
+    postprocess: str
+    metric_version: int
+    metrics: dict[str, float | dict[str, Any] | None]
+    cost: dict[str, float]
+    calibration_bins: _Bins | None = None
+    task: Literal["classification"] | None = None
+    target: Literal["tumour", "grade"] | None = None
+    tta: bool = False
+    seen_patients: int = 0
+    data_fingerprint: str = ""
+
+
+class _SplitConfig(_Content):
+    fold: int | None = None
+    n_splits: int | None = None
+
+
+class _Config(_Content):
+    """What is the same for all runs; `check_config` knows the rest."""
+
+    seed: int = 0
+    name: str = ""
+    split: _SplitConfig = _SplitConfig()
+
+
+_CONTENTS: Mapping[str, TypeAdapter[Any]] = {
+    "status.json": TypeAdapter(_Status),
+    "provenance.json": TypeAdapter(_Provenance),
+    "metrics.json": TypeAdapter(_Metrics),
+    "config.yaml": TypeAdapter(_Config),
+    "overrides.yaml": TypeAdapter(list[str]),
+}
+_RESTORE = "restore it from a copy, or train the run again"
+_REMEDIES = {
+    "metrics.json": "restore it from a copy, or delete it and measure the run again with lgg_seg.evaluate",
+    "per_patient.csv": "restore it from a copy, or measure the run again with lgg_seg.evaluate",
+    "per_slice.csv": "restore it from a copy, or measure the run again with lgg_seg.evaluate",
+}
+_TEXTS = ("patient", "institution", "missing_sequence", "protocol")
+
+
+def damaged(path: Path, what: str) -> UserError:
+    """The sentence on a damaged file of a run folder; `what` completes "the file …"."""
+    return UserError(f"{path} {what}; {_REMEDIES.get(path.name, _RESTORE)}.")
+
+
+def check_content(path: Path, content: object) -> None:
+    """Refuse what a JSON or YAML file of a run folder cannot hold; what nobody reads may be anything.
+
+    Raises:
+        UserError: with the place in the file.
+    """
+    adapter = _CONTENTS.get(path.name, TypeAdapter(dict[str, Any]))
+    try:
+        adapter.validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "its content"
+        raise damaged(path, f"is damaged: {place} is not as a run writes it ({first['msg'].lower()})") from error
+
+
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, optional: Sequence[str] = (), *, gaps: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A CSV file of a run folder. It has the `columns` and may have the `optional` ones: all but names are finite
+    numbers, and only the cells of `gaps` may be empty. With None, that holds for every column, and each may be empty.
+
+    Raises:
+        UserError: with the column.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"patient": str, "institution": str}, low_memory=False)
+    except (OSError, ValueError) as error:  # pandas' parsing errors are ValueErrors
+        raise damaged(path, f"cannot be read ({' '.join(str(error).split())})") from error
+    known = list(table) if columns is None else [*columns, *optional]
+    if missing := [name for name in columns or () if name not in table]:
+        raise damaged(path, f"lacks the column {missing[0]}")
+    if "patient" in table and table["patient"].isna().any():
+        raise damaged(path, "has a row without a patient")
+    for name in (name for name in known if name in table and name not in _TEXTS):
+        values = table[name]
+        # A column that is empty throughout is read as numbers, too.
+        if not pd.api.types.is_numeric_dtype(values) or np.isinf(values.to_numpy(dtype=np.float64)).any():
+            raise damaged(path, f"has a {name} that is no number")
+        if columns is not None and name not in gaps and values.isna().any():
+            raise damaged(path, f"has a {name} that is empty")
+    return table

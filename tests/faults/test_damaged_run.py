@@ -1,0 +1,108 @@
+"""A damaged run folder: one sentence with file and remedy, and it costs a sweep nothing but its own row."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from lgg_seg.compare import compare_folders
+from lgg_seg.errors import UserError
+from lgg_seg.evaluate import measure
+from lgg_seg.inference.trained import from_run
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.sweeps.retries import failures, mark_interrupted
+from lgg_seg.train import resume
+from tests.comparison.run_folders import write_run
+
+
+def without(name: str) -> Callable[[Any], Any]:
+    return lambda content: {key: value for key, value in content.items() if key != name}
+
+
+def changed(**values: Any) -> Callable[[Any], Any]:
+    return lambda content: content | values
+
+
+JSON_DAMAGES = [
+    ("status.json", lambda _: {}),
+    ("status.json", lambda _: [1]),
+    ("status.json", changed(state="done")),
+    ("provenance.json", without("split")),
+    ("provenance.json", changed(split=[1])),
+    ("metrics.json", without("cost")),
+    ("metrics.json", changed(patients="six")),
+    ("metrics.json", changed(threshold=0.5)),
+    ("metrics.json", changed(cost={"parameters": "many"})),
+]
+TEXTS = [("config.yaml", "[1]"), ("config.yaml", "name: ${nope}"), ("overrides.yaml", "a: {")]
+TABLE_DAMAGES = [
+    ("per_patient.csv", lambda table: table.assign(dice="high")),
+    ("per_patient.csv", lambda table: table.drop(columns="tp")),
+    ("per_patient.csv", lambda table: table.assign(patient="one")),
+    ("per_slice.csv", lambda table: table.assign(slice=float("inf"))),
+    ("history.csv", lambda table: table.assign(**{"val/dice": "high"})),
+]
+
+
+def damage(file: Path, change: Callable[[Any], Any]) -> None:
+    if file.suffix == ".json":
+        file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    else:
+        change(pd.read_csv(file)).to_csv(file, index=False)
+
+
+@pytest.mark.parametrize(("name", "change"), [*JSON_DAMAGES, *TABLE_DAMAGES])
+def test_a_damaged_run_is_a_marked_row_beside_the_others(
+    name: str, change: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    write_run(tmp_path / "sound", ["model=unet_slim"])
+    damage(write_run(tmp_path / "damaged", ["model=unet_bn"]) / name, change)
+    board = compare_folders([tmp_path], tmp_path / "out")
+    assert [len(table.entries) for table in board.tables] == [1]
+    (row,) = board.unmeasured
+    assert row.run.state == "unreadable"
+    assert name in (row.run.reason or "")
+    assert "restore it from a copy, or" in (row.run.reason or "")
+    assert {mark_interrupted(tmp_path / one) for one in ("sound", "damaged")} <= {"finished", "unreadable"}
+    assert failures(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "text"),
+    [
+        *((command, name, text) for command in (measure, from_run, resume) for name, text in TEXTS),
+        (from_run, "status.json", "{}"),
+        (resume, "status.json", "[1]"),
+        (measure, "provenance.json", "[1]"),
+    ],
+)
+def test_no_command_takes_a_damaged_run(
+    command: Callable[[Path], object], name: str, text: str, trained_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    RunFolder(run).set_status("interrupted")
+    (run / name).write_text(text)
+    with pytest.raises(UserError, match=rf"{name} .*; restore it from a copy, or train the run again\.$"):
+        command(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "value"),
+    [("best.ckpt", "state_dict", [1]), ("last.ckpt", "optimizer_states", None), ("last.ckpt", "loops", 1)],
+)
+def test_a_checkpoint_without_a_part_is_refused(
+    name: str, part: str, value: object, trained_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    RunFolder(run).set_status("interrupted")
+    file = run / "checkpoints" / name
+    torch.save(torch.load(file, weights_only=True) | {part: value}, file)
+    with pytest.raises(UserError, match=f"{name} is no checkpoint of a run: it has no {part}; put a sound copy"):
+        (from_run if name == "best.ckpt" else resume)(run)
