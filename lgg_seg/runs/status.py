@@ -25,10 +25,9 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             yield
         except (KeyboardInterrupt, SystemExit) as error:
             _record_end(folder, "interrupted", type(error).__name__)
-            goes_on = folder.last.exists()
+            goes_on = f"python -m lgg_seg resume={folder.display_path} goes on"
             log.warning(
-                "interrupted; %s",
-                f"python -m lgg_seg resume={folder.display_path} goes on" if goes_on else "it had not begun to train",
+                "interrupted; %s", goes_on if folder.last.exists() else "no epoch is finished, so start it anew"
             )
             raise
         except Pruned as error:

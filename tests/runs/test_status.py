@@ -48,7 +48,10 @@ def test_a_trial_stopped_by_its_study_is_pruned_with_a_reason(folder: RunFolder)
 def test_a_stopped_run_is_interrupted_and_the_log_names_resume_if_that_works(
     folder: RunFolder, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for checkpoint, says in ((False, "it had not begun to train"), (True, f"resume={folder.display_path}")):
+    for checkpoint, says in (
+        (False, "no epoch is finished, so start it anew"),
+        (True, f"resume={folder.display_path}"),
+    ):
         if checkpoint:
             folder.last.touch()
         with pytest.raises(type(error)), record_status(folder):
