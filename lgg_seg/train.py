@@ -95,7 +95,7 @@ def _require_same_config(content: dict[str, Any], config: DictConfig, folder: Ru
         listed = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in changed.items())
         raise UserError(
             f"{folder.path / 'config.yaml'} is not what the run was trained with so far: {listed}. Put it back, or "
-            "start a new run with it. Of the training, trainer.max_epochs and the device alone may change."
+            "start a new run with it. Of the training, only its length, the device and what is watched may change."
         )
 
 
@@ -156,9 +156,10 @@ def train(
     module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop()
-    require_space_for_checkpoints(folder, network)
+    wanted = experiment.callbacks(data.split)
+    require_space_for_checkpoints(folder, network, wanted, config.trainer.max_epochs)
     kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor)]
-    callbacks = [stop, history, *experiment.callbacks(data.split), *kept]
+    callbacks = [stop, history, *wanted, *kept]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)

@@ -138,6 +138,8 @@ def _tested_on(tested: Mapping[str, Any]) -> str:
         return f"Measured on {patients}. {tested['statement']}"
     if tested["protocol"] == LEAKY:
         return f"Measured on {patients}, whose other slices it was trained on: this says nothing of a new patient."
+    if seen := tested.get("seen_patients"):
+        return f"Measured on {patients}, of whom {seen} had shaped its weights: this says nothing of a new patient."
     if tested["split"] == "val":
         return f"Measured on {patients}, who chose its epoch: expect a little less of a new patient."
     return f"Measured on {patients}; it was not trained on them."

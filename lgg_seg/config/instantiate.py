@@ -58,12 +58,10 @@ def resolve_target(path: object, key: str) -> Any:
         UserError: it is not on the list of the key's group, or does not exist.
     """
     allowed = next((names for group, names in ALLOWED.items() if is_below(key.partition("[")[0], (group,))), ())
-    refused = UserError(
-        f"{key}._target_ is {path!r}, which a config may not use there; what may stand there is from "
-        f"{' or '.join(allowed) or 'none of its keys'}."
-    )
+    remedy = f"what may stand there is from {' or '.join(allowed)}" if allowed else "no key of this group is built"
+    refused = UserError(f"{key}._target_ is {path!r}, which a config may not use there; {remedy}.")
     package, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
-    if not package or name.startswith("_") or not (path in allowed or package in allowed):
+    if not package or not name or name.startswith("_") or not (path in allowed or package in allowed):
         raise refused
     try:
         target = getattr(importlib.import_module(package), name)

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from torch import nn
 
 from lgg_seg.config.instantiate import to_plain
+from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import Split
 from lgg_seg.errors import UserError
@@ -19,7 +20,7 @@ from lgg_seg.inference.zoo import CARD, names
 from lgg_seg.networks.build import build_network, has_encoder_weights
 from lgg_seg.networks.pretrained import load_network, read_state_dict
 from lgg_seg.networks.reference import TRAINED_ON_THIS_DATA_SET, as_ours
-from lgg_seg.runs.provenance import known_patients
+from lgg_seg.runs.provenance import known_patients, volume_digest
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class StartingWeights:
 
     def metadata(self, index: Index, split: Split) -> dict[str, Any]:
         """Their part of `provenance.json`; `seen` names the later subsets' patients whom they have seen."""
-        everyone = self.sha256.startswith(TRAINED_ON_THIS_DATA_SET)
-        known = {p.name for p in index.patients} if everyone else set(known_patients(index, self.patients))
+        patients = self.patients
+        if self.sha256.startswith(TRAINED_ON_THIS_DATA_SET):
+            patients = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+        known = set(known_patients(index, patients))
         seen = {subset: [n for n in split.patients(index, subset) if n in known] for subset in ("val", "test")}
-        return {**asdict(self), "seen": seen}
+        return {**asdict(self), "patients": dict(patients), "seen": seen}
 
     def warning(self, index: Index, split: Split) -> str | None:
         """What a reader of the run's test must know; None where there is nothing."""
@@ -65,8 +68,8 @@ class StartingWeights:
 def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingWeights | None]:
     """The network of a `model` node as `model.weights` says, and what that is; None where the weights are random.
 
-    `weights` is looked for in this order: the folder of a run (its best epoch), a model of the zoo by its name or
-    folder, a file with the whole network's weights (see `networks.reference`), a file with its encoder's, a
+    `weights` is looked for in this order: a model of the zoo by its name or folder, the folder of a run (its best
+    epoch), a file with the whole network's weights (see `networks.reference`), a file with its encoder's, a
     published set of its encoder's.
 
     Raises:
@@ -89,8 +92,10 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
             load_network(network, state, path)
             return network, StartingWeights(path.name, "network", _sha256(path), {}, recorded=False)
     if not has_encoder_weights(model):
-        known = ", ".join(names())
-        raise UserError(f"model.weights={weights} is no run's folder, model of the zoo ({known}) or file of weights.")
+        raise UserError(
+            f"model.weights={weights} is no run's folder, file of weights or model of the zoo, and no weights are "
+            f"published for this network; {did_you_mean(weights, names())}"
+        )
     network = build_network(model, channels, weights)
     file = cast(Path, network.weights_file)
     return network, StartingWeights(path.name, "encoder", _sha256(file), {}, recorded=file != path)

@@ -91,7 +91,7 @@ def volume_warnings(images: NDArray[np.uint8], numbers: Sequence[int]) -> Iterat
         plural = "s" if len(missing) > 1 else ""
         yield (
             f"FLAIR stands in for the missing {' and '.join(missing)} sequence{plural}: expect a worse mask than with "
-            "all three; give them where there are any, and see the network's card"
+            "all three; give them where there are any"
         )
 
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
-from lgg_seg.errors import require
+from lgg_seg.errors import UserError, require
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
 from lgg_seg.radiomics.model import MODELS, OutcomeModel, read_models, write_models
@@ -109,7 +109,11 @@ def outcome(
     whose = "true" if masks is None else "predicted out of fold"
     made = provenance(index, "lgg_seg.radiomics outcome", settings)
     made |= {"masks": whose, "runs": sorted({file.parent.name for file in (masks or {}).values()})}
-    models = [OutcomeModel.fitted(one, shape, whose, imputation) for one in results if one.predictors == SHAPE]
+    models = [
+        OutcomeModel.fitted(one, shape, measured.per_slice["slice_px"].unique().tolist(), whose, imputation)
+        for one in results
+        if one.predictors == SHAPE
+    ]
     with folder.writing(MODELS) as path:
         write_models(models, path)
     folder.write_json("outcome.json", made | {"results": rows, "single": singles})
@@ -133,6 +137,12 @@ def answer(
     models, volumes = read_models(model), mask_volumes(masks)
     empty = [volume.patient for volume in volumes if not volume.mask.any()]
     volumes = [volume for volume in volumes if volume.mask.any()]
+    for volume, one in ((volume, one) for volume in volumes for one in models):
+        if (size := volume.mask[0].size) not in one.slice_px:
+            raise UserError(
+                f"{volume.patient} has slices of {size} pixels, those of {one.question} had "
+                f"{' or '.join(map(str, one.slice_px))}: its predictors are lengths in pixels; resample the scan."
+            )
     if volumes:
         shape = shape_predictors(measure(iter(volumes), len(volumes)).per_patient)
         Console().print(*(answer_table(one, list(shape.index), one.answer(shape)) for one in models), sep="\n")

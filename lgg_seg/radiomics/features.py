@@ -54,7 +54,7 @@ def masked_patients(masks: Path) -> list[str]:
     except FileNotFoundError as error:
         raise UserError(f"{masks} is missing: name the folder of a run or an evaluation that has finished") from error
     except Exception as error:  # what is wrong in an archive's structure can raise anything
-        raise UserError(f"{masks} cannot be read ({error}); measure the run again with lgg_seg.evaluate") from error
+        raise UserError(f"{masks} is damaged; measure the run again with lgg_seg.evaluate") from error
 
 
 def measure(volumes: Iterator[Volume], count: int) -> Features:

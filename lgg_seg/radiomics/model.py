@@ -7,6 +7,7 @@ model than was measured is refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
     masks: str  # whose shapes: `true` or `predicted out of fold`
     auc: float
     ci95: tuple[float, float] | None
+    slice_px: tuple[int, ...]  # sizes of the slices, since lengths and places are in pixels
     columns: tuple[str, ...]
     patients: tuple[tuple[float | None, ...], ...]  # (N, F), None where unknown
     truth: tuple[bool, ...]  # (N,)
@@ -38,7 +40,9 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
     probabilities: tuple[float, ...]  # (N,), of the fitted model for its own training patients
 
     @classmethod
-    def fitted(cls, result: Result, table: pd.DataFrame, masks: str, imputation: Imputation) -> OutcomeModel:
+    def fitted(
+        cls, result: Result, table: pd.DataFrame, slice_px: Sequence[int], masks: str, imputation: Imputation
+    ) -> OutcomeModel:
         """The model of all patients of `result`, chosen as its folds chose theirs, from its predictors `table`."""
         values = table.loc[list(result.patients)].to_numpy(dtype=np.float64)
         search = model_search(values.shape[1], result.seed, imputation).fit(values, result.truth)
@@ -50,6 +54,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
                 "masks": masks,
                 "auc": row["auc"],
                 "ci95": row["ci95"],
+                "slice_px": tuple(sorted(set(map(int, slice_px)))),
                 "columns": tuple(map(str, table.columns)),
                 "patients": [[None if np.isnan(x) else x for x in one] for one in values.tolist()],
                 "truth": result.truth.tolist(),
@@ -70,9 +75,11 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
         model.fit(values, np.array(self.truth))
         if not np.allclose(model.predict_proba(values)[:, 1], self.probabilities, atol=TOLERANCE, rtol=0):
             raise UserError(
-                f"The model of {self.question} comes out otherwise here than it was measured: its scikit-learn was "
-                "another; run lgg_seg.radiomics outcome again."
+                f"The model of {self.question} comes out otherwise here than it was measured: by another scikit-learn, "
+                "or its file was changed; run lgg_seg.radiomics outcome again."
             )
+        if unknown := [name for name in self.columns if name not in predictors]:
+            raise UserError(f"The model of {self.question} asks for {unknown[0]}, which this version does not measure.")
         return [float(p) for p in model.predict_proba(predictors[list(self.columns)].to_numpy(dtype=np.float64))[:, 1]]
 
 
@@ -90,6 +97,8 @@ def read_models(path: Path) -> list[OutcomeModel]:
     file = path / MODELS if path.is_dir() else path
     try:
         models = pydantic.TypeAdapter(list[OutcomeModel]).validate_json(file.read_bytes())
+        if not models:
+            raise ValueError("it has none: the shapes of its patients did not vary")
         for model in models:
             n, f = len(model.truth), len(model.columns)
             if model.candidate not in CANDIDATES or len(model.patients) != n or len(model.probabilities) != n:

@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lgg_seg.config.instantiate import to_plain
 from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.errors import UserError
+from lgg_seg.inference.trained import training_volumes
 from lgg_seg.radiomics.features import Volume, masked_patients
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.identity import recipe
 from lgg_seg.runs.masks import read_masks
 from lgg_seg.runs.provenance import volume_digest
 
@@ -24,21 +28,33 @@ def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
     `folders` may be a pattern (`runs/fold-*_unet`). Patients are known by their volumes' digests, whatever their names.
 
     Raises:
-        UserError: there is no such mask, or there are two of one patient: then it is not clear which network is meant.
+        UserError: there is no such mask; there are two of one patient, or networks of two recipes: then it is not
+            clear which is meant.
     """
     digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
     chosen: dict[str, Path] = {}
+    recipes: dict[str, dict[str, Any]] = {}
     places = map(Path, glob(str(folders)))  # noqa: PTH207  # Path.glob takes no absolute pattern
     for masks in sorted(file for place in places for file in place.rglob("masks.npz")):
         run = masks.parent
         if not (run / "provenance.json").exists():  # a later evaluation, which would double the run's own
             continue
-        split = RunFolder(run).read_json("provenance.json")["split"]
-        seen = {*split["train"].items(), *split["val"].items()}
-        names, volumes = {name for name, _ in seen}, {digest for _, digest in seen}
-        for patient in masked_patients(masks):
-            if patient not in digests or patient in names or digests[patient] in volumes:
-                continue
+        folder = RunFolder(run)
+        seen = training_volumes(folder.read_json("provenance.json"))
+        of_fold = [
+            patient
+            for patient in masked_patients(masks)
+            if patient in digests and patient not in seen and digests[patient] not in seen.values()
+        ]
+        if not of_fold:
+            continue
+        recipes[run.name] = recipe(to_plain(folder.read_config()[0]))
+        first, ours = next(iter(recipes.items()))
+        if recipes[run.name] != ours:
+            raise UserError(
+                f"{first} and {run.name} were trained otherwise; give the folds of one configuration alone."
+            )
+        for patient in of_fold:
             if patient in chosen:
                 raise UserError(
                     f"{chosen[patient].parent.name} and {run.name} both predicted {patient}; give a folder or a "

@@ -55,7 +55,7 @@ def answer_table(model: OutcomeModel, patients: Sequence[str], probabilities: Se
     """What an outcome model says of new patients, and how far it is to be believed."""
     columns = (Column("", "patient", itemgetter(0), left=True), Column("", "probability", itemgetter(1), three))
     positives, count = sum(model.truth), len(model.truth)
-    chance = model.ci95 is None or model.ci95[0] <= 0.5 <= model.ci95[1]
+    chance = model.ci95 is None or model.ci95[0] <= 0.5
     below = (
         f"{model.candidate}, from shapes of {model.masks} masks of {count} patients, of whom {positives} had it "
         f"({positives / count:.3f}); out-of-fold AUC {with_interval(model.auc, model.ci95)}"

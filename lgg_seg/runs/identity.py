@@ -45,7 +45,6 @@ RESUMABLE_KEYS = (
     "trainer.accelerator",
     "trainer.precision",
     "trainer.compile",
-    "callbacks.early_stopping",
     "callbacks.epoch_checkpoints",
     "callbacks.validation_images",
 )

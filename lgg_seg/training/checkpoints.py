@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,17 @@ class AtomicCheckpoints(TorchCheckpointIO):
                 raise OSError(" ".join(str(error).split())) from error
 
 
-def require_space_for_checkpoints(folder: RunFolder, network: nn.Module) -> None:
-    """Refuse to train where the best and the last checkpoint, and one being written, would not fit.
+def require_space_for_checkpoints(
+    folder: RunFolder, network: nn.Module, callbacks: Sequence[pl.Callback] = (), epochs: int = 0
+) -> None:
+    """Refuse to train where the best and the last checkpoint, one being written, and `EpochCheckpoints` would not fit.
 
     Each has the weights and, as Adam's are, two numbers more for every trainable one.
     """
     parameters = list(network.parameters())
     size = sum((1 + 2 * p.requires_grad) * p.numel() * p.element_size() for p in parameters)
-    require_space(folder.path, 3 * size, "the set of the run's checkpoints", REMEDY)
+    more = sum(epochs // each.interval for each in callbacks if isinstance(each, EpochCheckpoints))
+    require_space(folder.path, (3 + more) * size, "the set of the run's checkpoints", REMEDY)
 
 
 class RecordedConfig(pl.Callback):
@@ -90,10 +93,11 @@ def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
 
 
 class EpochCheckpoints(KeptCheckpoint):
-    """The weights after every `every_n_epochs` epochs: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
+    """The checkpoint of every `every_n_epochs`-th epoch: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
 
     def __init__(self, every_n_epochs: int) -> None:
         require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
+        self.interval = every_n_epochs
         super().__init__(
             filename="epoch_{epoch:03d}",
             auto_insert_metric_name=False,

@@ -108,8 +108,8 @@ def test_what_is_no_weights_is_refused(trained_run: Path, tmp_path: Path) -> Non
     torch.save(nn.Linear(1, 1), pickled)
     folder.mkdir()
     for weights, says in {
-        str(tmp_path / "no.pth"): "is no run's folder, model of the zoo",
-        str(folder): "is no run's folder, model of the zoo",
+        str(tmp_path / "no.pth"): "no weights are published for this network",
+        "unet_slin": "did you mean unet_slim",
         str(pickled): "could run code",
         str(trained_run / "checkpoints" / "best.ckpt"): "name the folder of its run",
     }.items():

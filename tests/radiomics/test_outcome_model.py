@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
-from lgg_seg.radiomics.__main__ import main
+from lgg_seg.radiomics.__main__ import answer, main
 from lgg_seg.radiomics.features import dataset_volumes
 from lgg_seg.radiomics.model import MODELS, read_models
 from lgg_seg.radiomics.predicted import mask_volumes, out_of_fold_masks, out_of_fold_volumes
@@ -33,7 +35,9 @@ def index(tree: Path) -> Index:
     return build_index(tree)
 
 
-def write_fold(folder: Path, index: Index, test: slice, *, val: int = 2) -> Path:
+def write_fold(
+    folder: Path, index: Index, test: slice, *, val: int = 2, lr: float = 0.01, started: dict[str, str] | None = None
+) -> Path:
     """A run that predicted every patient, though it was tested on some alone, with other names for those it saw."""
     folder.mkdir(parents=True)
     digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
@@ -41,7 +45,12 @@ def write_fold(folder: Path, index: Index, test: slice, *, val: int = 2) -> Path
     seen = [name for name in digests if name not in tested]
     split = {"val": seen[:val], "train": seen[val:]}
     renamed = {subset: {f"renamed_{n}": digests[n] for n in names} for subset, names in split.items()}
-    RunFolder(folder).write_json("provenance.json", {"split": renamed | {"test": {n: digests[n] for n in tested}}})
+    subsets = renamed | {"test": {n: digests[n] for n in tested}, "protocol": "patient", "hash": "0"}
+    content: dict[str, Any] = {"split": subsets, "data_fingerprint": index.fingerprint}
+    if started is not None:
+        content["starting_weights"] = {"patients": started, "recorded": True, "seen": {"val": [], "test": tested}}
+    RunFolder(folder).write_json("provenance.json", content)
+    RunFolder(folder).write_config(OmegaConf.create({"optimizer": {"lr": lr}, "split": {"fold": test.start}}), [])
     masks = {v.patient: PatientMasks.pack(v.numbers, ~v.mask, v.mask) for v in dataset_volumes(index)}
     write_masks(folder / "masks.npz", masks)
     return folder
@@ -74,6 +83,19 @@ def test_two_networks_for_one_patient_and_none_at_all_are_refused(index: Index, 
         out_of_fold_masks(index, tmp_path / "sweep" / "nowhere")
 
 
+def test_who_shaped_the_starting_weights_was_seen(index: Index, tmp_path: Path) -> None:
+    digests = {f"other_{p.name}": volume_digest(s.image_checksum for s in p.slices) for p in index.patients[:9]}
+    write_fold(tmp_path / "fold", index, slice(0, 10), started=digests)
+    assert list(out_of_fold_masks(index, tmp_path)) == [index.patients[9].name]
+
+
+def test_folds_of_two_recipes_are_refused(index: Index, tmp_path: Path) -> None:
+    write_fold(tmp_path / "fold-0", index, slice(0, 10))
+    write_fold(tmp_path / "fold-1", index, slice(10, 20), lr=0.1)
+    with pytest.raises(UserError, match="fold-0 and fold-1 were trained otherwise"):
+        out_of_fold_masks(index, tmp_path)
+
+
 def test_the_model_kept_answers_for_the_masks_of_new_patients(
     tree: Path, index: Index, folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +121,16 @@ def test_the_model_kept_answers_for_the_masks_of_new_patients(
     assert f"{new[1].name}: no tumour" in printed
     assert "out-of-fold AUC" in printed
 
+    cv2.imwrite(str(tmp_path / "larger_1_mask.tif"), np.eye(128, dtype=np.uint8) * 255)
+    with pytest.raises(UserError, match=r"larger has slices of 16384 pixels, those of .* had 4096"):
+        answer(made, tmp_path)
+    with pytest.raises(UserError, match="asks for asd, which"):
+        model.answer(
+            pd.DataFrame({"spread_px": [1.0]}).reindex(
+                columns=["spread_px", "spread_slices", "centroid_row", "centroid_column"]
+            )
+        )
+
     shape = pd.DataFrame([dict(zip(model.columns, row, strict=True)) for row in model.patients], dtype=float)
     assert model.answer(shape) == pytest.approx(model.probabilities, abs=1e-6), "who was trained on is answered alike"
 
@@ -117,6 +149,7 @@ def test_masks_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (None, "is missing"),
+        ("[]", "it has none"),
         ("cos\nsystem", "holds no outcome models"),
         ('[{"question": "grade"}]', "holds no outcome models"),
     ],
