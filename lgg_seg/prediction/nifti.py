@@ -81,7 +81,8 @@ class NiftiFiles:
         """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
 
         Raises:
-            ScanError: it is damaged, too large, several volumes, or on another grid than FLAIR.
+            ScanError: it is damaged, too large, several volumes, on another grid than FLAIR, or no labels, which are
+                whole numbers from 0.
         """
         flair = _open(root, self.files["FLAIR"])
         image = _open_beside(flair, root, file)
@@ -91,6 +92,8 @@ class NiftiFiles:
             raise _unreadable(file, error) from error
         if labels.size != np.prod(labels.shape[:3]):
             raise ScanError([Issue(file, "holds several volumes, where one segmentation is read")])
+        if not (np.isfinite(labels) & (labels >= 0) & (labels == np.floor(labels))).all():
+            raise ScanError([Issue(file, "is no segmentation: labels are whole numbers from 0, and not all are")])
         turn = ornt_transform(_orientation(flair, self.files["FLAIR"]), _AS_TRAINED)
         tumour = labels.reshape(labels.shape[:3]) > 0
         return np.asarray(apply_orientation(tumour, turn).transpose(2, 1, 0), np.bool_)

@@ -22,6 +22,7 @@ from lgg_seg.inference.starting_weights import StartingWeights, start
 from lgg_seg.inference.trained import from_run
 from lgg_seg.inference.zoo import MODELS
 from lgg_seg.networks import SMP, ResNet50Classifier
+from lgg_seg.runs.provenance import known_patients
 from tests.workplace import Workplace, lgg, metrics
 
 SLIM = {"_target_": "lgg_seg.networks.SlimUNet", "alpha": 0.125}
@@ -161,6 +162,8 @@ def test_the_checkpoint_published_for_this_data_set_has_seen_everyone(phantom_ro
     weights = StartingWeights("unet.pt", "network", "e012d006" + 56 * "0", {}, recorded=False)
     assert weights.metadata(index, split)["seen"]["test"] == list(split.patients(index, "test"))
     assert "4 of 4 test patients" in str(weights.warning(index, split))
+    recorded = weights.metadata(index, split)["patients"]  # what evaluate, predict and later runs go by
+    assert known_patients(index, recorded) == [patient.name for patient in index.patients]
     other = StartingWeights("unet.pt", "network", 64 * "0", {}, recorded=False)
     assert other.metadata(index, split)["seen"]["test"] == []
     assert "is not recorded" in str(other.warning(index, split))

@@ -91,3 +91,15 @@ def test_what_cannot_be_measured_whole_is_refused_by_name(trees: tuple[Path, Pat
     (root / "Other_2" / "Other_2_flair.nii.gz").unlink()
     with pytest.raises(UserError, match=r"Other_2_t1\.nii\.gz has no FLAIR"):
         as_slices(root, tmp_path)
+
+
+@pytest.mark.parametrize("value", [0.4, -1, np.nan])
+def test_what_holds_no_labels_is_refused(trees: tuple[Path, Path], tmp_path: Path, value: float) -> None:
+    """A map of probabilities, or another file under a segmentation's name."""
+    patient = shutil.copytree(trees[1] / "Other_0", tmp_path / "tree" / "Other_0")
+    file = patient / "Other_0_seg.nii.gz"
+    labels = np.asarray(nib.load(file).dataobj, np.float32)
+    labels[0, 0, 0] = value
+    nib.save(nib.Nifti1Image(labels, RAS), file)
+    with pytest.raises(UserError, match=r"Other_0_seg\.nii\.gz is no segmentation: labels are whole numbers"):
+        as_slices(tmp_path / "tree", tmp_path)
