@@ -24,7 +24,7 @@ TWO = (
     "model=smp", "model.architecture=PSPNet", "model.encoder=resnet18", "model.weights=null", "loss=bce",
     "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug", "trainer.max_epochs=8",
     "trainer.strategy=ddp", "trainer.devices=2", "data.batch_size=4", "trainer.enable_progress_bar=true",
-    "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=7",
+    "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=7", "logger=wandb",
 )  # fmt: skip
 THREE = (
     "model=classifier_resnet50", "model.target=tumour", "model.weights=null", "model.hidden=8",
@@ -51,11 +51,12 @@ def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.
 
 @pytest.fixture(scope="module")
 def two(workplace: Workplace) -> Path:
-    """A run of two processes with early stopping and EMA."""
+    """A run of two processes with early stopping, EMA and W&B."""
     folder = workplace[0] / "two"
     done = lgg(workplace, *TWO, f"hydra.run.dir={folder.name}")
     assert done.returncode == 0, done.stderr
     assert "sync_dist" not in done.stderr, "Lightning's advice, which is what the bar waited for"
+    assert len(list(folder.rglob("run-*.wandb"))) == 1, "the main process's run alone"
     return folder
 
 
