@@ -115,6 +115,6 @@ def test_gaps_and_missing_sequences_are_warned_of_and_a_whole_volume_has_no_warn
     gaps, stands_in = SliceFiles("b", tuple((n, f"b_{n}.tif") for n in (3, 5, 9, 12, 13))).read(tmp_path).warnings
     assert gaps == "the volume is not whole: there is no slice 4, 6 to 8, 10 to 11"
     assert "missing pre-contrast and post-contrast sequences: expect a worse mask" in stands_in
-    assert "the network's card" in stands_in
+    assert stands_in.endswith("give them where there are any")
     many = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18, 2))).read(tmp_path).warnings
     assert many == ("the volume is not whole: there is no slice 4, 6, 8, 10, 12, …",)

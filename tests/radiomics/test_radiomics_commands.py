@@ -138,7 +138,7 @@ def test_a_damaged_masks_file_and_a_tree_without_data_csv_are_refused(
 ) -> None:
     (tmp_path / "masks.npz").write_bytes(b"PK damaged")
     assert main(["features", f"run={tmp_path}"]) == 2
-    assert "masks.npz cannot be read" in capsys.readouterr().err
+    assert "masks.npz is damaged; measure the run again" in capsys.readouterr().err
     root = write_phantom(tmp_path / "tree", patients=2, slices=4, size=32)
     (root / "data.csv").unlink()
     assert main(["outcome", "target=death01", f"root={root}"]) == 2
