@@ -22,7 +22,7 @@ from lgg_seg.runs.checkpoint import read_checkpoint, read_newest, write_checkpoi
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences, split_metadata
-from lgg_seg.training.checkpoints import AtomicCheckpoints, require_space_for_checkpoints
+from lgg_seg.training.checkpoints import AtomicCheckpoints, EpochCheckpoints, require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from tests.workplace import Workplace, lgg, metrics
 
@@ -69,6 +69,13 @@ def test_a_checkpoint_larger_than_the_disk_is_refused_before_training(tmp_path: 
     with pytest.raises(UserError, match=r"checkpoints needs about .* MB are free"):
         require_space_for_checkpoints(RunFolder(tmp_path), network)
     require_space(tmp_path, 1, "a byte", "")
+
+
+def test_the_checkpoints_of_every_nth_epoch_need_space_too(tmp_path: Path) -> None:
+    network = torch.nn.Linear(1000, 1000, device="meta")
+    require_space_for_checkpoints(RunFolder(tmp_path), network, [], 10**9)
+    with pytest.raises(UserError, match=r"checkpoints needs about .* MB are free"):
+        require_space_for_checkpoints(RunFolder(tmp_path), network, [EpochCheckpoints(10)], 10**9)
 
 
 def test_any_flipped_byte_of_a_checkpoint_with_a_digest_is_found(tmp_path: Path) -> None:
@@ -120,6 +127,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(tmp_path: Path)
 CHANGED: list[tuple[str, Any]] = [
     ("optimizer.lr", 0.5), ("loss.smooth", 3.0), ("seed", 7), ("data.batch_size", 3), ("preprocess.size", 48),
     ("preprocess.normalize", "unit"), ("model.alpha", 0.25), ("scheduler._target_", "lgg_seg.schedulers.none"),
+    ("callbacks.early_stopping.patience", 99),
 ]  # fmt: skip
 
 
