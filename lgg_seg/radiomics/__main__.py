@@ -14,7 +14,8 @@ from rich.progress import Progress
 from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import require
+from lgg_seg.prediction.masks import mask_volumes
 from lgg_seg.radiomics.clinical import clinical_table, endpoints
 from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
 from lgg_seg.radiomics.model import MODELS, OutcomeModel, read_models, write_models
@@ -27,7 +28,7 @@ from lgg_seg.radiomics.outcome import (
     shape_predictors,
     single_features,
 )
-from lgg_seg.radiomics.predicted import mask_volumes, out_of_fold_masks, out_of_fold_volumes
+from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
 from lgg_seg.reporting.outcomes import (
     answer_table,
     curves_by_endpoint,
@@ -131,18 +132,14 @@ def outcome(
 
 def answer(
     model: Annotated[Path, Argument("the folder that outcome wrote")],
-    masks: Annotated[Path, Argument("a folder of predicted masks of slices, as lgg_seg.predict writes them")],
+    masks: Annotated[Path, Argument("a folder of predicted masks, as lgg_seg.predict writes them")],
 ) -> int:
     """Answer for new patients, from the shape of their tumours, what an outcome model was made for."""
     models, volumes = read_models(model), mask_volumes(masks)
     empty = [volume.patient for volume in volumes if not volume.mask.any()]
     volumes = [volume for volume in volumes if volume.mask.any()]
     for volume, one in ((volume, one) for volume in volumes for one in models):
-        if (size := volume.mask[0].size) not in one.slice_px:
-            raise UserError(
-                f"{volume.patient} has slices of {size} pixels, those of {one.question} had "
-                f"{' or '.join(map(str, one.slice_px))}: its predictors are lengths in pixels; resample the scan."
-            )
+        one.require_grid_of(volume)
     if volumes:
         shape = shape_predictors(measure(iter(volumes), len(volumes)).per_patient)
         Console().print(*(answer_table(one, list(shape.index), one.answer(shape)) for one in models), sep="\n")

@@ -16,6 +16,7 @@ import pydantic
 from sklearn.pipeline import Pipeline
 
 from lgg_seg.errors import UserError
+from lgg_seg.radiomics.features import Volume
 from lgg_seg.radiomics.nested import CANDIDATES, Imputation, chosen_model, model_search, preparation
 from lgg_seg.radiomics.outcome import Result
 
@@ -63,6 +64,18 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
                 "probabilities": search.predict_proba(values)[:, 1].tolist(),
             }
         )
+
+    def require_grid_of(self, volume: Volume) -> None:
+        """Refuse masks of slices of another size than the model's.
+
+        Raises:
+            UserError: lengths and places in pixels of `volume` are not comparable with those of the model.
+        """
+        if (size := volume.mask[0].size) not in self.slice_px:
+            raise UserError(
+                f"{volume.patient} has slices of {size} pixels, those of {self.question} had "
+                f"{' or '.join(map(str, self.slice_px))}: its predictors are lengths in pixels; resample the scan."
+            )
 
     def answer(self, predictors: pd.DataFrame) -> list[float]:
         """The probability of the outcome for each row of `predictors`.

@@ -1,15 +1,11 @@
-"""Masks for outcome models that no network saw in its training: out-of-fold ones of runs, and those of new patients."""
+"""Out-of-fold masks of runs for outcome models: each patient's is of a network that had not seen the patient."""
 
-import re
 from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lgg_seg.config.instantiate import to_plain
-from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.errors import UserError
 from lgg_seg.inference.trained import training_volumes
@@ -18,8 +14,6 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import recipe
 from lgg_seg.runs.masks import read_masks
 from lgg_seg.runs.provenance import volume_digest
-
-MASK = re.compile(r"(?P<patient>.+)_(?P<slice>\d{1,9})_mask\.tiff?", re.ASCII | re.IGNORECASE)
 
 
 def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
@@ -85,34 +79,3 @@ def out_of_fold_volumes(index: Index, masks: dict[str, Path]) -> Iterator[Volume
                 "that the run was tested on."
             )
         yield Volume(patient.name, numbers, kept.prediction)
-
-
-def mask_volumes(folder: Path) -> list[Volume]:
-    """The patients of a folder of masks of slices, as `lgg_seg.predict` and the data set name them.
-
-    Raises:
-        UserError: there are none, one cannot be read, two are of one slice, or slices of a patient differ in size.
-    """
-    found: dict[Path, dict[int, Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if match := MASK.fullmatch(path.name):
-            slices, number = found.setdefault(path.parent / match["patient"], {}), int(match["slice"])
-            if number in slices:
-                raise UserError(f"{path} and {slices[number].name} are masks of one slice; remove one of them.")
-            slices[number] = path
-    if not found:
-        raise UserError(
-            f"{folder} holds no masks of slices (…_1_mask.tif); make them with python -m lgg_seg.predict input=SCAN "
-            f"output={folder}."
-        )
-    return [_volume(patient.name, found[patient]) for patient in sorted(found)]
-
-
-def _volume(patient: str, slices: dict[int, Path]) -> Volume:
-    numbers = sorted(slices)
-    masks = [read_mask(slices[number]).astype(np.bool_) for number in numbers]
-    if len({mask.shape for mask in masks}) > 1:
-        raise UserError(
-            f"The masks {slices[numbers[0]].parent}/{patient}_… differ in size, so they are not of one patient."
-        )
-    return Volume(patient, tuple(numbers), np.stack(masks))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,10 +17,11 @@ from omegaconf import OmegaConf
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
+from lgg_seg.prediction.masks import mask_volumes
 from lgg_seg.radiomics.__main__ import answer, main
 from lgg_seg.radiomics.features import dataset_volumes
 from lgg_seg.radiomics.model import MODELS, read_models
-from lgg_seg.radiomics.predicted import mask_volumes, out_of_fold_masks, out_of_fold_volumes
+from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.masks import PatientMasks, write_masks
 from lgg_seg.runs.provenance import volume_digest
@@ -96,6 +98,11 @@ def test_folds_of_two_recipes_are_refused(index: Index, tmp_path: Path) -> None:
         out_of_fold_masks(index, tmp_path)
 
 
+def larger(folder: Path, slices: int) -> None:
+    for number in range(1, slices + 1):
+        cv2.imwrite(str(folder / f"larger_{number}_mask.tif"), np.eye(128, dtype=np.uint8) * 255)
+
+
 def test_the_model_kept_answers_for_the_masks_of_new_patients(
     tree: Path, index: Index, folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,7 +128,10 @@ def test_the_model_kept_answers_for_the_masks_of_new_patients(
     assert f"{new[1].name}: no tumour" in printed
     assert "out-of-fold AUC" in printed
 
-    cv2.imwrite(str(tmp_path / "larger_1_mask.tif"), np.eye(128, dtype=np.uint8) * 255)
+    larger(tmp_path, 1)
+    with pytest.raises(UserError, match="larger has one slice alone"):
+        answer(made, tmp_path)
+    larger(tmp_path, 2)
     with pytest.raises(UserError, match=r"larger has slices of 16384 pixels, those of .* had 4096"):
         answer(made, tmp_path)
     with pytest.raises(UserError, match="asks for asd, which"):
@@ -142,6 +152,22 @@ def test_masks_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert (volume.patient, volume.numbers, volume.mask.shape) == ("new", (2, 10), (2, 4, 5))
     cv2.imwrite(str(tmp_path / "new_02_mask.tif"), np.zeros((4, 5), np.uint8))
     with pytest.raises(UserError, match="masks of one slice"):
+        mask_volumes(tmp_path)
+
+
+@pytest.mark.parametrize("axes", [(1, 1, 1), (-1, 1, -1)])
+def test_a_mask_in_nifti_is_turned_to_the_view_of_the_slices(axes: tuple[int, int, int], tmp_path: Path) -> None:
+    mask = np.random.default_rng(0).random((3, 4, 5)) < 0.5  # (D, H, W): columns to the left, rows to the back
+    stored = np.flip(mask.transpose(2, 1, 0), [axis for axis, way in enumerate(axes) if way < 0])
+    affine = np.diag([*np.array([-1, -1, 1]) * axes, 1.0])
+    nib.save(nib.Nifti1Image(stored.astype(np.uint8), affine), tmp_path / "new_mask.nii.gz")
+    (volume,) = mask_volumes(tmp_path)
+    assert (volume.patient, volume.numbers) == ("new", (1, 2, 3))
+    np.testing.assert_array_equal(volume.mask, mask)
+    larger(tmp_path, 2)
+    assert [one.patient for one in mask_volumes(tmp_path)] == ["larger", "new"]
+    (tmp_path / "new_1_mask.tif").write_bytes((tmp_path / "larger_1_mask.tif").read_bytes())
+    with pytest.raises(UserError, match=r"new has masks of slices and new_mask.nii.gz"):
         mask_volumes(tmp_path)
 
 
