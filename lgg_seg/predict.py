@@ -7,24 +7,33 @@ from typing import Annotated, Any, Literal
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.errors import require
+from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
-from lgg_seg.prediction.discover import find_scans
+from lgg_seg.prediction.discover import ScanListing, find_scans, named_scan
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.roles import FLAIR
+from lgg_seg.prediction.sequences import OPTIONS
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
 Backend = Literal["torch", "onnx"]
 
 
 def predict(
-    input: Annotated[Path, Argument("a .tif slice, a folder of slices, a tree of patients, or NIfTI")],
     output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
+    input: Annotated[
+        Path | None, Argument("a .tif slice, a folder of slices, a tree of patients, or NIfTI; or flair= alone")
+    ] = None,
+    flair: Annotated[
+        str | None, Argument("one patient's FLAIR; with input=, what its FLAIR files' names end in: _0003")
+    ] = None,
+    t1: Annotated[str | None, Argument("the same of T1 without contrast; FLAIR stands in where there is none")] = None,
+    t1ce: Annotated[str | None, Argument("the same of T1 with contrast")] = None,
     run: Annotated[str | None, Argument("the run's folder; several with commas between average")] = None,
     zoo: Annotated[
         str | None, Argument(f"a model that ships with the package; several as for run; null: {DEFAULT}, without run")
@@ -52,7 +61,7 @@ def predict(
     trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
     if not trained:
         trained = [from_zoo(DEFAULT)]
-    scans = find_scans(input)
+    scans = _scans(input, {OPTIONS[key]: name for key, name in (("flair", flair), ("t1", t1), ("t1ce", t1ce)) if name})
     configure_process()
     hardware = choose_hardware(device, precision)
 
@@ -65,7 +74,7 @@ def predict(
     model = Model([member(one) for one in trained], threshold, postprocess, tta)
     volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None
     settings = {
-        "input": input.absolute().name,  # the last part alone: the others are of this machine
+        "input": (input or scans.root).absolute().name,  # the last part alone: the others are of this machine
         "models": [_provenance(one) for one in trained],
         "classifiers": [] if volume_classifier is None else [_provenance(volume_classifier.trained)],
         "threshold": model.threshold,
@@ -79,6 +88,17 @@ def predict(
         "hardware": hardware_metadata(hardware),
     }
     return predict_all(model, volume_classifier, scans, OutputFolder(output), overlays, settings)
+
+
+def _scans(input: Path | None, named: dict[str, str]) -> ScanListing:
+    """The scans of `input`, or of the files `named` by their sequences; beside `input`, those are endings of names."""
+    if named and FLAIR not in named:
+        raise UserError("t1= and t1ce= are beside FLAIR; give flair=, too.")
+    if input is not None:
+        return find_scans(input, named)
+    if not named:
+        raise UserError("input= is missing: a file or a folder of scans; or give one patient's flair=. See --help.")
+    return named_scan({sequence: Path(name) for sequence, name in named.items()})
 
 
 def _names(text: str | None) -> list[str]:
@@ -95,7 +115,7 @@ def _provenance(trained: TrainedModel) -> dict[str, Any]:
 
 
 @command
-@arguments_of(predict, "lgg_seg.predict input=… output=… [run=RUN|zoo=NAME] [key=value …]")
+@arguments_of(predict, "lgg_seg.predict input=…|flair=… output=… [run=RUN|zoo=NAME] [key=value …]")
 def main(given: dict[str, Any]) -> int:
     """Predict and print; exit code 1 where files of the input could not be used."""
     configure_logs()

@@ -1,16 +1,17 @@
 """Which files of an input are scans, and which belong to one volume."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.filenames import duplicate_reason, is_mask, is_tiff, mask_like, nifti_ending, without_ending
+from lgg_seg.prediction.filenames import duplicate_reason, is_image, is_mask, is_tiff, nifti_ending, without_ending
 from lgg_seg.prediction.nifti import NiftiFiles
+from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.sequences import UNUSED, flair_name, nifti_volumes, sequence_of
+from lgg_seg.prediction.sequences import nifti_volumes, not_flair
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes
 
 ScanFiles = SliceFiles | NiftiFiles  # the files of one volume: they are read, and its mask is written in their format
@@ -27,38 +28,66 @@ class ScanListing:
     issues: tuple[Issue, ...]
 
 
-def find_scans(path: Path) -> ScanListing:
+def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListing:
     """The volumes of a file or of a folder and all folders below it.
 
     In one folder, TIFF files named `<patient>_<n>.tif` are one volume a patient, in the order of n; all others
     together are one volume, in the order of their names with numbers counted as numbers. Of two files whose masks
     would have one name, and of two slices with one number, the first is taken.
 
-    A NIfTI file is FLAIR and a volume by itself, except where names have sequences (`sequences.sequence_of`):
-    `<case>_flair` is put together with `<case>_t1` and `<case>_t1ce`, `<case>_t2` is passed over, and a case without
-    FLAIR is left out. Beside those a name without a sequence is another patient's FLAIR, unless it is the case's with
-    something after it (`<case>_fa`): that may be anything of the same patient and is left out.
+    What a NIfTI file is, a word anywhere in its name or its folder's says (`roles.role_of`): `P1_T1_brain` is put
+    together with `P1_FLAIR_brain`, `t1/P1` with `flair/P1`. T2 is passed over, maps and templates are left out, and so
+    is a case without FLAIR. A name without such a word is FLAIR, unless it is that of a case which has FLAIR, or the
+    case's with something after it (`<case>_fa`): that may be anything of the same patient and is left out. Numbered
+    channels (`<case>_0000`) are what `endings` or nnU-Net's `dataset.json` says, else left out.
 
-    Masks (`…_mask.tif`, and beside scans `…_seg`, `…_label`, `…_mask_7`, …) are passed over. Whatever else is left out
-    is among the issues.
+    Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are passed over. Whatever else is left out is among
+    the issues.
+
+    Args:
+        path: the file or folder.
+        endings: what names of a sequence end in, by sequence: `{"FLAIR": "_0003", "pre-contrast": "_0000"}`.
 
     Raises:
         UserError: there is nothing to predict on.
     """
     if path.is_file():
-        return _one_file(path)
+        return _one_file(path, endings)
     if not path.is_dir():
         raise UserError(f"{path} is not there; input= is {_KINDS}.")
     volumes: list[ScanFiles] = []
     issues: list[Issue] = []
     firsts: dict[str, str] = {}
+    niftis: list[str] = []
+    top = path.resolve().name
+    masks = 0
     for folder, names in _folders(path, issues):
-        scans = _scans(folder, names, firsts, issues)
-        volumes += slice_volumes(folder, [name for name in scans if is_tiff(name)], issues)
-        volumes += nifti_volumes(folder, [name for name in scans if nifti_ending(name)], issues)
+        scans = _scans(folder, names, top, firsts, issues)
+        masks += sum(is_image(name) for name in names) - len(scans)
+        volumes += slice_volumes(folder, [name for name in scans if is_tiff(name)], issues, top)
+        niftis += [folder + name for name in scans if nifti_ending(name)]
+    volumes += nifti_volumes(path, niftis, top, endings, issues)
     if not volumes and not issues:
-        raise UserError(f"{path} holds no scans; input= is {_KINDS}.")
+        but = f", but masks by their names ({masks})" if masks else ""
+        raise UserError(f"{path} holds no scans{but}; input= is {_KINDS}.")
     return ScanListing(path, tuple(with_unique_names(volumes)), tuple(issues))
+
+
+def named_scan(files: Mapping[str, Path]) -> ScanListing:
+    """One volume of NIfTI files that are named by sequence, FLAIR among them.
+
+    Raises:
+        UserError: one is not there, or no NIfTI.
+    """
+    for file in files.values():
+        if not file.is_file():
+            raise UserError(f"{file} is not there; flair=, t1= and t1ce= are NIfTI files of one patient.")
+        if not nifti_ending(file.name):
+            raise UserError(f"{file} is no NIfTI by its name; slices in TIFF hold their sequences as channels.")
+    root = Path(os.path.commonpath([file.absolute().parent for file in files.values()]))
+    below = {sequence: file.absolute().relative_to(root).as_posix() for sequence, file in files.items()}
+    stem = without_ending(below[FLAIR])
+    return ScanListing(root, (NiftiFiles(stem, stem, below),), ())
 
 
 def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
@@ -73,21 +102,23 @@ def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
         yield replace(volume, name=name)
 
 
-def _one_file(path: Path) -> ScanListing:
-    name, ending = path.name, nifti_ending(path.name)
-    if mask_like(name):
-        raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
-    if is_tiff(name):
-        return ScanListing(path.parent, (SliceFiles.of_one(name),), ())
-    if not ending:
+def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
+    name, folder = path.name, path.resolve().parent
+    if not is_image(name):
         raise UserError(f"{path} is not read; input= is {_KINDS}.")
-    case, sequence = sequence_of(name) or ("", "FLAIR")
-    if sequence == "FLAIR":
-        stem = without_ending(name)
-        return ScanListing(path.parent, (NiftiFiles(stem, stem, {"FLAIR": name}),), ())
-    kind = "no FLAIR" if sequence == UNUSED else f"a {sequence} scan"
-    remedy = f"FLAIR is needed: name it {flair_name(case)}{ending} if it is that, or give its folder"
-    return ScanListing(path.parent, (), (Issue(name, f"is {kind} by its name; {remedy}"),))
+    role = role_of(name, folder.name, endings)
+    if role.kind == MASK:
+        raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
+    if role.kind not in (FLAIR, None):
+        return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
+    if is_tiff(name):
+        return ScanListing(folder, (SliceFiles.of_one(name),), ())
+    issues: list[Issue] = []
+    match = CHANNEL.fullmatch(without_ending(name))
+    beside = [file.name for file in folder.iterdir() if match and file.name.startswith(match["case"] + "_")]
+    channels = sorted(file for file in beside if CHANNEL.fullmatch(without_ending(file)))
+    volumes = nifti_volumes(folder, channels or [name], folder.name, endings, issues)
+    return ScanListing(folder, tuple(volumes), tuple(issues))
 
 
 def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
@@ -111,14 +142,15 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
         yield "" if relative == "." else f"{relative}/", sorted(name for name in names if not name.startswith("."))
 
 
-def _scans(folder: str, names: Sequence[str], firsts: dict[str, str], issues: list[Issue]) -> list[str]:
+def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], issues: list[Issue]) -> list[str]:
     """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
-    images = [name for name in names if (is_tiff(name) or nifti_ending(name)) and not is_mask(name)]
-    scans = [name for name in images if not mask_like(name)]
-    if images and not scans:
+    images = [name for name in names if is_image(name)]
+    scans = [name for name in images if role_of(folder + name, top).kind != MASK]
+    suspects = [name for name in images if not is_mask(name) and role_of(name).kind == MASK]
+    if suspects and not scans:
         # Somebody may name scans like masks: no patient is passed over without a message.
-        others = f", and so are others beside it ({len(images) - 1})" if len(images) > 1 else ""
-        issues.append(Issue(folder + images[0], f"is a mask by its name{others}; rename what is a scan"))
+        others = f", and so are others beside it ({len(suspects) - 1})" if len(suspects) > 1 else ""
+        issues.append(Issue(folder + suspects[0], f"is a mask by its name{others}; rename what is a scan"))
     kept = []
     for name in scans:
         if reason := duplicate_reason(folder + name, firsts):

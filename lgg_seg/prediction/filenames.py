@@ -1,9 +1,6 @@
-"""Format, mask or not, and duplicates, by the names of files."""
+"""Format and duplicates, by the names of files."""
 
-import re
 from pathlib import PurePosixPath
-
-_MASK_LIKE = re.compile(r"(.*[_. -])?(mask|seg|segmentation|label)s?([_. -]?\d+)?", re.IGNORECASE)
 
 
 def nifti_ending(file: str) -> str | None:
@@ -16,6 +13,11 @@ def is_tiff(name: str) -> bool:
     return name.lower().endswith((".tif", ".tiff"))
 
 
+def is_image(name: str) -> bool:
+    """Whether a file is of a format that is read, by its name."""
+    return is_tiff(name) or nifti_ending(name) is not None
+
+
 def without_ending(file: str) -> str:
     """A file's path or name up to its ending; `.nii.gz` is one."""
     return file[: -len(end)] if (end := nifti_ending(file)) else str(PurePosixPath(file).with_suffix(""))
@@ -24,11 +26,6 @@ def without_ending(file: str) -> str:
 def is_mask(name: str) -> bool:
     """Whether a file is a mask by the name that masks have here and in the dataset: `<slice>_mask`."""
     return without_ending(name).lower().endswith("_mask")
-
-
-def mask_like(name: str) -> bool:
-    """Whether a file is a mask by any name that masks have elsewhere: `…_seg`, `…_label`, `…_mask_7`, `seg`."""
-    return _MASK_LIKE.fullmatch(without_ending(name)) is not None
 
 
 def duplicate_reason(file: str, firsts: dict[str, str]) -> str | None:

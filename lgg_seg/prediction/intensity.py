@@ -6,12 +6,19 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = 0.1, 99.9
 """Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
 
+MAX_LABELS = 12  # values of a segmentation; a volume of the dataset has 150 and more
+
 TOP = 170  # the median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped
 
 
 def is_flat(volume: NDArray[np.uint8]) -> bool:
     """Whether every voxel of a volume, of any shape, is the same."""
     return bool(volume.min() == volume.max())
+
+
+def is_label_map(volume: NDArray[np.uint8]) -> bool:
+    """Whether a volume, of any shape, has so few values that it is a segmentation, no scan."""
+    return int(np.count_nonzero(np.bincount(volume.ravel()))) <= MAX_LABELS
 
 
 def to_uint8(volume: NDArray[np.float32]) -> NDArray[np.uint8]:

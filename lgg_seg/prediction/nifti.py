@@ -1,7 +1,7 @@
 """Volumes in NIfTI: FLAIR alone or three sequences, turned to axial slices as the dataset has them, and back."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -14,9 +14,17 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
-from lgg_seg.prediction.intensity import is_flat, to_uint8
+from lgg_seg.prediction.intensity import to_uint8
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import FLAT, Issue, Scan, ScanError, fill_flat_sequences, slice_axis, volume_warnings
+from lgg_seg.prediction.scan import (
+    Issue,
+    Scan,
+    ScanError,
+    contrast_fault,
+    fill_flat_sequences,
+    slice_axis,
+    volume_warnings,
+)
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
 SQUARE = 1.1  # ratio of a pixel's sides up to which it counts as square
@@ -30,12 +38,13 @@ _MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micro
 class NiftiFiles:
     """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
 
-    The mask is named after `stem`, a path below the input too.
+    The mask is named after `stem`, a path below the input too. `case` is what the patient's files have in common.
     """
 
     name: str
     stem: str
     files: Mapping[str, str]
+    case: str = field(default="", compare=False)
 
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
@@ -51,13 +60,13 @@ class NiftiFiles:
         issues: list[Issue] = []
         warnings: list[str] = []
         sequences = _sequences(image, flair, warnings)
-        if is_flat(sequences["FLAIR"]):
-            raise ScanError([Issue(flair, FLAT)])
+        if fault := contrast_fault(sequences["FLAIR"]):
+            raise ScanError([Issue(flair, fault)])
         for sequence, file in self.files.items():
             if sequence != "FLAIR":
                 volume = _read_beside(image, root, file, warnings)
-                if is_flat(volume):
-                    issues.append(Issue(file, FLAT))
+                if fault := contrast_fault(volume):
+                    issues.append(Issue(file, fault))
                 else:
                     sequences[sequence] = volume
         axial = {name: apply_orientation(volume, turn).transpose(2, 1, 0) for name, volume in sequences.items()}

@@ -4,7 +4,8 @@ The layout is that of BraTS: a folder for each patient, at any depth, with
 
     CASE_flair.nii.gz  CASE_t1.nii.gz  CASE_t1ce.nii.gz  CASE_seg.nii.gz
 
-on one grid, or under other names that `sequences.sequence_of` knows. T2 is passed over, and FLAIR stands in for a
+on one grid, or under other names that `roles.role_of` knows, such as `images/CASE` and `masks/CASE`, or `imagesTr` and
+`labelsTr`. T2 is passed over, and FLAIR stands in for a
 sequence that is missing. Every label above 0 of the segmentation is tumour. Slices are axial, on the files' own grid,
 numbered by their voxel index; intensities become 8 bits as for `predict`.
 
@@ -15,8 +16,10 @@ finds: `SHARED` says so.
 import hashlib
 import json
 import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -26,9 +29,9 @@ from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.prediction.discover import find_scans, with_unique_names
-from lgg_seg.prediction.filenames import mask_like, nifti_ending, without_ending
+from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.nifti import NiftiFiles
-from lgg_seg.prediction.sequences import sequence_of
+from lgg_seg.prediction.roles import MASK, role_of
 
 LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
 SHARED = "BraTS holds most patients of TCGA-LGG, resampled and under other names: leave out those of the training"
@@ -49,10 +52,10 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     """
     listing = find_scans(root)
     found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, NiftiFiles)]
-    truths = [(volume, _truth_files(root, volume)) for volume in with_unique_names(found)]
+    truths = list(zip(with_unique_names(found), _truths(root, found), strict=True))
     wrong = [f"{issue.file} {issue.reason}" for issue in listing.issues]
     wrong += [
-        f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} beside it (…_seg)"
+        f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
         for volume, files in truths
         if len(files) != 1
     ]
@@ -72,13 +75,16 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     return folder
 
 
-def _truth_files(root: Path, volume: NiftiFiles) -> list[str]:
-    """The segmentations beside a volume, which are named as its case with `_seg`, `-mask`, … or `seg` alone."""
-    flair = Path(volume.files["FLAIR"])
-    case, _ = sequence_of(flair.name) or (without_ending(flair.name), "")
-    names = sorted(p.name for p in (root / flair.parent).iterdir() if nifti_ending(p.name) and mask_like(p.name))
-    rests = {name: name.casefold().removeprefix(case.casefold()).lstrip("_. -") for name in names}
-    return [str(flair.parent / name) for name, rest in rests.items() if rest.startswith(("seg", "mask", "label"))]
+def _truths(root: Path, volumes: Sequence[NiftiFiles]) -> Iterator[list[str]]:
+    """The segmentations of each volume: those of its case, or `seg` and the like alone in its folder."""
+    by_case: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(root.rglob("*.nii*")):
+        file = path.relative_to(root).as_posix()
+        if nifti_ending(file) and (role := role_of(file)).kind == MASK:
+            by_case[role.case.casefold()].append(file)
+    for volume in volumes:
+        folder = PurePosixPath(volume.files["FLAIR"]).parent
+        yield by_case[volume.case.casefold()] or by_case["" if str(folder) == "." else str(folder).casefold()]
 
 
 def _key(root: Path, pairs: list[tuple[NiftiFiles, str]]) -> str:

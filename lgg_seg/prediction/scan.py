@@ -11,10 +11,19 @@ from lgg_seg.data.kaggle.listing import gaps
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.prediction.intensity import is_flat
+from lgg_seg.prediction.intensity import MAX_LABELS, is_flat, is_label_map
 
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
 """The issue of a file without contrast: finding no tumour in it would say nothing of the patient."""
+
+LABELS = (
+    f"holds {MAX_LABELS} values or fewer, as segmentations do and no scan does; leave it out, or give the scan itself"
+)
+
+
+def contrast_fault(volume: NDArray[np.uint8]) -> str | None:
+    """Why a volume of one sequence, of any shape, holds no scan, completing "the file …"; None where it may."""
+    return FLAT if is_flat(volume) else LABELS if is_label_map(volume) else None
 
 
 @dataclass(frozen=True)

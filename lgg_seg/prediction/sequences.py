@@ -1,105 +1,159 @@
-"""Which NIfTI files are the sequences of one patient, by their names."""
+"""Which volume files are the sequences of one patient, by their names and folders."""
 
-import re
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from lgg_seg.prediction.filenames import nifti_ending, without_ending
+from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.prediction.filenames import without_ending
 from lgg_seg.prediction.nifti import NiftiFiles
+from lgg_seg.prediction.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
 from lgg_seg.prediction.scan import Issue
 
-UNUSED = "unused"  # what `sequence_of` calls a sequence that no network here takes, such as T2
-_NAMES = {
-    "FLAIR": r"t2f|(t2w?[_-]?)?flair",
-    "pre-contrast": r"t1[nw]?|(t1w?[_-]?)?pre",
-    "post-contrast": r"t1[_-]?(ce|gd|c)|(t1w?[_-]?)?post",
-    UNUSED: r"t2w?|pdw?|adc|dwi|swi",
-}
-# The case is lazy: all of `t2_flair` is the sequence, not its second half alone.
-_PATTERNS = {
-    sequence: re.compile(rf"((?P<case>.+?)[_. -])??({names})", re.IGNORECASE) for sequence, names in _NAMES.items()
-}
+OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
+"""The arguments of `predict` that name a sequence."""
 
-
-def sequence_of(name: str) -> tuple[str, str] | None:
-    """The case and the sequence in a file's name: `B-1-t1c.nii.gz` is `B-1`, `post-contrast`.
-
-    Understood, in any case and after `_`, `-`, `.` or a space: `flair`, `t2f`, `t2_flair`; `t1`, `t1n`, `t1w`, `pre`;
-    `t1c`, `t1ce`, `t1gd`, `post`; and as `UNUSED` `t2`, `t2w`, `pd`, `adc`, `dwi`, `swi`. The case is empty where the
-    name is the sequence alone. None where the name has no sequence.
-    """
-    for sequence, pattern in _PATTERNS.items():
-        if match := pattern.fullmatch(without_ending(name)):
-            return match["case"] or "", sequence
-    return None
-
-
-def flair_name(case: str) -> str:
-    """The name without ending that FLAIR of a case should have."""
-    return f"{case}_flair" if case else "flair"
+_CHANNELS = range(10)  # more numbers than that are patients'
 
 
 @dataclass
 class _Case:
-    """The files whose names have one case: all in order, and by sequence those that are read."""
+    """The files of one patient: all in order, and by sequence those that are read."""
 
     name: str
     files: list[str] = field(default_factory=list)
     sequences: dict[str, str] = field(default_factory=dict)
 
     def may_include(self, stem: str) -> bool:
-        """Whether a file without a sequence in its name may be of this case.
+        """Whether a file whose name says no sequence may be of this case.
 
-        Where names are sequences alone the folder is one patient's. A file with just the case's name is the case's
+        Where names are sequences alone, the folder is one patient's. A file with just the case's name is the case's
         FLAIR, unless there is another.
         """
-        case, stem = self.name.casefold(), stem.casefold()
-        if not case:
-            return True
-        if stem == case:
-            return "FLAIR" in self.sequences
-        return stem.startswith(case) and stem[len(case)] in "_-. "
+        case, path = PurePosixPath(self.name.casefold()), PurePosixPath(stem.casefold())
+        if path.parent == case:
+            return any(PurePosixPath(file.casefold()).parent == case for file in self.files)
+        if path == case:
+            return FLAIR in self.sequences
+        return path.parent == case.parent and path.name.startswith(case.name) and path.name[len(case.name)] in "_-. "
 
 
-def nifti_volumes(folder: str, names: Sequence[str], issues: list[Issue]) -> list[NiftiFiles]:
-    """The volumes of the NIfTI files of one folder, by the rules of `lgg_seg.prediction.discover.find_scans`.
+def nifti_volumes(
+    root: Path, files: Sequence[str], top: str, endings: Mapping[str, str], issues: list[Issue]
+) -> list[NiftiFiles]:
+    """The volumes of files, by the rules of `lgg_seg.prediction.discover.find_scans`.
 
     Args:
-        folder: its path below the input with a slash at its end; empty for the input itself.
-        names: the files' names, without masks.
+        root: the input's folder.
+        files: paths below it, without masks.
+        top: the folder's name.
+        endings: as of `role_of`.
         issues: gets the files that are left out.
     """
     cases: dict[str, _Case] = {}
     unlabelled = []
-    for name in names:
-        if (labels := sequence_of(name)) is None:
-            unlabelled.append(name)
+    endings_of = _Channels(root, endings)
+    for file in files:
+        role = role_of(file, top, endings_of(file))
+        if role.kind is None:
+            unlabelled.append(file)
             continue
-        case_name, sequence = labels
-        case = cases.setdefault(case_name.casefold(), _Case(case_name))
-        if first := case.sequences.get(sequence):
-            issues.append(Issue(folder + name, f"is a second {sequence} beside {Path(first).name}"))
+        if role.kind in (DERIVED, UNCLEAR):
+            issues.append(Issue(file, not_flair(file, role.kind, role.words)))
             continue
-        case.files.append(folder + name)
-        if sequence != UNUSED:
-            case.sequences[sequence] = folder + name
+        case = cases.setdefault(role.case.casefold(), _Case(role.case))
+        if first := case.sequences.get(role.kind):
+            issues.append(Issue(file, f"is a second {role.kind} beside {Path(first).name}"))
+            continue
+        case.files.append(file)
+        if role.kind != UNUSED:
+            case.sequences[role.kind] = file
     volumes = []
     for _, case in sorted(cases.items()):
-        if flair := case.sequences.get("FLAIR"):
-            stem = folder + case.name if case.name else without_ending(flair)
-            volumes.append(NiftiFiles(stem if case.name else folder.rstrip("/") or stem, stem, case.sequences))
+        if flair := case.sequences.get(FLAIR):
+            name = case.name or without_ending(flair)
+            volumes.append(NiftiFiles(name, _stem(flair, endings_of), case.sequences, case.name))
         else:
-            issues += [Issue(file, f"has no FLAIR ({flair_name(case.name)}) beside it") for file in case.files]
-    for name in unlabelled:
-        stem = without_ending(name)
+            issues += [Issue(file, f"has no FLAIR ({_flair_name(case.name)}) beside it") for file in case.files]
+    for file in _without_channels(unlabelled, issues):
+        stem = without_ending(file)
         owner = next((case for case in cases.values() if case.may_include(stem)), None)
         if owner is None:
-            volumes.append(NiftiFiles(folder + stem, folder + stem, {"FLAIR": folder + name}))
+            volumes.append(NiftiFiles(stem, stem, {FLAIR: file}, role_of(file).case))
         else:
             beside = Path(owner.files[0]).name
             remedy = (
-                f"name it {flair_name(owner.name)}{nifti_ending(name)} if it is FLAIR, or put it into another folder"
+                f"name it {_flair_name(owner.name)}{file[len(stem) :]} if it is FLAIR, or put it into another folder"
             )
-            issues.append(Issue(folder + name, f"has no sequence in its name, beside {beside}; {remedy}"))
+            issues.append(Issue(file, f"has no sequence in its name, beside {beside}; {remedy}"))
     return volumes
+
+
+def not_flair(file: str, kind: str, words: str) -> str:
+    """Why a file that says another `kind` by its `words` is not taken for FLAIR; completes "the file …"."""
+    if kind == UNCLEAR:
+        return f"names several sequences ({words}); say which it is: flair=FILE, t1=FILE or t1ce=FILE"
+    what = {UNUSED: "no FLAIR", DERIVED: f"a {DERIVED} ({words})"}.get(kind, f"a {kind} scan")
+    name = _flair_name(role_of(file).case) + file[len(without_ending(file)) :]
+    remedy = f"FLAIR is needed: name it {name} if it is that, or give its folder, or flair=FILE"
+    return f"is {what} by its name; {remedy}"
+
+
+def _flair_name(case: str) -> str:
+    """The name without ending that FLAIR of a case should have."""
+    name = PurePosixPath(case).name
+    return f"{name}_flair" if name else "flair"
+
+
+def _stem(flair: str, endings_of: "_Channels") -> str:
+    """The path that a mask is named after: FLAIR's without the word that says so, unless that is all of its name."""
+    path = PurePosixPath(flair)
+    return str(path.with_name(role_of(path.name, "", endings_of(flair)).case or without_ending(path.name)))
+
+
+class _Channels:
+    """What the numbers of numbered channels stand for: as the user says, else as nnU-Net's `dataset.json` does."""
+
+    def __init__(self, root: Path, endings: Mapping[str, str]) -> None:
+        self._root, self._given = root, endings
+        self._found: dict[Path, Mapping[str, str]] = {}
+
+    def __call__(self, file: str) -> Mapping[str, str]:
+        """The endings by sequence that hold for a file."""
+        if self._given or not CHANNEL.fullmatch(without_ending(PurePosixPath(file).name)):
+            return self._given
+        folder = (self._root / file).parent
+        if folder not in self._found:
+            self._found[folder] = _dataset_json(folder) or _dataset_json(folder.parent)
+        return self._found[folder]
+
+
+def _dataset_json(folder: Path) -> Mapping[str, str]:
+    """The endings by sequence of a `dataset.json`: `channel_names` of nnU-Net 2, `modality` of 1; {} without FLAIR."""
+    try:
+        content = json.loads((folder / "dataset.json").read_bytes())
+        named = dict(content.get("channel_names") or content["modality"])
+        kinds = {role_of(str(name)).kind: f"_{int(number):04}" for number, name in named.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return NO_ENDINGS
+    return {kind: ending for kind, ending in kinds.items() if kind in SEQUENCES} if FLAIR in kinds else NO_ENDINGS
+
+
+def _without_channels(files: Sequence[str], issues: list[Issue]) -> Iterator[str]:
+    """The files that are no numbered channels; of each case with such channels, its first file becomes an issue."""
+    numbered: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        match = CHANNEL.fullmatch(without_ending(file))
+        numbered[match["case"] if match else ""].append(file)
+    yield from numbered.pop("", ())
+    for case, channels in numbered.items():
+        names = [without_ending(file).removeprefix(case) for file in channels]
+        if "_0000" not in names or len(names) not in _CHANNELS:
+            yield from channels
+            continue
+        beside = f", as {', '.join(names[1:])} beside it" if names[1:] else ""
+        issues.append(
+            Issue(channels[0], f"is a numbered channel{beside}; say which is which: flair=_0003 t1=_0000 t1ce=_0001")
+        )

@@ -15,9 +15,10 @@ from lgg_seg.data.kaggle.images import ImageError, read_scan
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import without_ending
-from lgg_seg.prediction.intensity import is_flat
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import FLAT, Issue, Scan, ScanError, fill_flat_sequences, volume_warnings
+from lgg_seg.prediction.roles import FLAIR as FLAIR_NAME
+from lgg_seg.prediction.roles import UNCLEAR, role_of
+from lgg_seg.prediction.scan import Issue, Scan, ScanError, contrast_fault, fill_flat_sequences, volume_warnings
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})", re.ASCII)
 
@@ -48,14 +49,16 @@ class SliceFiles:
             output.write_image(str(name), one.astype(np.uint8) * 255)
 
 
-def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue]) -> list[SliceFiles]:
+def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:
     """The volumes of the slices of one folder, by the rules of `lgg_seg.prediction.discover.find_scans`.
 
     Args:
         folder: its path below the input with a slash at its end; empty for the input itself.
         names: the slices' file names, without masks.
-        issues: gets the slices with a number that an earlier slice has.
+        issues: gets the slices with a number that an earlier slice has, and of another sequence than FLAIR the first.
+        top: the name of the input's folder.
     """
+    names = _without_other_sequences(folder, names, top, issues)
     patients: dict[str, dict[int, str]] = defaultdict(dict)
     others = []
     for name in sorted(names):
@@ -78,6 +81,17 @@ def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue]) -> lis
         ordered = sorted(others, key=_natural)
         volumes.append(SliceFiles(folder.rstrip("/") or "slices", tuple(enumerate(ordered, start=1))))
     return volumes
+
+
+def _without_other_sequences(folder: str, names: Sequence[str], top: str, issues: list[Issue]) -> list[str]:
+    roles = {name: role_of(folder + name, top) for name in names}
+    others = [name for name, role in roles.items() if role.kind not in (FLAIR_NAME, UNCLEAR, None)]
+    if others:
+        role = roles[others[0]]
+        more = f"and so {'are' if len(others) > 2 else 'is'} {len(others) - 1} beside it; " if others[1:] else ""
+        reason = f"is a slice of another sequence than FLAIR by its name ({role.words}); {more}rename what is FLAIR"
+        issues.append(Issue(folder + others[0], reason))
+    return [name for name in names if name not in others]
 
 
 def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[np.uint8]]) -> Scan:
@@ -106,8 +120,8 @@ def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[
             issues.append(Issue(file, f"is {size} pixels, where this volume's slices are {width} x {height}"))
     numbers, names, slices = zip(*kept, strict=True)
     stacked = np.stack(slices)
-    if is_flat(stacked[..., FLAIR]):
-        raise ScanError([*issues, *(Issue(file, FLAT) for file in names)])
+    if fault := contrast_fault(stacked[..., FLAIR]):
+        raise ScanError([*issues, *(Issue(file, fault) for file in names)])
     images, warnings = fill_flat_sequences(stacked)
     return Scan(images, names, numbers, tuple(issues), warnings=(*warnings, *volume_warnings(images, numbers)))
 

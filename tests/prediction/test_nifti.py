@@ -148,6 +148,12 @@ def test_a_flat_volume_is_an_issue(tmp_path: Path, value: float) -> None:
         files(flair="v.nii").read(tmp_path)
 
 
+def test_a_segmentation_in_flairs_place_is_an_issue_whatever_its_name(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(RNG.integers(0, 5, (6, 7, 5)).astype(np.int16), LPS), tmp_path / "v.nii")
+    with pytest.raises(ScanError, match=r"v\.nii holds 12 values or fewer, as segmentations do"):
+        files(flair="v.nii").read(tmp_path)
+
+
 def test_voxels_that_are_not_finite_are_counted_in_a_warning(tmp_path: Path) -> None:
     holed = HEAD.transpose(2, 1, 0, 3).astype(np.float32)
     holed[:3, 0, 0, 1] = np.nan

@@ -1,0 +1,133 @@
+"""What a file of the input is by its path: FLAIR, T1, T1 with contrast, a mask, something else; and of which case.
+
+A word anywhere in the file's name decides, else one in a folder's name, the innermost first. A word ends at any sign
+that is no letter or digit, at a capital after a small letter (`brainT1`), and before the `T1` of `152T1`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.prediction.filenames import without_ending
+
+PRE, FLAIR, POST = SEQUENCES
+MASK = "mask"
+UNUSED = "sequence that no network here takes"  # T2, diffusion, …: passed over beside FLAIR
+DERIVED = "map or template"  # no patient's scan at all
+UNCLEAR = "file of several sequences"
+
+CHANNEL = re.compile(r"(?P<case>.+)(?P<channel>_000[0-9])")  # as nnU-Net numbers the sequences of a case
+NO_ENDINGS: Mapping[str, str] = MappingProxyType({})
+
+_T1 = r"t1(w|wi|n|ir)?|mprage|mp2rage|f?spgr|bravo"
+_AGENT = r"ce|gd|gad|gado|gadolinium|post|enhanced|km|contrast"
+_NATIVE = r"(pre|no|non|without) ?contrast|pre|unenhanced|native"
+# In the order in which they count; of T1 and contrast agents see `_kind`.
+_WORDS = {
+    MASK: r"masks?\d*|segs?\d*|segmentations?\d*|labels?\d*|labels? ?(tr|ts)|labelmap|[da]seg|gt|ground ?truth|rois?|"
+    r"annotations?|brainmask|aparc",
+    DERIVED: r"gm|wm|csf|gr[ae]y ?matter|gr[ae]y|white ?matter|pve|prob\w*|tpm|tissues?|template|atlas|[tr][12]map",
+    POST: rf"t1(w|wi|n)? ?({_AGENT}|c)|post ?contrast",
+    PRE: rf"{_T1}|pre ?contrast",
+    UNUSED: r"t2(w|wi|star)?|pdw?|adc|dwi|dti|swi|swan|bold|fmri|pwi|dsc|dce|asl|cb[fv]|mra|tof|ct|pet|localizer|scout",
+    FLAIR: r"\S*flair\S*|t2f|tirm|dark ?fluid",
+}
+_PATTERNS = {kind: re.compile(rf"(?<!\S)({words})(?!\S)") for kind, words in _WORDS.items()}
+_AGENTS, _NATIVES = (re.compile(rf"(?<!\S)({words})(?!\S)") for words in (_AGENT, _NATIVE))
+_TEMPLATES = re.compile(r"(?<!\S)(mni|icbm|avg\d|colin27|sri24)")  # a patient's FLAIR may be registered to one
+_ALONE = re.compile(r"(?<!\S)(pre|post)$")  # of a contrast agent without `T1` only at the end of a file's name
+_MASK_FOLDER = re.compile(r"(\S+ )?(masks?|labels?( tr| ts)?|ground ?truth|gt|annotations?)|segs?|segmentations?")
+_IMAGE_FOLDER = re.compile(r"^(images?|imgs?|scans?)(?= tr$| ts$|$)")
+_WORD = re.compile(r"[^\W_]+?(?=[\W_]|$|(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[Tt][12](?!\d)))")
+# Names in which no word is a sequence's: a patient's barcode; subject, session and space in BIDS.
+_NAMES = re.compile(r"tcga[-_. ]?[a-z0-9]{2}[-_. ]?[a-z0-9]{4}|(?<![a-z])(sub|ses|space)-[a-z0-9]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a file is.
+
+    Attributes:
+        kind: a member of `SEQUENCES`, `MASK`, `UNUSED`, `DERIVED`, `UNCLEAR`; None where no word says it.
+        case: the file's path without ending and without the words of its kind: one patient's files share it.
+        words: what says it.
+    """
+
+    kind: str | None
+    case: str
+    words: str = ""
+
+
+def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -> Role:
+    """The role of a file.
+
+    Args:
+        file: its path below the input.
+        top: the name of the input's folder, which counts as the outermost.
+        endings: what names of a sequence end in, by sequence, instead of any words: `{"FLAIR": "_0003"}`.
+    """
+    path = PurePosixPath(without_ending(file))
+    folders = [_Words(part) for part in path.parts[:-1]]
+    name = path.name
+    kind = next((kind for kind, ending in endings.items() if name.casefold().endswith(ending.casefold())), None)
+    if kind is not None:
+        words, name = endings[kind], name[: -len(endings[kind])].rstrip("_-. ")
+    elif endings and (match := CHANNEL.fullmatch(name)):
+        kind, words, name = UNUSED, match["channel"], match["case"]
+    else:
+        kind, words = _Words(name).kind(in_folder=False)
+        name = _Words(name).without(kind, in_folder=False)
+    for folder in (*reversed(folders), _Words(top)):
+        if _MASK_FOLDER.fullmatch(folder.text):
+            kind, words = MASK, folder.text
+            break
+        if kind is None:
+            kind, words = folder.kind(in_folder=True)
+    parts = [folder.without(kind, in_folder=True) for folder in folders] + [name]
+    return Role(kind, "/".join(part for part in parts if part), words)
+
+
+class _Words:
+    """The words of one part of a path; `text` has them in small letters with a space between."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._words = list(_WORD.finditer(_NAMES.sub(lambda match: "x" * len(match[0]), name)))
+        self.text = " ".join(word[0] for word in self._words).lower()
+
+    def kind(self, *, in_folder: bool) -> tuple[str | None, str]:
+        """What the name says, and by which words; of a folder's name, nothing unclear and no mask."""
+        found = {kind: match[0] for kind, pattern in _PATTERNS.items() if (match := pattern.search(self.text))}
+        native, agent = _NATIVES.search(self.text), _AGENTS.search(self.text)
+        if PRE in found and agent and not native:
+            found.setdefault(POST, f"{found[PRE]}, {agent[0]}")
+        if in_folder:
+            found.pop(MASK, None)
+        elif not found and (match := _ALONE.search(self.text)):
+            found[POST if match[0] == "post" else PRE] = match[0]
+        if not found and (match := _TEMPLATES.search(self.text)):
+            found[DERIVED] = match[0]
+        if first := next((kind for kind in (DERIVED, MASK) if kind in found), None):
+            return first, found[first]
+        t1 = next((kind for kind in ((PRE, POST) if native else (POST, PRE)) if kind in found), None)
+        other = next((kind for kind in (FLAIR, UNUSED) if kind in found), None)  # `T2 FLAIR` is FLAIR
+        if t1 and other:
+            return (None, "") if in_folder else (UNCLEAR, f"{found[t1]}, {found[other]}")
+        kind = t1 or other
+        return kind, found[kind] if kind else ""
+
+    def without(self, kind: str | None, *, in_folder: bool) -> str:
+        """The name without the words of a kind, and without the signs before them."""
+        patterns = [] if kind in (None, DERIVED) else [*_PATTERNS.values()]
+        patterns += [_AGENTS, _NATIVES, _ALONE] if kind in (PRE, POST) else []
+        patterns += [_IMAGE_FOLDER] if in_folder else []
+        spans = [match.span() for pattern in patterns for match in pattern.finditer(self.text)]
+        kept, end, place = "", 0, 0
+        for word in self._words:
+            if not any(start <= place < stop for start, stop in spans):
+                kept += self._name[end if kept else word.start() : word.end()]
+            end, place = word.end(), place + len(word[0]) + 1
+        return kept if spans else self._name
