@@ -83,6 +83,7 @@ def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None
     _require_same_config(content, config, folder)
     del content
     hardware = experiment.trainer.prepare_again(device)
+    experiment.trainer.share_out(hardware)
     _train_and_report(experiment, folder, overrides, hardware, checkpoint=checkpoint, trial=trial)
 
 

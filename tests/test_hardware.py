@@ -11,7 +11,7 @@ import torch
 
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Hardware, Precision, choose_hardware, configure_process, take_gpu
+from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, take_gpu
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.trainer import TrainerSettings
 
@@ -60,6 +60,36 @@ def test_a_run_of_another_machine_takes_the_device_that_is_here(caplog: pytest.L
     exact = TrainerSettings(max_epochs=1, accelerator="gpu", precision="32-true")
     assert exact.prepare_again().precision == exact.prepare_again("cpu").precision == "32-true"
     assert TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true").prepare_again().precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("device", "accelerator", "here", "expected"),
+    [
+        ("cpu", "gpu", 0, (1, 8, "auto")),
+        ("cuda", "gpu", 2, (2, 4, "ddp")),
+        ("cuda", "auto", 1, (1, 8, "auto")),
+        ("cuda", "gpu", 8, (4, 2, "ddp")),
+        ("cpu", "cpu", 0, (4, 2, "ddp")),  # its four processes were the CPU's
+        ("cpu", "auto", 0, (4, 2, "ddp")),
+    ],
+)
+def test_a_run_of_four_gpus_makes_the_same_steps_on_fewer(
+    device: str, accelerator: Accelerator, here: int, expected: tuple[int, int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: here)
+    settings = TrainerSettings(
+        max_epochs=1, accelerator=accelerator, devices=4, strategy="ddp", accumulate_grad_batches=2
+    )
+    settings.share_out(Hardware(torch.device(device), "32-true", channels_last=True))
+    names = ("devices", "accumulate_grad_batches", "strategy")
+    assert tuple(settings.lightning[name] for name in names) == expected
+
+
+def test_gpus_that_cannot_share_the_batches_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    settings = TrainerSettings(max_epochs=1, accelerator="gpu", devices=4)
+    with pytest.raises(UserError, match="trained on 4 GPUs, and 3 are here"):
+        settings.share_out(Hardware(torch.device("cuda"), "32-true", channels_last=True))
 
 
 @pytest.mark.parametrize(

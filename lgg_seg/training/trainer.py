@@ -91,6 +91,30 @@ class TrainerSettings:
             device = "auto"
         return self.prepare(device)
 
+    def share_out(self, hardware: Hardware) -> None:
+        """Go on with a run of several GPUs where fewer are: each process adds up the gradients of more batches.
+
+        The optimizer's steps stay those of the run; batch norm sees the batches one by one.
+
+        Raises:
+            UserError: the processes cannot be shared out equally.
+        """
+        before = self._local_processes
+        on_gpus = hardware.device.type == "cuda"
+        here = torch.cuda.device_count() if on_gpus else 1
+        if before <= here or not (on_gpus or self.accelerator == "gpu"):
+            return
+        if before % here:
+            raise UserError(
+                f"The run trained on {before} GPUs, and {here} are here, which cannot share its batches equally; "
+                "have it see one alone with CUDA_VISIBLE_DEVICES=0, or take a machine with as many."
+            )
+        batches = self.lightning.get("accumulate_grad_batches", 1) * (before // here)
+        self.lightning |= {"devices": here, "accumulate_grad_batches": batches}
+        if here == 1:
+            self.lightning["strategy"] = "auto"
+        log.warning("the run trained on %d GPUs; %d process(es) here add up %d batches a step", before, here, batches)
+
     @property
     def _local_processes(self) -> int:
         devices = self.lightning["devices"]

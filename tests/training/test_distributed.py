@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
 from lgg_seg.training.experiment import Experiment
@@ -49,6 +50,12 @@ def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.
     return code
 
 
+def steps_of_an_epoch(folder: Path) -> float:
+    """The optimizer's, averaged over the epochs so far."""
+    _, content = read_newest(RunFolder(folder))
+    return float(content["global_step"] / (content["epoch"] + 1))
+
+
 @pytest.fixture(scope="module")
 def two(workplace: Workplace) -> Path:
     """A run of two processes with early stopping, EMA and W&B."""
@@ -82,12 +89,20 @@ def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Work
     assert metrics(folder)["metrics"] == metrics(two)["metrics"]
 
 
-def test_three_processes_do_not_outlive_a_killed_one_and_go_on(workplace: Workplace) -> None:
+def test_three_processes_do_not_outlive_a_killed_one_and_one_goes_on(workplace: Workplace) -> None:
+    """A run of three GPUs is recorded as this one but for the accelerator; on a CPU one process takes their steps."""
     folder = workplace[0] / "three"
     assert stopped_after_two_epochs(workplace, folder, signal.SIGKILL, *THREE) == -signal.SIGKILL
-    done = lgg(workplace, f"resume={folder.name}")
+    steps = steps_of_an_epoch(folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("accelerator: cpu", "accelerator: gpu"))
+    without_gpu = workplace[0], workplace[1] | {"CUDA_VISIBLE_DEVICES": ""}
+    done = lgg(without_gpu, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr
-    assert pd.read_csv(folder / "history.csv")["epoch"].tolist() == list(range(6))
+    assert "the run trained on 3 GPUs; 1 process(es) here add up 3 batches a step" in done.stderr
+    history = pd.read_csv(folder / "history.csv")
+    assert history["epoch"].tolist() == list(range(6))
+    assert steps_of_an_epoch(folder) == steps
 
 
 def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> None:
