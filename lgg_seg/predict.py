@@ -14,11 +14,11 @@ from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
+from lgg_seg.prediction.cases import OPTIONS
 from lgg_seg.prediction.discover import ScanListing, find_scans, named_scan
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR
-from lgg_seg.prediction.sequences import OPTIONS
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
 Backend = Literal["torch", "onnx"]

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from lgg_seg.errors import UserError
+from lgg_seg.prediction.cases import not_flair, volumes_of_cases
 from lgg_seg.prediction.filenames import duplicate_reason, is_image, is_mask, is_tiff, nifti_ending, without_ending
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.sequences import nifti_volumes, not_flair
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes
+from lgg_seg.prediction.volumes import VolumeFiles
 
-ScanFiles = SliceFiles | NiftiFiles  # the files of one volume: they are read, and its mask is written in their format
-_Files = TypeVar("_Files", SliceFiles, NiftiFiles, ScanFiles)
+ScanFiles = SliceFiles | VolumeFiles  # the files of one volume: they are read, and its mask is written in their format
+_Files = TypeVar("_Files", SliceFiles, VolumeFiles, ScanFiles)
 _KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volume (.nii, .nii.gz)"
 
 
@@ -66,7 +66,7 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
         masks += sum(is_image(name) for name in names) - len(scans)
         volumes += slice_volumes(folder, [name for name in scans if is_tiff(name)], issues, top)
         niftis += [folder + name for name in scans if nifti_ending(name)]
-    volumes += nifti_volumes(path, niftis, top, endings, issues)
+    volumes += volumes_of_cases(path, niftis, top, endings, issues)
     if not volumes and not issues:
         but = f", but masks by their names ({masks})" if masks else ""
         raise UserError(f"{path} holds no scans{but}; input= is {_KINDS}.")
@@ -87,7 +87,7 @@ def named_scan(files: Mapping[str, Path]) -> ScanListing:
     root = Path(os.path.commonpath([file.absolute().parent for file in files.values()]))
     below = {sequence: file.absolute().relative_to(root).as_posix() for sequence, file in files.items()}
     stem = without_ending(below[FLAIR])
-    return ScanListing(root, (NiftiFiles(stem, stem, below),), ())
+    return ScanListing(root, (VolumeFiles(stem, stem, below),), ())
 
 
 def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
@@ -117,7 +117,7 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     match = CHANNEL.fullmatch(without_ending(name))
     beside = [file.name for file in folder.iterdir() if match and file.name.startswith(match["case"] + "_")]
     channels = sorted(file for file in beside if CHANNEL.fullmatch(without_ending(file)))
-    volumes = nifti_volumes(folder, channels or [name], folder.name, endings, issues)
+    volumes = volumes_of_cases(folder, channels or [name], folder.name, endings, issues)
     return ScanListing(folder, tuple(volumes), tuple(issues))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 LOWEST, HIGHEST = 0.1, 99.9
 """Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
@@ -9,6 +10,10 @@ LOWEST, HIGHEST = 0.1, 99.9
 MAX_LABELS = 12  # values of a segmentation; a volume of the dataset has 150 and more
 
 TOP = 170  # the median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped
+
+_FACES = 0.25  # share of a volume's outer faces that the air's one value fills at least
+_INSIDE, _BELOW = 0.05, 0.5
+"""How far, in ranges of the head's intensities, air lies above the darkest tissue or below it to count as detached."""
 
 
 def is_flat(volume: NDArray[np.uint8]) -> bool:
@@ -21,19 +26,55 @@ def is_label_map(volume: NDArray[np.uint8]) -> bool:
     return int(np.count_nonzero(np.bincount(volume.ravel()))) <= MAX_LABELS
 
 
-def to_uint8(volume: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """One sequence of one volume, of any shape, scaled linearly to uint8.
+def detached_air(volume: NDArray[np.float32]) -> float | None:
+    """The value of the air around a head (X, Y, Z) if it is not the next below the darkest tissue; None otherwise.
+
+    It is the commonest value on the volume's faces. Among the tissue's it lies where a brain without its skull has
+    z-scores and the rest is 0; far below in scans with -1024 there, or any negative value where tissue has none.
+    """
+    faces = np.concatenate([np.take(volume, (0, -1), axis).ravel() for axis in range(3)])
+    values, counts = np.unique(faces[np.isfinite(faces)], return_counts=True)
+    if not counts.size or counts.max() < _FACES * faces.size:
+        return None
+    air = float(values[counts.argmax()])
+    head = volume[np.isfinite(volume) & (volume != air)]
+    if not head.size:
+        return None
+    low, high = np.percentile(head, [LOWEST, HIGHEST])
+    inside, below = air - low > _INSIDE * (high - low), low - air > _BELOW * (high - low)
+    return air if inside or below or air < 0 <= low else None
+
+
+def to_uint8(volume: NDArray[np.float32], air: float | None = None) -> NDArray[np.uint8]:
+    """One sequence of one volume, (X, Y, Z) if `air` is given, scaled linearly to uint8.
 
     The upper percentile leaves the background out, so that the air around a head, or its having been cut away, does
     not change how bright the head is. NaN becomes 0; a constant volume becomes 0 throughout.
+
+    Args:
+        volume: intensities on any scale.
+        air: what `detached_air` gives: the head is then scaled alone, from 0 where it has no value below, and what has
+            this value in one piece with the volume's faces becomes 0.
     """
     finite = volume[np.isfinite(volume)]
     if finite.size == 0:
         return np.zeros(volume.shape, np.uint8)
-    low = np.float32(np.percentile(finite, LOWEST))
-    above = finite[finite > low]
+    head = finite if air is None else finite[finite != air]
+    low = np.float32(np.percentile(head, LOWEST))
+    if air is not None and air < 0 <= low:
+        low = np.float32(0)
+    above = head[head > low]
     high = np.float32(np.percentile(above, HIGHEST)) if above.size else low
     if high <= low:
         return np.zeros(volume.shape, np.uint8)
     scaled = np.nan_to_num((volume - low) * (np.float32(TOP) / (high - low)), nan=0, posinf=255, neginf=0)
+    if air is not None:
+        scaled[_outside(volume == air)] = 0
     return np.asarray(scaled.clip(0, 255).round(), np.uint8)
+
+
+def _outside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The components of a mask (X, Y, Z) that touch the volume's faces: tissue may have the value of air by chance."""
+    labels, _ = ndimage.label(same)
+    faces = np.unique(np.concatenate([np.take(labels, (0, -1), axis).ravel() for axis in range(3)]))
+    return np.asarray(np.isin(labels, faces[faces > 0]))

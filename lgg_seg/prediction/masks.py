@@ -7,7 +7,7 @@ import numpy as np
 
 from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.nifti import NiftiFiles
+from lgg_seg.prediction.volumes import VolumeFiles
 from lgg_seg.radiomics.features import Volume
 
 _SLICE = re.compile(r"(?P<patient>.+)_(?P<slice>\d{1,9})_mask\.tiff?", re.ASCII | re.IGNORECASE)
@@ -61,5 +61,5 @@ def _of_slices(patient: str, slices: dict[int, Path]) -> Volume:
 
 
 def _of_nifti(patient: str, file: Path) -> Volume:
-    mask = NiftiFiles(patient, patient, {"FLAIR": file.name}).read_mask(file.parent, file.name)
+    mask = VolumeFiles(patient, patient, {"FLAIR": file.name}).read_mask(file.parent, file.name)
     return Volume(patient, tuple(range(1, len(mask) + 1)), mask)

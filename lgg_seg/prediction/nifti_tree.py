@@ -30,8 +30,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.prediction.discover import find_scans, with_unique_names
 from lgg_seg.prediction.filenames import nifti_ending
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.roles import MASK, role_of
+from lgg_seg.prediction.volumes import VolumeFiles
 
 LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
 SHARED = "BraTS holds most patients of TCGA-LGG, resampled and under other names: leave out those of the training"
@@ -51,7 +51,7 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
         UserError: a patient without FLAIR or segmentation, a damaged file, several grids of one patient.
     """
     listing = find_scans(root)
-    found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, NiftiFiles)]
+    found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, VolumeFiles)]
     truths = list(zip(with_unique_names(found), _truths(root, found), strict=True))
     wrong = [f"{issue.file} {issue.reason}" for issue in listing.issues]
     wrong += [
@@ -75,7 +75,7 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     return folder
 
 
-def _truths(root: Path, volumes: Sequence[NiftiFiles]) -> Iterator[list[str]]:
+def _truths(root: Path, volumes: Sequence[VolumeFiles]) -> Iterator[list[str]]:
     """The segmentations of each volume: those of its case, or `seg` and the like alone in its folder."""
     by_case: dict[str, list[str]] = defaultdict(list)
     for path in sorted(root.rglob("*.nii*")):
@@ -87,13 +87,13 @@ def _truths(root: Path, volumes: Sequence[NiftiFiles]) -> Iterator[list[str]]:
         yield by_case[volume.case.casefold()] or by_case["" if str(folder) == "." else str(folder).casefold()]
 
 
-def _key(root: Path, pairs: list[tuple[NiftiFiles, str]]) -> str:
+def _key(root: Path, pairs: list[tuple[VolumeFiles, str]]) -> str:
     files = sorted(file for volume, truth in pairs for file in (*volume.files.values(), truth))
     stamps = [(file, (root / file).stat().st_size, (root / file).stat().st_mtime_ns) for file in files]
     return hashlib.sha256(json.dumps([_FORMAT, str(root.resolve()), stamps]).encode()).hexdigest()[:32]
 
 
-def _write(root: Path, volume: NiftiFiles, truth: str, folder: Path) -> None:
+def _write(root: Path, volume: VolumeFiles, truth: str, folder: Path) -> None:
     """A patient's slices `<patient>_<n>.tif` and their masks."""
     scan, mask = volume.read(root), volume.read_mask(root, truth)
     folder.mkdir(parents=True)

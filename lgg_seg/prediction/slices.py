@@ -41,7 +41,7 @@ class SliceFiles:
         """The volume of the slices below `root`; details and errors as `stack`."""
         return stack(self.files, lambda file: read_scan(root / file))
 
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as NiftiFiles
+    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as VolumeFiles
         """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
         for file, one in zip(scan.files, mask, strict=True):
             path = Path(file)

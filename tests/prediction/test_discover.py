@@ -8,8 +8,8 @@ import pytest
 
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.discover import find_scans
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.slices import SliceFiles
+from lgg_seg.prediction.volumes import VolumeFiles
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -27,7 +27,7 @@ def volumes(path: Path) -> dict[str, list[str]]:
 
 
 def niftis(path: Path) -> dict[str, dict[str, str]]:
-    return {one.name: dict(one.files) for one in find_scans(path).volumes if isinstance(one, NiftiFiles)}
+    return {one.name: dict(one.files) for one in find_scans(path).volumes if isinstance(one, VolumeFiles)}
 
 
 def test_slices_are_ordered_by_number_and_masks_are_no_slices(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_single_file_is_a_volume_by_itself(tmp_path: Path) -> None:
     (alone,) = find_scans(tmp_path / "p_7.tif").volumes
     assert alone == SliceFiles("p_7", ((7, "p_7.tif"),))
     (volume,) = find_scans(tmp_path / "v.nii.gz").volumes
-    assert volume == NiftiFiles("v", "v", {"FLAIR": "v.nii.gz"})
+    assert volume == VolumeFiles("v", "v", {"FLAIR": "v.nii.gz"})
 
 
 def test_sequences_in_separate_files_make_one_volume_and_others_are_skipped(tmp_path: Path) -> None:

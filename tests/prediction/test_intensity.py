@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgg_seg.prediction.intensity import TOP, to_uint8
+from lgg_seg.prediction.intensity import TOP, detached_air, to_uint8
 
 HEAD = np.random.default_rng(0).gamma(3, 40, (6, 20, 20)).astype(np.float32)
 
@@ -50,3 +50,32 @@ def test_nan_voxels_are_black_and_change_nothing_else() -> None:
 @pytest.mark.parametrize("value", [0.0, 7.5, np.nan])
 def test_a_constant_volume_is_black(value: float) -> None:
     assert not to_uint8(np.full((2, 3, 4), value, np.float32)).any()
+
+
+def padded(head: np.ndarray, air: float) -> np.ndarray:
+    return np.pad(head, 8, constant_values=air)
+
+
+@pytest.mark.parametrize("air", [-1024, -1, -3000])
+def test_a_value_of_air_below_any_intensity_changes_nothing(air: float) -> None:
+    volume = padded(HEAD, air)
+    assert detached_air(volume) == air
+    assert np.abs(to_uint8(volume, air).astype(int) - to_uint8(padded(HEAD, 0))).max() <= 1
+
+
+def test_a_head_with_z_scores_in_zeros_is_scaled_alone() -> None:
+    scores = (HEAD - HEAD.mean()) / HEAD.std()
+    scores[2, 5, 5] = 0  # a voxel of tissue
+    volume = padded(scores, 0)
+    assert detached_air(volume) == 0
+    found = to_uint8(volume, 0)
+    assert np.abs(found[8:-8, 8:-8, 8:-8].astype(int) - to_uint8(scores)).max() <= 1
+    assert found[10, 13, 13] > 0
+    assert not found[:8].any()
+
+
+@pytest.mark.parametrize("offset", [0, 100, -500])
+def test_air_next_below_the_tissue_and_no_air_at_all_are_nothing_special(offset: float) -> None:
+    assert detached_air(padded(HEAD, HEAD.min()) + np.float32(offset)) is None
+    assert detached_air(HEAD) is None
+    assert detached_air(np.full((3, 4, 5), np.nan, np.float32)) is None

@@ -10,8 +10,8 @@ import pytest
 from lgg_seg.errors import UserError
 from lgg_seg.predict import main
 from lgg_seg.prediction.discover import find_scans, named_scan
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.roles import DERIVED, FLAIR, MASK, POST, PRE, UNCLEAR, UNUSED, role_of
+from lgg_seg.prediction.volumes import VolumeFiles
 from tests.prediction.test_discover import touch
 
 
@@ -55,7 +55,7 @@ def test_a_word_anywhere_says_what_a_file_is(file: str, kind: str | None, case: 
 
 def volumes(path: Path, **endings: str) -> dict[str, dict[str, str]]:
     named = {{"flair": FLAIR, "t1": PRE, "t1ce": POST}[key]: ending for key, ending in endings.items()}
-    return {one.name: dict(one.files) for one in find_scans(path, named).volumes if isinstance(one, NiftiFiles)}
+    return {one.name: dict(one.files) for one in find_scans(path, named).volumes if isinstance(one, VolumeFiles)}
 
 
 def test_words_in_mid_name_and_of_folders_put_a_patients_files_together(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_named_files_are_one_volume_wherever_they_are(tmp_path: Path) -> None:
     found = named_scan({FLAIR: tmp_path / "one" / "scan.nii.gz", POST: tmp_path / "two" / "other.nii.gz"})
     assert found.root == tmp_path
     (files,) = found.volumes
-    assert isinstance(files, NiftiFiles)
+    assert isinstance(files, VolumeFiles)
     assert files.files == {FLAIR: "one/scan.nii.gz", POST: "two/other.nii.gz"}
 
 

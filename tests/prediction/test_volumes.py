@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import ScanError
 from lgg_seg.prediction.tables import slice_rows, volume_row
+from lgg_seg.prediction.volumes import VolumeFiles
 
 RNG = np.random.default_rng(0)
 # Slices to the crown, rows to the back, columns to the left; sides all different, so that no two axes are confused.
@@ -35,9 +35,9 @@ def stored(orientation: np.ndarray, head: np.ndarray = HEAD) -> nib.Nifti1Image:
     return nib.Nifti1Image(np.ascontiguousarray(head.transpose(2, 1, 0, 3)), LPS).as_reoriented(orientation)
 
 
-def files(**sequences: str) -> NiftiFiles:
+def files(**sequences: str) -> VolumeFiles:
     named = {"flair": "FLAIR", "pre": "pre-contrast", "post": "post-contrast"}
-    return NiftiFiles("v", "v", {named[key]: file for key, file in sequences.items()})
+    return VolumeFiles("v", "v", {named[key]: file for key, file in sequences.items()})
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
@@ -110,6 +110,13 @@ def test_other_dtypes_are_scaled_sequence_by_sequence(tmp_path: Path) -> None:
     scan = files(flair="v.nii").read(tmp_path)
     for channel in range(3):
         assert np.corrcoef(scan.images[..., channel].ravel(), HEAD[..., channel].ravel())[0, 1] > 0.999
+
+
+def test_air_apart_from_the_tissue_is_black_and_noted(tmp_path: Path) -> None:
+    volume = np.pad(HEAD[..., 1].transpose(2, 1, 0).astype(np.float32) + 1, 3, constant_values=-1024)
+    nib.save(nib.Nifti1Image(volume, LPS), tmp_path / "v.nii")
+    assert "the air of v.nii has the value -1024" in warnings(tmp_path)
+    assert not files(flair="v.nii").read(tmp_path).images[0].any()
 
 
 def test_oblong_pixels_and_an_unknown_position_are_warned_of(tmp_path: Path) -> None:
@@ -245,6 +252,20 @@ def test_sequences_on_different_grids_are_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HEAD[..., 2].transpose(2, 1, 0), LPS + np.eye(4)[:, [3, 3, 3, 0]]), tmp_path / "post.nii")
     with pytest.raises(ScanError, match=r"post\.nii is on another grid"):
         files(flair="flair.nii", post="post.nii").read(tmp_path)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS[::7], ids=lambda o: "".join(map(str, o.ravel().astype(int))))
+def test_sequences_in_another_order_of_axes_or_a_fraction_of_a_voxel_away_belong_together(
+    tmp_path: Path, orientation: np.ndarray
+) -> None:
+    nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "flair.nii")
+    other = stored(orientation, HEAD[..., 2:])
+    other = nib.Nifti1Image(np.asarray(other.dataobj)[..., 0], other.affine + np.eye(4)[:, [3, 3, 3, 1]] * 0.6)
+    nib.save(other, tmp_path / "post.nii")
+    nib.save(nib.Nifti1Image((np.asarray(other.dataobj) > 100).astype("u1"), other.affine), tmp_path / "seg.nii")
+    source = files(flair="flair.nii", post="post.nii")
+    assert np.array_equal(source.read(tmp_path).images, HEAD[..., [1, 1, 2]])
+    assert np.array_equal(source.read_mask(tmp_path, "seg.nii"), HEAD[..., 2] > 100)
 
 
 def test_a_degenerate_affine_is_refused(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.prediction.filenames import without_ending
-from lgg_seg.prediction.nifti import NiftiFiles
 from lgg_seg.prediction.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
 from lgg_seg.prediction.scan import Issue
+from lgg_seg.prediction.volumes import VolumeFiles
 
 OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
 """The arguments of `predict` that name a sequence."""
@@ -40,9 +40,9 @@ class _Case:
         return path.parent == case.parent and path.name.startswith(case.name) and path.name[len(case.name)] in "_-. "
 
 
-def nifti_volumes(
+def volumes_of_cases(
     root: Path, files: Sequence[str], top: str, endings: Mapping[str, str], issues: list[Issue]
-) -> list[NiftiFiles]:
+) -> list[VolumeFiles]:
     """The volumes of files, by the rules of `lgg_seg.prediction.discover.find_scans`.
 
     Args:
@@ -74,14 +74,14 @@ def nifti_volumes(
     for _, case in sorted(cases.items()):
         if flair := case.sequences.get(FLAIR):
             name = case.name or without_ending(flair)
-            volumes.append(NiftiFiles(name, _stem(flair, endings_of), case.sequences, case.name))
+            volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name))
         else:
             issues += [Issue(file, f"has no FLAIR ({_flair_name(case.name)}) beside it") for file in case.files]
     for file in _without_channels(unlabelled, issues):
         stem = without_ending(file)
         owner = next((case for case in cases.values() if case.may_include(stem)), None)
         if owner is None:
-            volumes.append(NiftiFiles(stem, stem, {FLAIR: file}, role_of(file).case))
+            volumes.append(VolumeFiles(stem, stem, {FLAIR: file}, role_of(file).case))
         else:
             beside = Path(owner.files[0]).name
             remedy = (

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
-from lgg_seg.prediction.intensity import to_uint8
+from lgg_seg.prediction.intensity import detached_air, to_uint8
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import (
     Issue,
@@ -27,6 +28,7 @@ from lgg_seg.prediction.scan import (
 )
 
 MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
+SAME_PLACE = 0.4  # of a voxel: what lies nearer than half a voxel has the same nearest voxel
 SQUARE = 1.1  # ratio of a pixel's sides up to which it counts as square
 # Columns to the patient's left, rows to their back, slices to their crown: the radiological view, as in the dataset.
 _AS_TRAINED = axcodes2ornt(("L", "P", "S"))
@@ -35,7 +37,7 @@ _MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micro
 
 
 @dataclass(frozen=True)
-class NiftiFiles:
+class VolumeFiles:
     """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
 
     The mask is named after `stem`, a path below the input too. `case` is what the patient's files have in common.
@@ -94,7 +96,7 @@ class NiftiFiles:
                 whole numbers from 0.
         """
         flair = _open(root, self.files["FLAIR"])
-        image = _open_beside(flair, root, file)
+        image, to_flair = _open_beside(flair, root, file)
         try:
             labels = np.asarray(image.dataobj)
         except Exception as error:  # a truncated or damaged stream can raise anything
@@ -104,7 +106,7 @@ class NiftiFiles:
         if not (np.isfinite(labels) & (labels >= 0) & (labels == np.floor(labels))).all():
             raise ScanError([Issue(file, "is no segmentation: labels are whole numbers from 0, and not all are")])
         turn = ornt_transform(_orientation(flair, self.files["FLAIR"]), _AS_TRAINED)
-        tumour = labels.reshape(labels.shape[:3]) > 0
+        tumour = apply_orientation(labels.reshape(labels.shape[:3]) > 0, to_flair)
         return np.asarray(apply_orientation(tumour, turn).transpose(2, 1, 0), np.bool_)
 
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
@@ -150,24 +152,45 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
         raise _unreadable(file, error) from error
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
         warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
-    # What is already 8 bits stays as it is.
-    volumes = [v if v.dtype == np.uint8 else to_uint8(v.astype(np.float32)) for v in np.moveaxis(voxels, -1, 0)]
+    volumes = [_in_8_bits(volume, file, warnings) for volume in np.moveaxis(voxels, -1, 0)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
 
 
-def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> nib.Nifti1Image:
+def _in_8_bits(volume: NDArray[Any], file: str, warnings: list[str]) -> NDArray[np.uint8]:
+    """What is already 8 bits stays as it is."""
+    if volume.dtype == np.uint8:
+        return volume
+    intensities = volume.astype(np.float32)
+    if (air := detached_air(intensities)) is not None:
+        warnings.append(f"the air of {file} has the value {air:g}, apart from the tissue's; the head was scaled alone")
+    return to_uint8(intensities, air)
+
+
+def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> tuple[nib.Nifti1Image, NDArray[np.float64]]:
+    """The image, and what turns its axes to those of its FLAIR, on whose grid it is in whatever order of axes.
+
+    Raises:
+        ScanError: it is on another grid: a corner lies `SAME_PLACE` voxels from FLAIR's, or more.
+    """
     image = _open(root, file)
-    if image.shape[:3] != flair.shape[:3] or not np.allclose(image.affine, flair.affine, atol=1e-2):
+    _orientation(image, file)
+    relative = np.linalg.inv(flair.affine) @ image.affine  # from its voxels to FLAIR's
+    turn = io_orientation(relative)
+    turned = relative @ inv_ornt_aff(turn, image.shape[:3])
+    shape = tuple(image.shape[int(axis)] for axis in np.argsort(turn[:, 0]))
+    corners = np.array(list(product(*((0, side - 1) for side in shape))))
+    if shape != flair.shape[:3] or np.abs(apply_affine(turned, corners) - corners).max() >= SAME_PLACE:
         raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
-    return image
+    return image, turn
 
 
 def _read_beside(flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str]) -> NDArray[np.uint8]:
-    """The one volume (X, Y, Z) of a file on the grid of its FLAIR."""
-    volumes = _sequences(_open_beside(flair, root, file), file, warnings)
+    """The one volume of a file on the grid of its FLAIR (X, Y, Z), in the order of FLAIR's axes."""
+    image, turn = _open_beside(flair, root, file)
+    volumes = _sequences(image, file, warnings)
     if len(volumes) > 1:
         raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
-    return volumes["FLAIR"]
+    return np.asarray(apply_orientation(volumes["FLAIR"], turn))
 
 
 def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
