@@ -156,11 +156,11 @@ def train(
     network, weights = start(config.model, channels) if fresh else (build_network(config.model, channels), None)
     module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
-    stop = GracefulStop()
+    stop = GracefulStop(folder.last)
     wanted = experiment.callbacks(data.split)
     require_space_for_checkpoints(folder, network, wanted, config.trainer.max_epochs)
     kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor)]
-    callbacks = [stop, history, *wanted, *kept]
+    callbacks = [history, *wanted, *kept, stop]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)

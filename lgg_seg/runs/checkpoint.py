@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import pickle
+import shlex
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
         if not _intact(path.read_bytes()):
             raise damaged
     except FileNotFoundError as error:
-        missing = f"{path} is missing; the run has not finished an epoch, so start it anew."
+        resumable = path.with_name("last.ckpt").exists()
+        remedy = f"go on with it by resume={shlex.quote(str(path.parent.parent))}" if resumable else "start it anew"
+        missing = f"{path} is missing; the run has not finished an epoch, so {remedy}."
         raise DamagedCheckpointError(missing) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); see to its permissions and its disk.") from error

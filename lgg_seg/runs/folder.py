@@ -71,7 +71,7 @@ class RunFolder(AtomicFolder):
 
     @property
     def last(self) -> Path:
-        """The checkpoint of the last finished epoch, from which a run is resumed."""
+        """The checkpoint from which a run is resumed: of the last epoch, or of the step after which a signal came."""
         return self.checkpoints / "last.ckpt"
 
     def create(self) -> None:

@@ -1,6 +1,7 @@
 """`status.json`: where a run stands, whatever becomes of it."""
 
 import logging
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -25,7 +26,7 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             yield
         except (KeyboardInterrupt, SystemExit) as error:
             _record_end(folder, "interrupted", type(error).__name__)
-            goes_on = f"python -m lgg_seg resume={folder.display_path} goes on"
+            goes_on = f"python -m lgg_seg resume={shlex.quote(str(folder.display_path))} goes on"
             log.warning(
                 "interrupted; %s", goes_on if folder.last.exists() else "no epoch is finished, so start it anew"
             )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -57,6 +58,7 @@ class TrainingModule(pl.LightningModule):
         self.train_loss, self.val_loss = MeanLoss(), MeanLoss()
         self.monitor = monitor
         self.plateau_metrics = plateau_metrics
+        self.learning_rate = 0.0
         self._seed = torch.initial_seed()  # the run's, which seeds everything before it builds anything
 
     def forward(self, image: Tensor, statistics: Tensor) -> Tensor:
@@ -65,8 +67,8 @@ class TrainingModule(pl.LightningModule):
         return cast(Tensor, self.network(x_bchw))
 
     def on_train_epoch_start(self) -> None:
-        """Log the learning rate that the epoch begins with."""
-        self.log("lr", float(self.trainer.optimizers[0].param_groups[0]["lr"]))
+        """Note the learning rate that the epoch begins with."""
+        self.learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
@@ -92,6 +94,7 @@ class TrainingModule(pl.LightningModule):
         sums = torch.stack([parameter.detach().abs().sum() for parameter in self.network.parameters()])
         self._check_finite(sums.sum(), what="sum of the weights")
         self._log_epoch("train", self.train_loss, self.train_metric)
+        self.log("lr", self.learning_rate)
         for schedule in self.trainer.lr_scheduler_configs:
             if isinstance(schedule.scheduler, ReduceLROnPlateau):
                 schedule.scheduler.step(float(self.trainer.callback_metrics[str(schedule.monitor)]))
@@ -114,6 +117,26 @@ class TrainingModule(pl.LightningModule):
             self.log(f"{subset}/{name}", value, prog_bar=name in HEADLINES)
         loss.reset()
         metric.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the epoch has summed up so far, of every process: it may be saved in the middle of one."""
+        sums = move_data_to_device([metric.metric_state for metric in self._train_metrics], torch.device("cpu"))
+        of_ranks: list[Any] = [sums] * self.trainer.world_size
+        if self.trainer.world_size > 1:
+            torch.distributed.all_gather_object(of_ranks, sums)
+        checkpoint["epoch_so_far"] = {"learning_rate": self.learning_rate, "sums": of_ranks}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore it, where there is any: runs of older versions were saved at the end of an epoch alone."""
+        if so_far := checkpoint.get("epoch_so_far"):
+            self.learning_rate = so_far["learning_rate"]
+            for metric, state in zip(self._train_metrics, so_far["sums"][self.global_rank], strict=True):
+                for name, value in move_data_to_device(state, self.device).items():
+                    setattr(metric, name, value)
+
+    @property
+    def _train_metrics(self) -> tuple[Metric, ...]:
+        return self.train_loss, self.train_metric
 
     def _names(self, slices: Tensor) -> str:
         """The slices by patient and number, where there is a data set that knows them."""

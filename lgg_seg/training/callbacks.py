@@ -116,12 +116,16 @@ class History(Checkpoint):
                 learning_curves(self.rows, self.title, self.monitor).savefig(path, dpi=150)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far."""
-        return {"rows": self.rows}
+        """The rows so far, and the clock of an epoch that is not over."""
+        clock = {"seconds": time.perf_counter() - self._started, "trained": self._trained, "slices": self._slices}
+        return {"rows": self.rows, "lr": self._lr, **clock}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the rows of the run that is resumed."""
+        """Restore them in the run that is resumed; older versions saved the rows alone."""
         self.rows = list(state_dict["rows"])
+        if "seconds" in state_dict:
+            self._lr, self._trained, self._slices = (state_dict[name] for name in ("lr", "trained", "slices"))
+            self._started = time.perf_counter() - state_dict["seconds"]
 
 
 class Pruning(Checkpoint):

@@ -1,25 +1,37 @@
-"""SIGTERM and Ctrl-C end a training between two batches, never within one."""
+"""SIGTERM and Ctrl-C end a training between two optimizer steps, never within one, and nothing of it is lost."""
 
+import logging
 import os
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+log = logging.getLogger(__name__)
 
 
-class GracefulStop(pl.Callback):
-    """Ends the training with exit code 128 + signal at the next batch; a second signal ends it where it is.
+class GracefulStop(Checkpoint):
+    """Saves the training at the next optimizer step and ends it with exit code 128 + signal; a second one ends it now.
 
-    A callback that `Trainer.fit` runs within: `with stop: trainer.fit(…)`. Inside, it answers for the two signals. The
-    processes of a distributed run end at the same batch, whichever of them got the signal; the main one's exit code is
-    that of the run.
+    A callback that `Trainer.fit` runs within: `with stop: trainer.fit(…)`. Inside, it answers for the two signals. From
+    an epoch's last step on, the epoch is validated and saved first: Lightning would go on from there without the
+    validation. The processes of a distributed run end at the same step, whichever of them got the signal; the main
+    one's exit code is that of the run.
+
+    It is a `Checkpoint` because Lightning calls those after the others: an average of the weights has the step by then.
 
     An exception raised by the handler itself would fall between any two instructions: inside TensorBoard's queue it
     leaves a waiting thread that nobody wakes, and the process hangs while it closes the logger.
+
+    Args:
+        checkpoint: the file to save to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
         self._received: int | None = None
         self._replaced: dict[int, Any] = {}
         self._process = os.getpid()
@@ -42,13 +54,25 @@ class GracefulStop(pl.Callback):
         if kind is None and self._received is not None:
             self._stop()  # it came after the last batch
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Stop if a signal has come."""
-        self._stop_together(trainer)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop if a signal has come: what there is to save is saved."""
+        if self._is_asked(trainer):
+            self._stop()
 
-    def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Stop if a signal has come."""
-        self._stop_together(trainer)
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save and stop if a signal has come, where the optimizer has taken a step and no validation follows."""
+        done = batch_idx + 1
+        stepped = done % trainer.accumulate_grad_batches == 0
+        if stepped and done < trainer.num_training_batches and self._is_asked(trainer):
+            trainer.save_checkpoint(self._checkpoint)
+            self._stop()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say what is waited for."""
+        if self._received is not None:
+            log.warning("stopping once the epoch is validated; a second signal stops at once, without the epoch")
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a loader's worker: Ctrl-C reaches it too, and its parent ends it
@@ -56,14 +80,11 @@ class GracefulStop(pl.Callback):
                 os._exit(128 + number)
         elif self._received is None:
             self._received = number
-        elif callable(before := self._replaced[number]):
-            before(number, frame)
         else:
             raise SystemExit(128 + number)
 
-    def _stop_together(self, trainer: pl.Trainer) -> None:
-        if trainer.strategy.reduce_boolean_decision(self._received is not None, all=False):
-            self._stop()
+    def _is_asked(self, trainer: pl.Trainer) -> bool:
+        return trainer.strategy.reduce_boolean_decision(self._received is not None, all=False)
 
     def _stop(self) -> None:
         # Lightning kills the main process when another one ends with an error.

@@ -15,6 +15,7 @@ EVERYTHING = (
     "scheduler=plateau", "scheduler.patience=0", "callbacks=ema", "callbacks.ema.decay=0.9",
     "callbacks.early_stopping.patience=2", "trainer.accumulate_grad_batches=5", "sampler=tumour_weighted",
 )  # fmt: skip
+DEATHS = "SIGTERM training 18", "SIGINT validation 1", "SIGKILL saving 3", "SIGKILL test 1"
 SCHEDULERS = "none", "exponential", "step", "cosine", "plateau", "onecycle", "poly"
 RECIPES = {
     "plain": (),
@@ -24,13 +25,14 @@ RECIPES = {
 
 
 def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(workplace: Workplace) -> None:
-    """Killed while it writes a checkpoint, and in the test that follows an early stop."""
+    """Ended by SIGTERM between two steps, by Ctrl-C in a validation, by SIGKILL while it writes a checkpoint, and in
+    the test that follows an early stop."""
     words = [*EVERYTHING, "data.workers=2", "trainer.max_epochs=9"]
     whole = run(workplace, "whole", words)
     rates = pd.read_csv(whole / "history.csv")["lr"]
     assert len(rates) < 9, "it stopped early"
     assert rates.nunique() > 1, "the plateau's schedule has done something"
-    killed = run(workplace, "killed", words, ["SIGKILL saving 3", "SIGKILL test 1"])
+    killed = run(workplace, "killed", words, DEATHS)
     assert_same(killed, whole)
     assert not list(killed.rglob(".partial*")), "what it was writing is gone"
 

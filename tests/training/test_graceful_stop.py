@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,12 +43,12 @@ class Signalled(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(module: Signalled) -> int | str | None:
+def fit(module: Signalled, checkpoint: Path, accumulated: int = 1) -> int | str | None:
     """The exit code with which the training ends."""
-    stop = GracefulStop()
+    stop = GracefulStop(checkpoint)
     trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[stop],
+        accelerator="cpu", max_epochs=1, logger=False, enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[stop], accumulate_grad_batches=accumulated,
     )  # fmt: skip
     items: Any = torch.ones(4, 1)
     with pytest.raises(SystemExit) as end, stop:
@@ -56,26 +57,30 @@ def fit(module: Signalled) -> int | str | None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_training_after_its_batch_with_its_exit_code(number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(("accumulated", "batches"), [(1, 2), (3, 3)])
+def test_a_signal_saves_and_ends_the_training_after_its_step(
+    number: signal.Signals, code: int, accumulated: int, batches: int, tmp_path: Path
+) -> None:
     before = signal.getsignal(number)
     module = Signalled(number)
-    assert fit(module) == code
-    assert module.finished == 2, "the batch in which it came is done, and no other"
+    assert fit(module, tmp_path / "last.ckpt", accumulated) == code
+    assert module.finished == batches
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == batches / accumulated
+    assert torch.equal(saved["state_dict"]["weight"], module.weight.cpu())
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 1), (signal.SIGTERM, 143)],  # Lightning ends with 1 after a KeyboardInterrupt
-)
-def test_a_second_signal_ends_the_training_within_its_batch(number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_ends_the_training_within_its_batch(number: signal.Signals, code: int, tmp_path: Path) -> None:
     module = Signalled(number, times=2)
-    assert fit(module) == code
+    assert fit(module, tmp_path / "last.ckpt") == code
     assert module.finished == 1
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_signal_that_the_process_ignores_stays_ignored() -> None:
+def test_a_signal_that_the_process_ignores_stays_ignored(tmp_path: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with GracefulStop():
+    with GracefulStop(tmp_path / "last.ckpt"):
         os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
