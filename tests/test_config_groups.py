@@ -120,9 +120,9 @@ def test_what_a_target_keeps_of_its_config_is_read_somewhere() -> None:
 
 
 @pytest.mark.parametrize("group", sorted(set(groups()) - {"experiment", "sweep", "debug"}))
-def test_the_readmes_table_of_choices_names_every_member(group: str) -> None:
+def test_the_table_of_choices_names_every_member(group: str) -> None:
     """But for experiments and sweeps, which it lists by their families."""
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
     (row,) = (line for line in text.splitlines() if line.startswith(f"| `{group}` |"))
     assert {member for member in groups()[group] if f"`{member}`" not in row} == set()
 

@@ -78,8 +78,8 @@ def test_help_names_every_argument(word: str, capsys: pytest.CaptureFixture[str]
     assert all(f"{key}=" in out for key in ("run", "zoo", "device", "port", "headless"))
 
 
-def test_the_readme_names_the_limits() -> None:
-    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+def test_the_page_about_predicting_names_the_limits() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs" / "predicting.md").read_text(encoding="utf-8").split())
     for words in (
         f"{MAX_UPLOAD // MB} MB dropped and {MAX_UNPACKED // MB} MB unpacked, {MAX_FILES:,} files",
         f"{MAX_FILE // MB} MB and {MAX_SIDE} x {MAX_SIDE} pixels a slice, {MAX_PIXELS // 10**6} million pixels in all",

@@ -1,27 +1,13 @@
-"""The page of the leakage, and what the README says of its runs, are what the recorded runs hold."""
+"""What pages say of the leakage is what the recorded runs hold."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
-from lgg_seg.comparison.runs import find_runs
-from lgg_seg.comparison.tables import build_leaderboard
-from lgg_seg.reporting.leakage import leakage_markdown
+from experiments.leak.tables import tables
 from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, ROOT, content, interval
-
-
-@pytest.fixture(scope="module")
-def tables() -> list[LeakageTable]:
-    return leakage_tables(build_leaderboard(find_runs([RECORDS / "leak"])))
-
-
-def test_the_page_of_the_leak_is_what_compare_makes_of_its_runs(tables: list[LeakageTable]) -> None:
-    _, tables_and_method = leakage_markdown(tables).split("\n\n", 1)
-    assert tables_and_method.strip() in (RECORDS / "leak" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
@@ -49,7 +35,7 @@ def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None
     assert f"a mean over mini-batches, it is {minibatch:.3f} by slice" in page
 
 
-def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
+def test_the_page_of_two_networks_says_what_the_cross_validation_by_patient_holds() -> None:
     folds = [folder / "per_patient.csv" for folder in sorted((RECORDS / "leak").glob("unet_slim_40_kfold_?"))]
     dice = [pd.read_csv(path)["dice"] for path in folds]
     everyone = summarise(pd.concat(dice).to_numpy())
@@ -57,13 +43,20 @@ def test_the_readme_says_what_the_cross_validation_by_patient_holds() -> None:
     told = (
         f"{interval({'mean': everyone.mean, 'ci95': everyone.ci95}, 'mean')}, and of {dice[0].mean():.3f} on this fold"
     )
-    assert told in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert told in " ".join((RECORDS / "quick_cpu" / "README.md").read_text(encoding="utf-8").split())
 
 
-def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds(tables: list[LeakageTable]) -> None:
+def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
     page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    [(table, row)] = [(table, row) for table in tables for row in table.rows if row.label.startswith("study_000")]
+    [(table, row)] = [(table, row) for table in tables() for row in table.rows if row.label.startswith("study_000")]
     arms = row.measures["pooled Dice"]
     low, high = arms.added.estimate.ci95 or (0, 0)
     assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
     assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.by_patient.value:.3f}" in page
+
+
+def test_the_page_of_the_results_says_what_the_leak_adds() -> None:
+    text = " ".join((ROOT / "docs" / "results.md").read_text(encoding="utf-8").split())
+    (slim, study) = (table.rows[0].measures["pooled Dice"] for table in tables()[:2])
+    assert f"pooled Dice of {slim.leaky.value:.3f} with leakage, and of {slim.by_patient.value:.3f} on the same" in text
+    assert f"study 000's recipe has {study.leaky.value:.3f} and {study.by_patient.value:.3f}" in text

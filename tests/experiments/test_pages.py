@@ -1,4 +1,4 @@
-"""The pages and the README quote the recorded results as they are."""
+"""The pages quote the recorded results as they are."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, RESULTS, ROOT, content, epochs, interval, name, three
 
 
-def readme_row(folder: Path) -> list[str]:
-    """As in the README's table of results."""
+def network_row(folder: Path) -> list[str]:
+    """As in the table of the page of two networks."""
     result = content(folder)
     metrics, dice = result["metrics"], result["metrics"]["patient/dice"]
     low, high = dice["ci95"]
@@ -64,13 +64,12 @@ def study_row(folder: Path) -> list[str]:
 def test_its_page_quotes_the_recorded_numbers(folder: Path) -> None:
     if folder.relative_to(RECORDS).parts[0] in ("leak", "recipe", "benchmark"):
         pytest.skip("a test of its own holds the whole page to its runs")
-    page = folder.parent / "README.md"
-    row, text = (study_row, page) if page.is_file() else (readme_row, ROOT / "README.md")
-    assert f"| {' | '.join(row(folder))} |" in text.read_text(encoding="utf-8")
+    row = network_row if folder.parent.name == "quick_cpu" else study_row
+    assert f"| {' | '.join(row(folder))} |" in (folder.parent / "README.md").read_text(encoding="utf-8")
 
 
 def rate(slices: float) -> str:
-    """Slices a second, as the README writes them."""
+    """Slices a second, as the page about cost writes them."""
     return f"{slices:.3g}" if slices < 1000 else f"{slices:,.0f}"
 
 
@@ -78,11 +77,11 @@ SPEEDS = sorted((RECORDS / "bench").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", SPEEDS, ids=lambda path: path.stem)
-def test_the_readme_quotes_the_recorded_speeds(path: Path) -> None:
+def test_the_page_about_cost_quotes_the_recorded_speeds(path: Path) -> None:
     found = json.loads(path.read_text())
     assert found["code"]["dirty"] is False
     assert found["size"] == 256
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
     for one in found["networks"]:
         train, predict = one["train"], one["predict"]
         row = [f"`{one['model']}`, {found['batch_size']}", rate(train["plain"])]
@@ -91,9 +90,9 @@ def test_the_readme_quotes_the_recorded_speeds(path: Path) -> None:
         assert f"| {' | '.join(row)} |" in text
 
 
-def test_the_readme_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
+def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
     epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
-    assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
@@ -136,11 +135,9 @@ def test_the_page_of_study_001_quotes_what_each_proposal_adds(proposal: str) -> 
     assert f"| `{proposal}` | {' | '.join(cells)} |" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_page_of_study_003_has_its_table_beside_the_recorded_runs() -> None:
-    table = before_after()
-    assert table in (RECORDS / "study_003" / "README.md").read_text(encoding="utf-8")
+def test_the_table_of_study_003_has_the_recorded_dice() -> None:
     dice = interval(content(RECORDS / "study_003" / "segmentation")["metrics"]["patient/dice"], "mean")
-    assert f"| Dice of patients | 0.0711 | 0.3854 | 0.000 (0.000 to 0.000) | {dice} |" in table
+    assert f"| Dice of patients | 0.0711 | 0.3854 | 0.000 (0.000 to 0.000) | {dice} |" in before_after()
 
 
 def test_the_page_of_study_002_quotes_what_the_decaying_rate_adds() -> None:

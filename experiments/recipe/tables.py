@@ -1,6 +1,6 @@
-"""The recipe with one thing changed at a time, a table a search: `python -m experiments.recipe`.
+"""The recipe with one thing changed at a time, a table a search.
 
-Run it in the folder of a checkout. Each row is measured on the validation patients of its search's `base`, and compared
+Each row is measured on the validation patients of its search's `base`, and compared
 with it patient by patient.
 """
 
@@ -15,7 +15,7 @@ from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.statistics.bootstrap import Summary, summarise
 
 HERE = Path(__file__).parent
-SEARCHES = {"h100": "Twelve epochs, on a GPU", "cpu": "Ten epochs, on one CPU core"}
+SEARCHES = ("h100", "cpu")
 AFTER_TRAINING = {"tta": "evaluation.tta", "postprocess": "evaluation.postprocess"}
 SWITCHED_OFF = (None, False, "none")
 
@@ -79,6 +79,6 @@ def _row(run: Run, base: Run) -> Row:
     return Row(change, run.result, summarise(gaps.to_numpy()))
 
 
-if __name__ == "__main__":
-    for search, title in SEARCHES.items():
-        print(f"## {title}\n\n{markdown_table(COLUMNS, rows(search))}\n")
+def search(name: str) -> str:
+    """The table of one of the `SEARCHES`."""
+    return markdown_table(COLUMNS, rows(name))

@@ -1,4 +1,4 @@
-"""The benchmark's folds and learning rates as tables: `python -m experiments.benchmark`, in a checkout's folder."""
+"""The benchmark's folds and learning rates as tables."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -65,6 +65,12 @@ COLUMNS = (
     Column("", "taken", attrgetter("rate"), "{:g}".format),
 )
 
-if __name__ == "__main__":
-    print(markdown_table(RESULT_COLUMNS, results()), end="\n\n")
-    print(markdown_table(COLUMNS, networks()))
+
+def folds() -> str:
+    """Each network with the folds that are recorded."""
+    return markdown_table(RESULT_COLUMNS, results())
+
+
+def rates() -> str:
+    """Each network at each learning rate."""
+    return markdown_table(COLUMNS, networks())

@@ -1,0 +1,49 @@
+"""Every generated part of the pages, written anew from the recorded runs: `python -m experiments`, in a checkout.
+
+A part stands between `<!-- NAME -->` and `<!-- /NAME -->`, and a test holds it to its runs.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from experiments import index
+from experiments.benchmark import leaderboard
+from experiments.benchmark import tables as benchmark
+from experiments.leak.tables import both_splits
+from experiments.recipe import tables as recipe
+from experiments.study_003.before_after import before_after
+
+ROOT = Path(__file__).parents[1]
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "leaderboard"): leaderboard.markdown,
+    ("experiments/README.md", "index"): index.markdown,
+    ("experiments/benchmark/README.md", "folds"): benchmark.folds,
+    ("experiments/benchmark/README.md", "rates"): benchmark.rates,
+    ("experiments/leak/README.md", "leak"): both_splits,
+    **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},
+    ("experiments/study_003/README.md", "before_after"): before_after,
+}
+
+
+def fill(page: str, name: str, content: str) -> str:
+    """The page with that content between the marks of that name.
+
+    Raises:
+        ValueError: it does not have these marks once.
+    """
+    marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.DOTALL)
+    filled, count = marks.subn(lambda found: f"{found[1]}{content}\n{found[2]}", page)
+    if count != 1:
+        raise ValueError(f"the marks of {name} stand {count} times in the page")
+    return filled
+
+
+if __name__ == "__main__":
+    for (path, name), part in PARTS.items():
+        page = ROOT / path
+        before = page.read_text(encoding="utf-8")
+        after = fill(before, name, part())
+        page.write_text(after, encoding="utf-8")
+        print(f"{path}: {name} {'is as it was' if after == before else 'is written anew'}")
