@@ -27,7 +27,7 @@ Backend = Literal["torch", "onnx"]
 def predict(
     output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
     input: Annotated[
-        Path | None, Argument("a .tif slice, a folder of slices, a tree of patients, or NIfTI; or flair= alone")
+        Path | None, Argument("slices (TIFF, PNG, JPEG), a TIFF stack, NIfTI, or a folder of any of them; or flair=")
     ] = None,
     flair: Annotated[
         str | None, Argument("one patient's FLAIR; with input=, what its FLAIR files' names end in: _0003")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, unsafe_path
 from lgg_seg.data.kaggle.images import ImageError, decode_mask, decode_scan
+from lgg_seg.data.kaggle.pixels import OPENCV
 from lgg_seg.data.kaggle.tiff import read_header
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import with_unique_names
@@ -135,6 +136,10 @@ def _shape(data: bytes) -> tuple[int, int]:
     header = read_header(data)
     if header.tile is not None:
         raise ValueError("is stored in tiles, which this page does not read; save it in strips")
+    if header.compression not in OPENCV:
+        raise ValueError("is compressed in a way that this page does not read; save it with LZW compression or none")
+    if header.multipage:
+        raise ValueError("holds several pages, which this page does not read; `python -m lgg_seg.predict` does")
     height, width = header.shape
     if max(header.shape) > MAX_SIDE or header.channels > 4:
         raise ValueError(

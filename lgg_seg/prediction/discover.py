@@ -6,17 +6,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from lgg_seg.data.kaggle.tiff import is_stack
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.cases import not_flair, volumes_of_cases
-from lgg_seg.prediction.filenames import duplicate_reason, is_image, is_mask, is_tiff, nifti_ending, without_ending
+from lgg_seg.prediction.filenames import (
+    duplicate_reason,
+    is_image,
+    is_mask,
+    is_picture,
+    is_tiff,
+    nifti_ending,
+    without_ending,
+)
 from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.slices import SliceFiles, slice_volumes
+from lgg_seg.prediction.slices import SliceFiles, StackFile, flair_alone, slice_volumes
 from lgg_seg.prediction.volumes import VolumeFiles
 
-ScanFiles = SliceFiles | VolumeFiles  # the files of one volume: they are read, and its mask is written in their format
+ScanFiles = (
+    SliceFiles | StackFile | VolumeFiles
+)  # the files of one volume: they are read, and its mask is written in their format
 _Files = TypeVar("_Files", SliceFiles, VolumeFiles, ScanFiles)
-_KINDS = "a .tif slice, a folder of slices, a tree of patients, or a NIfTI volume (.nii, .nii.gz)"
+_KINDS = "a slice (.tif, .png, .jpg), a .tif of several, a NIfTI volume (.nii, .nii.gz), or a folder of any of them"
+_BESIDE = "is a picture beside scans, and may be anything; put it into a folder of its own if it is a slice"
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,9 @@ class ScanListing:
 def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListing:
     """The volumes of a file or of a folder and all folders below it.
 
-    In one folder, TIFF files named `<patient>_<n>.tif` are one volume a patient, in the order of n; all others
-    together are one volume, in the order of their names with numbers counted as numbers. Of two files whose masks
+    In one folder, slices named `<patient>_<n>.tif` (or PNG, JPEG) are one volume a patient, in the order of n; all
+    others together are one volume, in the order of their names with numbers counted as numbers. A TIFF of several pages
+    is a volume by itself. PNG and JPEG beside TIFF or NIfTI may be anything and are left out. Of two files whose masks
     would have one name, and of two slices with one number, the first is taken.
 
     What a NIfTI file is, a word anywhere in its name or its folder's says (`roles.role_of`): `P1_T1_brain` is put
@@ -64,8 +77,17 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     for folder, names in _folders(path, issues):
         scans = _scans(folder, names, top, firsts, issues)
         masks += sum(is_image(name) for name in names) - len(scans)
-        volumes += slice_volumes(folder, [name for name in scans if is_tiff(name)], issues, top)
         niftis += [folder + name for name in scans if nifti_ending(name)]
+        stacks = [name for name in scans if is_tiff(name) and is_stack(path / folder / name)]
+        slices = [name for name in scans if not nifti_ending(name) and name not in stacks]
+        if any(is_tiff(name) for name in slices) or len(scans) > len(slices):
+            pictures = [name for name in slices if is_picture(name)]
+            issues += [Issue(folder + name, _BESIDE) for name in pictures]
+            slices = [name for name in slices if name not in pictures]
+        volumes += slice_volumes(folder, slices, issues, top)
+        volumes += [
+            StackFile(without_ending(folder + name), folder + name) for name in flair_alone(folder, stacks, top, issues)
+        ]
     volumes += volumes_of_cases(path, niftis, top, endings, issues)
     if not volumes and not issues:
         but = f", but masks by their names ({masks})" if masks else ""
@@ -111,7 +133,9 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
         raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
     if role.kind not in (FLAIR, None):
         return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
-    if is_tiff(name):
+    if is_tiff(name) and is_stack(path):
+        return ScanListing(folder, (StackFile(without_ending(name), name),), ())
+    if not nifti_ending(name):
         return ScanListing(folder, (SliceFiles.of_one(name),), ())
     issues: list[Issue] = []
     match = CHANNEL.fullmatch(without_ending(name))

@@ -13,9 +13,14 @@ def is_tiff(name: str) -> bool:
     return name.lower().endswith((".tif", ".tiff"))
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file is PNG or JPEG by its name."""
+    return name.lower().endswith((".png", ".jpg", ".jpeg"))
+
+
 def is_image(name: str) -> bool:
     """Whether a file is of a format that is read, by its name."""
-    return is_tiff(name) or nifti_ending(name) is not None
+    return is_tiff(name) or is_picture(name) or nifti_ending(name) is not None
 
 
 def without_ending(file: str) -> str:

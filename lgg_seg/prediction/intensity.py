@@ -1,5 +1,7 @@
 """Intensities of any scale to 8 bits as in the dataset: linear, robust against a few extreme voxels."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -16,7 +18,7 @@ _INSIDE, _BELOW = 0.05, 0.5
 """How far, in ranges of the head's intensities, air lies above the darkest tissue or below it to count as detached."""
 
 
-def is_flat(volume: NDArray[np.uint8]) -> bool:
+def is_flat(volume: NDArray[Any]) -> bool:
     """Whether every voxel of a volume, of any shape, is the same."""
     return bool(volume.min() == volume.max())
 

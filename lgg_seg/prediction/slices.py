@@ -1,4 +1,4 @@
-"""Volumes of TIFF slices, one file each."""
+"""Volumes of slices in TIFF, PNG or JPEG, one file each, or pages of one TIFF."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tifffile import imwrite
 
-from lgg_seg.data.kaggle.images import ImageError, read_scan
+from lgg_seg.data.kaggle.images import ImageError, read_scan, read_stack
+from lgg_seg.data.kaggle.pixels import Pixels
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.filenames import without_ending
+from lgg_seg.prediction.filenames import is_picture, without_ending
+from lgg_seg.prediction.intensity import detached_air, is_flat, to_uint8
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR as FLAIR_NAME
 from lgg_seg.prediction.roles import UNCLEAR, role_of
@@ -45,8 +48,30 @@ class SliceFiles:
         """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
         for file, one in zip(scan.files, mask, strict=True):
             path = Path(file)
-            name = path.with_name(f"{path.stem}_mask{path.suffix.lower()}")
+            ending = ".png" if is_picture(path.name) else path.suffix.lower()  # JPEG would smear a mask
+            name = path.with_name(f"{path.stem}_mask{ending}")
             output.write_image(str(name), one.astype(np.uint8) * 255)
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """A TIFF file (path below the input) whose pages are the slices of one volume, numbered from 1."""
+
+    name: str
+    file: str
+
+    def read(self, root: Path) -> Scan:
+        """The volume; errors as `stack`."""
+        try:
+            pages = read_stack(root / self.file)
+        except ImageError as error:
+            raise ScanError([Issue(self.file, error.reason)]) from error
+        return _volume([_Slice(number, self.file, page) for number, page in enumerate(pages, start=1)], [])
+
+    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
+        """Write `<file>_mask.tif`: a page a slice, uint8 (H, W), 0 and 255."""
+        with output.writing(f"{without_ending(self.file)}_mask.tif") as path:
+            imwrite(path, mask.astype(np.uint8) * 255, photometric="minisblack", compression="zlib")
 
 
 def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:
@@ -58,7 +83,7 @@ def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: s
         issues: gets the slices with a number that an earlier slice has, and of another sequence than FLAIR the first.
         top: the name of the input's folder.
     """
-    names = _without_other_sequences(folder, names, top, issues)
+    names = flair_alone(folder, names, top, issues)
     patients: dict[str, dict[int, str]] = defaultdict(dict)
     others = []
     for name in sorted(names):
@@ -83,7 +108,8 @@ def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: s
     return volumes
 
 
-def _without_other_sequences(folder: str, names: Sequence[str], top: str, issues: list[Issue]) -> list[str]:
+def flair_alone(folder: str, names: Sequence[str], top: str, issues: list[Issue]) -> list[str]:
+    """The names without those of another sequence than FLAIR, of which the first becomes an issue."""
     roles = {name: role_of(folder + name, top) for name in names}
     others = [name for name, role in roles.items() if role.kind not in (FLAIR_NAME, UNCLEAR, None)]
     if others:
@@ -94,36 +120,75 @@ def _without_other_sequences(folder: str, names: Sequence[str], top: str, issues
     return [name for name in names if name not in others]
 
 
-def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], NDArray[np.uint8]]) -> Scan:
-    """The volume of slices that `read_slice` gives, uint8 (H, W, 3) each, or refuses with an `ImageError`.
+def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], Pixels]) -> Scan:
+    """The volume of slices that `read_slice` gives, (H, W, 3) each, or refuses with an `ImageError`.
 
-    Slices of another size than most are left out. A black slice among others is kept: the first and the last of a head
-    often are black.
+    Slices of another size or depth than most are left out, and so is one without intensities between others. The first
+    and the last of a head often are black: they are kept. Other numbers than 8 bits are scaled as `intensity.to_uint8`.
 
     Raises:
         ScanError: no slice can be read, or all are flat.
     """
     issues: list[Issue] = []
-    readable: list[tuple[int, str, NDArray[np.uint8]]] = []
+    readable = []
     for number, file in files:
         try:
-            readable.append((number, file, read_slice(file)))
+            readable.append(_Slice(number, file, read_slice(file)))
         except ImageError as error:
             issues.append(Issue(file, error.reason))
     if not readable:
         raise ScanError(issues)
-    height, width = Counter(image.shape[:2] for _, _, image in readable).most_common(1)[0][0]
-    kept = [one for one in readable if one[2].shape[:2] == (height, width)]
-    for _, file, image in readable:
-        if image.shape[:2] != (height, width):
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            issues.append(Issue(file, f"is {size} pixels, where this volume's slices are {width} x {height}"))
-    numbers, names, slices = zip(*kept, strict=True)
-    stacked = np.stack(slices)
+    return _volume(readable, issues)
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    number: int
+    file: str
+    pixels: Pixels  # (H, W, 3)
+
+    @property
+    def kind(self) -> str:
+        height, width = self.pixels.shape[:2]
+        depth = "" if self.pixels.dtype == np.uint8 else f" of {self.pixels.dtype}"
+        return f"{width} x {height}{depth}"
+
+    @property
+    def blank(self) -> bool:
+        """Whether FLAIR is the same everywhere."""
+        return is_flat(self.pixels[..., FLAIR])
+
+
+def _volume(slices: Sequence[_Slice], issues: list[Issue]) -> Scan:
+    most = Counter(one.kind for one in slices).most_common(1)[0][0]
+    alike = [one for one in slices if one.kind == most]
+    issues += [
+        Issue(s.file, f"is {s.kind} pixels, where this volume's slices are {most}") for s in slices if s.kind != most
+    ]
+    filled = [k for k, one in enumerate(alike) if not one.blank] or [0]
+    gone = [one for one in alike[filled[0] : filled[-1]] if one.blank]
+    blank = "without intensities between others that have some; restore it from its source"
+    issues += [Issue(one.file, f"has a slice ({one.number}) {blank}") for one in gone]
+    kept = [one for one in alike if one not in gone]
+    stacked, warnings = _in_8_bits(np.stack([one.pixels for one in kept]))
+    numbers, names = tuple(one.number for one in kept), tuple(one.file for one in kept)
     if fault := contrast_fault(stacked[..., FLAIR]):
-        raise ScanError([*issues, *(Issue(file, fault) for file in names)])
-    images, warnings = fill_flat_sequences(stacked)
-    return Scan(images, names, numbers, tuple(issues), warnings=(*warnings, *volume_warnings(images, numbers)))
+        raise ScanError([*issues, *(Issue(file, fault) for file in dict.fromkeys(names))])
+    if any(name.lower().endswith((".jpg", ".jpeg")) for name in names):
+        warnings.append(
+            "JPEG has lost detail and mixes the sequences' colours: give slices in TIFF or PNG if there are"
+        )
+    images, flat = fill_flat_sequences(stacked)
+    return Scan(images, names, numbers, tuple(issues), warnings=(*warnings, *flat, *volume_warnings(images, numbers)))
+
+
+def _in_8_bits(volume: Pixels) -> tuple[NDArray[np.uint8], list[str]]:
+    """A volume (D, H, W, 3) of any numbers, each channel scaled by itself, and what to say of it."""
+    if volume.dtype == np.uint8:
+        return volume, []
+    channels = [np.ascontiguousarray(volume[..., c], np.float32) for c in range(3)]
+    scaled = [to_uint8(channel, detached_air(channel)) for channel in channels]
+    return np.stack(scaled, axis=-1), [f"{volume.dtype} was scaled to 8 bits, each sequence by itself over the volume"]
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

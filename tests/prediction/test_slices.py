@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+from lgg_seg.prediction.discover import find_scans
+from lgg_seg.prediction.intensity import to_uint8
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import ScanError
-from lgg_seg.prediction.slices import SliceFiles
+from lgg_seg.prediction.slices import SliceFiles, StackFile
 
 RNG = np.random.default_rng(0)
 
@@ -118,3 +121,63 @@ def test_gaps_and_missing_sequences_are_warned_of_and_a_whole_volume_has_no_warn
     assert stands_in.endswith("give them where there are any")
     many = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(3, 18, 2))).read(tmp_path).warnings
     assert many == ("the volume is not whole: there is no slice 4, 6, 8, 10, 12, …",)
+
+
+def listing(root: Path) -> list[SliceFiles | StackFile]:
+    found = find_scans(root)
+    assert not found.issues
+    return [one for one in found.volumes if isinstance(one, SliceFiles | StackFile)]
+
+
+def test_a_slice_without_intensities_between_others_is_an_issue(tmp_path: Path) -> None:
+    for n, image in enumerate((np.zeros((8, 6, 3), np.uint8), pixels(), np.zeros((8, 6, 3), np.uint8), pixels()), 1):
+        write(tmp_path / f"a_{n}.tif", image)
+    scan = SliceFiles("a", tuple((n, f"a_{n}.tif") for n in range(1, 5))).read(tmp_path)
+    assert scan.numbers == (1, 2, 4)
+    assert [issue.file for issue in scan.issues] == ["a_3.tif"]
+    assert "without intensities between others" in scan.issues[0].reason
+
+
+def test_slices_of_16_bits_are_scaled_over_the_volume(tmp_path: Path) -> None:
+    volume = RNG.integers(0, 3000, (4, 8, 6), dtype=np.uint16)
+    for n, image in enumerate(volume, 1):
+        write(tmp_path / f"a_{n}.tif", image)
+    (source,) = listing(tmp_path)
+    scan = source.read(tmp_path)
+    assert np.array_equal(scan.flair, to_uint8(volume.astype(np.float32)))
+    assert scan.warnings[0].startswith("uint16 was scaled to 8 bits")
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_the_pages_of_a_tiff_are_one_volume_and_so_are_those_of_its_mask(tmp_path: Path, bigtiff: bool) -> None:
+    volume = RNG.integers(0, 256, (5, 8, 6), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "P1.tif", volume, photometric="minisblack", bigtiff=bigtiff, metadata=None)
+    write(tmp_path / "Q_1.tif", pixels())
+    _, stack = listing(tmp_path)
+    scan = stack.read(tmp_path)
+    assert np.array_equal(scan.flair, volume)
+    assert (stack.name, scan.numbers) == ("P1", (1, 2, 3, 4, 5))
+    stack.write_mask(tmp_path, scan, volume > 99, OutputFolder(tmp_path / "out"))
+    assert np.array_equal(tifffile.imread(tmp_path / "out" / "P1_mask.tif"), (volume > 99) * np.uint8(255))
+
+
+def test_png_and_jpeg_slices_get_masks_in_png_and_transparency_is_left_out(tmp_path: Path) -> None:
+    image = pixels(40, 30)
+    write(tmp_path / "a" / "a_1.png", np.dstack([image, np.full((40, 30), 9, np.uint8)]))
+    smooth = np.asarray(Image.fromarray(pixels(4, 3)).resize((30, 40), Image.Resampling.BICUBIC))
+    write(tmp_path / "b" / "b_1.jpg", smooth)
+    png, jpeg = listing(tmp_path)
+    assert np.array_equal(png.read(tmp_path).images[0], image)
+    scan = jpeg.read(tmp_path)
+    assert np.abs(scan.images[0].astype(int) - smooth).mean() < 20
+    assert "JPEG has lost detail" in scan.warnings[0]
+    jpeg.write_mask(tmp_path, scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
+    assert (tmp_path / "out" / "b" / "b_1_mask.png").is_file()
+
+
+def test_a_picture_beside_scans_is_an_issue(tmp_path: Path) -> None:
+    write(tmp_path / "a_1.tif", pixels())
+    write(tmp_path / "plot.png", pixels())
+    found = find_scans(tmp_path)
+    assert [one.name for one in found.volumes] == ["a"]
+    assert [issue.file for issue in found.issues] == ["plot.png"]

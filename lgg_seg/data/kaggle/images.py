@@ -1,29 +1,32 @@
 """Reading one slice or one mask, within limits; an error says why a file cannot be read."""
 
 import hashlib
-from math import prod
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.kaggle.tiff import read_header
+from lgg_seg.data.kaggle.pixels import (
+    MAX_PIXELS,
+    MAX_STACK,
+    Pixels,
+    check_limits,
+    decode_pages,
+    decode_picture,
+    picture_header,
+)
+from lgg_seg.data.kaggle.tiff import Header, read_header
 from lgg_seg.errors import UserError
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")  # the channels of a slice
-MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
-MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be an 8-bit slice within MAX_PIXELS
+MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be a slice within MAX_PIXELS
+MAX_STACK_BYTES = 12 * MAX_STACK
 
-_WANTED = {
+_WANTED: dict[tuple[int, ...], str] = {
     (3,): f"3 are read ({', '.join(SEQUENCES)})",
     (1,): "a mask has 1",
-    (1, 3): f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone",
 }
-
-# OpenCV prints what libtiff says about a damaged file on stderr; every such file is reported by us, with its name.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class ImageError(UserError):
@@ -45,12 +48,29 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ImageError: if the file is missing, empty, no TIFF, truncated, larger than `MAX_PIXELS`, not 8-bit, or has
             not three channels.
     """
-    return decode_scan(_bytes(path), path, channels=(3,))
+    return _decode(_bytes(path), path, channels=(3,))
 
 
-def read_scan(path: Path) -> NDArray[np.uint8]:
-    """`read_image` for a slice to predict on, which may also be FLAIR alone: then uint8 (H, W, 3), FLAIR in each."""
+def read_scan(path: Path) -> Pixels:
+    """Read a slice to predict on: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
+
+    TIFF in any compression, PNG and JPEG are read. A fourth channel is transparency and left out.
+
+    Raises:
+        ImageError: as `read_image`; it has two channels, or four of which none is transparency.
+    """
     return decode_scan(_bytes(path), path)
+
+
+def read_stack(path: Path) -> Pixels:
+    """Read the pages of a TIFF as the slices of a volume, (D, H, W, 3); details and errors as `read_scan`."""
+    data = _bytes(path, MAX_STACK_BYTES)
+    try:
+        header = read_header(data)
+        check_limits(header)
+        return np.stack([_three_channels(page, header) for page in decode_pages(data)])
+    except ValueError as error:
+        raise ImageError(path, str(error)) from error
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
@@ -58,11 +78,27 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     return decode_mask(_bytes(path), path)
 
 
-def decode_scan(data: bytes, name: Path | str, *, channels: tuple[int, ...] = (1, 3)) -> NDArray[np.uint8]:
+def decode_scan(data: bytes, name: Path | str) -> Pixels:
     """`read_scan` of a file's contents, for an upload; `name` stands in the error."""
-    decoded = _decode(data, name, channels=channels)
-    code = cv2.COLOR_GRAY2RGB if decoded.ndim == 2 else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(decoded, code), dtype=np.uint8)
+    try:
+        header = picture_header(data)
+        check_limits(header)
+        return _three_channels(decode_picture(data, header), header)
+    except ValueError as error:
+        raise ImageError(name, str(error)) from error
+
+
+def _three_channels(decoded: Pixels, header: Header) -> Pixels:
+    if decoded.dtype.kind not in "biuf":
+        raise ValueError(f"holds {decoded.dtype} pixels, where numbers are read")
+    if decoded.dtype.kind == "b":
+        decoded = decoded.astype(np.uint8) * 255
+    count = 1 if decoded.ndim == 2 else decoded.shape[2]
+    opaque = count == 4 and (header.alpha or decoded[..., 3].min() == decoded[..., 3].max())
+    if count not in (1, 3) and not opaque:
+        wanted = f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone"
+        raise ValueError(f"has {count} channel{'s' * (count > 1)}, where {wanted}")
+    return np.repeat(decoded.reshape(*decoded.shape[:2], 1), 3, axis=2) if count == 1 else decoded[..., :3]
 
 
 def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
@@ -80,43 +116,30 @@ def checksum(pixels: bytes) -> str:
     return hashlib.blake2b(pixels, digest_size=8).hexdigest()
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImageError(path, f"is larger than {MAX_BYTES} bytes")
+        if path.stat().st_size > limit:
+            raise ImageError(path, f"is larger than {limit} bytes")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(path, f"cannot be opened ({error.strerror})") from error
 
 
 def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDArray[np.uint8]:
+    """8-bit pixels of one TIFF page, (H, W) or (H, W, C)."""
     try:
         header = read_header(data)
+        check_limits(header)
+        if header.multipage:
+            raise ValueError("holds several pages, where one file is one slice")
+        if header.bits not in (1, 8) and header.end <= len(data):
+            raise ValueError(f"has {header.bits} bits a channel, where 8 are read")
+        decoded = decode_picture(data, header)
     except ValueError as error:
         raise ImageError(name, str(error)) from error
-    height, width = header.shape
-    if max(prod(header.shape), prod(header.tile or (0,))) > MAX_PIXELS or header.channels > 4:
-        raise ImageError(
-            name,
-            f"declares {height} x {width} pixels of {header.channels} channels"
-            f"{' in larger tiles' if header.tile else ''}; the limit is 4096 x 4096",
-        )
-    if header.multipage:
-        raise ImageError(name, "holds several pages, where one file is one slice")
-    if header.end > len(data):
-        raise ImageError(name, f"is truncated: {len(data)} of at least {header.end} bytes are there")
-    if header.bits not in (1, 8):
-        raise ImageError(name, f"has {header.bits} bits a channel, where 8 are read")
-    try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # raised where the file's own tags contradict one another
-        decoded = None
-    if decoded is None or decoded.shape[:2] != header.shape:
-        raise ImageError(name, "is damaged: its pixels cannot be decoded")
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
     if count not in channels:
-        wanted = _WANTED[channels]
-        raise ImageError(name, f"has {count} channel{'s' * (count > 1)}, where {wanted}")
+        raise ImageError(name, f"has {count} channel{'s' * (count > 1)}, where {_WANTED[channels]}")
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
     return np.asarray(decoded, dtype=np.uint8)

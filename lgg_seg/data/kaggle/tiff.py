@@ -4,54 +4,64 @@ import logging
 import struct
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 
 import numpy as np
-from tifffile import TiffFile
+from tifffile import TiffFile, TiffFrame, TiffPage
 
 # tifffile logs what it skips in a damaged file; every such file is reported by us, with its name.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _TILE_TAGS = {322, 323, 324, 325}  # width, height, offsets, byte counts: TIFF 6.0, section 15
+_ALPHA = {1, 2}  # of the tag ExtraSamples: section 18
+_CLASSIC, _BIG = (b"II*\x00", b"MM\x00*"), (b"II+\x00", b"MM\x00+")
 
 
 @dataclass(frozen=True)
 class Header:
     """What the first page declares.
 
-    `shape` is (height, width) in pixels; `tile` that of the tiles it is stored in, each of which is decoded whole
-    however small the image is, or None for strips; `bits` is per channel; `end` is the byte where the pixel data ends.
+    `shape` is (height, width) in pixels as stored; `tile` that of the tiles it is stored in, each of which is decoded
+    whole however small the image is, or None for strips; `alpha` says that a channel is transparency; `bits` is per
+    channel; `end` is the byte where the pixel data ends; `compression` and `orientation` are TIFF's numbers.
     """
 
     shape: tuple[int, int]
     tile: tuple[int, int] | None
     channels: int
+    alpha: bool
     bits: int
     multipage: bool
     end: int
+    compression: int
+    orientation: int
 
 
 def read_header(data: bytes) -> Header:
-    """Read the first page's directory of a classic TIFF file.
+    """Read the first page's directory of a TIFF file, classic or BigTIFF.
 
     Raises:
         ValueError: if `data` is no TIFF file, breaks off inside its directory, or says one thing twice there: a
             decoder might believe the other. The message completes "the file …".
     """
-    if data[:4] not in (b"II*\x00", b"MM\x00*"):
+    if data[:4] not in (*_CLASSIC, *_BIG):
         raise ValueError(_what_else(data))
     try:
         with TiffFile(BytesIO(data)) as file:
-            page, order = file.pages.first, file.byteorder
-        # tifffile leaves out entries that it cannot read, where a decoder might read them: all are counted here.
-        (entries,) = struct.unpack_from(f"{order}H", data, page.offset)
-        *tags, next_page = struct.unpack_from(order + entries * "H10x" + "I", data, page.offset + 2)
+            page = file.pages.first
+        tags, next_page = _directory(data)
+        orientation = page.tags.get("Orientation")
         header = Header(
             shape=(int(page.imagelength), int(page.imagewidth)),
             tile=None if _TILE_TAGS.isdisjoint(tags) else (int(page.tilelength), int(page.tilewidth)),
             channels=int(page.samplesperpixel),
+            alpha=any(int(sample) in _ALPHA for sample in page.extrasamples),
             bits=int(np.max(page.bitspersample)),
             multipage=next_page > 0,
             end=max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=False)), default=0),
+            compression=int(page.compression),
+            orientation=int(orientation.value) if orientation else 1,
         )
     except Exception as error:  # tifffile passes on what its readers of makers' own tags raise
         raise ValueError("is truncated or damaged: its directory cannot be read") from error
@@ -64,6 +74,39 @@ def read_header(data: bytes) -> Header:
     return header
 
 
+def is_stack(path: Path) -> bool:
+    """Whether a file is a TIFF with several pages of one size; a preview is smaller. False where it cannot be read."""
+    try:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            if data[:4] not in (*_CLASSIC, *_BIG) or _directory(data)[1] == 0:
+                return False
+        with TiffFile(path) as tiff:
+            return len(full_pages(tiff)) > 1
+    except Exception:  # tifffile passes on what its readers of makers' own tags raise; reading reports it
+        return False
+
+
+def full_pages(file: TiffFile) -> list[TiffPage | TiffFrame]:
+    """The pages that are as large as the first."""
+    return [page for page in file.pages if page.shape == file.pages.first.shape]
+
+
+def _directory(data: bytes | mmap) -> tuple[list[int], int]:
+    """The tags of the first page, and where the next page's directory is; 0 without one.
+
+    tifffile leaves out entries that it cannot read, where a decoder might read them: all are here.
+    """
+    order, big = "<" if data[:2] == b"II" else ">", data[:4] in _BIG
+    (offset,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    count, entry, link = ("Q", "H18x", "Q") if big else ("H", "H10x", "I")
+    (entries,) = struct.unpack_from(order + count, data, offset)
+    if entries > len(data) // 12:
+        raise ValueError("more entries than bytes")
+    layout = order + entries * entry + link
+    *tags, next_page = struct.unpack_from(layout, data, offset + struct.calcsize(count))
+    return tags, next_page
+
+
 def _what_else(data: bytes) -> str:
     if not data:
         return "is empty (zero bytes)"
@@ -72,6 +115,4 @@ def _what_else(data: bytes) -> str:
         return "is a web page saved under a TIFF's name"
     if data.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself"
-    if data[:4] in (b"II+\x00", b"MM\x00+"):
-        return "is a BigTIFF, which is not read"
     return "is not a TIFF"

@@ -1,0 +1,126 @@
+"""The pixels of a picture's bytes, in TIFF, PNG or JPEG, upright and with the channels in the file's order."""
+
+import struct
+from io import BytesIO
+from math import prod
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffFile
+
+from lgg_seg.data.kaggle.tiff import Header, full_pages, read_header
+
+Pixels = NDArray[Any]
+MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
+MAX_STACK = 2**27  # pixels of all pages
+
+OPENCV = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
+"""TIFF's compressions that OpenCV decodes; of others it makes black pixels, or nothing. tifffile decodes those."""
+
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_TRANSPOSED = 5  # from this orientation on, rows are stored as columns: TIFF 6.0, section 8
+_NOT_FRAMES = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are tables
+
+# OpenCV prints what libtiff says about a damaged file on stderr; every such file is reported by us, with its name.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def picture_header(data: bytes) -> Header:
+    """What a TIFF's first page, a PNG or a JPEG declares; of the latter two only what limits are checked by.
+
+    Raises:
+        ValueError: it is none, or damaged; the message completes "the file …".
+    """
+    if not data.startswith((_PNG, _JPEG)):
+        return read_header(data)
+    try:
+        height, width = _jpeg_shape(data) if data.startswith(_JPEG) else struct.unpack(">II", data[16:24])[::-1]
+    except (struct.error, IndexError, StopIteration) as error:
+        raise ValueError("is truncated or damaged: it does not say its width and height") from error
+    return Header((height, width), None, channels=1, alpha=True, bits=8, multipage=False, end=0, compression=1,
+                  orientation=1)  # fmt: skip
+
+
+def check_limits(header: Header) -> None:
+    """Refuse with a ValueError what would take too much memory."""
+    height, width = header.shape
+    if max(prod(header.shape), prod(header.tile or (0,))) > MAX_PIXELS or header.channels > 4:
+        raise ValueError(
+            f"declares {height} x {width} pixels of {header.channels} channels"
+            f"{' in larger tiles' if header.tile else ''}; the limit is 4096 x 4096"
+        )
+
+
+def decode_picture(data: bytes, header: Header) -> Pixels:
+    """The pixels of a picture, (H, W) or (H, W, C), of the first page within the limits of `check_limits`.
+
+    Raises:
+        ValueError: it is damaged, or compressed in a way that nothing here reads.
+    """
+    if header.end > len(data):
+        raise ValueError(f"is truncated: {len(data)} of at least {header.end} bytes are there")
+    # OpenCV multiplies colours by what it takes for transparency.
+    if header.compression not in OPENCV or header.bits not in (1, 8, 16) or header.channels == 4:
+        return decode_pages(data)[0]
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # raised where the file's own tags contradict one another
+        decoded = None
+    expected = header.shape[::-1] if header.orientation >= _TRANSPOSED else header.shape
+    if decoded is None or decoded.shape[:2] != expected:
+        raise ValueError("is damaged: its pixels cannot be decoded")
+    if decoded.ndim == 2:
+        return decoded
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB if decoded.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def decode_pages(data: bytes) -> list[Pixels]:
+    """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C).
+
+    Raises:
+        ValueError: as `decode_picture`; they have more pixels than `MAX_STACK`.
+    """
+    compression = "unknown"
+    try:
+        with TiffFile(BytesIO(data)) as file:
+            first = file.pages.first
+            compression = getattr(first.compression, "name", str(first.compression))
+            pages = full_pages(file)
+            if prod(first.shape) * len(pages) > MAX_STACK:
+                raise _TooLargeError
+            return [_upright(page.asarray(), page) for page in pages]
+    except _TooLargeError as error:
+        raise ValueError("holds more pixels in its pages than 512³") from error
+    except Exception as error:  # tifffile and its decoders raise anything
+        remedy = "restore it from its source, or save it with LZW compression or none"
+        raise ValueError(f"cannot be decoded (compression {compression}); {remedy}") from error
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _upright(pixels: Pixels, page: Any) -> Pixels:
+    """A page's pixels with its channels last, turned as its orientation says."""
+    if pixels.ndim == 3 and page.planarconfig == 2:
+        pixels = np.moveaxis(pixels, 0, -1)
+    tag = page.tags.get("Orientation")
+    orientation = int(tag.value) if tag else 1
+    if orientation >= _TRANSPOSED:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _jpeg_shape(data: bytes) -> tuple[int, int]:
+    """Height and width in the first frame's header."""
+    at = 2
+    while not (0xC0 <= data[at + 1] <= 0xCF and data[at + 1] not in _NOT_FRAMES):
+        at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+    height, width = struct.unpack_from(">HH", data, at + 5)
+    return int(height), int(width)
