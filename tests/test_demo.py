@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,19 +10,43 @@ from pathlib import Path
 
 import pytest
 
+from tests.workplace import lgg
+
 ROOT = Path(__file__).parents[1]
+READY = Path(sys.prefix) / ".ready"
+DEMO = (
+    "make",
+    "demo",
+    f"VENV={sys.prefix}",
+    "-o",
+    str(READY),
+)  # the environment of the tests, never made anew under us
 
 
+def test_the_demo_runs_from_data_to_result_table(tmp_path: Path) -> None:
+    """The command that `make demo` would start, for one epoch, away from the checkout."""
+    printed = subprocess.run([*DEMO, "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    *_, command = printed.strip().splitlines()
+    python, _, module, *words = command.split()
+    assert python == f"{sys.prefix}/bin/python"
+    done = lgg((tmp_path, os.environ | {"OMP_NUM_THREADS": "1"}), *words, "trainer.max_epochs=1", module=module)
+    assert done.returncode == 0, done.stderr
+    assert_measured(done.stdout, tmp_path)
+
+
+@pytest.mark.soak
 def test_make_demo(tmp_path: Path) -> None:
-    """In a copy of what it needs, so that its run lands there; the environment is this one, which must be ready."""
-    environment = Path(sys.prefix)
-    if not (environment / ".ready").is_file():
+    """As it is, in a copy of what it needs, so that its run lands there."""
+    if not READY.is_file():
         pytest.skip("this environment was not made by `make setup`, and the demo would make one")
     for name in ("Makefile", "pyproject.toml", "requirements.txt"):
         shutil.copy2(ROOT / name, tmp_path / name)
-    command = ["make", "demo", f"VENV={environment}", "-o", str(environment / ".ready")]  # never made anew under us
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(DEMO, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "patient/dice" in done.stdout
-    [metrics] = tmp_path.glob("runs/demo/*/metrics.json")
+    assert_measured(done.stdout, tmp_path)
+
+
+def assert_measured(printed: str, folder: Path) -> None:
+    assert "patient/dice" in printed
+    [metrics] = folder.glob("runs/demo/*/metrics.json")
     assert metrics.stat().st_size > 0
