@@ -47,6 +47,7 @@ ELSEWHERE = {
     "python -m lgg_seg.data download": "tests/data/kaggle/test_download.py: it needs a network",
     "python -m lgg_seg.data explore": "tests/data/test_exploration.py",
     "python -m lgg_seg.export run=RUN format=onnx": "tests/test_context_run.py",
+    "python -m lgg_seg.predict": "named in a sentence; below with what it needs",
     "python -m lgg_seg.radiomics outcome target=death01": "tests/radiomics/test_radiomics_commands.py",
 }
 INSTALLING = ("source ", "python3 -m venv ", "uv ", "pip ", "docker ")  # it needs a network, too
