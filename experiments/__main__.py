@@ -11,6 +11,7 @@ from pathlib import Path
 from experiments import index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
+from experiments.cost import by_network
 from experiments.leak.tables import both_splits
 from experiments.recipe import tables as recipe
 from experiments.study_003.before_after import before_after
@@ -18,6 +19,8 @@ from experiments.study_003.before_after import before_after
 ROOT = Path(__file__).parents[1]
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "leaderboard"): leaderboard.markdown,
+    ("docs/cost.md", "cpu"): partial(by_network, "benchmark/folds"),
+    ("docs/cost.md", "gpu"): partial(by_network, "benchmark/rates"),
     ("experiments/README.md", "index"): index.markdown,
     ("experiments/benchmark/README.md", "folds"): benchmark.folds,
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,

@@ -7,8 +7,7 @@ tested on, and has no rank: the patients of one fold may be easier than those of
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.benchmark.tables import results
-from lgg_seg.comparison.runs import Run
+from experiments.benchmark.tables import network, results
 from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.reporting.formatting import ABSENT, number, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
@@ -30,19 +29,13 @@ class Standing:
     @property
     def name(self) -> str:
         """The network with the options that were given to it."""
-        return network(self.result.runs[0])
+        return network(self.result.runs[0].provenance)
 
     @property
     def side(self) -> int:
         """-1 or 1 if the interval of the difference is on one side of 0, else 0."""
         low, high = (self.behind and self.behind[1]) or (0.0, 0.0)
         return int(low > 0) - int(high < 0)
-
-
-def network(run: Run) -> str:
-    """The member of `model` and the options given on the command line, as `unet_efficientnet, weights=null`."""
-    options = [word.removeprefix("model.") for word in run.overrides if word.startswith("model.")]
-    return f"`{', '.join([run.provenance['choices']['model'], *options])}`"
 
 
 def standings(entries: Sequence[SegmentationResult]) -> list[Standing]:

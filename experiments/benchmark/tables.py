@@ -1,9 +1,11 @@
 """The benchmark's folds and learning rates as tables."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.segmentation import SegmentationResult
@@ -27,6 +29,12 @@ class Network:
     def rate(self) -> float:
         """The best one."""
         return max(self.dice, key=lambda rate: self.dice[rate])
+
+
+def network(provenance: Mapping[str, Any]) -> str:
+    """The member of `model` with the options that were given to it, as `unet_efficientnet, weights=null` in code."""
+    options = [word.removeprefix("model.") for word in provenance["command"] if word.startswith("model.")]
+    return f"`{', '.join([provenance['choices']['model'], *options])}`"
 
 
 def networks() -> list[Network]:

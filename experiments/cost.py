@@ -1,0 +1,35 @@
+"""What the recorded trainings cost: minutes and memory of each network, on a CPU's core and on a GPU."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from experiments.benchmark.tables import network
+from experiments.index import HERE, Record, records
+from lgg_seg.reporting.formatting import duration
+from lgg_seg.reporting.table import Column, markdown_table
+
+Group = tuple[str, Sequence[Record]]
+
+
+def _times(group: Group) -> str:
+    seconds = sorted(record.metadata["wall_seconds"] for record in group[1])
+    first, last = duration(seconds[0]), duration(seconds[-1])
+    return first if first == last else f"{first} to {last}"
+
+
+COLUMNS = (
+    Column("", "network", lambda group: group[0], left=True),
+    Column("", "runs", lambda group: len(group[1])),
+    Column("", "time of a run", text=_times),
+    Column("", "memory, at most", lambda group: max(group[1], key=lambda one: one.cost["peak_memory_bytes"]).memory),
+    Column("", "machine", lambda group: group[1][0].machine),
+)
+
+
+def by_network(place: str) -> str:
+    """The runs in a folder of `experiments`, a row a network and machine."""
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records():
+        if record.path.is_relative_to(HERE / place):
+            groups[network(record.metadata), record.machine].append(record)
+    return markdown_table(COLUMNS, [(name, found) for (name, _), found in sorted(groups.items())])
