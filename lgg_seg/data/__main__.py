@@ -22,9 +22,14 @@ from lgg_seg.reporting.integrity import print_report
 Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
 
 
-def verify(root: Root = DEFAULT_ROOT) -> int:
+Threshold = Annotated[
+    int | None, Argument("of masks with other values than 0 and 255: tumour is above it", key="data.mask_threshold")
+]
+
+
+def verify(root: Root = DEFAULT_ROOT, mask_threshold: Threshold = None) -> int:
     """Decode every file and list every issue; exit code 1 if there are errors."""
-    report = check_integrity(root, rescan=True)
+    report = check_integrity(root, rescan=True, mask_threshold=mask_threshold)
     print_report(report, Console(soft_wrap=True, highlight=False))
     return int(any(issue.severity == "error" for issue in report.issues))
 

@@ -60,6 +60,8 @@ class DataModule(pl.LightningDataModule):
         train_patients: train on the first so many patients of an order seeded by `seed`; None for all of them.
         feed: where batches are put together and augmented. `host` is the workers; `device` keeps all slices on the
             training device, and the workers only draw the augmentation.
+        mask_threshold: of masks with other values than 0 and 255, as smoothed or JPEG ones have: tumour lies above it;
+            None refuses such masks.
         split: makes the split; like the next three, a member of the config group of its name.
         seed: the run's; seeds the order of slices and their augmentation.
     """
@@ -77,6 +79,7 @@ class DataModule(pl.LightningDataModule):
         cache_dir: str | None = None,
         train_patients: int | None = None,
         feed: Literal["host", "device"] = "host",
+        mask_threshold: int | None = None,
         *,
         split: Callable[[Index], Split],
         preprocess: Preprocess,
@@ -86,12 +89,14 @@ class DataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
+        require(mask_threshold is None or 0 <= mask_threshold < 255, "data.mask_threshold", mask_threshold, "0 to 254")
         require(workers == "auto" or workers >= 0, "data.workers", workers, "0 or more, or auto")
-        self.root = Path(root)
+        self.root = Path(root).expanduser()
+        self.mask_threshold = mask_threshold
         self._tree = tree
         self.batch_size = batch_size
         self.workers = _spare_cores() if workers == "auto" else workers
-        self.cache_dir = Path(cache_dir) if cache_dir else default_cache_dir()
+        self.cache_dir = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
         self.train_patients = train_patients
         self.preprocess = preprocess
         self.seed = seed
@@ -110,7 +115,7 @@ class DataModule(pl.LightningDataModule):
         """
         if hasattr(self, "cache"):
             return
-        self.index = build_index(self._tree(self.root), cache_dir=self.cache_dir)
+        self.index = build_index(self._tree(self.root), cache_dir=self.cache_dir, mask_threshold=self.mask_threshold)
         self.split = self._make_split(self.index)
         if self.train_patients is not None:
             self.split = self.split.with_training_patients(self.index, self.train_patients, self.seed)
@@ -167,6 +172,10 @@ class DataModule(pl.LightningDataModule):
     def flair(self, slice_id: int) -> NDArray[np.uint8]:
         """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for display."""
         return np.ascontiguousarray(self.index.slices[slice_id].read_image()[..., FLAIR])
+
+    def training_batch_size(self, processes: int) -> int:
+        """How many slices a training batch has in each of the processes: fewer than asked where there are no more."""
+        return min(self.batch_size, -(-len(self.split.train) // processes))
 
     def patient_count(self, subset: Subset) -> int:
         """How many patients `volumes(subset)` yields."""

@@ -15,7 +15,7 @@ NON_RESULT_KEYS = ("logger", "trainer.enable_progress_bar", "trainer.threads", "
 
 ADDED_KEYS = {"preprocess.context": 0, "evaluation.tta": False, "evaluation.subset": "test", "data.feed": "host",
               "trainer.compile": False, "model.weights": None,
-              "model.align_corners": False}  # fmt: skip
+              "model.align_corners": False, "data.mask_threshold": None}  # fmt: skip
 """Keys that runs from before them lack, each with the value that changes nothing."""
 
 NON_CONFIGURATION_KEYS = (
@@ -75,9 +75,10 @@ def job_identity(config: DictConfig) -> dict[str, Any]:
             node = node.get(parent) if isinstance(node, dict) else None
         if isinstance(node, dict) and (key not in ADDED_KEYS or node.get(name) == ADDED_KEYS[key]):
             node.pop(name, None)
-    data = content.get("data")
-    if isinstance(data, dict) and isinstance(data.get("root"), str):
-        data["root"] = str(Path(data["root"]).absolute())  # as a run records it
+    for group, key in (("data", "root"), ("split", "file")):
+        node = content.get(group)
+        if isinstance(node, dict) and isinstance(node.get(key), str):
+            node[key] = str(Path(node[key]).expanduser().absolute())  # as a run records it
     return content
 
 

@@ -91,8 +91,8 @@ def complete_job(config: DictConfig, base: Path, overrides: Sequence[str], trial
 
 def _data_fingerprint(config: DictConfig) -> str | None:
     try:
-        cache_dir = config.data.cache_dir
-        return build_index(Path(config.data.root), cache_dir=Path(cache_dir) if cache_dir else None).fingerprint
+        root, cache_dir = (path and Path(path).expanduser() for path in (config.data.root, config.data.cache_dir))
+        return build_index(root, cache_dir=cache_dir, mask_threshold=config.data.get("mask_threshold")).fingerprint
     except (UserError, OmegaConfBaseException):  # no data yet, or faulty ones or config: the run itself will say so
         return None
 

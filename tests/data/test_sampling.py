@@ -17,8 +17,7 @@ AREAS = {"A": (0, 0, 90, 10), "B": (0, 0, 0), "C": (5,) * 20}
 
 
 def volume(name: str, areas: tuple[int, ...]) -> Patient:
-    path = Path(name)
-    slices = tuple(SliceInfo(name, n, path, path, (8, 8), area) for n, area in enumerate(areas, 1))
+    slices = tuple(SliceInfo(name, n, "", "", (8, 8), area) for n, area in enumerate(areas, 1))
     return Patient(name, slices, {}, ())
 
 

@@ -1,5 +1,6 @@
 """Splits: nobody is in two subsets, nobody is left out, and the test set does not move."""
 
+import logging
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +14,7 @@ from lgg_seg.data.kaggle.scan import SliceInfo
 from lgg_seg.data.splits import (
     AllPatients,
     BudaSplit,
+    FileSplit,
     KFoldSplit,
     PatientSplit,
     SliceKFoldSplit,
@@ -26,9 +28,8 @@ from lgg_seg.errors import UserError
 
 def index_of(*names: str, slices: int = 2) -> Index:
     def volume(name: str) -> Patient:
-        path = Path(name)
         numbers = range(1, slices + 1)
-        return Patient(name, tuple(SliceInfo(name, n, path, path, (8, 8), n) for n in numbers), {}, ())
+        return Patient(name, tuple(SliceInfo(name, n, "", "", (8, 8), n) for n in numbers), {}, ())
 
     return Index(Path("root"), tuple(volume(name) for name in sorted(names)), "fingerprint")
 
@@ -227,3 +228,37 @@ def test_another_data_set_can_be_the_test_set_as_a_whole():
     split = AllPatients()(index)
     assert split.test == tuple(range(4))
     assert split.train == split.val == ()
+
+
+SIX = ("TCGA_CS_4941_19960909", "TCGA_CS_4942_19970222", "TCGA_DU_5849_19950405", "TCGA_DU_5851_19950428", "P5", "P6")
+
+
+def test_a_split_from_a_file_takes_the_patients_that_it_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "patients.csv"
+    file.write_text(
+        "patient,subset,note\nTCGA_CS_4941,train,x\nTCGA_CS_4942_19970222,train,\nP5, val,\nTCGA_DU_5849,test,\n",
+        encoding="utf-8-sig",
+    )
+    index = index_of(*SIX)
+    with caplog.at_level(logging.WARNING):
+        split = FileSplit(str(file))(index)
+    assert [split.patients(index, subset) for subset in SUBSETS] == [SIX[:2], ("P5",), (SIX[2],)]
+    assert "2 patients of root are not in" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("patient,subset\nTCGA_XX_1,train\n", "names the patient TCGA_XX_1, who is not in root"),
+        ("patient,subset\nP5,train\nP5,test\n", "puts P5 into train and into test"),
+        ("patient,subset\nP5,training\n", "line 2, names no patient with train, val or test"),
+        ("P5,train\nP6,val\n", "line 2, names no patient .*write patient,subset in its first line"),
+        ("patient,subset\nP5,test\n", "leaves no patients for training"),
+    ],
+)
+def test_a_file_that_is_no_split_is_one_sentence(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "patients.csv").write_text(text)
+    with pytest.raises(UserError, match=says):
+        FileSplit(str(tmp_path / "patients.csv"))(index_of(*SIX))
+    with pytest.raises(UserError, match="cannot be read"):
+        FileSplit(str(tmp_path / "none.csv"))(index_of(*SIX))

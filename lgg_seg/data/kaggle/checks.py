@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from math import prod
 
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.data.kaggle.integrity import Issue, Severity
@@ -14,9 +15,20 @@ def check(slices: Sequence[SliceInfo]) -> list[Issue]:
     issues = [issue for s in slices for issue in (*s.issues, *_blank(s))]
     issues += _duplicates(slices)
     issues += _repeated_patients(slices)
+    issues += _mixed(slices)
+    if thresholded := [s for s in slices if s.thresholded]:
+        message = (
+            f"{len(thresholded)} masks hold other values than 0 and 255; those above "
+            f"data.mask_threshold={thresholded[0].mask_threshold} are taken for tumour"
+        )
+        issues.append(Issue("values", "warning", "", None, message))
     for patient, group in groupby(slices, key=lambda s: s.patient):
         volume = list(group)
         issues += _shapes(volume)
+        sound = [s for s in volume if not s.issues]
+        if sound and all(2 * s.tumour_pixels > prod(s.shape) for s in sound):
+            message = "has masks that mark more than half of every slice"
+            issues.append(Issue("inverted", "error", patient, None, message))
         if not any(s.tumour_pixels or s.issues for s in volume):
             issues.append(Issue("no tumour", "warning", patient, None, f"has no tumour in {len(volume)} slices"))
         if names := substituted(volume):
@@ -52,6 +64,14 @@ def _blank(s: SliceInfo) -> Iterator[Issue]:
         yield Issue("blank", "error", s.patient, s.image_file, message)
     else:
         yield Issue("blank", "warning", s.patient, s.image_file, "is blank: every sequence holds one value throughout")
+
+
+def _mixed(slices: Sequence[SliceInfo]) -> Iterator[Issue]:
+    """Grey slices among those of three channels: a mask or a view in the place of a slice."""
+    if all(s.grey for s in slices):
+        return
+    for s in (s for s in slices if s.grey):
+        yield Issue("unreadable", "error", s.patient, s.image_file, "has 1 channel, where other slices have 3")
 
 
 def _repeated_patients(slices: Sequence[SliceInfo]) -> Iterator[Issue]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lgg_seg.data.kaggle.listing import THREE_WAYS, find_dataset_root
+from lgg_seg.data.kaggle.listing import NOTHING, THREE_WAYS, find_dataset_root
 from lgg_seg.errors import UserError
 
 # Naming the version lets kagglehub find it in its own cache without asking the network.
@@ -28,7 +28,7 @@ def ensure_tree(target: Path) -> Path:
     if (root := find_dataset_root(target)) is not None:
         return root
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} exists and holds no folder of <patient>_<n>.tif slices: {THREE_WAYS}")
+        raise UserError(f"{target} exists and {NOTHING}: {THREE_WAYS}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.pixels import (
     MAX_PIXELS,
     MAX_STACK,
+    PICTURES,
     Pixels,
     check_limits,
     decode_pages,
@@ -26,6 +27,7 @@ MAX_STACK_BYTES = 12 * MAX_STACK
 _WANTED: dict[tuple[int, ...], str] = {
     (3,): f"3 are read ({', '.join(SEQUENCES)})",
     (1,): "a mask has 1",
+    (1, 3): f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone",
 }
 
 
@@ -51,6 +53,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return _decode(_bytes(path), path, channels=(3,))
 
 
+def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Read a slice of a data set, as `read_image`, and whether it is FLAIR alone, which is in each channel then."""
+    decoded = _decode(_bytes(path), path, channels=(1, 3))
+    return (np.repeat(decoded[..., None], 3, axis=2), True) if decoded.ndim == 2 else (decoded, False)
+
+
 def read_scan(path: Path) -> Pixels:
     """Read a slice to predict on: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
 
@@ -73,9 +81,12 @@ def read_stack(path: Path) -> Pixels:
         raise ImageError(path, str(error)) from error
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}."""
-    return decode_mask(_bytes(path), path)
+def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
+    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}.
+
+    With a `threshold`, tumour is what lies above it, whatever the values.
+    """
+    return decode_mask(_bytes(path), path, threshold)
 
 
 def decode_scan(data: bytes, name: Path | str) -> Pixels:
@@ -101,9 +112,11 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
     return np.repeat(decoded.reshape(*decoded.shape[:2], 1), 3, axis=2) if count == 1 else decoded[..., :3]
 
 
-def decode_mask(data: bytes, name: Path | str) -> NDArray[np.uint8]:
+def decode_mask(data: bytes, name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
     """`read_mask` of a file's contents, for an upload; `name` stands in the error."""
     mask = _decode(data, name, channels=(1,))
+    if threshold is not None:
+        return (mask > threshold).astype(np.uint8)
     tumour = np.minimum(mask, 1)
     if not np.array_equal(tumour * mask.max(), mask) or mask.max() not in (0, 1, 255):
         listed = ", ".join(str(v) for v in np.unique(mask)[:6])
@@ -126,9 +139,9 @@ def _bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDArray[np.uint8]:
-    """8-bit pixels of one TIFF page, (H, W) or (H, W, C)."""
+    """8-bit pixels of one TIFF page, or of what the name says is a PNG or JPEG, (H, W) or (H, W, C)."""
     try:
-        header = read_header(data)
+        header = (picture_header if str(name).lower().endswith(PICTURES) else read_header)(data)
         check_limits(header)
         if header.multipage:
             raise ValueError("holds several pages, where one file is one slice")

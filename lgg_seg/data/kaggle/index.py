@@ -75,21 +75,20 @@ class IntegrityReport:
 def default_cache_dir() -> Path:
     """Where what was derived from data is kept between runs: `$LGG_CACHE_DIR`, else `~/.cache/lgg_seg`."""
     chosen = os.environ.get("LGG_CACHE_DIR")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "lgg_seg"
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "lgg_seg"
 
 
-def build_index(root: Path, *, cache_dir: Path | None = None) -> Index:
-    """Index `root/<patient>/<patient>_<n>.tif`, `…_mask.tif`, `root/data.csv`.
+def build_index(root: Path, *, cache_dir: Path | None = None, mask_threshold: int | None = None) -> Index:
+    """Index the slices and masks that `list_dataset` finds, and `data.csv` beside them; see `read_mask`.
 
-    `root` may also be the folder Kaggle's zip was unpacked to, which holds `kaggle_3m/`. Warnings are logged. The
-    first call decodes every file (about 1 ms a slice); later ones take what it found from `cache_dir` (by default
-    `default_cache_dir()`) as long as no file's size or modification time has changed.
+    Warnings are logged. The first call decodes every file (about 1 ms a slice); later ones take what it found from
+    `cache_dir` (by default `default_cache_dir()`) as long as no file's size or modification time has changed.
 
     Raises:
         UserError: there are no such files.
         DataError: there are errors in them; it lists all of them.
     """
-    report = check_integrity(root, cache_dir=cache_dir)
+    report = check_integrity(root, cache_dir=cache_dir, mask_threshold=mask_threshold)
     if any(issue.severity == "error" for issue in report.issues):
         raise DataError(root, report.issues)
     for issue in report.issues:
@@ -98,14 +97,16 @@ def build_index(root: Path, *, cache_dir: Path | None = None) -> Index:
     return report.index
 
 
-def check_integrity(root: Path, *, cache_dir: Path | None = None, rescan: bool = False) -> IntegrityReport:
+def check_integrity(
+    root: Path, *, cache_dir: Path | None = None, rescan: bool = False, mask_threshold: int | None = None
+) -> IntegrityReport:
     """Index a dataset root and find every issue in it, raising none. `rescan` decodes every file, whatever is cached.
 
     Raises:
         UserError: there are no files of slices.
     """
     listing = list_dataset(root)
-    slices = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan)
+    slices = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan, mask_threshold=mask_threshold)
     clinical, clinical_issues = read_clinical(listing.root)
     patients = []
     for name, group in groupby(slices, key=lambda s: s.patient):

@@ -16,13 +16,15 @@ REMEDY = {
     "mask missing": "add the mask, all zeros where there is no tumour, or remove the slice",
     "image missing": "add the slice, or remove its mask",
     "shape": "export slices and masks of one patient on one grid",
-    "values": "write masks with 0 and 255, or 0 and 1",
+    "values": "write masks with 0 and 255, or 0 and 1, or say above which value tumour begins: data.mask_threshold=127",
+    "inverted": "the tumour is 255 or 1 in a mask, the rest 0: invert these masks",
     "blank": "a tumour is marked where the slice shows nothing: restore the slice or mend the mask",
     "no tumour": "harmless if it is meant; check that the masks are the right ones",
     "duplicate": "one patient would be on both sides of a split: remove the copy",
     "numbering": "number the slices of a patient from 1, each number once",
     "substituted": "the sequence was not acquired; nothing is to be done",
-    "name": "name files <patient>_<n>.tif and <patient>_<n>_mask.tif in the patient's own folder",
+    "name": "name files <patient>_<n>.tif and <patient>_<n>_mask.tif in the patient's own folder, or <patient>_<n> in "
+    "images/ and masks/",
     "incomplete": "download the missing slices again, or accept a shorter volume",
     "clinical": "outcome analysis leaves these patients out",
 }

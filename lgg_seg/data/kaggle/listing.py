@@ -3,43 +3,52 @@
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from lgg_seg.data.kaggle.integrity import Issue, Severity
+from lgg_seg.data.kaggle.pixels import PICTURES
 from lgg_seg.errors import UserError
 
-DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m")
+DEFAULT_ROOT = Path(os.environ.get("LGG_DATA_ROOT") or "data/kaggle_3m").expanduser()
 THREE_WAYS = (
     "either download https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation by hand and unpack it to "
     "data/kaggle_3m, or name a folder that is there (data.root=FOLDER or $LGG_DATA_ROOT), "
     "or use the built-in phantom (data=phantom)"
 )
 _NAME = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})(?P<mask>_mask)?", re.ASCII)
-# Kaggle's zip unpacks to kaggle_3m/ and, a second time, to lgg-mri-segmentation/kaggle_3m/.
-_BELOW = ("", "kaggle_3m", "lgg-mri-segmentation/kaggle_3m")
+_NUMBERED = re.compile(r".*?(?P<number>\d{1,9})(?:_mask)?", re.ASCII)  # in a patient's folder of images/ or masks/
+_TIFF = (".tif", ".tiff")
+# Kaggle's archive.zip unpacks to kaggle_3m/ and, a second time, to lgg-mri-segmentation/kaggle_3m/.
+_CONTAINERS = ("kaggle_3m", "lgg-mri-segmentation", "archive")
+_DEPTH = 3
+NOTHING = "holds no folder of <patient>_<n>.tif slices, and no images/ with masks/"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of a slice and its mask. `number` is the slice's place in the volume as the file name gives it."""
+    """The files of a slice and its mask, named by their paths below the dataset root.
+
+    `number` is the slice's place in the volume as the file name gives it.
+    """
 
     patient: str
     number: int
-    image: Path
-    mask: Path
+    image_file: str
+    mask_file: str
+    root: Path = field(kw_only=True, default=Path())
 
     @property
-    def image_file(self) -> str:
-        """The image's path below the dataset root."""
-        return f"{self.patient}/{self.image.name}"
+    def image(self) -> Path:
+        """The image's path."""
+        return self.root / self.image_file
 
     @property
-    def mask_file(self) -> str:
-        """The mask's path below the dataset root."""
-        return f"{self.patient}/{self.mask.name}"
+    def mask(self) -> Path:
+        """The mask's path."""
+        return self.root / self.mask_file
 
 
 @dataclass(frozen=True)
@@ -52,40 +61,42 @@ class Listing:
     stamps: tuple[tuple[str, int, int], ...]
 
 
-def find_dataset_root(root: Path) -> Path | None:
-    """The folder at `root`, or in it where Kaggle's zip was unpacked there, that holds patients' folders."""
-    for below in _BELOW:
-        folder = root / below
-        if folder.is_dir() and any(_NAME.fullmatch(Path(f.name).stem) for _, files in _patients(folder) for f in files):
-            return folder
-    return None
+def find_dataset_root(root: Path, depth: int = _DEPTH) -> Path | None:
+    """The folder that holds the slices: `root`, or one in it that Kaggle's zip was unpacked to, and again in that."""
+    if not root.is_dir():
+        return None
+    if any(file.number is not None for files in _files(root).values() for file in files):
+        return root
+    found = (find_dataset_root(root / name, depth - 1) for name in _CONTAINERS if depth)
+    return next((folder for folder in found if folder is not None), None)
 
 
 def existing_tree(root: Path) -> Path:
     """The dataset root at `root`, else a UserError: nothing is downloaded or drawn."""
     dataset_root = find_dataset_root(root)
     if dataset_root is None:
-        raise UserError(f"{root} holds no folder of <patient>_<n>.tif slices; name the folder with data.root=FOLDER")
+        raise UserError(f"{root} {NOTHING}; name the folder with data.root=FOLDER")
     return dataset_root
 
 
 def list_dataset(root: Path) -> Listing:
-    """List `root/<patient>/<name>_<n>.tif` and `…_mask.tif`, and what is wrong with their names.
+    """List the slices and masks at a dataset root, and what is wrong with their names.
 
-    `root` may also be the folder that Kaggle's zip was unpacked to, which holds `kaggle_3m/`.
+    They are `<patient>/<name>_<n>.tif` and `…_mask.tif`; or, where there are the folders `images` and `masks`,
+    `<patient>_<n>` or `<patient>/<n>` in the one and the same, with or without `_mask`, in the other. All are TIFF, or
+    in a folder without any TIFF, PNG or JPEG. `root` may also be a folder that `find_dataset_root` looks into.
     """
     dataset_root = find_dataset_root(root)
     if dataset_root is None:
-        state = "holds no folder of <patient>_<n>.tif slices" if root.is_dir() else "is not there"
+        state = NOTHING if root.is_dir() else "is not there"
         raise UserError(f"data root {root} {state}: {THREE_WAYS}")
-    folders = [(patient, files) for patient, files in _patients(dataset_root) if files]
-    patients = frozenset(patient for patient, _ in folders)
+    folders = _files(dataset_root)
     pairs, issues, stamps = [], [], []
-    for patient, files in folders:
-        paired, wrong = _pair(dataset_root / patient, [file.name for file in files], patients)
+    for patient, files in folders.items():
+        paired, wrong = _pair(dataset_root, patient, files, folders.keys())
         pairs += paired
         issues += wrong
-        stamps += [(f"{patient}/{f.name}", s.st_size, s.st_mtime_ns) for f in files for s in (f.stat(),)]
+        stamps += [(f.path, s.st_size, s.st_mtime_ns) for f in files for s in ((dataset_root / f.path).stat(),)]
     return Listing(dataset_root, tuple(pairs), tuple(issues), tuple(stamps))
 
 
@@ -116,45 +127,81 @@ def without_date(patient: str) -> str:
     return re.sub(r"_\d{8}$", "", patient)
 
 
-def _patients(root: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """The folders at a dataset root, each with its TIFF files, by name."""
-    with os.scandir(root) as entries:
-        folders = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    for name in folders:
-        with os.scandir(root / name) as entries:
-            tiffs = [e for e in entries if e.name.lower().endswith((".tif", ".tiff")) and not e.name.startswith(".")]
-            yield name, sorted((e for e in tiffs if e.is_file()), key=lambda e: e.name)
+@dataclass(frozen=True)
+class _File:
+    """A file of a patient: its path below the dataset root, whom its name names, its number, and whether it is a mask.
+
+    Without a number it is not named as a slice.
+    """
+
+    path: str
+    stem: str
+    number: int | None
+    mask: bool
 
 
-def _pair(folder: Path, files: list[str], patients: frozenset[str]) -> tuple[list[Pair], list[Issue]]:
-    """Pair a folder's images with its masks by number, in numeric order (`_10` after `_9`)."""
+def _files(root: Path) -> dict[str, list[_File]]:
+    """The patients at a dataset root, each with their files, by name."""
+    names = {entry.name for entry in _scan(root) if entry.is_dir()}
+    found: dict[str, list[_File]] = {}
+    if {"images", "masks"} <= names:
+        for kind in ("images", "masks"):
+            for folder in ("", *sorted(entry.name for entry in _scan(root / kind) if entry.is_dir())):
+                for file in _pictures(root / kind / folder):
+                    match = (_NUMBERED if folder else _NAME).fullmatch(Path(file).stem)
+                    patient = folder or (match["stem"] if match else Path(file).stem)
+                    number = int(match["number"]) if match else None
+                    path = f"{kind}/{folder}/{file}" if folder else f"{kind}/{file}"
+                    found.setdefault(patient, []).append(_File(path, patient, number, kind == "masks"))
+    else:
+        for folder in sorted(names):
+            for file in _pictures(root / folder):
+                match = _NAME.fullmatch(Path(file).stem)
+                stem, number, mask = (match["stem"], int(match["number"]), match["mask"]) if match else ("", None, None)
+                found.setdefault(folder, []).append(_File(f"{folder}/{file}", stem, number, mask is not None))
+    return dict(sorted(found.items()))
+
+
+def _pictures(folder: Path) -> list[str]:
+    """The TIFF files of a folder by name, or its PNG and JPEG files: beside TIFFs those are mere views of them."""
+    names = sorted(entry.name for entry in _scan(folder) if entry.is_file())
+    return [n for n in names if n.lower().endswith(_TIFF)] or [n for n in names if n.lower().endswith(PICTURES)]
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+
+def _pair(root: Path, patient: str, files: list[_File], patients: Collection[str]) -> tuple[list[Pair], list[Issue]]:
+    """Pair a patient's images with their masks by number, in numeric order (`_10` after `_9`)."""
     images: dict[int, str] = {}
     masks: dict[int, str] = {}
     issues = []
 
-    def report(kind: str, name: str, message: str, severity: Severity = "error") -> None:
-        issues.append(Issue(kind, severity, folder.name, f"{folder.name}/{name}", message))
+    def report(kind: str, path: str, message: str, severity: Severity = "error") -> None:
+        issues.append(Issue(kind, severity, patient, path, message))
 
-    for name in files:
-        match = _NAME.fullmatch(Path(name).stem)
-        if match is None:
-            report("name", name, "is not named <patient>_<n>.tif and is ignored", "warning")
+    for file in files:
+        if file.number is None:
+            report("name", file.path, "is not named <patient>_<n>.tif and is ignored", "warning")
             continue
-        if match["stem"] != folder.name and match["stem"] in patients:
-            report("name", name, f"is named after patient {match['stem']}")
+        if file.stem != patient and file.stem in patients:
+            report("name", file.path, f"is named after patient {file.stem}")
             continue
-        same_kind, number = masks if match["mask"] else images, int(match["number"])
-        if number in same_kind:
-            report("numbering", name, f"has the same number as {same_kind[number]}")
+        same_kind = masks if file.mask else images
+        if file.number in same_kind:
+            report("numbering", file.path, f"has the same number as {Path(same_kind[file.number]).name}")
             continue
-        same_kind[number] = name
+        same_kind[file.number] = file.path
     for number in sorted(images.keys() - masks.keys()):
-        report("mask missing", images[number], f"has no {Path(images[number]).stem}_mask.tif")
+        name = Path(images[number])
+        missing = "file of this name in masks/" if name.parts[0] == "images" else f"{name.stem}_mask{name.suffix}"
+        report("mask missing", images[number], f"has no {missing}")
     for number in sorted(masks.keys() - images.keys()):
         report("image missing", masks[number], "is a mask without its slice")
     both = sorted(images.keys() & masks.keys())
-    pairs = [Pair(folder.name, n, folder / images[n], folder / masks[n]) for n in both]
-    return pairs, issues + _gaps(folder.name, images)
+    return [Pair(patient, n, images[n], masks[n], root=root) for n in both], issues + _gaps(patient, images)
 
 
 def _gaps(patient: str, numbers: Iterable[int]) -> list[Issue]:

@@ -13,6 +13,7 @@ from tifffile import TiffFile
 from lgg_seg.data.kaggle.tiff import Header, full_pages, read_header
 
 Pixels = NDArray[Any]
+PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
 MAX_STACK = 2**27  # pixels of all pages
 
@@ -20,6 +21,7 @@ OPENCV = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 """TIFF's compressions that OpenCV decodes; of others it makes black pixels, or nothing. tifffile decodes those."""
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_PNG_END, _JPEG_END = b"IEND\xaeB`\x82", b"\xff\xd9"
 _TRANSPOSED = 5  # from this orientation on, rows are stored as columns: TIFF 6.0, section 8
 _NOT_FRAMES = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are tables
 
@@ -39,6 +41,8 @@ def picture_header(data: bytes) -> Header:
         height, width = _jpeg_shape(data) if data.startswith(_JPEG) else struct.unpack(">II", data[16:24])[::-1]
     except (struct.error, IndexError, StopIteration) as error:
         raise ValueError("is truncated or damaged: it does not say its width and height") from error
+    if (_PNG_END if data.startswith(_PNG) else _JPEG_END) not in data[-64:]:  # OpenCV fills up what is missing
+        raise ValueError("is truncated: its end is missing")
     return Header((height, width), None, channels=1, alpha=True, bits=8, multipage=False, end=0, compression=1,
                   orientation=1)  # fmt: skip
 

@@ -7,23 +7,25 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
 from lgg_seg.cli.progress import tracked
-from lgg_seg.data.kaggle.images import SEQUENCES, ImageError, checksum, read_image, read_mask
+from lgg_seg.data.kaggle.images import SEQUENCES, ImageError, checksum, read_mask, read_slice
 from lgg_seg.data.kaggle.integrity import Issue
 from lgg_seg.data.kaggle.listing import Listing, Pair
 from lgg_seg.errors import UserError
 from lgg_seg.files import replacing
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_FORMAT = 2  # of the cached index; raise it when `SliceInfo` or what fills it changes
+_FORMAT = 3  # of the cached index; raise it when `SliceInfo` or what fills it changes
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class SliceInfo(Pair):
 
     `shape` is the native (height, width) in pixels. The checksums are those of the decoded pixels, so that the same
     slice stored in another way counts as the same. `constant` names the sequences that hold one value throughout,
-    `copies` those equal to FLAIR pixel by pixel. `issues` make the slice unusable; the fields they concern are empty.
+    `copies` those equal to FLAIR pixel by pixel. `grey`: the file has FLAIR alone, which is in all
+    channels then. `thresholded`: the mask has other values than a mask's, of which those above `mask_threshold` are
+    tumour. `issues` make the slice unusable; the fields they concern are empty.
     """
 
     shape: tuple[int, int] = (0, 0)
@@ -42,6 +46,9 @@ class SliceInfo(Pair):
     constant: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
+    grey: bool = False
+    thresholded: bool = False
+    mask_threshold: int | None = None
 
     def read_image(self) -> NDArray[np.uint8]:
         """The slice's pixels: (H, W, 3) uint8; channels pre-contrast, FLAIR, post-contrast.
@@ -49,58 +56,63 @@ class SliceInfo(Pair):
         Raises:
             UserError: the file cannot be read, or its pixels are not the indexed ones.
         """
-        return _unchanged(read_image(self.image), self.image_checksum, self.image)
+        return _unchanged(read_slice(self.image)[0], self.image_checksum, self.image)
 
     def read_mask(self) -> NDArray[np.bool_]:
         """The slice's ground truth: (H, W) bool. Errors as `read_image`."""
-        return _unchanged(read_mask(self.mask), self.mask_checksum, self.mask).astype(np.bool_)
+        mask = read_mask(self.mask, self.mask_threshold)
+        return _unchanged(mask, self.mask_checksum, self.mask).astype(np.bool_)
 
 
-def scan(listing: Listing, *, cache_dir: Path, rescan: bool = False) -> tuple[SliceInfo, ...]:
+def scan(
+    listing: Listing, *, cache_dir: Path, rescan: bool = False, mask_threshold: int | None = None
+) -> tuple[SliceInfo, ...]:
     """Decode every pair of a listing, or take what an earlier scan of the very same files found.
 
     Files count as the same if their paths, sizes and modification times are: a bit that flipped on the disk
     without touching these is found by `rescan` alone.
     """
     root = str(listing.root.resolve())
-    key = hashlib.sha256(json.dumps([_FORMAT, root, listing.stamps]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([_FORMAT, root, listing.stamps, mask_threshold]).encode()).hexdigest()
     file = cache_dir / f"index-{checksum(root.encode())}.json"
     cached = None if rescan else _read_cache(file, key)
     if cached is not None:  # the root may be named in another way today
-        folders = {patient: listing.root / patient for patient in {s.patient for s in cached}}
-        return tuple(
-            replace(s, image=folders[s.patient] / s.image.name, mask=folders[s.patient] / s.mask.name) for s in cached
-        )
-    slices = read_all(listing)
+        return tuple(replace(s, root=listing.root) for s in cached)
+    slices = read_all(listing, mask_threshold)
     _write_cache(file, _Cached(key, slices))
     return slices
 
 
-def read_all(listing: Listing) -> tuple[SliceInfo, ...]:
+def read_all(listing: Listing, mask_threshold: int | None = None) -> tuple[SliceInfo, ...]:
     """Decode every pair of a listing, with a bar on stderr."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        slices = pool.map(read_pair, listing.pairs)
+        slices = pool.map(partial(read_pair, mask_threshold=mask_threshold), listing.pairs)
         return tuple(tracked(slices, "reading slices", len(listing.pairs)))
 
 
-def read_pair(pair: Pair) -> SliceInfo:
+def read_pair(pair: Pair, mask_threshold: int | None = None) -> SliceInfo:
     """Decode one slice and its mask; what cannot be read is an issue, not an error."""
     issues: list[Issue] = []
 
-    def attempt(read: Callable[[Path], NDArray[np.uint8]], path: Path, file: str) -> NDArray[np.uint8] | None:
+    def attempt(read: Callable[[Path], T], path: Path, file: str) -> T | None:
         try:
             return read(path)
         except ImageError as error:
             issues.append(Issue(error.kind, "error", pair.patient, file, error.reason))
             return None
 
-    image = attempt(read_image, pair.image, pair.image_file)
-    mask = attempt(read_mask, pair.mask, pair.mask_file)
+    image, grey = attempt(read_slice, pair.image, pair.image_file) or (None, False)
+    mask = attempt(partial(read_mask, threshold=mask_threshold), pair.mask, pair.mask_file)
     if image is not None and mask is not None and image.shape[:2] != mask.shape:
         (h, w), (mask_h, mask_w) = image.shape[:2], mask.shape
         message = f"is {mask_h} x {mask_w} pixels, its slice {h} x {w}"
         issues.append(Issue("shape", "error", pair.patient, pair.mask_file, message))
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"grey": grey, "mask_threshold": mask_threshold}
+    if mask is not None and mask_threshold is not None:
+        try:
+            read_mask(pair.mask)
+        except ImageError:
+            found["thresholded"] = True
     if image is not None:
         planes = {name: np.ascontiguousarray(image[..., c]) for c, name in enumerate(SEQUENCES)}
         found["shape"] = image.shape[:2]

@@ -128,8 +128,8 @@ def _write_patient(folder: Path, images: NDArray[np.uint8], masks: NDArray[np.ui
     folder.mkdir()
     pairs = []
     for number, (image, mask) in enumerate(zip(images, masks, strict=True), start=1):
-        stem = f"{folder.name}_{number}"
-        pair = Pair(folder.name, number, folder / f"{stem}.tif", folder / f"{stem}_mask.tif")
+        stem = f"{folder.name}/{folder.name}_{number}"
+        pair = Pair(folder.name, number, f"{stem}.tif", f"{stem}_mask.tif", root=folder.parent)
         _write_tiff(pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         _write_tiff(pair.mask, mask * 255)
         pairs.append(pair)

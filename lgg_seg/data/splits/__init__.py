@@ -1,6 +1,6 @@
 """Splits of a data set: by patient, and the leaky ones by slice for comparison."""
 
-from lgg_seg.data.splits.by_patient import AllPatients, BudaSplit, KFoldSplit, PatientSplit
+from lgg_seg.data.splits.by_patient import AllPatients, BudaSplit, FileSplit, KFoldSplit, PatientSplit
 from lgg_seg.data.splits.by_slice import (
     SliceKFoldSplit,
     SliceRandomSplit,
@@ -11,6 +11,7 @@ from lgg_seg.data.splits.by_slice import (
 __all__ = [
     "AllPatients",
     "BudaSplit",
+    "FileSplit",
     "KFoldSplit",
     "PatientSplit",
     "SliceKFoldSplit",

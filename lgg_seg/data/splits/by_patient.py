@@ -1,13 +1,16 @@
-"""Splits by patient: at random, in folds, as published, and all patients as the test set."""
+"""Splits by patient: at random, in folds, as published, from a file, and all patients as the test set."""
 
+import csv
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 from lgg_seg.data.kaggle.index import Index, Patient
 from lgg_seg.data.kaggle.listing import without_date
-from lgg_seg.data.splits.split import Split, require_training, seeded_order, subset_size, take_fold
+from lgg_seg.data.splits.split import SUBSETS, Split, Subset, require_training, seeded_order, subset_size, take_fold
 from lgg_seg.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,47 @@ class BudaSplit:
         rest = [p for p in index.patients if without_date(p.name) not in BUDA_PATIENTS]
         val, train = _sample(rest, subset_size(self.val, len(index.patients), "split.val"), self.seed)
         return _by_patient(index, train, val, test)
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """The patients of a CSV file, whose columns are `patient` and `subset`: `train`, `val` or `test`.
+
+    A patient is named as their folder, or as that without its date, as in `data.csv`. Those whom the file does not name
+    are left out, which is logged.
+    """
+
+    file: str
+
+    def __call__(self, index: Index) -> Split:
+        known = {name: p for p in index.patients for name in (without_date(p.name), p.name)}
+        groups: dict[str, list[Patient]] = {subset: [] for subset in SUBSETS}
+        given: dict[str, str] = {}
+        for name, subset in self._rows():
+            if name not in known:
+                raise UserError(f"{self.file} names the patient {name}, who is not in {index.root}.")
+            patient = known[name]
+            if given.setdefault(patient.name, subset) != subset:
+                raise UserError(f"{self.file} puts {name} into {given[patient.name]} and into {subset}; choose one.")
+            groups[subset].append(patient)
+        require_training(len(groups["train"]), "patients")
+        if left_out := len(index.patients) - len(given):
+            log.warning("split=file: %d patients of %s are not in %s and are left out", left_out, index.root, self.file)
+        return _by_patient(index, *groups.values())
+
+    def _rows(self) -> Iterator[tuple[str, Subset]]:
+        """The patients' names, each with a subset."""
+        example = "write patient,subset in its first line, and TCGA_CS_4941,train in one of the others"
+        try:
+            with Path(self.file).expanduser().open(newline="", encoding="utf-8-sig") as stream:
+                rows = list(csv.DictReader(stream))
+        except (OSError, csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"split.file={self.file} cannot be read ({error}); {example}.") from error
+        for number, row in enumerate(rows, 2):
+            patient, subset = ((row.get(column) or "").strip() for column in ("patient", "subset"))
+            if not patient or subset not in SUBSETS:
+                raise UserError(f"{self.file}, line {number}, names no patient with train, val or test; {example}.")
+            yield patient, cast(Subset, subset)
 
 
 @dataclass(frozen=True)
