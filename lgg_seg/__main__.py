@@ -1,4 +1,4 @@
-"""The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [device=…]`."""
+"""The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [key=value …]`."""
 
 import sys
 from pathlib import Path
@@ -11,9 +11,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import lgg_seg
+from lgg_seg.cli.arguments import with_home
 from lgg_seg.cli.console import command
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir
-from lgg_seg.config.overrides import check_overrides, make_output_folder, resume_arguments
+from lgg_seg.config.overrides import check_overrides, make_output_folder
+from lgg_seg.config.resume import resume_arguments
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 
@@ -44,12 +46,14 @@ def job(config: DictConfig) -> float | None:
 @command
 def main(arguments: list[str]) -> int:
     """Train, sweep or resume."""
+    arguments = ["=".join(map(with_home, argument.split("=", 1))) for argument in arguments]
+    sys.argv[1:] = arguments  # which Hydra reads
     asked = resume_arguments(arguments)
     if asked is not None:
         from lgg_seg.train import resume
+        from lgg_seg.training.resumption import Changes
 
-        path, device = asked
-        resume(path, cast("Accelerator | None", device))
+        resume(asked.run, cast("Accelerator | None", asked.device), Changes(asked.max_epochs, asked.root))
         return 0
     parser = get_args_parser()
     if "--version" in arguments:
@@ -58,13 +62,11 @@ def main(arguments: list[str]) -> int:
     flags = parser.parse_intermixed_args(arguments)
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
     prints = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
-    own_configs = flags.config_name or flags.config_path or flags.config_dir or flags.experimental_rerun
+    own_configs = flags.config_name or flags.config_path or flags.experimental_rerun
     if not (own_configs or flags.shell_completion):
-        check_overrides(flags.overrides, sweep=sweep, values=not prints)
+        check_overrides(flags.overrides, sweep=sweep, values=not prints, config_dir=flags.config_dir)
     if flags.package and not flags.cfg:
         raise UserError("-p prints a part of the config; say which config with --cfg job, hydra or all.")
-    if flags.config_dir and not Path(flags.config_dir).is_dir():
-        raise UserError(f"--config-dir {flags.config_dir}: there is no such folder.")
     if prints and flags.multirun:
         raise UserError("A config is printed of one run; leave -m out, and all but one value of each key.")
     if not prints:
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
             return run_sweep(flags.overrides, job)
         named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
         make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
-    job()  # Hydra reads the process's own arguments
+    job()
     return 0
 
 

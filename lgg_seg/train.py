@@ -15,30 +15,32 @@ from pytorch_lightning.loggers import WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import to_plain
-from lgg_seg.config.legacy import upgraded
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Hardware
 from lgg_seg.inference.starting_weights import start
-from lgg_seg.networks.build import build_network, has_unused_parameters
+from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
 from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.identity import changed_keys
-from lgg_seg.runs.provenance import data_differences, provenance
+from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Pruning
 from lgg_seg.training.checkpoints import RecordedConfig, checkpoints, require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
+from lgg_seg.training.resumption import Changes, Resumption, require_same_config, same_data
+from lgg_seg.training.trainer import refusals
 from lgg_seg.training.validation_images import ValidationImages
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 log = logging.getLogger(__name__)
+
+NO_CHANGES = Changes()
 
 
 def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:
@@ -55,49 +57,42 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
         folder.create()
         for key in ("root", "cache_dir"):  # the folder alone must do, from whichever directory
             if config.data[key] is not None:
-                config.data[key] = str(Path(config.data[key]).absolute())
+                config.data[key] = str(Path(config.data[key]).expanduser().absolute())
+        if file := config.split.get("file"):
+            config.split.file = str(Path(file).expanduser().absolute())
         folder.write_config(config, overrides)
     else:
         with suppress(OSError):  # where Slurm started this process, Hydra has made it an empty folder of its own
             path.rmdir()
-    _train_and_report(experiment, folder, overrides, hardware, checkpoint=None, trial=trial)
+    _train_and_report(experiment, folder, overrides, hardware, resumption=None, trial=trial)
 
 
-def resume(path: Path, device: Accelerator | None = None, *, trial: Trial | None = None) -> None:
-    """Go on with the run in the folder `path` where it stopped, with its own config.
+def resume(
+    path: Path, device: Accelerator | None = None, changes: Changes = NO_CHANGES, *, trial: Trial | None = None
+) -> None:
+    """Go on with the run in the folder `path` where it stopped, with its own config but for the `changes`.
 
     It runs on `device`, by default on the run's own where this machine has it, else on the best one here.
 
     Raises:
-        UserError: it is no run, has finished, has no checkpoint to go on from, or its data have changed.
+        UserError: it is no run, has finished, has no checkpoint to go on from, or its data have moved or changed; the
+            folder stays as it is.
         Pruned: its study has stopped the `trial` that it is.
     """
     folder = RunFolder(path)
     config, overrides = folder.read_config()
     check_config(config)
-    if folder.read_json("status.json")["state"] == "finished":
-        raise UserError(f"{path} has finished; start a new run, for example with a larger trainer.max_epochs.")
+    checkpoint, content = read_newest(folder)
+    require_same_config(content, config, folder)
+    changes.check(folder, config, content)
+    del content
+    changes.apply(config)
     experiment = Experiment.of(config)
     configure_logs()
-    checkpoint, content = read_newest(folder)
-    _require_same_config(content, config, folder)
-    del content
     hardware = experiment.trainer.prepare_again(device)
     experiment.trainer.share_out(hardware)
-    _train_and_report(experiment, folder, overrides, hardware, checkpoint=checkpoint, trial=trial)
-
-
-def _require_same_config(content: dict[str, Any], config: DictConfig, folder: RunFolder) -> None:
-    """Refuse to go on with another config than that of the checkpoint; older checkpoints hold none."""
-    if "config" not in content:
-        return
-    before = to_plain(upgraded(content["config"]))
-    if changed := changed_keys(before, to_plain(config)):
-        listed = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in changed.items())
-        raise UserError(
-            f"{folder.path / 'config.yaml'} is not what the run was trained with so far: {listed}. Put it back, or "
-            "start a new run with it. Of the training, only its length, the device and what is watched may change."
-        )
+    resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
+    _train_and_report(experiment, folder, overrides, hardware, resumption=resumption, trial=trial)
 
 
 def _train_and_report(
@@ -129,10 +124,10 @@ def train(
     overrides: Sequence[str],
     hardware: Hardware,
     *,
-    checkpoint: Path | None,
+    resumption: Resumption | None,
     trial: Trial | None,
 ) -> dict[str, Any]:
-    """Train, from a `checkpoint` where there is one, choose the best epoch on validation patients, test it.
+    """Train, choose the best epoch on validation patients, test it.
 
     Returns:
         the content of `metrics.json`; nothing where nobody is left to test, and in the other processes of a distributed
@@ -141,37 +136,33 @@ def train(
     started = time.perf_counter()
     config = experiment.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    data = experiment.ready_data()
-    if checkpoint and (changed := data_differences(folder.read_json("provenance.json"), data.index, data.split)):
-        raise UserError(
-            f"{folder.path} was started on other data or another split than these: {changed}. Restore the dataset that "
-            "it was trained on, or start a new run."
-        )
+    data = resumption.data if resumption else experiment.ready_data()
     if trial is not None and data.split.training_only:
         raise UserError(
             "A search compares its trials by validation patients, and this split leaves none; take another split."
         )
     channels = data.preprocess.channel_count
-    fresh = checkpoint is None
-    network, weights = start(config.model, channels) if fresh else (build_network(config.model, channels), None)
+    network, weights = (build_network(config.model, channels), None) if resumption else start(config.model, channels)
+    unused = experiment.dry_run(network, data)
     module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop(folder.last)
     wanted = experiment.callbacks(data.split)
     require_space_for_checkpoints(folder, network, wanted, config.trainer.max_epochs)
-    kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor)]
+    every = 1 if data.split.training_only else experiment.trainer.validated_every
+    kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor, every)]
     callbacks = [history, *wanted, *kept, stop]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     validates = not data.split.training_only
-    size = data.cache.images.shape[1:3]
-    unused = experiment.trainer.is_distributed and has_unused_parameters(network, channels, size)
     trainer = experiment.trainer.build(
         hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
     )
-    if fresh and trainer.is_global_zero:
+    if resumption and trainer.is_global_zero:
+        resumption.changes.record(folder, config, overrides)
+    elif trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         if weights is not None:
             metadata["starting_weights"] = weights.metadata(data.index, data.split)
@@ -181,7 +172,9 @@ def train(
     for board in boards if trainer.is_global_zero else ():
         wandb.describe_run(board, config, folder.read_json("provenance.json"))
     with stop:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        checkpoint = resumption.checkpoint if resumption else None
+        with refusals():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
         return {}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -35,9 +37,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def python(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def python(installed: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Python in another folder, with the unpacked wheel ahead of everything else."""
     environment = os.environ | {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    environment |= variables
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -83,6 +86,23 @@ def test_the_command_runs_from_the_wheel_in_another_folder(installed: Path, tmp_
     assert "_target_: lgg_seg.networks.R2UNet" in done.stdout
     assert "_target_: lgg_seg.losses.Focal" in done.stdout
     assert not list(tmp_path.iterdir()), "looking at a config writes nothing"
+
+
+def test_the_example_of_a_users_own_network_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Code and configs of your own")[2]
+    blocks = re.findall(r"```\w+\n(.*?)```", text, re.DOTALL)[:3]
+    for content in blocks[:2]:
+        file = tmp_path / content.splitlines()[0].removeprefix("# ")
+        file.parent.mkdir(parents=True)
+        file.write_text(content)
+    named, command, *words = shlex.split(blocks[2])
+    assert (named, command) == ("LGG_SEG_PACKAGES=mypkg", "python")
+    small = ("data.tree.patients=6", "data.tree.slices=3", "data.tree.size=32", "preprocess.size=32", "split.val=2",
+             "split.test=2", "logger=none", "trainer=debug")  # fmt: skip
+    own = {"LGG_SEG_PACKAGES": "mypkg", "LGG_CACHE_DIR": str(tmp_path), "PYTHONSAFEPATH": ""}
+    done = python(installed, tmp_path, *words, *small, **own)
+    assert done.returncode == 0, done.stderr
+    assert "_target_: mypkg.Net" in next(tmp_path.glob("runs/mine/*/config.yaml")).read_text()
 
 
 def test_the_wheel_writes_and_verifies_a_phantom_tree(installed: Path, tmp_path: Path) -> None:

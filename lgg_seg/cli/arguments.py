@@ -6,6 +6,7 @@ import json
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -46,6 +47,7 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         name = described[key].name
         if name in values:
             raise UserError(f"{key}= is given twice; which is meant?")
+        text = with_home(text)
         try:
             values[name] = pydantic.TypeAdapter(hints[name]).validate_python(None if text == "null" else text)
         except pydantic.ValidationError as error:
@@ -56,6 +58,11 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         if parameter.default is inspect.Parameter.empty and parameter.name not in values:
             raise UserError(f"{key}= is missing: {_argument(function, parameter.name).help}. See --help.")
     return values
+
+
+def with_home(text: str) -> str:
+    """A value that begins with `~/`, with the home folder in its place: a shell leaves `key=~/path` alone."""
+    return str(Path(text).expanduser()) if text.startswith("~/") else text
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -113,6 +113,8 @@ def read_run(place: Path, folder: Path) -> Run:
         node, overrides = record.read_config()
         config = to_plain(node)
         provenance = record.read_json("provenance.json", missing_ok=status["state"] != "finished")
+        if lengths := provenance.get("max_epochs"):  # a schedule of 20 and then 40 epochs is none of 40
+            config["trainer"]["max_epochs"] = ", then ".join(map(str, lengths))
         if status["state"] == "finished":
             if place == folder and provenance.get("split", {}).get("test") == {}:
                 status["reason"] = UNTESTED

@@ -1,11 +1,13 @@
 """The config groups: inside the installed package, or at the top of a checkout."""
 
+import importlib.resources
 from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
 import lgg_seg
+from lgg_seg.errors import UserError
 
 CONFIG_NAME = "train"
 
@@ -17,14 +19,37 @@ def conf_dir() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-def groups() -> dict[str, list[str]]:
-    """Every config group with its members, both sorted."""
-    root = conf_dir()
-    return {
-        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and any(folder.glob("*.yaml"))
-    }
+def groups(own: Iterable[Path] = ()) -> dict[str, list[str]]:
+    """Every config group with its members, both sorted, with those in the user's `own` folders of configs."""
+    members: dict[str, set[str]] = {}
+    for file in (file for root in (conf_dir(), *own) for file in root.glob("*/*.yaml")):
+        members.setdefault(file.parent.name, set()).add(file.stem)
+    return {group: sorted(members[group]) for group in sorted(members)}
+
+
+def own_folders(config_dir: str | None, searchpath: Iterable[str]) -> list[Path]:
+    """The user's folders of configs: of `--config-dir`, and of `hydra.searchpath` (`file://FOLDER`, `pkg://PACKAGE`).
+
+    Raises:
+        UserError: one is not there.
+    """
+    given = {f"hydra.searchpath={one}": one for one in searchpath}
+    given |= {f"--config-dir {config_dir}": config_dir} if config_dir else {}
+    folders = []
+    for argument, place in given.items():
+        scheme, found, path = place.rpartition("://")
+        folder = _package_folder(path) if found and scheme == "pkg" else Path(path).expanduser()
+        if folder is None or not folder.is_dir():
+            raise UserError(f"{argument}: there is no such folder.")
+        folders.append(folder.absolute())
+    return folders
+
+
+def _package_folder(name: str) -> Path | None:
+    try:
+        return Path(str(importlib.resources.files(name.replace("/", "."))))
+    except ModuleNotFoundError:
+        return None
 
 
 def chosen_members() -> dict[str, str]:

@@ -5,7 +5,9 @@ run folder from elsewhere. Here each group has a list of its own, and nothing ou
 """
 
 import importlib
+import importlib.metadata
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,31 +49,54 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 """Group, or a key below it that comes first → the names a `_target_` may have there; a package stands for its public
 classes, one of ours for its public functions, too."""
 
+PACKAGES, ENTRY_POINTS = "LGG_SEG_PACKAGES", "lgg_seg.packages"
+
 TARGET = "_target_"
 MODIFIERS = frozenset({TARGET, "_partial_"})
 
 
 def resolve_target(path: object, key: str) -> Any:
-    """The class or function that the `_target_` of the node `key` names.
+    """The class or function that the `_target_` of the node `key` names: on its group's list, or of an own package.
 
     Raises:
         UserError: it is not on the list of the key's group, or does not exist.
     """
     allowed = next((names for group, names in ALLOWED.items() if is_below(key.partition("[")[0], (group,))), ())
-    remedy = f"what may stand there is from {' or '.join(allowed)}" if allowed else "no key of this group is built"
+    remedy = (
+        f"what may stand there is from {' or '.join(allowed)}, or from a package of your own that ${PACKAGES} names"
+        if allowed
+        else "no key of this group is built"
+    )
     refused = UserError(f"{key}._target_ is {path!r}, which a config may not use there; {remedy}.")
     package, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
-    if not package or not name or name.startswith("_") or not (path in allowed or package in allowed):
+    own = next((one for one in own_packages() if is_below(package, (one,))), None) if allowed else None
+    if not package or not name or name.startswith("_") or not (own or path in allowed or package in allowed):
         raise refused
     try:
         target = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{key}._target_ names {path}, which does not exist ({error}).") from error
-    callable_ = inspect.isclass(target) or (package.startswith("lgg_seg.") and inspect.isfunction(target))
+    callable_ = inspect.isclass(target) or (inspect.isfunction(target) and is_own(target))
     # What a package only imports is not its own.
-    if not callable_ or not (path in allowed or is_below(target.__module__, (package,))):
+    if not callable_ or not (path in allowed or is_below(target.__module__, (own or package,))):
         raise refused
     return target
+
+
+def own_packages() -> tuple[str, ...]:
+    """The user's packages, whose public classes and functions a config may name in any group.
+
+    `$LGG_SEG_PACKAGES` lists them, separated by commas; an installed package can name itself by an entry point of the
+    group `lgg_seg.packages`. No config can.
+    """
+    listed = (name.strip() for name in os.environ.get(PACKAGES, "").split(","))
+    declared = (point.module for point in importlib.metadata.entry_points(group=ENTRY_POINTS))
+    return tuple(name for name in (*listed, *declared) if name)
+
+
+def is_own(target: Any) -> bool:
+    """Whether a class or function is of this package or of one of the user's."""
+    return is_below(target.__module__, ("lgg_seg", *own_packages()))
 
 
 def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any) -> Any:

@@ -11,19 +11,20 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError
 
-from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups
+from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups, own_folders
 from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.config.validation import check_config, keys_of, takes_options
-from lgg_seg.errors import UserError, require
+from lgg_seg.config.validation import COLLECTIONS, check_config, keys_of, takes_options
+from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 
+SEARCH_PATH = "hydra.searchpath"
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 
 
@@ -48,18 +49,24 @@ def without_hydra(config: DictConfig) -> DictConfig:
     return config
 
 
-def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = True) -> None:
+def check_overrides(
+    arguments: Sequence[str], *, sweep: bool, values: bool = True, config_dir: str | None = None
+) -> None:
     """Refuse an override that names no group, no member, no key, or gives a value of the wrong type.
 
-    In a sweep, values are checked job by job when it runs, because one wrong job must not stop the others. With
-    `values=False` no type is checked: types are those of the code behind the config, whose import takes seconds.
+    The members are ours, and those in the user's `config_dir` and `hydra.searchpath`. In a sweep, values are checked
+    job by job when it runs, because one wrong job must not stop the others. With `values=False` no type is checked:
+    types are those of the code behind the config, whose import takes seconds.
 
     Raises:
         UserError: with the nearest right name.
     """
     with _hydra() as loader:
-        parser, members = OverridesParser.create(config_loader=loader), groups()
+        parser = OverridesParser.create(config_loader=loader)
         overrides = parser.parse_overrides(list(arguments))
+        paths = [path for o in overrides if o.key_or_group == SEARCH_PATH for path in _values_of_list(o)]
+        folders = own_folders(config_dir, paths)
+        members = groups(folders)
         choices, changes = [], []
         for override in overrides:
             key = override.key_or_group
@@ -73,15 +80,18 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool, values: bool = Tru
             else:
                 changes.append(override)
         # One composition, of the chosen members; of a sweep, the first of each group.
-        of_sweep = _sweep_choices(choices, members, parser)
-        chosen = [_first_choice(o) if sweep else o.input_line or "" for o in (*of_sweep, *choices)]
+        of_sweep = _sweep_choices(choices, members, parser, [*folders, conf_dir()])
+        chosen = [f"{SEARCH_PATH}={[f'file://{folder}' for folder in folders]}"] if folders else []
+        chosen += [_first_choice(o) if sweep else o.input_line or "" for o in (*of_sweep, *choices)]
         config = compose(CONFIG_NAME, overrides=chosen, return_hydra_config=True)
         keys = _keys(config)
         own = [key for key in keys if key.partition(".")[0] != "hydra"]
         for override in changes:
             if not override.is_hydra_override():
                 _check_key(override, [*own, *members, "resume"], config, values)
-            elif not (override.is_add() or override.is_force_add() or override.is_delete()):  # else left to Hydra
+            elif override.key_or_group != SEARCH_PATH and not (
+                override.is_add() or override.is_force_add() or override.is_delete()
+            ):  # else left to Hydra
                 _check_key(override, [key for key in keys if key.startswith("hydra.")])
         if values and not sweep:
             ConfigLoaderImpl._apply_overrides_to_config(changes, config)  # as Hydra itself will
@@ -106,13 +116,17 @@ def _hydra() -> Iterator[ConfigLoader]:
 
 
 def _sweep_choices(
-    choices: Sequence[Override], members: dict[str, list[str]], parser: OverridesParser
+    choices: Sequence[Override],
+    members: dict[str, list[str]],
+    parser: OverridesParser,
+    folders: Sequence[Path],
 ) -> list[Override]:
     """The groups that a ready-made sweep varies and the command line does not."""
     given = {override.key_or_group: override for override in choices}
     if "sweep" not in given or given["sweep"].is_delete():
         return []
-    file = conf_dir() / "sweep" / f"{_values(given['sweep'])[0]}.yaml"
+    files = (folder / "sweep" / f"{_values(given['sweep'])[0]}.yaml" for folder in folders)
+    file = next(file for file in files if file.is_file())
     params = OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params") or {}
     overrides = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
     return [o for o in overrides if o.key_or_group in members and o.key_or_group not in given]
@@ -150,6 +164,13 @@ def _check_members(override: Override, members: Sequence[str]) -> None:
             raise UserError(f"{override.key_or_group}={value}: no such choice; {did_you_mean(value, members)}")
 
 
+def _values_of_list(override: Override) -> list[str]:
+    value = override.value()
+    if not (isinstance(value, list) and all(isinstance(one, str | QuotedString) for one in value)):
+        raise UserError(f"{override.input_line} is no list of folders, such as {SEARCH_PATH}=[file:///home/me/conf].")
+    return [one.text if isinstance(one, QuotedString) else one for one in value]
+
+
 def _values(override: Override) -> list[str]:
     if override.is_interval_sweep():
         raise UserError(f"{override.input_line} gives an interval to a group; name its members: choice(a,b).")
@@ -174,6 +195,9 @@ def _check_key(
     if new := renamed(key):
         raise UserError(f"{key} is called {new} now.")
     adds, nearest = override.is_add() or override.is_force_add(), did_you_mean(key, valid)
+    collection, _, rest = key.partition(".")
+    if adds and collection in COLLECTIONS and rest and f"{collection}.{rest.partition('.')[0]}" not in valid:
+        return  # one more object, which `check_config` sees whole
     if adds and _is_parameter(config, key, values):
         return
     # A parameter's code is imported, which takes seconds, only where no near word explains the key.
@@ -206,25 +230,6 @@ def _keys(config: DictConfig, prefix: str = "") -> list[str]:
         if isinstance(child, DictConfig):
             names.extend(_keys(child, f"{prefix}{name}."))
     return names
-
-
-def resume_arguments(arguments: Sequence[str]) -> tuple[Path, str | None] | None:
-    """The folder in `resume=RUN`, and the `device=` beside it; a resumed run keeps its own config otherwise."""
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    if "resume" not in given:
-        return None
-    others = [argument for argument in arguments if argument.partition("=")[0] not in ("resume", "device")]
-    if len(given) < len(arguments):
-        raise UserError(f"{' '.join(arguments)} names something twice; resume one run, on one device.")
-    if others:
-        raise UserError(
-            f"resume= goes on with the run's own config; take away {' '.join(others)}, or start a new run with it."
-        )
-    if not given["resume"]:
-        raise UserError("resume= needs the folder of a run, for example resume=runs/unet_bn/2026-01-31_12-00-00.")
-    device = given.get("device")
-    require(device in (None, "auto", "cpu", "gpu", "mps"), "device", device, "auto, cpu, gpu or mps")
-    return Path(given["resume"]), device
 
 
 def make_output_folder(path: str, key: str) -> None:

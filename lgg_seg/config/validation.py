@@ -13,7 +13,7 @@ import pydantic
 from omegaconf import DictConfig
 from omegaconf.errors import InterpolationResolutionError
 
-from lgg_seg.config.instantiate import MODIFIERS, TARGET, resolve_target, target_nodes, to_plain
+from lgg_seg.config.instantiate import MODIFIERS, TARGET, is_own, resolve_target, target_nodes, to_plain
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 
@@ -80,9 +80,9 @@ def keys_of(key: str, target: Any) -> dict[str, inspect.Parameter]:
 
 
 def takes_options(target: Any) -> bool:
-    """Whether a class of this package hands what it does not name on to a library, which checks it when it is built."""
+    """Whether an own class hands what it does not name on to a library, which checks it when it is built."""
     kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
-    return target.__module__.startswith("lgg_seg.") and inspect.Parameter.VAR_KEYWORD in kinds
+    return is_own(target) and inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def _check_node(key: str, node: dict[str, Any]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import nn
 
 from lgg_seg.config.instantiate import instantiate, resolve_target, to_plain
@@ -48,16 +46,3 @@ def build_network(model: Mapping[str, Any], channels: int, encoder_weights: str 
 def has_encoder_weights(model: Mapping[str, Any]) -> bool:
     """Whether the network of a `model` node has an encoder for which weights are published."""
     return "weights" in parameters(resolve_target(model["_target_"], "model"))
-
-
-def has_unused_parameters(network: nn.Module, channels: int, size: Sequence[int]) -> bool:
-    """Whether a step of training leaves parameters without a gradient, as those of an encoder's unused last levels.
-
-    Distributed training must look for them. One backward pass of a copy finds out; `size` is the image's (H, W).
-    """
-    trained = deepcopy(network).train()
-    with torch.random.fork_rng(devices=[]):
-        outputs = trained(torch.randn(2, channels, *size))
-    scales = outputs if isinstance(outputs, tuple) else (outputs,)
-    torch.autograd.backward([logits.mean() for logits in scales])
-    return any(parameter.requires_grad and parameter.grad is None for parameter in trained.parameters())

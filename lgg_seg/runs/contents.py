@@ -44,6 +44,7 @@ class _Provenance(_Content):
     code: dict[str, Any] = {}
     hardware: dict[str, Any] = {}
     versions: dict[str, str | None] = {}
+    max_epochs: list[int] = []
 
 
 class _Threshold(_Content):

@@ -1,5 +1,7 @@
 """What both LightningModules share: input, logging, optimizer and schedule, gradient clipping, checks of the loss."""
 
+import logging
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -9,7 +11,7 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torchmetrics import Metric
 
 from lgg_seg.data.preprocessing import normalise
@@ -17,6 +19,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.metrics.streaming import MeanLoss
 from lgg_seg.runs.monitor import Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
+
+log = logging.getLogger(__name__)
 
 Batch = dict[str, Tensor]
 HEADLINES = ("dice", "auroc")  # shown beside the progress bar
@@ -30,6 +34,12 @@ class Parts(NamedTuple):
     optimizer: Callable[[Any], Optimizer]
     scheduler: Callable[[Optimizer, ScheduleLength], Schedule]
     memory_format: torch.memory_format = torch.contiguous_format
+
+
+def is_measured(trainer: pl.Trainer) -> bool:
+    """Whether the epoch at hand is validated, as `check_val_every_n_epoch` has it, or none is."""
+    every = trainer.check_val_every_n_epoch or 1
+    return not trainer.enable_validation or (trainer.current_epoch + 1) % every == 0
 
 
 class TrainingModule(pl.LightningModule):
@@ -70,6 +80,21 @@ class TrainingModule(pl.LightningModule):
         """Note the learning rate that the epoch begins with."""
         self.learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
+    def on_train_start(self) -> None:
+        """Take the schedule's rate; of a resumed run whose length has changed, it is another than that of its end."""
+        for schedule in (config.scheduler for config in self.trainer.lr_scheduler_configs):
+            if not isinstance(schedule, LambdaLR):
+                continue
+            group = schedule.optimizer.param_groups[0]
+            before, now = group["lr"], group["initial_lr"] * schedule.lr_lambdas[0](schedule.last_epoch)
+            if not math.isclose(before, now, abs_tol=1e-12):
+                log.warning(
+                    "the schedule is that of %s epochs now: the learning rate goes on with %.3g, after %.3g",
+                    self.trainer.max_epochs, now, before,
+                )  # fmt: skip
+                for each, factor in zip(schedule.optimizer.param_groups, schedule.lr_lambdas, strict=True):
+                    each["lr"] = each["initial_lr"] * factor(schedule.last_epoch)
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
 
@@ -88,6 +113,20 @@ class TrainingModule(pl.LightningModule):
         if self.device.type == "cpu" and self.trainer.world_size == 1:
             self._check_finite(loss, f", step {self.trainer.global_step}, on {self._names(self._slices)}")
 
+    def on_train_batch_end(self, *_: Any) -> None:
+        """End at `max_steps` with the epoch's validation, which Lightning would leave out in the middle of an epoch."""
+        if 0 <= self.trainer.max_steps <= self.trainer.global_step:
+            self.trainer.should_stop = True
+
+    def backward(self, loss: Tensor, *_: Any, **__: Any) -> None:
+        """Compute the gradient, of an epoch's last and shorter window of accumulated batches at its full size.
+
+        Lightning divides every batch's loss by `accumulate_grad_batches`, however many batches are left.
+        """
+        window = self.trainer.accumulate_grad_batches
+        left = int(self.trainer.num_training_batches) - self.trainer.fit_loop.batch_idx // window * window
+        torch.autograd.backward(loss * (window / min(window, left)))
+
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss and metrics; stop a run that has diverged."""
         self._check_finite(self.train_loss.compute())
@@ -95,7 +134,7 @@ class TrainingModule(pl.LightningModule):
         self._check_finite(sums.sum(), what="sum of the weights")
         self._log_epoch("train", self.train_loss, self.train_metric)
         self.log("lr", self.learning_rate)
-        for schedule in self.trainer.lr_scheduler_configs:
+        for schedule in self.trainer.lr_scheduler_configs if is_measured(self.trainer) else ():
             if isinstance(schedule.scheduler, ReduceLROnPlateau):
                 schedule.scheduler.step(float(self.trainer.callback_metrics[str(schedule.monitor)]))
 
@@ -178,8 +217,14 @@ class TrainingModule(pl.LightningModule):
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
         total = int(self.trainer.estimated_stepping_batches)
         self._forget_train_loader()
-        epochs = self.trainer.max_epochs or 1
-        schedule = self.scheduler_factory(optimizer, ScheduleLength(total, steps_per_epoch=max(1, total // epochs)))
+        window, batches = self.trainer.accumulate_grad_batches, self.trainer.num_training_batches
+        if window > batches:
+            raise UserError(
+                f"trainer.accumulate_grad_batches={window}, but an epoch has {batches} batches; take that many or "
+                "fewer, or a smaller data.batch_size."
+            )
+        length = ScheduleLength(total, steps_per_epoch=-(-int(batches) // window))
+        schedule = self.scheduler_factory(optimizer, length)
         monitored = schedule.get("monitor")
         if monitored is not None and monitored not in self.plateau_metrics:
             remedies = " or ".join(f"scheduler.monitor={name}" for name in self.plateau_metrics) or "another scheduler"

@@ -16,7 +16,7 @@ from lgg_seg.errors import Pruned, require
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import Monitor, monitor_of
-from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.base import TrainingModule, is_measured
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -53,7 +53,10 @@ class Progress(RichProgressBar):
 
 
 class History(Checkpoint):
-    """A row an epoch: losses, metrics, learning rate, seconds, training slices a second.
+    """A row an epoch, or where not every one is validated, for those that are.
+
+    It has losses, metrics, the learning rate at the epoch's start, seconds since the row before, and training slices a
+    second.
 
     The rows travel in the checkpoint, so that a resumed run's history has neither a gap nor a repetition. It is a
     `Checkpoint` because Lightning calls only those after the module has logged the epoch, and in order: given before
@@ -66,13 +69,13 @@ class History(Checkpoint):
         self.protocol = protocol
         self.monitor: Monitor | None = None
         self.rows: list[dict[str, Any]] = []
-        self._started = self._trained = self._lr = 0.0
+        self._started = self._trained = self._lr = self._without_row = 0.0
         self._slices = 0
 
     @property
     def train_seconds(self) -> float:
         """Time spent in all epochs so far, validation included."""
-        return float(sum(row["seconds"] for row in self.rows))
+        return float(sum(row["seconds"] for row in self.rows)) + self._without_row
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note what the best epoch is chosen by, for the learning curves."""
@@ -93,6 +96,10 @@ class History(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add the epoch's row and write `history.csv`."""
+        self._without_row += time.perf_counter() - self._started
+        if not is_measured(trainer):
+            return
+        seconds, self._without_row = self._without_row, 0.0
         metrics = trainer.callback_metrics
         measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
         self.rows.append(
@@ -101,7 +108,7 @@ class History(Checkpoint):
                 "step": trainer.global_step,
                 **measured,
                 "lr": self._lr,
-                "seconds": time.perf_counter() - self._started,
+                "seconds": seconds,
                 "train_slices_per_second": self._slices / max(self._trained, 1e-9),
                 "protocol": self.protocol,
             }
@@ -118,11 +125,12 @@ class History(Checkpoint):
     def state_dict(self) -> dict[str, Any]:
         """The rows so far, and the clock of an epoch that is not over."""
         clock = {"seconds": time.perf_counter() - self._started, "trained": self._trained, "slices": self._slices}
-        return {"rows": self.rows, "lr": self._lr, **clock}
+        return {"rows": self.rows, "lr": self._lr, "without_row": self._without_row, **clock}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore them in the run that is resumed; older versions saved the rows alone."""
         self.rows = list(state_dict["rows"])
+        self._without_row = state_dict.get("without_row", 0.0)
         if "seconds" in state_dict:
             self._lr, self._trained, self._slices = (state_dict[name] for name in ("lr", "trained", "slices"))
             self._started = time.perf_counter() - state_dict["seconds"]
@@ -144,6 +152,8 @@ class Pruning(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report what is new, and ask whether to go on."""
         rows = self.history.rows
+        if len(rows) == self._reported:
+            return
         monitor = monitor_of(rows)
         for row in rows[self._reported :]:
             self.trial.report(monitor.score(row), row["epoch"])

@@ -83,13 +83,14 @@ class KeptCheckpoint(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
 
 
-def checkpoints(folder: RunFolder, monitor: Monitor) -> list[KeptCheckpoint]:
-    """The best epoch's by `monitor`, then the last one's, which holds the other's state.
+def checkpoints(folder: RunFolder, monitor: Monitor, validated_every: int = 1) -> list[KeptCheckpoint]:
+    """The best epoch's by `monitor`, of those that are validated, then the last one's, which holds the other's state.
 
     Lightning's own `save_last` writes only when there is a new best.
     """
     keep = partial(KeptCheckpoint, folder.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
-    return [keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode), keep(folder.last.stem, monitor=None)]
+    best = keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode, every_n_epochs=validated_every)
+    return [best, keep(folder.last.stem, monitor=None)]
 
 
 class EpochCheckpoints(KeptCheckpoint):

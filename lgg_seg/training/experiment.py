@@ -34,6 +34,7 @@ from lgg_seg.training.base import Parts
 from lgg_seg.training.callbacks import EarlyStopping
 from lgg_seg.training.classification import ClassificationModule, require_slice_loss
 from lgg_seg.training.depthwise import depthwise_in_float32
+from lgg_seg.training.dry_run import dry_run
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
 from lgg_seg.training.validation_images import ValidationImages
@@ -91,9 +92,14 @@ class Experiment:
         """The data to train on."""
         return self._data(to_plain(self.config.data), self._instantiate("split"))
 
-    def ready_data(self) -> DataModule:
-        """The data to train on, fetched, indexed, split and cached."""
-        data = self.data()
+    def data_to_go_on(self) -> DataModule:
+        """The data of a run that is resumed: as `existing_data`, but a phantom is drawn again where it is gone."""
+        drawn = self.config.data.tree["_target_"] == "lgg_seg.data.write_phantom"
+        return self.data() if drawn else self.existing_data()
+
+    def ready_data(self, data: DataModule | None = None) -> DataModule:
+        """The data to train on, by default `data()`: fetched, indexed, split and cached."""
+        data = data or self.data()
         data.prepare_data()
         data.setup("fit")
         if data.split.training_only:
@@ -126,6 +132,19 @@ class Experiment:
         if self.target is not None:
             split = labelled(split, self.target)
         return cast(DataModule, instantiate(source, "data", split=split, seed=self.config.seed, **parts))
+
+    def dry_run(self, network: nn.Module, data: DataModule) -> bool:
+        """Try the network: whether distributed training must look for parameters without a gradient; see `dry_run`.
+
+        It tries the network on a batch as the training's, but for no more than two slices.
+
+        Raises:
+            UserError: the network cannot train on such batches.
+        """
+        batch = min(2, data.training_batch_size(self.trainer.processes))
+        image = (batch, data.preprocess.channel_count, *data.cache.images.shape[1:3])
+        logits = (batch, 1, *(image[2:] if self.target is None else ()))
+        return dry_run(network, image, logits, backward=self.trainer.is_distributed)
 
     def module(
         self, network: nn.Module, data: DataModule, hardware: Hardware

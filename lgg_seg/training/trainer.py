@@ -66,6 +66,14 @@ class TrainerSettings:
         }
         for name, value in [("threads", threads), *((name, self.lightning.get(name)) for name in COUNTS)]:
             require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
+        every, interval = self.validated_every, lightning.get("val_check_interval")
+        name = "trainer.check_val_every_n_epoch"
+        require(1 <= every <= max_epochs, name, every, "from 1 to trainer.max_epochs, so that an epoch can be chosen")
+        if interval not in (None, 1):
+            raise UserError(
+                f"trainer.val_check_interval is {interval}, but epochs are validated, chosen and recorded at their "
+                "end; trainer.limit_train_batches makes them shorter."
+            )
         require(self._local_processes >= 1, "trainer.devices", devices, "1 or more")
         clip = lightning.get("gradient_clip_val")
         require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
@@ -121,6 +129,11 @@ class TrainerSettings:
         return len(devices) if isinstance(devices, list) else int(devices)
 
     @property
+    def validated_every(self) -> int:
+        """Every how many epochs the network is validated."""
+        return int(self.lightning.get("check_val_every_n_epoch", 1))
+
+    @property
     def processes(self) -> int:
         """How many processes train together, on all machines."""
         return self._local_processes * int(self.lightning.get("num_nodes", 1))
@@ -140,7 +153,7 @@ class TrainerSettings:
         """
         trainer = self.build(hardware, Path(), [], [])
         if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy.cluster_environment is not None:
-            with _refusals():
+            with refusals(TypeError, ValueError, RuntimeError):
                 trainer.strategy.cluster_environment.validate_settings(trainer.num_devices, trainer.num_nodes)
         return int(trainer.global_rank)
 
@@ -161,7 +174,7 @@ class TrainerSettings:
             changed["devices"] = self._local_processes  # the numbers are those of GPUs
         if find_unused_parameters:
             changed["strategy"] = "ddp_find_unused_parameters_true"
-        with _refusals():
+        with refusals(TypeError, ValueError, RuntimeError):
             return pl.Trainer(
                 **self.lightning | changed,
                 accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
@@ -192,11 +205,12 @@ class TrainerSettings:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """What Lightning refuses, in one sentence."""
+def refusals(*kinds: type[Exception]) -> Iterator[None]:
+    """What Lightning refuses, by its own exception and these `kinds`, in one sentence."""
+    refused: tuple[type[Exception], ...] = (MisconfigurationException, *kinds)
     try:
         yield
-    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+    except refused as error:
         raise UserError(f"Lightning refuses the trainer's settings: {' '.join(str(error).split())}") from error
 
 

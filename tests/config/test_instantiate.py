@@ -9,7 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 from torch import nn
 
-from lgg_seg.config.instantiate import instantiate, resolve_target
+from lgg_seg.config.instantiate import instantiate, own_packages, resolve_target
+from lgg_seg.config.validation import takes_options
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
 
@@ -58,6 +59,44 @@ def test_a_target_that_is_not_on_its_groups_list_is_refused(key: str, target: ob
 )
 def test_a_public_name_of_its_groups_packages_is_found(key: str, target: str) -> None:
     assert resolve_target(target, key).__name__ == target.rpartition(".")[2]
+
+
+PACKAGE = """
+from os import getcwd
+from torch import nn
+class Net(nn.Conv2d):
+    def __init__(self, in_channels=3, out_channels=1, **options):
+        super().__init__(in_channels, out_channels, 1, **options)
+def schedule(): ...
+"""
+
+
+def test_a_package_of_the_users_own_is_taken_where_the_environment_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "__init__.py").write_text(PACKAGE)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"from a package of your own that \$LGG_SEG_PACKAGES names"):
+        resolve_target("theirs.Net", "model")
+    monkeypatch.setenv("LGG_SEG_PACKAGES", "theirs, other")
+    assert takes_options(resolve_target("theirs.Net", "model"))
+    assert resolve_target("theirs.schedule", "scheduler").__name__ == "schedule"
+    for target in ("theirs.getcwd", "theirs.nn", "theirs_too.Net", "os.getcwd"):
+        with pytest.raises(UserError, match="may not use there"):
+            resolve_target(target, "model")
+    with pytest.raises(UserError, match="no key of this group is built"):
+        resolve_target("theirs.Net", "no_group")
+
+
+def test_an_installed_package_can_name_itself_by_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs-1.0.dist-info").mkdir()
+    (tmp_path / "theirs-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[lgg_seg.packages]\ntheirs = theirs\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert own_packages() == ("theirs",)
 
 
 def test_a_config_from_elsewhere_removes_no_file(trained_run: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import lgg_seg
-from lgg_seg.config.overrides import check_overrides, resume_arguments
+from lgg_seg.config.overrides import check_overrides
+from lgg_seg.config.resume import resume_arguments
 from lgg_seg.errors import UserError
 from tests.workplace import lgg
 
@@ -28,6 +29,10 @@ from tests.workplace import lgg
         ("trainer.progress=false", "trainer.progress is called trainer.enable_progress_bar now"),
         ("split.folds=3", "split.n_splits now"),
         ("+typo=1", "cannot be added"),
+        ("+callbacks.lr_monitor=1", "callbacks.lr_monitor is no object"),
+        ("+callbacks.saved={_target_:pytorch_lightning.callbacks.ModelCheckpoint}", "may not use there"),
+        ("hydra.searchpath=[file:///nowhere/at/all]", "there is no such folder"),
+        ("hydra.searchpath=conf", "is no list of folders"),
         ("+model.filters=16", "without the plus"),
         ("resum=runs/x", "did you mean resume?"),
         ("trainer.accelerator=gpus", "did you mean gpu?"),
@@ -85,10 +90,25 @@ def test_a_mistake_is_refused_with_a_remedy(override: str, nearest: str) -> None
         ["experiment=quick_cpu", "model=unet"],
         ["hydra.run.dir=elsewhere"],
         ["~sweep"],
+        ["+callbacks.lr_monitor={_target_:pytorch_lightning.callbacks.LearningRateMonitor}"],
+        ["+callbacks.timer._target_=pytorch_lightning.callbacks.Timer", "+callbacks.timer.duration=00:12:00:00"],
     ],
 )
 def test_valid_overrides_pass(overrides: list[str]) -> None:
     check_overrides(overrides, sweep=False)
+
+
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_yaml_files_in_the_users_own_folder_are_members(by_flag: bool, tmp_path: Path) -> None:
+    for group, text in (("experiment", "# @package _global_\nseed: 7\n"), ("sweep", "seed: 7\n")):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / "mine.yaml").write_text(text)
+    folder = str(tmp_path) if by_flag else None
+    words = [] if by_flag else [f"hydra.searchpath=[file://{tmp_path}]"]
+    check_overrides(["experiment=mine", *words], sweep=False, config_dir=folder)
+    check_overrides(["sweep=mine", *words], sweep=True, config_dir=folder)
+    with pytest.raises(UserError, match="did you mean mine"):
+        check_overrides(["experiment=mien", *words], sweep=False, config_dir=folder)
 
 
 def test_a_sweep_takes_several_values_but_no_unknown_member() -> None:
@@ -131,8 +151,8 @@ def test_a_valid_sweep_passes(overrides: list[str]) -> None:
 
 def test_resume_takes_a_device_and_nothing_else() -> None:
     assert resume_arguments(["model=unet"]) is None
-    assert resume_arguments(["resume=runs/a"]) == (Path("runs/a"), None)
-    assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu")
+    assert resume_arguments(["resume=runs/a"]) == (Path("runs/a"), None, None, None)
+    assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu", None, None)
     with pytest.raises(UserError, match="seed=2"):
         resume_arguments(["resume=runs/a", "seed=2"])
     with pytest.raises(UserError, match="twice"):

@@ -60,13 +60,18 @@ class Scripted(TrainingModule):
 
 
 def fit(
-    folder: Path, name: str, extras: list[pl.Callback], epochs: int = len(EPOCHS), *, resume: bool = False
+    folder: Path,
+    name: str,
+    extras: list[pl.Callback],
+    epochs: int = len(EPOCHS),
+    *words: str,
+    resume: bool = False,
 ) -> History:
     monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
-    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
+    overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}", *words]
     settings = Experiment.of(compose_config(overrides)).trainer
-    callbacks = [history, *extras, *checkpoints(RunFolder(folder), monitor)]
+    callbacks = [history, *extras, *checkpoints(RunFolder(folder), monitor, settings.validated_every)]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
     batches: DataLoader[Any] = DataLoader(ITEMS)
     last = folder / "checkpoints" / "last.ckpt" if resume else None
@@ -102,6 +107,36 @@ def test_the_weights_of_every_nth_epoch_stay_also_where_the_run_is_resumed(tmp_p
 @pytest.mark.parametrize(("name", "epochs"), [("val/dice", 4), ("val/iou", 5), ("val/loss", 6)])
 def test_early_stopping_follows_the_monitor(name: str, epochs: int, tmp_path: Path) -> None:
     assert len(fit(tmp_path, name, [EarlyStopping(patience=2)]).rows) == epochs
+
+
+def test_of_epochs_that_are_not_all_validated_the_best_is_chosen_among_those_that_are(tmp_path: Path) -> None:
+    history = fit(tmp_path, "val/dice", [], 6, "+trainer.check_val_every_n_epoch=2")
+    validated = [(row["epoch"], row["val/dice"]) for row in history.rows]
+    assert validated == [(k, pytest.approx(EPOCHS[k]["val/dice"])) for k in (1, 3, 5)]
+    assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1
+    stopped = fit(tmp_path / "stopped", "val/dice", [EarlyStopping(1)], 6, "+trainer.check_val_every_n_epoch=2")
+    assert [row["epoch"] for row in stopped.rows] == [1, 3], "patience counts validations"
+
+
+def test_a_training_of_so_many_steps_ends_with_a_validation(tmp_path: Path) -> None:
+    history = fit(tmp_path, "val/dice", [], 6, "+trainer.max_steps=3")
+    assert [(row["step"], row["val/dice"]) for row in history.rows] == [
+        (2, pytest.approx(0.1)),
+        (3, pytest.approx(0.8)),
+    ]
+    assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["global_step"] == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("+trainer.val_check_interval=0.5", "limit_train_batches makes them shorter"),
+        ("+trainer.check_val_every_n_epoch=7", "check_val_every_n_epoch is 7; it must be from 1 to trainer.max_epochs"),
+    ],
+)
+def test_validations_that_leave_no_epoch_to_choose_are_refused(word: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=says):
+        fit(tmp_path, "val/dice", [], 6, word)
 
 
 def test_a_sweep_compares_runs_by_dice_whatever_the_monitor(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from lgg_seg.losses import BCE, BCEDice
 from lgg_seg.networks import UNetPlusPlus
 from lgg_seg.networks.build import build_network
 from lgg_seg.training import SegmentationModule
-from lgg_seg.training.base import Parts
+from lgg_seg.training.base import Batch, Parts
 from lgg_seg.training.experiment import Experiment
 
 
@@ -126,6 +127,42 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(data: DataModule, tmp
         torch.testing.assert_close(accumulated.state_dict()[name], weight, rtol=1e-5, atol=1e-6)
     heads = [one.network.get_parameter("head.weight") for one in (apart, whole)]
     assert not torch.allclose(heads[0], heads[1], rtol=1e-3)
+
+
+class Recorded(SegmentationModule):
+    """Keeps an epoch's batches, and the last step's gradient."""
+
+    batches: list[Batch]
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        self.batches = [*(self.batches if batch_idx else []), batch]
+
+    def on_before_optimizer_step(self, _: Any) -> None:
+        self.gradient = gradient(self)
+
+
+def gradient(module: nn.Module) -> Tensor:
+    return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize(("batches", "window"), [(3, 2), (5, 3), (5, 4), (4, 2)])
+def test_an_epochs_last_and_shorter_window_weighs_as_one_large_batch(
+    batches: int, window: int, data: DataModule, tmp_path: Path
+) -> None:
+    module = Recorded(Parts(network(), BCE(), partial(SGD, lr=0.0), schedulers.none), patients=12)
+    limits = f"trainer.limit_train_batches={batches}", f"trainer.accumulate_grad_batches={window}"
+    fit(module, data, tmp_path, *limits)
+    last = module.batches[-(batches % window or window) :]
+    module.zero_grad()
+    module.training_loss({key: torch.cat([batch[key] for batch in last]) for key in last[0]})[0].backward()
+    torch.testing.assert_close(module.gradient, gradient(module))
+    assert float(module.gradient.norm()) > 0
+
+
+def test_more_accumulated_batches_than_an_epoch_has_are_refused(data: DataModule, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"accumulate_grad_batches=3, but an epoch has 2 batches"):
+        fit(module_of(network()), data, tmp_path, "trainer.limit_train_batches=2", "trainer.accumulate_grad_batches=3")
 
 
 def test_frozen_parameters_are_not_in_the_optimizer_and_do_not_decay(data: DataModule, tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""A dry run: one training step of a copy of the network, before anything is trained."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from torch import nn
+
+from lgg_seg.errors import UserError
+from lgg_seg.runs.status import out_of_memory
+
+REFUSALS = (RuntimeError, ValueError, AssertionError)
+"""What torch, segmentation-models-pytorch and timm raise for a shape that they do not take."""
+
+
+def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, backward: bool) -> bool:
+    """Try a copy of the network on noise, in training mode and on the CPU; the random generators stay as they are.
+
+    Args:
+        network: what is to be trained.
+        image: the shape of a batch, (B, C, H, W).
+        logits: the shape that the network must make of it.
+        backward: try the backward pass, too.
+
+    Returns:
+        whether that pass leaves parameters without a gradient, as those of an encoder's unused last levels:
+        distributed training must look for them.
+
+    Raises:
+        UserError: the network takes no such batch, or its logits have another shape.
+    """
+    trained = deepcopy(network).train()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(backward):
+            outputs = trained(torch.randn(*image))
+            scales = outputs if isinstance(outputs, tuple) else (outputs,)
+            for scale in scales:
+                if scale.shape != torch.Size(logits):
+                    raise ValueError(f"its logits have the shape {list(scale.shape)}, where {list(logits)} is needed")
+            if not backward:
+                return False
+            torch.autograd.backward([scale.mean() for scale in scales])
+    except REFUSALS as error:
+        if out_of_memory(error):
+            raise
+        size = f"{image[0]} image{'s' * (image[0] > 1)} of {image[1]} channels and {image[2]} x {image[3]} pixels"
+        raise UserError(
+            f"The network cannot train on {size}: {' '.join(str(error).split()).rstrip('.')}. Batch norm may need "
+            "data.batch_size=2 or more, an encoder another preprocess.size."
+        ) from error
+    return any(parameter.requires_grad and parameter.grad is None for parameter in trained.parameters())

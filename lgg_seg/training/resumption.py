@@ -1,0 +1,117 @@
+"""Going on with a run: what may change when it does, and the record of what has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lgg_seg.config.instantiate import to_plain
+from lgg_seg.config.legacy import upgraded
+from lgg_seg.data.datamodule import DataModule
+from lgg_seg.errors import UserError, require
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.identity import changed_keys
+from lgg_seg.runs.provenance import data_differences
+from lgg_seg.training.experiment import Experiment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What `resume=` changes in a run's config: how many epochs it has in all, and where its data are now."""
+
+    max_epochs: int | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        require(self.max_epochs is None or self.max_epochs >= 1, "trainer.max_epochs", self.max_epochs, "1 or more")
+
+    def check(self, folder: RunFolder, config: DictConfig, content: dict[str, Any]) -> None:
+        """Refuse a length that would change nothing, or that the schedule cannot follow; `content` is a checkpoint's.
+
+        Raises:
+            UserError: the run has finished and gets no more epochs, it stopped early, or its schedule is `onecycle`.
+        """
+        done, longer = content["epoch"] + 1, self.max_epochs is not None and self.max_epochs > content["epoch"] + 1
+        if folder.read_json("status.json")["state"] == "finished" and not longer:
+            raise UserError(
+                f"{folder.path} has finished after {done} epochs; give a larger trainer.max_epochs beside resume= to "
+                "train it further, or start a new run."
+            )
+        if self.max_epochs in (None, config.trainer.max_epochs):
+            return
+        if any(state.get("stopped_epoch") for state in content["callbacks"].values() if isinstance(state, dict)):
+            raise UserError(
+                f"{folder.path} stopped early after {done} epochs, because it no longer improved, and another "
+                "trainer.max_epochs does not change that; start a new run, for example with a larger "
+                "callbacks.early_stopping.patience."
+            )
+        if config.scheduler["_target_"] == "lgg_seg.schedulers.onecycle":
+            raise UserError(
+                "scheduler=onecycle is one cycle over all epochs, whose number cannot change on the way; start a new "
+                "run with that trainer.max_epochs."
+            )
+
+    def apply(self, config: DictConfig) -> None:
+        """Put them into the config."""
+        if self.max_epochs is not None:
+            config.trainer.max_epochs = self.max_epochs
+        if self.root is not None:
+            config.data.root = str(self.root.absolute())
+
+    def record(self, folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> None:
+        """Write the changed config, the overrides that make it, and the planned epochs in turn into the provenance."""
+        given = {"trainer.max_epochs": self.max_epochs, "data.root": self.root and config.data.root}
+        changed = {key: value for key, value in given.items() if value is not None}
+        if not changed:
+            return
+        before = folder.read_config()[0].trainer.max_epochs
+        if self.max_epochs not in (None, before):
+            provenance = folder.read_json("provenance.json")
+            lengths = [*provenance.get("max_epochs", [before]), self.max_epochs]
+            folder.write_json("provenance.json", provenance | {"max_epochs": lengths})
+        kept = [word for word in overrides if word.partition("=")[0] not in changed]
+        folder.write_config(config, [*kept, *(f"{key}={value}" for key, value in changed.items())])
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """What a run goes on from: a checkpoint, and the data that it was started on."""
+
+    checkpoint: Path
+    data: DataModule
+    changes: Changes
+
+
+def require_same_config(content: dict[str, Any], config: DictConfig, folder: RunFolder) -> None:
+    """Refuse to go on with another config than that of the checkpoint; older checkpoints hold none."""
+    if "config" not in content:
+        return
+    before = to_plain(upgraded(content["config"]))
+    if changed := changed_keys(before, to_plain(config)):
+        listed = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in changed.items())
+        raise UserError(
+            f"{folder.path / 'config.yaml'} is not what the run was trained with so far: {listed}. Put it back, or "
+            "start a new run with it. Of the training, only its length, the device and what is watched may change."
+        )
+
+
+def same_data(experiment: Experiment, folder: RunFolder) -> DataModule:
+    """The data that the run was started on, ready to train on.
+
+    Raises:
+        UserError: they are not there, or others are.
+    """
+    data = experiment.ready_data(experiment.data_to_go_on())
+    if changed := data_differences(folder.read_json("provenance.json"), data.index, data.split):
+        raise UserError(
+            f"{folder.path} was started on other data or another split than these: {changed}. Restore the dataset that "
+            "it was trained on, or start a new run."
+        )
+    return data
