@@ -120,7 +120,7 @@ def _card(model: Model) -> None:
         tested = folder.read_json("metrics.json", missing_ok=True)
         metrics = tested.get("metrics", {})
     with st.expander(f"About the network {escape_markdown(model.name)}: how good it is, and where it ends"):
-        st.markdown(escape_markdown(_tested_on(tested)))
+        st.markdown(escape_markdown(tested_on(tested, model.all_recorded)))
         if metrics:
             st.table(_metrics_table(metrics))
         st.markdown("\n".join(f"- {escape_markdown(limit)}" for limit in card.get("limits", ())))
@@ -129,8 +129,8 @@ def _card(model: Model) -> None:
                 st.caption(escape_markdown(text))
 
 
-def _tested_on(tested: Mapping[str, Any]) -> str:
-    """The patients that the metrics were measured on."""
+def tested_on(tested: Mapping[str, Any], all_recorded: bool) -> str:
+    """The patients that the metrics were measured on; `all_recorded`: whether we know all whom it has seen."""
     if not tested:
         return "This run was not tested: nothing is known of how good it is."
     patients = f"{tested['patients']} {tested['split']} patients, {tested['slices']} slices"
@@ -142,6 +142,8 @@ def _tested_on(tested: Mapping[str, Any]) -> str:
         return f"Measured on {patients}, of whom {seen} had shaped its weights: this says nothing of a new patient."
     if tested["split"] == "val":
         return f"Measured on {patients}, who chose its epoch: expect a little less of a new patient."
+    if not all_recorded:
+        return f"Measured on {patients}, who may be among those that shaped its starting weights: nobody recorded them."
     return f"Measured on {patients}; it was not trained on them."
 
 

@@ -99,6 +99,11 @@ class Model:
             return ()
         return ("the network looks at the slices above and below: this one stands in for both",)
 
+    @property
+    def all_recorded(self) -> bool:
+        """Whether all are known who trained a member, chose its checkpoint, or shaped what it started from."""
+        return all(trained.all_recorded for trained, _ in self.members)
+
     def was_trained_on(self, digest: str) -> bool:
         """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
         return any(digest in trained.training_volumes.values() for trained, _ in self.members)

@@ -67,7 +67,8 @@ def weights_file(encoder: str, weights: str) -> Path:
         names = ", ".join(published) or "none"
         raise UserError(
             f"model.weights={weights} is neither a file nor one of the published weights of {encoder} ({names}), nor "
-            f"the folder of a run or a model of the zoo: {REMEDIES}."
+            "the folder of a run or a model of the zoo: check the path, or start from random weights with "
+            "model.weights=null."
         )
     return path
 
@@ -76,12 +77,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by name from a `.safetensors` file or a torch file; `weights_only=True` lets the latter run no code.
 
     Raises:
-        UserError: unreadable, or something other than a flat dictionary of tensors.
+        UserError: unreadable, something other than a flat dictionary of tensors, or not finite.
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
         raise UserError(
             f"{path} is damaged or holds more than tensors, and is not loaded as it could run code: {REMEDIES}."
@@ -92,6 +94,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is a checkpoint: name the folder of its run, or save its state dict alone.")
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path} holds no plain state dict (tensors by name): save `network.state_dict()` instead.")
+    if broken := [name for name, value in content.items() if not value.isfinite().all()]:
+        raise UserError(
+            f"{path} holds numbers that are not finite ({_first(broken)}): its training failed; {REMEDIES}."
+        )
     return content
 
 

@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 import lgg_seg.app
 from lgg_seg.app.caching import cached_model
 from lgg_seg.app.limits import MAX_FILES
-from lgg_seg.app.page import NOTICE
+from lgg_seg.app.page import NOTICE, tested_on
+from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.runs.folder import RunFolder
 from tests.app.dropped import image, mask, patient, tiff, zipped
 
@@ -229,6 +230,24 @@ def test_a_runs_page_names_its_tested_patients_and_training_volumes(
     for subset, seen in (("train", True), ("val", True), ("test", False)):
         drop(page, ("head.zip", zipped(patient(phantom_root, next(iter(split[subset]))))))
         assert any("trained on this very volume" in one.value for one in page.info) == seen, subset
+
+
+@pytest.mark.parametrize(
+    ("changes", "all_recorded", "says"),
+    [
+        ({}, True, "; it was not trained on them."),
+        ({}, False, "may be among those that shaped its starting weights"),
+        ({"seen_patients": 2}, True, ", of whom 2 had shaped its weights: this says nothing of a new patient."),
+        ({"protocol": LEAKY}, True, "whose other slices it was trained on: this says nothing of a new patient."),
+    ],
+)
+def test_the_page_says_what_the_tested_patients_stand_for(
+    changes: dict[str, Any], all_recorded: bool, says: str
+) -> None:
+    tested = {"patients": 4, "split": "test", "slices": 24, "protocol": "patient"} | changes
+    sentence = tested_on(tested, all_recorded)
+    assert sentence.startswith("Measured on 4 test patients, 24 slices")
+    assert says in sentence
 
 
 def test_an_unknown_network_is_one_sentence() -> None:

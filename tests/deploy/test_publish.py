@@ -92,6 +92,16 @@ def test_local_paths_are_left_out_of_the_cards_command(
     assert (word not in card["training"]["command"]) == dropped
 
 
+def test_the_card_says_where_nobody_knows_whom_the_starting_weights_have_seen(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    run = copied(trained_run, tmp_path)
+    started = {"source": "unet.pt", "patients": {}, "recorded": False, "seen": {"val": [], "test": []}}
+    change_json(run / "provenance.json", starting_weights=started)
+    page = (add(run, "tiny", tmp_path, None) / "README.md").read_text()
+    assert "started from (`unet.pt`) had seen is not recorded" in page
+
+
 def test_patients_of_the_dataset_bring_its_licence_and_limits() -> None:
     split = {"train": {"TCGA_CS_4942_19970222": "a"}, "val": {}, "test": {"TCGA_EZ_7264_20010816": "b"}}
     sizes = {"tumour_size": {"small": {"dice": 0.6, "patients": 3}, "large": {"dice": 0.9, "patients": 3}}}

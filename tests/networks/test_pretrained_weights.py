@@ -106,6 +106,14 @@ class TestWeightsFromAFile:
             with pytest.raises(UserError, match=r"model\.pth"):
                 SMP("Unet", "resnet18", weights=str(path))
 
+    def test_are_refused_when_a_training_that_failed_made_them(self, tmp_path: Path) -> None:
+        path = tmp_path / "diverged.pth"
+        state = resnet18_state()
+        state["conv1.weight"][0] = torch.nan
+        torch.save(state, path)
+        with pytest.raises(UserError, match=r"diverged\.pth holds numbers that are not finite \(conv1\.weight"):
+            SMP("Unet", "resnet18", weights=str(path))
+
     def test_are_refused_when_there_is_no_such_file_or_name(self) -> None:
         with pytest.raises(UserError, match=r"imagnet is neither a file nor one of .*imagenet"):
             ResNet50UNet(weights="imagnet")
