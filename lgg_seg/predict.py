@@ -27,7 +27,8 @@ Backend = Literal["torch", "onnx"]
 def predict(
     output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
     input: Annotated[
-        Path | None, Argument("slices (TIFF, PNG, JPEG), a TIFF stack, NIfTI, or a folder of any of them; or flair=")
+        Path | None,
+        Argument("slices (TIFF, PNG, JPEG, DICOM), a TIFF stack, NIfTI, .mgz, .img, .mha, .nrrd; a folder"),
     ] = None,
     flair: Annotated[
         str | None, Argument("one patient's FLAIR; with input=, what its FLAIR files' names end in: _0003")

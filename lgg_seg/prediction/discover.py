@@ -9,25 +9,32 @@ from typing import TypeVar
 from lgg_seg.data.kaggle.tiff import is_stack
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.cases import not_flair, volumes_of_cases
+from lgg_seg.prediction.dicom import dicom_studies, series_kind
 from lgg_seg.prediction.filenames import (
+    DICOM_ENDINGS,
     duplicate_reason,
     is_image,
     is_mask,
     is_picture,
     is_tiff,
-    nifti_ending,
+    is_volume,
+    may_be_dicom,
+    unread_reason,
     without_ending,
 )
+from lgg_seg.prediction.formats import dicom_tags, is_dicom
 from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
 from lgg_seg.prediction.slices import SliceFiles, StackFile, flair_alone, slice_volumes
 from lgg_seg.prediction.volumes import VolumeFiles
 
-ScanFiles = (
-    SliceFiles | StackFile | VolumeFiles
-)  # the files of one volume: they are read, and its mask is written in their format
+ScanFiles = SliceFiles | StackFile | VolumeFiles
+"""The files of one volume: they are read, and its mask is written in their format."""
+
 _Files = TypeVar("_Files", SliceFiles, VolumeFiles, ScanFiles)
-_KINDS = "a slice (.tif, .png, .jpg), a .tif of several, a NIfTI volume (.nii, .nii.gz), or a folder of any of them"
+_KINDS = (
+    "slices (TIFF, PNG, JPEG, DICOM), a TIFF stack, a volume (.nii.gz, .mgz, .img, .mha, .nrrd), or a folder of them"
+)
 _BESIDE = "is a picture beside scans, and may be anything; put it into a folder of its own if it is a slice"
 
 
@@ -71,15 +78,18 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     volumes: list[ScanFiles] = []
     issues: list[Issue] = []
     firsts: dict[str, str] = {}
-    niftis: list[str] = []
+    files: list[str] = []
+    dicom: list[str] = []
     top = path.resolve().name
     masks = 0
     for folder, names in _folders(path, issues):
         scans = _scans(folder, names, top, firsts, issues)
         masks += sum(is_image(name) for name in names) - len(scans)
-        niftis += [folder + name for name in scans if nifti_ending(name)]
+        files += [folder + name for name in scans if is_volume(name)]
+        dicom += [folder + name for name in names if may_be_dicom(name) and is_dicom(path / folder / name)]
+        issues += [Issue(folder + name, reason) for name in names if (reason := unread_reason(name))]
         stacks = [name for name in scans if is_tiff(name) and is_stack(path / folder / name)]
-        slices = [name for name in scans if not nifti_ending(name) and name not in stacks]
+        slices = [name for name in scans if not is_volume(name) and name not in stacks]
         if any(is_tiff(name) for name in slices) or len(scans) > len(slices):
             pictures = [name for name in slices if is_picture(name)]
             issues += [Issue(folder + name, _BESIDE) for name in pictures]
@@ -88,7 +98,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
         volumes += [
             StackFile(without_ending(folder + name), folder + name) for name in flair_alone(folder, stacks, top, issues)
         ]
-    volumes += volumes_of_cases(path, niftis, top, endings, issues)
+    volumes += volumes_of_cases(path, files, top, endings, issues)
+    volumes += dicom_studies(path, dicom, issues)
     if not volumes and not issues:
         but = f", but masks by their names ({masks})" if masks else ""
         raise UserError(f"{path} holds no scans{but}; input= is {_KINDS}.")
@@ -96,20 +107,22 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
 
 
 def named_scan(files: Mapping[str, Path]) -> ScanListing:
-    """One volume of NIfTI files that are named by sequence, FLAIR among them.
+    """One volume of files that are named by sequence, FLAIR among them; a DICOM file stands for its series.
 
     Raises:
-        UserError: one is not there, or no NIfTI.
+        UserError: one is not there, or no volume.
     """
     for file in files.values():
         if not file.is_file():
-            raise UserError(f"{file} is not there; flair=, t1= and t1ce= are NIfTI files of one patient.")
-        if not nifti_ending(file.name):
-            raise UserError(f"{file} is no NIfTI by its name; slices in TIFF hold their sequences as channels.")
+            files_are = "files of one patient's volumes, or one file of each DICOM series"
+            raise UserError(f"{file} is not there; flair=, t1= and t1ce= are {files_are}.")
+        if not is_volume(file.name) and not is_dicom(file):
+            raise UserError(f"{file} is no volume by its name; slices in TIFF hold their sequences as channels.")
     root = Path(os.path.commonpath([file.absolute().parent for file in files.values()]))
     below = {sequence: file.absolute().relative_to(root).as_posix() for sequence, file in files.items()}
     stem = without_ending(below[FLAIR])
-    return ScanListing(root, (VolumeFiles(stem, stem, below),), ())
+    resample = all(is_dicom(file) for file in files.values())
+    return ScanListing(root, (VolumeFiles(stem, stem, below, resample=resample),), ())
 
 
 def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
@@ -126,6 +139,8 @@ def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
 
 def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     name, folder = path.name, path.resolve().parent
+    if may_be_dicom(name) and is_dicom(path):
+        return _one_series(path)
     if not is_image(name):
         raise UserError(f"{path} is not read; input= is {_KINDS}.")
     role = role_of(name, folder.name, endings)
@@ -135,7 +150,7 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
         return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
     if is_tiff(name) and is_stack(path):
         return ScanListing(folder, (StackFile(without_ending(name), name),), ())
-    if not nifti_ending(name):
+    if not is_volume(name):
         return ScanListing(folder, (SliceFiles.of_one(name),), ())
     issues: list[Issue] = []
     match = CHANNEL.fullmatch(without_ending(name))
@@ -143,6 +158,21 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     channels = sorted(file for file in beside if CHANNEL.fullmatch(without_ending(file)))
     volumes = volumes_of_cases(folder, channels or [name], folder.name, endings, issues)
     return ScanListing(folder, tuple(volumes), tuple(issues))
+
+
+def _one_series(path: Path) -> ScanListing:
+    """The series of one DICOM file."""
+    folder, name = path.resolve().parent, path.name
+    try:
+        tags = dicom_tags(path)
+    except RuntimeError:
+        return ScanListing(folder, (), (Issue(name, "cannot be read as DICOM"),))
+    kind = series_kind(tags)
+    if kind not in (FLAIR, None):
+        reason = f"is a {kind} series by its description; give its folder, or flair=FILE"
+        return ScanListing(folder, (), (Issue(name, reason),))
+    stem = without_ending(name) if name.lower().endswith(DICOM_ENDINGS) else name
+    return ScanListing(folder, (VolumeFiles(stem, stem, {FLAIR: name}, patient=tags.get("0010|0020", "")),), ())
 
 
 def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
@@ -168,7 +198,9 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
 
 def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], issues: list[Issue]) -> list[str]:
     """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
-    images = [name for name in names if is_image(name)]
+    # The header of a pair of files is no volume by itself.
+    images = [name for name in names if is_image(name) and not (
+        name.lower().endswith(".hdr") and any(name[:-4] + end in names for end in (".img", ".IMG")))]  # fmt: skip
     scans = [name for name in images if role_of(folder + name, top).kind != MASK]
     suspects = [name for name in images if not is_mask(name) and role_of(name).kind == MASK]
     if suspects and not scans:

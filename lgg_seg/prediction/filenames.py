@@ -1,6 +1,17 @@
 """Format and duplicates, by the names of files."""
 
+import re
 from pathlib import PurePosixPath
+
+NIBABEL_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh", ".hdr", ".img")
+ITK_ENDINGS = (".mha", ".mhd", ".nrrd", ".nhdr")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+_UNREAD = {
+    "unpack it": (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".img.gz", ".hdr.gz", ".tar.gz"),
+    "convert it to NIfTI, for instance with dcm2niix, nibabel or mrconvert": (
+        ".par", ".rec", ".mnc", ".mif", ".mif.gz", ".head", ".brik", ".brik.gz", ".npy", ".npz", ".h5", ".mat"),
+    "save it as TIFF or PNG": (".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic"),
+}  # fmt: skip
 
 
 def nifti_ending(file: str) -> str | None:
@@ -18,14 +29,32 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith((".png", ".jpg", ".jpeg"))
 
 
+def is_volume(name: str) -> bool:
+    """Whether a file is one of a volume in a format that is read, by its name; DICOM is files of slices."""
+    return name.lower().endswith((*NIBABEL_ENDINGS, *ITK_ENDINGS))
+
+
+def may_be_dicom(name: str) -> bool:
+    """Whether a file may be DICOM by its name, which often has no ending, or a number's."""
+    return name.lower().endswith(DICOM_ENDINGS) or not re.search(r"\.[A-Za-z]\w*$", name)
+
+
 def is_image(name: str) -> bool:
     """Whether a file is of a format that is read, by its name."""
-    return is_tiff(name) or is_picture(name) or nifti_ending(name) is not None
+    return is_tiff(name) or is_picture(name) or is_volume(name)
+
+
+def unread_reason(name: str) -> str | None:
+    """Why an image in a format that is not read is left out, completing "the file …"; None for any other file."""
+    remedies = (remedy for remedy, endings in _UNREAD.items() if name.lower().endswith(endings))
+    return next((f"is in a format that is not read; {remedy}" for remedy in remedies), None)
 
 
 def without_ending(file: str) -> str:
     """A file's path or name up to its ending; `.nii.gz` is one."""
-    return file[: -len(end)] if (end := nifti_ending(file)) else str(PurePosixPath(file).with_suffix(""))
+    if end := next((end for end in (*NIBABEL_ENDINGS, *ITK_ENDINGS) if file.lower().endswith(end)), None):
+        return file[: -len(end)]
+    return str(PurePosixPath(file).with_suffix(""))
 
 
 def is_mask(name: str) -> bool:
@@ -38,7 +67,8 @@ def duplicate_reason(file: str, firsts: dict[str, str]) -> str | None:
 
     Case makes no difference, since it makes none on the disks of Windows and macOS; nor does a slice's ending.
     """
-    key = (without_ending(file) if nifti_ending(file) is None else file).casefold()
+    mask_ending = nifti_ending(file) or (".nii.gz" if is_volume(file) else "")
+    key = (without_ending(file) + mask_ending).casefold()
     if key in firsts:
         return f"comes after another of that name ({firsts[key]}), and the first counts; rename one of them"
     firsts[key] = file

@@ -1,4 +1,4 @@
-"""Volumes in NIfTI: FLAIR alone or three sequences, turned to axial slices as the dataset has them, and back."""
+"""Volumes of FLAIR alone or of three sequences, turned to axial slices as the dataset has them, and back."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,13 @@ import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
+from lgg_seg.prediction.formats import FormatError, open_volume, unreadable
 from lgg_seg.prediction.intensity import detached_air, to_uint8
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import (
@@ -27,7 +29,6 @@ from lgg_seg.prediction.scan import (
     volume_warnings,
 )
 
-MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
 SAME_PLACE = 0.4  # of a voxel: what lies nearer than half a voxel has the same nearest voxel
 SQUARE = 1.1  # ratio of a pixel's sides up to which it counts as square
 # Columns to the patient's left, rows to their back, slices to their crown: the radiological view, as in the dataset.
@@ -40,13 +41,21 @@ _MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micro
 class VolumeFiles:
     """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
 
-    The mask is named after `stem`, a path below the input too. `case` is what the patient's files have in common.
+    Attributes:
+        stem: what the mask is named after, a path below the input too.
+        case: what the patient's files have in common.
+        notes: what a reader of the result should know of the choice of files.
+        patient: an identifier that stands in the files, if there is one.
+        resample: whether a sequence on another grid is brought to FLAIR's, since positions are of one scanner's space.
     """
 
     name: str
     stem: str
     files: Mapping[str, str]
     case: str = field(default="", compare=False)
+    notes: tuple[str, ...] = ()
+    patient: str = ""
+    resample: bool = False
 
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
@@ -60,13 +69,13 @@ class VolumeFiles:
         image = _open(root, flair)
         turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
         issues: list[Issue] = []
-        warnings: list[str] = []
+        warnings = list(self.notes)
         sequences = _sequences(image, flair, warnings)
         if fault := contrast_fault(sequences["FLAIR"]):
             raise ScanError([Issue(flair, fault)])
         for sequence, file in self.files.items():
             if sequence != "FLAIR":
-                volume = _read_beside(image, root, file, warnings)
+                volume = _read_beside(image, root, file, warnings, resample=self.resample)
                 if fault := contrast_fault(volume):
                     issues.append(Issue(file, fault))
                 else:
@@ -100,7 +109,7 @@ class VolumeFiles:
         try:
             labels = np.asarray(image.dataobj)
         except Exception as error:  # a truncated or damaged stream can raise anything
-            raise _unreadable(file, error) from error
+            raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
         if labels.size != np.prod(labels.shape[:3]):
             raise ScanError([Issue(file, "holds several volumes, where one segmentation is read")])
         if not (np.isfinite(labels) & (labels >= 0) & (labels == np.floor(labels))).all():
@@ -110,7 +119,10 @@ class VolumeFiles:
         return np.asarray(apply_orientation(tumour, turn).transpose(2, 1, 0), np.bool_)
 
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
-        """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
+        """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header.
+
+        Of other formats than NIfTI it is `.nii.gz`, too.
+        """
         file = self.files["FLAIR"]
         image = _open(root, file)
         back = ornt_transform(_AS_TRAINED, _orientation(image, file))
@@ -120,23 +132,15 @@ class VolumeFiles:
         header["cal_min"], header["cal_max"] = 0, 1
         header.set_slope_inter(1, 0)
         made = type(image)(voxels, image.affine, header)
-        with output.writing(f"{self.stem}_mask{nifti_ending(file)}") as path:
+        with output.writing(f"{self.stem}_mask{nifti_ending(file) or '.nii.gz'}") as path:
             nib.save(made, path)
 
 
 def _open(root: Path, file: str) -> nib.Nifti1Image:
-    """The image with its header read and its voxels still on disk."""
     try:
-        image = nib.load(root / file)
-    except Exception as error:  # a damaged header can raise anything
-        raise _unreadable(file, error) from error
-    if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
-        raise ScanError([Issue(file, "is no NIfTI file")])
-    if image.get_data_dtype().kind not in "iuf":
-        raise ScanError([Issue(file, f"holds {image.get_data_dtype()} voxels, where numbers are read")])
-    if np.prod(image.shape, dtype=np.float64) > MAX_VOXELS:
-        raise ScanError([Issue(file, f"declares {' x '.join(map(str, image.shape))} voxels; the limit is 512³")])
-    return image
+        return open_volume(root / file)
+    except FormatError as error:
+        raise ScanError([Issue(file, str(error))]) from error
 
 
 def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[str, NDArray[np.uint8]]:
@@ -149,7 +153,7 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
     try:
         voxels = np.asarray(image.dataobj).reshape(*shape[:3], count)
     except Exception as error:  # a truncated or damaged stream can raise anything
-        raise _unreadable(file, error) from error
+        raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
         warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
     volumes = [_in_8_bits(volume, file, warnings) for volume in np.moveaxis(voxels, -1, 0)]
@@ -170,7 +174,7 @@ def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> tuple[nib.Nif
     """The image, and what turns its axes to those of its FLAIR, on whose grid it is in whatever order of axes.
 
     Raises:
-        ScanError: it is on another grid: a corner lies `SAME_PLACE` voxels from FLAIR's, or more.
+        _OtherGridError: a corner lies `SAME_PLACE` voxels from FLAIR's, or more.
     """
     image = _open(root, file)
     _orientation(image, file)
@@ -180,17 +184,32 @@ def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> tuple[nib.Nif
     shape = tuple(image.shape[int(axis)] for axis in np.argsort(turn[:, 0]))
     corners = np.array(list(product(*((0, side - 1) for side in shape))))
     if shape != flair.shape[:3] or np.abs(apply_affine(turned, corners) - corners).max() >= SAME_PLACE:
-        raise ScanError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
+        raise _OtherGridError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
     return image, turn
 
 
-def _read_beside(flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str]) -> NDArray[np.uint8]:
+def _read_beside(
+    flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str], *, resample: bool
+) -> NDArray[np.uint8]:
     """The one volume of a file on the grid of its FLAIR (X, Y, Z), in the order of FLAIR's axes."""
-    image, turn = _open_beside(flair, root, file)
+    try:
+        image, turn = _open_beside(flair, root, file)
+    except _OtherGridError:
+        if not resample:
+            raise
+        other = _open(root, file)
+        if len(other.shape) != 3:
+            raise
+        image, turn = resample_from_to(other, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
+        warnings.append(f"{Path(file).name} was resampled to the grid of its FLAIR")
     volumes = _sequences(image, file, warnings)
     if len(volumes) > 1:
         raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
     return np.asarray(apply_orientation(volumes["FLAIR"], turn))
+
+
+class _OtherGridError(ScanError):
+    pass
 
 
 def _orientation(image: nib.Nifti1Image, file: str) -> NDArray[np.float64]:
@@ -216,7 +235,3 @@ def _header_warnings(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> I
     width, height = sides_mm[:2]
     if max(width, height) > SQUARE * min(width, height):
         yield f"axial pixels of {width:.2g} x {height:.2g} mm: the networks know square ones; resample the volume"
-
-
-def _unreadable(file: str, error: Exception) -> ScanError:
-    return ScanError([Issue(file, f"cannot be read as NIfTI ({' '.join(str(error).split())[:200]})")])

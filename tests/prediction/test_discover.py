@@ -195,10 +195,10 @@ def test_a_sequence_without_its_flair_and_a_second_flair_are_issues(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("x_1_mask.tif", "is a mask"), ("x_seg.nii", "is a mask"), ("x.dcm", "not read"), ("no", "not there")],
+    [("x_1_mask.tif", "is a mask"), ("x_seg.nii", "is a mask"), ("x.par", "not read"), ("no", "not there")],
 )
 def test_a_file_that_is_no_scan_is_refused_with_what_would_be_one(tmp_path: Path, name: str, message: str) -> None:
-    touch(tmp_path, "x_1_mask.tif", "x_seg.nii", "x.dcm")
+    touch(tmp_path, "x_1_mask.tif", "x_seg.nii", "x.par")
     with pytest.raises(UserError, match=message):
         find_scans(tmp_path / name)
 

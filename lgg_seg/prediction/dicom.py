@@ -1,0 +1,144 @@
+"""Studies in DICOM: which series of a patient are the sequences, by their descriptions."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.prediction.formats import dicom_tags, series_files
+from lgg_seg.prediction.roles import FLAIR, POST, PRE, role_of
+from lgg_seg.prediction.scan import Issue
+from lgg_seg.prediction.volumes import VolumeFiles
+
+_SAME_PLACE = 1e-3  # mm
+_UNEVEN = 1.1  # ratio of distances of slices up to which they count as even
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a study.
+
+    Attributes:
+        file: the path below the input of its first file.
+        slices: how many files it has.
+        tags: of its first file, by `group|element`.
+        kind: as of `roles.Role`; what its description says, and whether a contrast agent was given.
+    """
+
+    file: str
+    slices: int
+    tags: dict[str, str]
+    kind: str | None
+
+    @property
+    def description(self) -> str:
+        """What the scanner's operator called it."""
+        return self.tags.get("0008|103e") or self.tags.get("0018|1030", "")
+
+    @property
+    def axial(self) -> bool:
+        """Whether its slices lie across the body."""
+        directions = [float(number) for number in self.tags.get("0020|0037", "").split("\\") if number]
+        return len(directions) == 6 and int(np.argmax(np.abs(np.cross(directions[:3], directions[3:])))) == 2
+
+
+def series_kind(tags: dict[str, str]) -> str | None:
+    """The role of a series by its description or protocol; T1 after a contrast agent is post-contrast."""
+    texts = (tags.get("0008|103e", ""), tags.get("0018|1030", ""))
+    kind = next((role.kind for text in texts if (role := role_of(text.replace("/", " ") + ".dcm")).kind), None)
+    agent = tags.get("0018|0010", "").lower() not in ("", "no", "none", "n")
+    return POST if kind == PRE and agent and "pre" not in texts[0].lower() else kind
+
+
+def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iterator[VolumeFiles]:
+    """The volume of each study among DICOM files, of its FLAIR, T1 and T1 with contrast.
+
+    Of several series of one sequence the axial one with most slices is taken, and the notes say so. Other sequences,
+    reports and localisers are passed over. A study without FLAIR and a file that cannot be read are issues.
+    """
+    studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for series in _series(root, files, issues):
+        studies[series.tags.get("0010|0020", ""), series.tags.get("0020|000d", "")].append(series)
+    taken: set[str] = set()
+    for (patient, _), found in sorted(studies.items()):
+        scans = [series for series in found if series.tags.get("0008|0060", "MR") == "MR"]
+        chosen, notes = _chosen(scans)
+        if FLAIR not in chosen:
+            named = ", ".join(sorted({series.description or "no name" for series in scans})) or "none of MR"
+            remedy = "give one file of each sequence: flair=FILE t1=FILE t1ce=FILE"
+            issues.append(Issue(found[0].file, f"is of a study without FLAIR by its series' names ({named}); {remedy}"))
+            continue
+        flair = chosen[FLAIR]
+        distances = _distances(series_files(root / flair.file))
+        if (distances < _SAME_PLACE).any():
+            several = "is of a series with several slices at one place; give a series of one volume"
+            issues.append(Issue(flair.file, several))
+            continue
+        if distances.size and distances.max() > _UNEVEN * distances.min():
+            low, high = distances.min(), distances.max()
+            notes.append(f"the volume is not whole: its slices are {low:.3g} to {high:.3g} mm apart")
+        for kind in (PRE, POST):
+            if kind in chosen and chosen[kind].tags.get("0020|0052") != flair.tags.get("0020|0052"):
+                del chosen[kind]
+                notes.append(f"{kind} is left out: the patient was moved between it and FLAIR")
+        folders = [PurePosixPath(series.file).parent.parts for series in found]
+        common = [parts[0] for parts in zip(*folders, strict=False) if len(set(parts)) == 1]
+        name = "/".join(common) or _safe(patient) or "study"
+        if name in taken:
+            name = f"{name}/{_safe(patient) or 'study'}_{len(taken)}"
+        taken.add(name)
+        sequences = {kind: series.file for kind, series in chosen.items()}
+        yield VolumeFiles(name, name, sequences, name, tuple(notes), patient, resample=True)
+
+
+def _series(root: Path, files: Sequence[str], issues: list[Issue]) -> Iterator[Series]:
+    """The series of files, in each folder by themselves."""
+    folders: dict[Path, set[str]] = defaultdict(set)
+    for file in files:
+        folders[(root / file).parent].add(PurePosixPath(file).name)
+    for folder, names in folders.items():
+        below = folder.relative_to(root)
+        for uid in SimpleITK.ImageSeriesReader.GetGDCMSeriesIDs(str(folder)):
+            paths = [Path(path) for path in SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)]
+            names -= {path.name for path in paths}
+            try:
+                tags = dicom_tags(paths[0])
+            except RuntimeError:
+                names.add(paths[0].name)
+                continue
+            yield Series((below / paths[0].name).as_posix(), len(paths), tags, series_kind(tags))
+        issues += [Issue((below / name).as_posix(), "cannot be read as DICOM") for name in sorted(names)]
+
+
+def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
+    """The series of each sequence, and what to say of those that were not taken."""
+    chosen, notes = {}, []
+    for kind in SEQUENCES:
+        candidates = sorted((s for s in scans if s.kind == kind), key=lambda s: (not s.axial, -s.slices, s.file))
+        if candidates:
+            chosen[kind] = candidates[0]
+        if len(candidates) > 1:
+            notes.append(f"{kind} is the series {candidates[0].description}, of {len(candidates)} of that sequence")
+    return chosen, notes
+
+
+def _distances(files: Sequence[str]) -> NDArray[np.float64]:
+    """How far each slice of a series is from the next, in mm; empty where the files do not say their places."""
+    places = []
+    for file in files:
+        tags = dicom_tags(Path(file))
+        numbers = [tags.get(tag, "").split("\\") for tag in ("0020|0032", "0020|0037")]
+        if [len(one) for one in numbers] != [3, 6]:
+            return np.empty(0)
+        position, directions = (np.array(one, np.float64) for one in numbers)
+        places.append(position @ np.cross(directions[:3], directions[3:]))
+    return np.diff(np.sort(places))
+
+
+def _safe(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text).strip(".")

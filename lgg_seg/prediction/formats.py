@@ -1,0 +1,110 @@
+"""Volumes in any format as NIfTI images: NIfTI, Analyze, FreeSurfer, MetaImage, NRRD, and series of DICOM files."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK
+from nibabel.spatialimages import SpatialImage
+
+from lgg_seg.prediction.filenames import DICOM_ENDINGS, ITK_ENDINGS, is_volume
+
+MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
+_RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK counts to the left and the back, NIfTI to the right and the front
+
+SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # what cannot be read is reported by us, with its name
+
+
+class FormatError(Exception):
+    """A file cannot be used; the message completes "the file …"."""
+
+
+def open_volume(path: Path) -> nib.Nifti1Image:
+    """The image of a file, or of the DICOM series that the file is of.
+
+    Voxels of NIfTI, Analyze and FreeSurfer stay on the disk until they are asked for.
+
+    Raises:
+        FormatError: it is damaged or too large, or does not hold numbers.
+    """
+    itk = path.name.lower().endswith(ITK_ENDINGS) or not is_volume(path.name)
+    try:
+        image = _by_itk(path) if itk else _by_nibabel(path)
+    except FormatError:
+        raise
+    except Exception as error:  # a damaged header can raise anything
+        raise unreadable(path, error) from error
+    if image.get_data_dtype().kind not in "iuf":
+        raise FormatError(f"holds {image.get_data_dtype()} voxels, where numbers are read")
+    _check_size(image.shape)
+    return image
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its first bytes or its name."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM" or path.name.lower().endswith(DICOM_ENDINGS)
+    except OSError:
+        return False
+
+
+def unreadable(path: Path, error: Exception) -> FormatError:
+    """That a file's header or voxels are damaged."""
+    name = path.name.lower()
+    kind = "NIfTI" if ".nii" in name else f"a volume ({path.suffix.lower()})" if is_volume(name) else "DICOM"
+    return FormatError(f"cannot be read as {kind} ({' '.join(str(error).split())[:200]})")
+
+
+def series_files(path: Path) -> list[str]:
+    """The files of the DICOM series that a file is of, in the order of their positions."""
+    uid = dicom_tags(path).get("0020|000e", "")
+    return list(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(path.parent), uid)) or [str(path)]
+
+
+def dicom_tags(path: Path) -> dict[str, str]:
+    """The tags of a DICOM file by `group|element`, without its pixels."""
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    return {key: reader.GetMetaData(key).strip(" \0") for key in reader.GetMetaDataKeys()}
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if np.prod(shape, dtype=np.float64) > MAX_VOXELS:
+        raise FormatError(f"declares {' x '.join(map(str, shape))} voxels; the limit is 512³")
+
+
+def _by_nibabel(path: Path) -> nib.Nifti1Image:
+    image = nib.load(path)
+    if isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
+        return image
+    if isinstance(image, nib.Nifti1Pair):
+        return nib.Nifti1Image(image.dataobj, image.affine, image.header)
+    if not isinstance(image, SpatialImage):
+        raise FormatError("holds no volume")
+    made = nib.Nifti1Image(image.dataobj, image.affine)
+    made.header.set_xyzt_units("mm")
+    if isinstance(image, nib.AnalyzeImage):  # which does not say how the patient lay
+        made.header["sform_code"] = made.header["qform_code"] = 0
+    return made
+
+
+def _by_itk(path: Path) -> nib.Nifti1Image:
+    """Read whole, once the size is known."""
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    names = [str(path)] if is_volume(path.name) else series_files(path)
+    _check_size((*reader.GetSize(), reader.GetNumberOfComponents(), len(names)))
+    image = SimpleITK.ReadImage(names if len(names) > 1 else names[0])
+    voxels, dimensions = SimpleITK.GetArrayFromImage(image), image.GetDimension()
+    affine = np.eye(4)
+    if dimensions >= 3:
+        direction = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3]
+        affine[:3, :3], affine[:3, 3] = direction * image.GetSpacing()[:3], image.GetOrigin()[:3]
+    # Its arrays have the axes in reverse; several values of a voxel are last.
+    order = (*reversed(range(dimensions)), *range(dimensions, voxels.ndim))
+    made = nib.Nifti1Image(voxels.transpose(order), _RAS_OF_LPS @ affine)
+    made.header.set_xyzt_units("mm")
+    return made

@@ -1,0 +1,162 @@
+"""Volumes in formats beside NIfTI, and studies in DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zlib import crc32
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK
+
+from lgg_seg.prediction.discover import find_scans, named_scan
+from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.roles import FLAIR, POST, PRE
+from lgg_seg.prediction.scan import Scan, ScanError
+from lgg_seg.prediction.volumes import VolumeFiles
+
+RNG = np.random.default_rng(0)
+HEAD = RNG.integers(0, 1000, (5, 7, 6), dtype=np.int16)  # slices to the crown, rows to the back, columns to the left
+LPS = np.array([[-2.0, 0, 0, -30], [0, -2.0, 0, -40], [0, 0, 5.0, -20], [0, 0, 0, 1]])  # the same place in NIfTI
+
+
+def volume(root: Path) -> VolumeFiles:
+    found = find_scans(root)
+    assert found.issues == ()
+    (files,) = found.volumes
+    assert isinstance(files, VolumeFiles)
+    return files
+
+
+def expected(tmp_path: Path) -> Scan:
+    """What the head in NIfTI is read as."""
+    nib.save(nib.Nifti1Image(HEAD.transpose(2, 1, 0), LPS), tmp_path / "v.nii")
+    return VolumeFiles("v", "v", {FLAIR: "v.nii"}).read(tmp_path)
+
+
+def write_itk(path: Path) -> None:
+    image = SimpleITK.GetImageFromArray(HEAD)
+    image.SetSpacing((2.0, 2.0, 5.0))
+    image.SetOrigin((30.0, 40.0, -20.0))
+    SimpleITK.WriteImage(image, str(path))
+
+
+def write_nibabel(path: Path) -> None:
+    kind = nib.MGHImage if path.suffix == ".mgz" else nib.Nifti1Pair
+    nib.save(kind(HEAD.transpose(2, 1, 0), LPS), path)
+
+
+@pytest.mark.parametrize("name", ["P1.mgz", "P1.img", "P1.mha", "P1.mhd", "P1.nrrd", "P1.nhdr"])
+def test_every_format_gives_the_same_head_and_a_mask_in_nifti(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    (write_nibabel if name.endswith((".mgz", ".img")) else write_itk)(root / name)
+    files = volume(root)
+    scan, wanted = files.read(root), expected(tmp_path)
+    assert np.array_equal(scan.images, wanted.images)
+    assert scan.voxel_mm3 == pytest.approx(20)
+    files.write_mask(root, scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
+    mask = nib.load(tmp_path / "out" / "P1_mask.nii.gz")
+    assert np.allclose(mask.affine, LPS)
+    assert np.array_equal(np.asarray(mask.dataobj).transpose(2, 1, 0), scan.flair > 99)
+
+
+def test_analyze_does_not_say_how_the_patient_lay(tmp_path: Path) -> None:
+    nib.save(nib.AnalyzeImage(HEAD.transpose(2, 1, 0), np.diag([-2.0, 2, 5, 1])), tmp_path / "P1.img")
+    assert "how the patient lay" in "; ".join(volume(tmp_path).read(tmp_path).warnings)
+
+
+@pytest.mark.parametrize("name", ["a.mgz", "a.img", "a.hdr", "a.mha", "a.nrrd", "a.dcm"])
+def test_a_damaged_file_of_any_format_is_an_issue(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no")
+    found = find_scans(tmp_path)
+    issues = list(found.issues)
+    for files in found.volumes:
+        with pytest.raises(ScanError) as caught:
+            files.read(found.root)
+        issues += caught.value.issues
+    (issue,) = issues
+    assert issue.file == name
+    assert "cannot be read as" in issue.reason
+
+
+def test_images_in_formats_that_are_not_read_are_issues_with_a_remedy(tmp_path: Path) -> None:
+    write_itk(tmp_path / "P1.nii.gz")
+    for name in ("P2.mnc", "P3.zip", "P4.bmp", "notes.txt", "LICENSE", "sub-1.json"):
+        (tmp_path / name).write_bytes(b"")
+    issues = {issue.file: issue.reason for issue in find_scans(tmp_path).issues}
+    assert issues.keys() == {"P2.mnc", "P3.zip", "P4.bmp"}
+    assert "dcm2niix" in issues["P2.mnc"]
+
+
+def write_series(
+    folder: Path, description: str, *, head: np.ndarray = HEAD, ending: str = ".dcm", skip: int = -1, **more: str
+) -> None:
+    """A series of MR as TCIA has them, its files in an order of names that is not that of the slices."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    uid = f"1.2.3.{crc32(description.encode())}"
+    thick = 20 / (len(head) - 1)
+    for k, pixels in enumerate(head):
+        image = SimpleITK.GetImageFromArray(pixels)
+        image.SetSpacing((2.0, 2.0))
+        tags = {"0008|0060": "MR", "0008|103e": description, "0010|0020": "TCGA-CS-4942", "0020|000d": "1.2.3",
+                "0020|000e": uid, "0020|0052": "1.2.9", "0008|0018": f"{uid}.{k}", "0020|0037": "1\\0\\0\\0\\1\\0",
+                "0020|0032": f"30\\40\\{-20 + k * thick}", "0018|0050": f"{thick}"}  # fmt: skip
+        for tag, value in (tags | {f"{key[1:5]}|{key[5:]}": value for key, value in more.items()}).items():
+            image.SetMetaData(tag, value)
+        if k != skip:
+            writer.SetFileName(str(folder / f"x{len(head) - k:03}.dcm"))
+            writer.Execute(image)
+            (folder / f"x{len(head) - k:03}.dcm").rename(folder / f"{uid}-{len(head) - k:03}{ending}")
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("ending", [".dcm", ""])
+def test_the_series_of_a_study_are_the_sequences_of_one_volume(tmp_path: Path, apart: bool, ending: str) -> None:
+    post, coarse = HEAD[::-1].copy(), HEAD[::2].copy()
+    for name, head in (("AX T2 FLAIR", HEAD), ("AX T1 POST GD", post), ("AX T1", coarse), ("AX T2", HEAD)):
+        write_series(tmp_path / "in" / (name if apart else ""), name, head=head, ending=ending)
+    files = volume(tmp_path / "in")
+    assert (files.patient, set(files.files)) == ("TCGA-CS-4942", {FLAIR, POST, PRE})
+    scan, wanted = files.read(tmp_path / "in"), expected(tmp_path)
+    assert np.array_equal(scan.flair, wanted.flair)
+    assert np.array_equal(scan.images[..., 2], wanted.flair[::-1])
+    assert not np.array_equal(scan.images[..., 0], scan.flair)
+    assert sum("resampled to the grid of its FLAIR" in warning for warning in scan.warnings) == 1
+    files.write_mask(tmp_path / "in", scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
+    (mask,) = (tmp_path / "out").rglob("*_mask.nii.gz")
+    assert np.allclose(nib.load(mask).affine, LPS)
+
+
+def test_t1_after_a_contrast_agent_is_post_contrast_and_one_flair_of_several_is_noted(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", "AX FLAIR")
+    write_series(tmp_path / "b", "SAG FLAIR", _00200037="0\\1\\0\\0\\0\\-1")
+    write_series(tmp_path / "c", "T1 SE", _00180010="MAGNEVIST")
+    write_series(tmp_path / "d", "Structured report", _00080060="SR")
+    files = volume(tmp_path)
+    assert set(files.files) == {FLAIR, POST}
+    assert files.files[FLAIR].startswith("a/")
+    assert files.notes == ("FLAIR is the series AX FLAIR, of 2 of that sequence",)
+
+
+def test_a_study_without_flair_or_with_a_missing_slice_is_not_silent(tmp_path: Path) -> None:
+    write_series(tmp_path / "no", "AX T1")
+    (issue,) = find_scans(tmp_path / "no").issues
+    assert "without FLAIR by its series' names (AX T1); give one file of each sequence" in issue.reason
+    write_series(tmp_path / "gap", "FLAIR", skip=2)
+    assert "its slices are 5 to 10 mm apart" in volume(tmp_path / "gap").notes[0]
+
+
+def test_files_of_series_can_be_named(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", "one")
+    write_series(tmp_path / "b", "two", head=HEAD[::-1].copy())
+    one, two = (min((tmp_path / folder).iterdir()) for folder in "ab")
+    found = named_scan({FLAIR: one, PRE: two})
+    wanted = expected(tmp_path)
+    scan = found.volumes[0].read(found.root)
+    assert np.array_equal(scan.flair, wanted.flair)
+    assert np.array_equal(scan.images[..., 0], wanted.flair[::-1])
+    assert np.array_equal(find_scans(one).volumes[0].read(one.parent).flair, wanted.flair)
