@@ -22,7 +22,7 @@ from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
-from lgg_seg.runs.checkpoint import read_newest
+from lgg_seg.runs.checkpoint import is_in_mid_epoch, read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
@@ -85,12 +85,13 @@ def resume(
     checkpoint, content = read_newest(folder)
     require_same_config(content, config, folder)
     changes.check(folder, config, content)
+    mid_epoch = is_in_mid_epoch(content)
     del content
     changes.apply(config)
     experiment = Experiment.of(config)
     configure_logs()
     hardware = experiment.trainer.prepare_again(device)
-    experiment.trainer.share_out(hardware)
+    experiment.trainer.share_out(hardware, mid_epoch=mid_epoch)
     resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
     _train_and_report(experiment, folder, overrides, hardware, resumption=resumption, trial=trial)
 
