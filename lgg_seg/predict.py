@@ -124,7 +124,7 @@ def main(given: dict[str, Any]) -> int:
         result = predict(**given)
     with_tumour = sum(row["volume_voxels"] > 0 for row in result.volumes)
     print(f"{len(result.slices)} slices of {len(result.volumes)} volumes, {with_tumour} with tumour")
-    if seen := sum(row["seen_in_training"] for row in result.volumes):
+    if seen := sum(row["seen_in_training"] is True for row in result.volumes):
         print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
     for issue in result.issues:
         print(f"left out: {issue.file} {issue.reason}", file=sys.stderr)

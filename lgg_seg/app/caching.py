@@ -84,7 +84,8 @@ def cached_probability(model: Model, volume: Volume) -> Probability:
 def cached_measurements(model: Model, volume: Volume, threshold: float) -> Measurements:
     """`measure` at a threshold, by all that stands in the tables."""
     probability = cached_probability(model, volume)
-    return measure(volume, probability, threshold, model.postprocess, model.was_trained_on(volume.digest))
+    seen = model.was_trained_on(volume.digest, volume.name, *volume.scan.files)
+    return measure(volume, probability, threshold, model.postprocess, seen)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=_ALL)

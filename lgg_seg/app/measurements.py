@@ -32,8 +32,10 @@ class Measurements:
     per_volume: pd.DataFrame
 
 
-def measure(volume: Volume, probability: Probability, threshold: float, postprocess: str, seen: bool) -> Measurements:
-    """Binarise a probability (D, H, W) and measure the mask; `seen`: whether the network was trained on this volume."""
+def measure(
+    volume: Volume, probability: Probability, threshold: float, postprocess: str, seen: bool | None
+) -> Measurements:
+    """Binarise a probability (D, H, W) and measure the mask; `seen` as of `Model.was_trained_on`."""
     mask = binarise(probability, threshold, postprocess)
     mask.setflags(write=False)
     per_slice = pd.DataFrame(slice_rows(volume.name, volume.scan, mask, probability, {}))

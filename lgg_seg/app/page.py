@@ -103,7 +103,7 @@ def _list_notes(volume: Volume, model: Model) -> None:
     """What a reader of the result must know."""
     warnings = (*volume.scan.warnings, *model.warnings(len(volume.scan.images)))
     notes = [note[0].upper() + note[1:] for note in warnings]
-    if model.was_trained_on(volume.digest):
+    if model.was_trained_on(volume.digest, volume.name, *volume.scan.files):
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:
         st.info("  \n".join(f"{escape_markdown(note)}." for note in notes))

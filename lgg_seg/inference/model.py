@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lgg_seg.data.grid import Grid
+from lgg_seg.data.kaggle.barcode import barcode, named_in
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware
@@ -104,9 +105,17 @@ class Model:
         """Whether all are known who trained a member, chose its checkpoint, or shaped what it started from."""
         return all(trained.all_recorded for trained, _ in self.members)
 
-    def was_trained_on(self, digest: str) -> bool:
-        """Whether a member was trained on the volume of that digest, or its checkpoint chosen on it."""
-        return any(digest in trained.training_volumes.values() for trained, _ in self.members)
+    def was_trained_on(self, digest: str, *names: str) -> bool | None:
+        """Whether a member was trained on a volume, or its checkpoint chosen on it; None if nobody can tell.
+
+        The volume's digest decides, and so does TCGA's barcode in one of its `names`: those are paths, folders and
+        identifiers. Without either, the volume may be a patient of the training resized or under another name.
+        """
+        known = {name: of for trained, _ in self.members for name, of in trained.training_volumes.items()}
+        if digest in known.values() or any(named_in(name, known) for name in names):
+            return True
+        all_known = all(trained.all_recorded for trained, _ in self.members)
+        return False if all_known and any(barcode(name) for name in names) else None
 
 
 class VolumeClassifier:

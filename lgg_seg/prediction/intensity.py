@@ -13,7 +13,7 @@ MAX_LABELS = 12  # values of a segmentation; a volume of the dataset has 150 and
 
 TOP = 170  # the median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped
 
-_FACES = 0.25  # share of a volume's outer faces that the air's one value fills at least
+_FACES = 0.05  # share of a volume's outer faces that one value fills at least: noise has none in so many voxels
 _INSIDE, _BELOW = 0.05, 0.5
 """How far, in ranges of the head's intensities, air lies above the darkest tissue or below it to count as detached."""
 
@@ -31,20 +31,29 @@ def is_label_map(volume: NDArray[np.uint8]) -> bool:
 def detached_air(volume: NDArray[np.float32]) -> float | None:
     """The value of the air around a head (X, Y, Z) if it is not the next below the darkest tissue; None otherwise.
 
-    It is the commonest value on the volume's faces. Among the tissue's it lies where a brain without its skull has
-    z-scores and the rest is 0; far below in scans with -1024 there, or any negative value where tissue has none.
+    Either it is the lowest value, far below the others, as -1024 is, or any negative value where the others have none;
+    or it is the commonest on the volume's faces and lies among the tissue's, as 0 does around a brain of z-scores.
     """
+    finite = volume[np.isfinite(volume)]
     faces = np.concatenate([np.take(volume, (0, -1), axis).ravel() for axis in range(3)])
     values, counts = np.unique(faces[np.isfinite(faces)], return_counts=True)
-    if not counts.size or counts.max() < _FACES * faces.size:
+    if not counts.size or finite.min() == finite.max():
         return None
-    air = float(values[counts.argmax()])
-    head = volume[np.isfinite(volume) & (volume != air)]
-    if not head.size:
-        return None
+    lowest, commonest = float(finite.min()), float(values[counts.argmax()])
+    if np.count_nonzero(finite == lowest) > LOWEST / 100 * finite.size:
+        low, high = _range(finite[finite > lowest])
+        if low - lowest > _BELOW * (high - low) or lowest < 0 <= low:
+            return lowest
+    if counts.max() > _FACES * faces.size:
+        low, high = _range(finite[finite != commonest])
+        if commonest - low > _INSIDE * (high - low):
+            return commonest
+    return None
+
+
+def _range(head: NDArray[np.float32]) -> tuple[float, float]:
     low, high = np.percentile(head, [LOWEST, HIGHEST])
-    inside, below = air - low > _INSIDE * (high - low), low - air > _BELOW * (high - low)
-    return air if inside or below or air < 0 <= low else None
+    return float(low), float(high)
 
 
 def to_uint8(volume: NDArray[np.float32], air: float | None = None) -> NDArray[np.uint8]:

@@ -73,7 +73,8 @@ def predict_all(
             mask = model.mask(probability)
             files.write_mask(scans.root, scan, mask, output)
             _write_overlays(output, files.name, scan, mask, overlays)
-            seen = model.was_trained_on(scan_digest(scan))
+            folder = "/".join(scans.root.resolve().parts[-2:])
+            seen = model.was_trained_on(scan_digest(scan), folder, files.name, files.patient, *set(scan.files))
             result.slices += slice_rows(files.name, scan, mask, probability, classes)
             result.volumes.append(volume_row(files.name, scan, mask, probability, classes, seen))
     except BaseException:

@@ -32,6 +32,7 @@ class SliceFiles:
 
     name: str
     files: tuple[tuple[int, str], ...]
+    patient = ""  # no identifier stands in slices
 
     @classmethod
     def of_one(cls, name: str) -> SliceFiles:
@@ -59,6 +60,7 @@ class StackFile:
 
     name: str
     file: str
+    patient = ""
 
     def read(self, root: Path) -> Scan:
         """The volume; errors as `stack`."""

@@ -45,11 +45,11 @@ def slice_rows(
 
 
 def volume_row(
-    volume: str, scan: Scan, mask: Bools, probability: Probability, classes: ClassifierProbabilities, seen: bool
+    volume: str, scan: Scan, mask: Bools, probability: Probability, classes: ClassifierProbabilities, seen: bool | None
 ) -> Row:
     """The fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the classifier's mean.
 
-    `seen`: whether a network was trained on this very volume; its mask is then better than a new volume's.
+    `seen`: whether a network was trained on this volume, whose mask is then better than a new one's; None: unknown.
     """
     shape = volume_shape(mask)
     return {
@@ -61,7 +61,7 @@ def volume_row(
         **_certainty(mask, probability),
         **{f"{target}_probability": float(p.mean(dtype=np.float64)) for target, p in classes.items()},
         "missing_sequences": " and ".join(scan.missing_sequences) or "none",
-        "seen_in_training": seen,
+        "seen_in_training": "unknown" if seen is None else seen,
         "files_left_out": len(scan.issues),
         "notes": "; ".join(scan.warnings),
     }

@@ -13,6 +13,7 @@ import torch
 
 import lgg_seg
 from lgg_seg.config.groups import chosen_members
+from lgg_seg.data.kaggle.barcode import named_in
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.hardware import Hardware, cpu_info
@@ -97,9 +98,13 @@ def split_metadata(index: Index, split: Split) -> dict[str, Any]:
 
 
 def known_patients(index: Index, volumes: Mapping[str, str]) -> list[str]:
-    """Names of the patients who are among `volumes`, digests by name: by either, since a patient may be renamed."""
+    """Names of the patients who are among `volumes`, digests by name.
+
+    By their digest, name or TCGA barcode, since a patient may be renamed, or their slices stored in another size.
+    """
     digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
-    return [name for name, digest in digests.items() if name in volumes or digest in volumes.values()]
+    known = frozenset(volumes.values())
+    return [name for name, digest in digests.items() if name in volumes or digest in known or named_in(name, volumes)]
 
 
 def has_same_data(metadata: Mapping[str, Any], index: Index, split: Split) -> bool:

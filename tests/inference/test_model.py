@@ -140,7 +140,28 @@ def test_a_model_recognises_its_training_volumes_alone(trained_run: Path, phanto
     split, seen = RunFolder(trained_run).read_json("provenance.json")["split"], model(from_run(trained_run))
     for source in find_scans(phantom_root).volumes:
         known = seen.was_trained_on(scan_digest(source.read(phantom_root)))
-        assert known == (source.name not in split["test"]), source.name
+        assert known == (None if source.name in split["test"] else True), source.name
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("TCGA_CS_4942_19970222",), True),
+        (("out/tcga-cs-4942 (1997).nii.gz",), True),
+        (("TCGACS4942",), True),
+        (("p1.nii", "cs4942_flair.nii"), True),
+        (("TCGA-HT-7602-01A",), False),
+        (("TCGA_CS_49421",), None),
+        (("patient 7",), None),
+    ],
+)
+def test_a_barcode_in_any_name_decides_and_otherwise_nobody_knows(
+    trained: TrainedModel, names: tuple[str, ...], expected: bool | None
+) -> None:
+    known = dataclasses.replace(trained, training_volumes={"TCGA_CS_4942_19970222": "0" * 16}, all_recorded=True)
+    assert model(known).was_trained_on("1" * 16, *names) is expected
+    unrecorded = dataclasses.replace(known, all_recorded=False)
+    assert model(unrecorded).was_trained_on("1" * 16, *names) is (expected or None)
 
 
 @pytest.mark.parametrize(

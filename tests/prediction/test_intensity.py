@@ -63,6 +63,14 @@ def test_a_value_of_air_below_any_intensity_changes_nothing(air: float) -> None:
     assert np.abs(to_uint8(volume, air).astype(int) - to_uint8(padded(HEAD, 0))).max() <= 1
 
 
+def test_air_whose_zeros_alone_have_another_value_is_found() -> None:
+    noise = np.random.default_rng(1).integers(0, 4, (30, 40, 40)).astype(np.float32)
+    noise[8:14, 8:28, 8:28] = HEAD + 4
+    volume = np.where(noise == 0, -1024, noise).astype(np.float32)
+    assert detached_air(noise) is None
+    assert np.array_equal(to_uint8(volume, detached_air(volume)), to_uint8(noise))
+
+
 def test_a_head_with_z_scores_in_zeros_is_scaled_alone() -> None:
     scores = (HEAD - HEAD.mean()) / HEAD.std()
     scores[2, 5, 5] = 0  # a voxel of tissue
