@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,6 +81,12 @@ def next_attempt(
         if state in ("interrupted", "running") and folder.last.exists():
             return Attempt(folder, "resume")
     raise AssertionError("the retries have no end")
+
+
+def last_written(base: Path) -> int:
+    """When the status of an attempt at the job at `base` was last written, in ns; 0 where there is no attempt."""
+    tried = takewhile(lambda path: (path / STATUS).exists(), retry_folders(base))
+    return max(((path / STATUS).stat().st_mtime_ns for path in tried), default=0)
 
 
 def latest_attempts(sweep: Path) -> list[Path]:

@@ -85,21 +85,35 @@ class JobSweeper(Sweeper):
         return [*overrides, f"{SUBDIR}='{job_name(overrides, varying, str(config.name), job_identity(config))}'"]
 
     def launch(self, jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
-        """Launch one batch. An error of the launcher (a killed worker, a job over its time) ends no other batch."""
+        """Launch one batch. An error of the launcher (a killed worker, a job over its time) ends no other job.
+
+        joblib ends all its workers with one: what they were at is left interrupted, and what none had begun is launched
+        again.
+        """
         if not jobs:
             return []
+        before = self._begun(jobs)
         try:
             returned = self._launcher.launch(jobs, initial_job_idx=first)
         except Exception as error:
-            log.exception("the launcher lost a job")
+            log.debug("the launcher lost a job", exc_info=True)
             lines = str(error).strip().splitlines() or [""]
             self.launcher_errors.append(f"The launcher lost a job ({type(error).__name__}: {lines[0]})")
-            return []
+            now = self._begun(jobs)
+            left = [job for job, was, is_ in zip(jobs, before, now, strict=True) if is_ == was]
+            return self.launch(left, first + len(jobs) - len(left)) if len(left) < len(jobs) else []
         for job in returned:
             if job.status == JobStatus.FAILED:
                 failure = job._return_value
                 self.launcher_errors.append(f"A job broke off ({type(failure).__name__}: {failure})")
         return returned
+
+    def _begun(self, jobs: Sequence[Sequence[str]]) -> list[int]:
+        """For each job when the status of an attempt at it was last written; 0 where nobody has begun it."""
+        from lgg_seg.sweeps.retries import last_written
+
+        names = [next((word for word in job if word.startswith(f"{SUBDIR}=")), "") for job in jobs]
+        return [last_written(self.folder / name.partition("=")[2].strip("'")) for name in names]
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         return without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides)))
