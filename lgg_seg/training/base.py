@@ -69,6 +69,7 @@ class TrainingModule(pl.LightningModule):
         self.monitor = monitor
         self.plateau_metrics = plateau_metrics
         self.learning_rate = 0.0
+        self._unchecked: list[tuple[int, Tensor, Tensor]] = []  # steps, with their losses and slices (B,)
         self._seed = torch.initial_seed()  # the run's, which seeds everything before it builds anything
 
     def forward(self, image: Tensor, statistics: Tensor) -> Tensor:
@@ -105,13 +106,15 @@ class TrainingModule(pl.LightningModule):
         self._slices = batch["slice"]
 
     def on_before_backward(self, loss: Tensor) -> None:
-        """Stop a run that diverges before its weights do.
+        """Stop a run that diverges: on a CPU before its weights do, on a GPU some steps later."""
+        self._unchecked.append((self.trainer.global_step, loss.detach(), self._slices))
+        if len(self._unchecked) == self.steps_unchecked:
+            self._check_losses()
 
-        A GPU would wait here in every step, and of several processes one would leave the others waiting: they look at
-        the end of the epoch.
-        """
-        if self.device.type == "cpu" and self.trainer.world_size == 1:
-            self._check_finite(loss, f", step {self.trainer.global_step}, on {self._names(self._slices)}")
+    @property
+    def steps_unchecked(self) -> int:
+        """After how many steps losses are looked at: to read one, a GPU must have finished its step."""
+        return 1 if self.device.type == "cpu" else 50
 
     def on_train_batch_end(self, *_: Any) -> None:
         """End at `max_steps` with the epoch's validation, which Lightning would leave out in the middle of an epoch."""
@@ -129,9 +132,8 @@ class TrainingModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss and metrics; stop a run that has diverged."""
-        self._check_finite(self.train_loss.compute())
-        sums = torch.stack([parameter.detach().abs().sum() for parameter in self.network.parameters()])
-        self._check_finite(sums.sum(), what="sum of the weights")
+        self._check_losses()
+        self._check_weights()
         self._log_epoch("train", self.train_loss, self.train_metric)
         self.log("lr", self.learning_rate)
         for schedule in self.trainer.lr_scheduler_configs if is_measured(self.trainer) else ():
@@ -159,6 +161,8 @@ class TrainingModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the epoch has summed up so far, of every process: it may be saved in the middle of one."""
+        self._check_losses()
+        self._check_weights()
         sums = move_data_to_device([metric.metric_state for metric in self._train_metrics], torch.device("cpu"))
         of_ranks: list[Any] = [sums] * self.trainer.world_size
         if self.trainer.world_size > 1:
@@ -185,13 +189,35 @@ class TrainingModule(pl.LightningModule):
         found = (data.index.slices[i] for i in slices.tolist())
         return ", ".join(f"{one.patient}/{one.number}" for one in found)
 
-    def _check_finite(self, number: Tensor, where: str = "", what: str = "training loss") -> None:
-        """Refuse to go on with a training loss, or a sum of weights, that is not finite: nothing of it is saved."""
-        if not torch.isfinite(number):
-            raise UserError(
-                f"The {what} became {float(number)} in epoch {self.current_epoch}{where}; try a smaller optimizer.lr, "
-                "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
-            )
+    def _check_losses(self) -> None:
+        """Refuse to go on after a training loss that is not finite, in whichever process: nothing of it is saved."""
+        if not self._unchecked:
+            return
+        losses = torch.stack([loss for _, loss, _ in self._unchecked]).tolist()
+        steps = (
+            (step, loss, self._names(slices))
+            for (step, _, slices), loss in zip(self._unchecked, losses, strict=True)
+            if not math.isfinite(loss)
+        )
+        of_ranks: list[Any] = [next(steps, None)] * self.trainer.world_size
+        if self.trainer.world_size > 1:
+            torch.distributed.all_gather_object(of_ranks, of_ranks[0])
+        self._unchecked.clear()
+        if found := [one for one in of_ranks if one is not None]:
+            step, loss, names = min(found, key=lambda one: int(one[0]))
+            raise self._diverged("training loss", loss, f", step {step}, on {names}")
+
+    def _check_weights(self) -> None:
+        """Refuse to go on with weights that are not finite."""
+        total = float(torch.stack([p.detach().abs().sum() for p in self.network.parameters()]).sum())
+        if not math.isfinite(total):
+            raise self._diverged("sum of the weights", total)
+
+    def _diverged(self, what: str, number: float, where: str = "") -> UserError:
+        return UserError(
+            f"The {what} became {number} in epoch {self.current_epoch}{where}; try a smaller optimizer.lr, "
+            "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
+        )
 
     def configure_gradient_clipping(
         self,

@@ -182,6 +182,23 @@ def test_a_diverged_training_stops_and_names_the_remedies(data: DataModule, tmp_
     assert not list(tmp_path.rglob("*.ckpt")), "no weights are kept of an epoch that diverged"
 
 
+def test_losses_that_are_checked_some_steps_later_name_the_step_all_the_same(data: DataModule, tmp_path: Path) -> None:
+    """As on a GPU; the slices are those of the step in which the loss became infinite, in the middle of the epoch."""
+
+    class Late(SegmentationModule):
+        @property
+        def steps_unchecked(self) -> int:
+            return 50
+
+    def fitted(kind: type[SegmentationModule]) -> str:
+        parts = Parts(network(), BCE(), partial(SGD, lr=1e38), schedulers.none)
+        with pytest.raises(UserError) as caught:
+            fit(kind(parts, patients=12), data, tmp_path, "trainer.limit_train_batches=5")
+        return str(caught.value)
+
+    assert fitted(Late) == fitted(SegmentationModule)
+
+
 def test_validation_dice_is_on_the_native_grid(data: DataModule, tmp_path: Path) -> None:
     """A network that predicts tumour everywhere: 64 x 64 pixels of each slice against the untouched masks."""
     net = network()
