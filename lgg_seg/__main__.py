@@ -17,7 +17,7 @@ from lgg_seg.config.groups import CONFIG_NAME, conf_dir
 from lgg_seg.config.overrides import check_overrides, make_output_folder
 from lgg_seg.config.resume import resume_arguments
 from lgg_seg.config.validation import check_config
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, explained
 
 if TYPE_CHECKING:
     from lgg_seg.hardware import Accelerator
@@ -36,8 +36,9 @@ def job(config: DictConfig) -> float | None:
     from lgg_seg.train import run
 
     try:
-        check_config(config)
-        run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
+        with explained():
+            check_config(config)
+            run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
         return None
     except UserError as error:
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`

@@ -10,14 +10,13 @@ from lgg_seg.cli.progress import tracked
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
 from lgg_seg.networks.build import target_of
 from lgg_seg.reporting.benchmark import print_benchmark
 from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
-from lgg_seg.runs.status import out_of_memory
 from lgg_seg.speed import loading_rates, network_speed
 
 REMEDY = "give another output=."
@@ -56,16 +55,12 @@ def bench(
     hardware = choose_hardware(device, precision)
     data = ["data=phantom", f"preprocess.size={size}", f"data.batch_size={batch_size}", "split.val=0", "split.test=0"]
     loaded = [compose_config([*data, f"augment={name}"]) for name in augments]
-    try:
+    with explained("try a smaller batch_size or size."):
         networks = [
             {"model": name, **_speed(name, size, batch_size, seconds, hardware)}
             for name in tracked(models, "timing the networks")
         ]
         loading = dict(zip(augments, loading_rates(loaded, seconds, hardware), strict=True))
-    except Exception as error:
-        if out_of_memory(error):
-            raise UserError("The device ran out of memory; try a smaller batch_size or size.") from error
-        raise
     measured = {
         "unit": "slices a second",
         "size": size,

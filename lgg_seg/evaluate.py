@@ -18,14 +18,15 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.splits import AllPatients
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import UserError, explained, require
 from lgg_seg.evaluation import evaluate
+from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator
 from lgg_seg.inference.trained import starting_weights, tested_threshold, training_volumes
 from lgg_seg.prediction.nifti_tree import LAYOUT, SHARED, as_slices, is_nifti_tree
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result, subsets_table
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder, RunFolder
 from lgg_seg.runs.provenance import has_same_data, known_patients
 from lgg_seg.training.experiment import Experiment
 
@@ -52,6 +53,9 @@ def measure(
     tta: Annotated[bool | None, Argument("test-time augmentation; null: as the run's config says")] = None,
     device: Annotated[
         Accelerator | None, Argument("auto, cpu, gpu or mps; null: the run's own, or the best one here")
+    ] = None,
+    output: Annotated[
+        Path | None, Argument("a new folder for tables and figures; null: below evaluations/ of the run's")
     ] = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure a run from its folder alone, on its own or another data set.
@@ -87,20 +91,24 @@ def measure(
             "allow_seen=true, and the table will say so too."
         )
     settings = experiment.evaluation
+    place = output or folder.path / f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
+    results = AtomicFolder(place, "choose another folder with output=FOLDER.")
+    with writable(results.path, results.remedy):
+        results.path.mkdir(parents=True)
     runner = experiment.runner(folder, data, hardware)
     given: dict[str, Any] = {"value": threshold, "from": "given"}
     decision = tested_threshold(folder, settings) if threshold is None else given
     cost = folder.read_json("metrics.json", missing_ok=True).get("cost", {})
-    evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
+    with explained("try a smaller evaluation.batch_size in the run's config.yaml, or device=cpu."):
+        evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
     content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
     seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
-    place = f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
-    evaluation.write(folder, place, content, data.patient_metadata)
-    draw_evaluation(evaluation, folder, f"{place}/figures", data, content)
-    return folder.display_path / place, content
+    evaluation.write(results, ".", content, data.patient_metadata)
+    draw_evaluation(evaluation, results, "figures", data, content)
+    return results.display_path, content
 
 
 def _with(experiment: Experiment, threshold: float | None, postprocess: str | None, tta: bool | None) -> Experiment:

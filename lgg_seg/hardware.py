@@ -103,7 +103,9 @@ def configure_process(threads: int | None = None) -> None:
     if sys.platform == "linux":
         _keep_freed_memory()
     share = os.environ.get("OMP_NUM_THREADS", "")
-    torch.set_num_threads(threads or (int(share) if share.isdigit() else 0) or psutil.cpu_count(logical=False) or 1)
+    given = threads or (int(share) if share.isdigit() else 0)
+    # More than the logical cores gain nothing, and of very many the process dies.
+    torch.set_num_threads(min(given, psutil.cpu_count() or 1) or psutil.cpu_count(logical=False) or 1)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
 

@@ -17,12 +17,13 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator, Hardware
 from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import wandb
 from lgg_seg.reporting.run_table import print_result
-from lgg_seg.runs.checkpoint import is_in_mid_epoch, read_newest
+from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
@@ -80,18 +81,18 @@ def resume(
         Pruned: its study has stopped the `trial` that it is.
     """
     folder = RunFolder(path)
+    folder.remedy = "free some space, make it writable, or resume a copy of the run."
     config, overrides = folder.read_config()
     check_config(config)
     checkpoint, content = read_newest(folder)
     require_same_config(content, config, folder)
     changes.check(folder, config, content)
-    mid_epoch = is_in_mid_epoch(content)
     del content
     changes.apply(config)
     experiment = Experiment.of(config)
     configure_logs()
     hardware = experiment.trainer.prepare_again(device)
-    experiment.trainer.share_out(hardware, mid_epoch=mid_epoch)
+    experiment.trainer.share_out(hardware)
     resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
     _train_and_report(experiment, folder, overrides, hardware, resumption=resumption, trial=trial)
 
@@ -109,7 +110,9 @@ def _train_and_report(
             raise
         return
     announce_main_process()
-    configure_logs(folder.path / "run.log")
+    log_file = folder.path / "run.log"
+    with writable(log_file, folder.remedy):
+        configure_logs(log_file)
     with record_status(folder), wandb.runs_ended():
         folder.remove_partial_files()
         if content := train(experiment, folder, overrides, hardware, **options):

@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, explained
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
@@ -20,13 +20,15 @@ EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 130, 141  # as shells have it: 128 and SIGI
 def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
     """Decorate a command's main function, which takes its arguments (by default the process's) and gives an exit code.
 
-    A UserError becomes a sentence on stderr and exit code 2; any other error keeps its traceback.
+    A UserError, and what the machine refuses, becomes a sentence on stderr and exit code 2; other errors keep their
+    traceback.
     """
 
     @functools.wraps(function)
     def wrapped(arguments: Sequence[str] | None = None) -> int:
         try:
-            code = function(list(sys.argv[1:] if arguments is None else arguments))
+            with explained():
+                code = function(list(sys.argv[1:] if arguments is None else arguments))
             sys.stdout.flush()
             return code
         except BrokenPipeError:

@@ -19,6 +19,7 @@ from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 
 Input = tuple[torch.Tensor, torch.Tensor]
+MAX_SIZE = 4096  # as of the files that are read; MR slices stay below 1024
 FLAIR = 1  # channels are pre-contrast, FLAIR, post-contrast
 
 
@@ -63,8 +64,8 @@ class Preprocess:
     context: int = 0
 
     def __post_init__(self) -> None:
-        wanted = "1 pixel or more, or null for the native size"
-        require(self.size is None or self.size >= 1, "preprocess.size", self.size, wanted)
+        wanted = f"1 to {MAX_SIZE} pixels, or null for the native size"
+        require(self.size is None or 1 <= self.size <= MAX_SIZE, "preprocess.size", self.size, wanted)
         require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")
         require(self.context >= 0, "preprocess.context", self.context, "0 slices or more")
 

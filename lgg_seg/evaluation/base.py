@@ -9,7 +9,7 @@ import numpy as np
 
 from lgg_seg.errors import UserError, require
 from lgg_seg.metrics import METRIC_VERSION
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder
 
 Subset = Literal["train", "val", "test", "all"]
 Row = dict[str, str | int | float | bool | None]
@@ -102,7 +102,7 @@ class Evaluation(ABC):
             "cost": {**cost, "slices_per_second": slices / self.seconds},
         }
 
-    def write(self, folder: RunFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
+    def write(self, folder: AtomicFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
         """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
         protocol = {"protocol": content["protocol"]}
         folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in self.patient_rows(metadata)])

@@ -21,7 +21,7 @@ from lgg_seg.metrics.overlap import COUNTS, Counts, dice, iou, pooled
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.metrics.slices import minibatch_means, slice_metrics
 from lgg_seg.metrics.strata import patient_strata
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.masks import PatientMasks, write_masks
 from lgg_seg.statistics.bootstrap import RESAMPLES, summarise
 
@@ -79,7 +79,7 @@ class SegmentationEvaluation(Evaluation):
         """ROC and precision-recall of all pixels; None where these are of one class."""
         return pixel_curves(reduce(add, (score.ranks for score in self.scores)))
 
-    def write(self, folder: RunFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
+    def write(self, folder: AtomicFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
         """Write the tables, and `masks.npz` beside them."""
         with folder.writing(f"{place}/masks.npz") as path:
             write_masks(path, self.masks)

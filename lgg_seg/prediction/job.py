@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import checksum
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, explained
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.discover import ScanListing
@@ -17,7 +17,6 @@ from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.tables import Row, slice_rows, volume_row
 from lgg_seg.runs.provenance import volume_digest
-from lgg_seg.runs.status import out_of_memory
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
@@ -61,15 +60,11 @@ def predict_all(
             result.issues += scan.issues
             for warning in scan.warnings:
                 log.warning("%s: %s", files.name, warning)
-            try:
+            with explained("try a smaller batch_size, or device=cpu."):
                 probability = model.predict(scan.images)
                 classes: dict[str, Floats32] = {}
                 if classifier is not None:
                     classes[classifier.target] = classifier.predict(scan.images)
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                raise UserError("The device ran out of memory; try a smaller batch_size, or device=cpu.") from error
             mask = model.mask(probability)
             files.write_mask(scans.root, scan, mask, output)
             _write_overlays(output, files.name, scan, mask, overlays)

@@ -27,7 +27,7 @@ from lgg_seg.reporting.figures import (
 )
 from lgg_seg.reporting.formatting import counted, with_interval
 from lgg_seg.reporting.run_table import TARGETS
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.statistics.classification import roc_band
 
 ERRORS = 5  # slices of each kind of error
@@ -35,7 +35,7 @@ BAND_RESAMPLES = 1000  # behind a ROC curve's band, which is drawn, not read off
 
 
 def draw_evaluation(
-    evaluation: Evaluation, folder: RunFolder, place: str, data: DataModule, content: dict[str, Any]
+    evaluation: Evaluation, folder: AtomicFolder, place: str, data: DataModule, content: dict[str, Any]
 ) -> None:
     """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s.
 

@@ -26,7 +26,7 @@ DIGEST = b"sha256:"  # begins the archive's comment
 
 
 class DamagedCheckpointError(UserError):
-    """A checkpoint that is missing or damaged; another one can take its place."""
+    """A checkpoint that is missing or damaged, or lacks a part; another one can take its place."""
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
@@ -66,14 +66,14 @@ def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
     checkpoint: dict[str, Any] = content if isinstance(content, dict) else {}
     for part, kind in (PARTS if to_resume else {"state_dict": dict}).items():
         if not isinstance(checkpoint.get(part), kind):
-            raise UserError(
+            raise DamagedCheckpointError(
                 f"{path} is no checkpoint of a run: it has no {part}; put a sound copy in its place, or train again."
             )
     return checkpoint
 
 
 def read_newest(folder: RunFolder) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is damaged."""
+    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is no good."""
     try:
         return folder.last, read_checkpoint(folder.last, to_resume=True)
     except DamagedCheckpointError as error:
@@ -108,8 +108,3 @@ def _intact(content: bytes) -> bool:
         return comment == DIGEST + digest.hexdigest().encode()
     except Exception:  # a damaged archive can raise anything
         return False
-
-
-def is_in_mid_epoch(content: dict[str, Any]) -> bool:
-    """Whether a signal stopped the training between two steps of the checkpoint's epoch."""
-    return not content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]

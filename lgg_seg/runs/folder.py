@@ -15,7 +15,7 @@ from yaml import YAMLError
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
 from lgg_seg.errors import UserError
 from lgg_seg.files import replacing, writable
-from lgg_seg.runs.contents import State, check_content, damaged
+from lgg_seg.runs.contents import State, barred, check_content, damaged
 
 
 class AtomicFolder:
@@ -28,6 +28,11 @@ class AtomicFolder:
     def __init__(self, path: Path, remedy: str) -> None:
         self.path = path.absolute()
         self.remedy = remedy
+
+    @property
+    def display_path(self) -> Path:
+        """The path relative to the working directory where it lies below that."""
+        return self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -53,11 +58,6 @@ class RunFolder(AtomicFolder):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "free some space or choose another hydra.run.dir.")
-
-    @property
-    def display_path(self) -> Path:
-        """The path relative to the working directory where it lies below that."""
-        return self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
 
     @property
     def checkpoints(self) -> Path:
@@ -133,5 +133,7 @@ class RunFolder(AtomicFolder):
             yield path
         except FileNotFoundError as error:
             raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
+        except PermissionError as error:
+            raise barred(path) from error
         except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:
             raise damaged(path, f"cannot be read ({' '.join(str(error).split())})") from error

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from lgg_seg.cli.console import terminable
-from lgg_seg.errors import Busy, Pruned, UserError
+from lgg_seg.errors import Busy, Pruned, UserError, explained
+from lgg_seg.files import writable
 from lgg_seg.runs.contents import State
 from lgg_seg.runs.folder import RunFolder
 
@@ -23,7 +23,11 @@ def record_status(folder: RunFolder) -> Iterator[None]:
     with _locked(folder), terminable():
         folder.set_status("running")
         try:
-            yield
+            with explained(
+                "try a smaller data.batch_size (with trainer.accumulate_grad_batches to make up for it), a smaller "
+                "preprocess.size or a smaller network."
+            ):
+                yield
         except (KeyboardInterrupt, SystemExit) as error:
             _record_end(folder, "interrupted", type(error).__name__)
             goes_on = f"python -m lgg_seg resume={shlex.quote(str(folder.display_path))} goes on"
@@ -35,13 +39,8 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             _record_end(folder, "pruned", str(error))
             raise
         except BaseException as error:
-            if out_of_memory(error):
-                _record_end(folder, "failed", "out of memory")
-                raise UserError(
-                    "The device ran out of memory; try a smaller data.batch_size (with trainer.accumulate_grad_batches "
-                    "to make up for it), a smaller preprocess.size or a smaller network."
-                ) from error
-            _record_end(folder, "failed", f"{type(error).__name__}: {error}")
+            mendable = isinstance(error, UserError)
+            _record_end(folder, "failed", str(error) if mendable else f"{type(error).__name__}: {error}")
             raise
         else:
             folder.set_status("finished")
@@ -66,20 +65,16 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
     return status
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether that is what an error says."""
-    # On a CPU torch has no class of its own for it.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
-
-
 @contextmanager
 def _locked(folder: RunFolder) -> Iterator[None]:
     """The run's lock, which dies with its process."""
-    lock = FileLock(folder.path / ".lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise Busy(f"{folder.path} is being written by another process; wait for it or stop it.") from error
+    lock_file = folder.path / ".lock"
+    lock = FileLock(lock_file, blocking=False)
+    with writable(lock_file, folder.remedy):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Busy(f"{folder.path} is being written by another process; wait for it or stop it.") from error
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
-from lgg_seg.errors import Busy, Pruned, UserError
+from lgg_seg.errors import Busy, Pruned, UserError, explained
 from lgg_seg.hardware import take_gpu
 from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
@@ -118,7 +118,8 @@ def _take_over(folder: RunFolder, trial: Trial | None) -> Outcome:
 def _try(attempt: Attempt, config: DictConfig, overrides: Sequence[str], trial: Trial | None) -> Outcome:
     """Run it or resume it; a failure is recorded in its folder."""
     try:
-        _train(attempt, config, overrides, trial)
+        with explained():
+            _train(attempt, config, overrides, trial)
         return Outcome("finished", _best_score(attempt.folder))
     except Busy as error:  # somebody resumes it without the sweep
         log.info("%s", error)

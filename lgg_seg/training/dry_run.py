@@ -6,8 +6,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from lgg_seg.errors import UserError
-from lgg_seg.runs.status import out_of_memory
+from lgg_seg.errors import UserError, out_of_memory
 
 REFUSALS = (RuntimeError, ValueError, AssertionError)
 """What torch, segmentation-models-pytorch and timm raise for a shape that they do not take."""

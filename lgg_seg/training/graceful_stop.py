@@ -65,7 +65,8 @@ class GracefulStop(Checkpoint):
         """Save and stop if a signal has come, where the optimizer has taken a step and no validation follows."""
         done = batch_idx + 1
         stepped = done % trainer.accumulate_grad_batches == 0
-        if stepped and done < trainer.num_training_batches and self._is_asked(trainer):
+        is_last = done == trainer.num_training_batches or trainer.global_step == trainer.max_steps
+        if stepped and not is_last and self._is_asked(trainer):
             trainer.save_checkpoint(self._checkpoint)
             self._stop()
 

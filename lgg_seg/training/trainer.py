@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,9 @@ class TrainerSettings:
 
         On a `device` in place of the accelerator the precision stays, but for float16 where there is none.
         """
+        cores = os.cpu_count() or 1
+        known = self.threads is None or self.threads <= cores
+        require(known, "trainer.threads", self.threads, f"1 to {cores}, this machine's cores, or null")
         torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
         configure_process(self.threads)
         if device is None:
@@ -97,15 +101,17 @@ class TrainerSettings:
         if device is None and not is_available(self.accelerator):
             log.warning("the run's device, %s, is not on this machine; the best one here is taken", self.accelerator)
             device = "auto"
+        if self.threads is not None:
+            self.threads = min(self.threads, os.cpu_count() or 1)
         return self.prepare(device)
 
-    def share_out(self, hardware: Hardware, *, mid_epoch: bool = False) -> None:
+    def share_out(self, hardware: Hardware) -> None:
         """Go on with a run of several GPUs where fewer are: each process adds up the gradients of more batches.
 
         The optimizer's steps stay those of the run; batch norm sees the batches one by one.
 
         Raises:
-            UserError: the processes cannot be shared out equally, or each has a part of an unfinished epoch.
+            UserError: the processes cannot be shared out equally.
         """
         before = self._local_processes
         on_gpus = hardware.device.type == "cuda"
@@ -116,11 +122,6 @@ class TrainerSettings:
             raise UserError(
                 f"The run trained on {before} GPUs, and {here} are here, which cannot share its batches equally; "
                 "have it see one alone with CUDA_VISIBLE_DEVICES=0, or take a machine with as many."
-            )
-        if mid_epoch:
-            raise UserError(
-                f"The run was stopped in the middle of an epoch, of which each of {before} GPUs has a part, and {here} "
-                f"{'is' if here == 1 else 'are'} here; go on where there are as many."
             )
         batches = self.lightning.get("accumulate_grad_batches", 1) * (before // here)
         self.lightning |= {"devices": here, "accumulate_grad_batches": batches}

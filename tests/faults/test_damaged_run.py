@@ -16,6 +16,7 @@ from lgg_seg.compare import compare_folders
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
 from lgg_seg.inference.trained import from_run
+from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps.retries import failures, mark_interrupted
 from lgg_seg.train import resume
@@ -97,12 +98,17 @@ def test_no_command_takes_a_damaged_run(
     ("name", "part", "value"),
     [("best.ckpt", "state_dict", [1]), ("last.ckpt", "optimizer_states", None), ("last.ckpt", "loops", 1)],
 )
-def test_a_checkpoint_without_a_part_is_refused(
-    name: str, part: str, value: object, trained_run: Path, tmp_path: Path
+def test_a_checkpoint_without_a_part_is_refused_where_no_other_can_take_its_place(
+    name: str, part: str, value: object, trained_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = shutil.copytree(trained_run, tmp_path / "run")
     RunFolder(run).set_status("interrupted")
     file = run / "checkpoints" / name
     torch.save(torch.load(file, weights_only=True) | {part: value}, file)
+    if name == "last.ckpt":
+        checkpoint, _ = read_newest(RunFolder(run))
+        assert checkpoint.name == "best.ckpt", "it takes the place"
+        assert f"no {part}; put a sound copy in its place, or train again. Epoch" in caplog.text
+        checkpoint.unlink()
     with pytest.raises(UserError, match=f"{name} is no checkpoint of a run: it has no {part}; put a sound copy"):
         (from_run if name == "best.ckpt" else resume)(run)

@@ -8,7 +8,7 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from tests.faults.killed import assert_same, run
+from tests.faults.killed import CODES, assert_same, run
 from tests.workplace import Workplace
 
 EVERYTHING = (
@@ -42,11 +42,13 @@ def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(w
 def test_every_schedule_and_recipe_goes_on_bit_for_bit(
     workplace: Workplace, scheduler: str, workers: int, recipe: str
 ) -> None:
-    """With one death and with three, at places that are drawn with a fixed seed."""
+    """With one death and with three, by signals and at places that are drawn with a fixed seed."""
     name = f"{scheduler}-{workers}-{recipe}"
     words = [f"scheduler={scheduler}", f"data.workers={workers}", "trainer.max_epochs=4", *RECIPES[recipe]]
     whole = run(workplace, name, words)
     draw = random.Random(name)
-    deaths = f"SIGKILL training {draw.randint(13, 30)}", f"SIGKILL validation {draw.randint(1, 3)}", "SIGKILL test 1"
+    signals = draw.choices(list(CODES), k=3)
+    places = f"training {draw.randint(13, 30)}", f"validation {draw.randint(1, 3)}", "test 1"
+    deaths = [f"{number} {place}" for number, place in zip(signals, places, strict=True)]
     assert_same(run(workplace, f"{name}-once", words, [draw.choice(deaths[::2])]), whole)
     assert_same(run(workplace, f"{name}-thrice", words, deaths), whole)
