@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
@@ -21,8 +23,9 @@ settings.load_profile("reproducible")
 
 _RESTORE = Path(__file__).resolve().parents[2] / "shared" / "data" / "restore.py"
 _REAL_PATIENTS = 4
-_LONGEST_FIRST = ("test_readme", "test_multirun", "test_demo", "test_sweep_to_report", "test_export", "test_train",
-                  "test_train_classifier", "test_resume")  # fmt: skip
+_LONGEST_FIRST = ("test_distributed", "test_multirun", "test_readme", "test_export", "test_resume", "test_train",
+                  "test_train_classifier", "test_page", "test_logger", "test_sweep_to_report", "test_ready_made",
+                  "test_config_groups", "test_leakage", "test_browser", "test_studies", "test_nested")  # fmt: skip
 """Files; no other takes a core half a minute."""
 
 
@@ -43,7 +46,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A phantom data set of 12 patients with 6 slices of 64 x 64 pixels. Copy it before changing it."""
-    return write_phantom(tmp_path_factory.mktemp("data") / "phantom", patients=12, slices=6, size=64)
+    with _shared_folder(tmp_path_factory) as folder:
+        root = folder / "phantom"
+        return root if root.exists() else write_phantom(root, patients=12, slices=6, size=64)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +88,7 @@ def trained_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "split.val=3",
         "split.test=4",
     ]
-    return _run(phantom_root, tmp_path_factory, *words, "evaluation.n_bootstrap=50")
+    return _run(phantom_root, tmp_path_factory, "trained_run", *words, "evaluation.n_bootstrap=50")
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +96,23 @@ def grade_run(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The folder of a finished run of a grade classifier, which saw two batches."""
     words = ["model=classifier_resnet50", "model.target=grade", "model.weights=null", "model.hidden=8", "loss=bce"]
     words += ["model.freeze_encoder=true", "preprocess.size=32", "debug=fast", "trainer=debug"]
-    return _run(
-        phantom_root, tmp_path_factory, *words, "trainer.enable_progress_bar=false", "split.val=3", "split.test=3"
-    )
+    words += ["trainer.enable_progress_bar=false", "split.val=3", "split.test=3"]
+    return _run(phantom_root, tmp_path_factory, "grade_run", *words)
 
 
-def _run(root: Path, factory: pytest.TempPathFactory, *words: str) -> Path:
-    folder = factory.mktemp("trained")
+def _run(root: Path, factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
     environment = os.environ | {"LGG_DATA_ROOT": str(root), "OMP_NUM_THREADS": "1"}
-    done = lgg((folder, environment), *words, "hydra.run.dir=run")
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    with _shared_folder(factory) as folder:
+        if not (folder / name).exists():
+            done = lgg((folder, environment), *words, f"hydra.run.dir={name}")
+            assert done.returncode == 0, done.stderr
+        return folder / name
+
+
+@contextmanager
+def _shared_folder(factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of all workers of pytest-xdist: what one makes in it while it holds the lock, the others find."""
+    own = factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(folder / "shared.lock"):
+        yield folder

@@ -9,17 +9,19 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
+from tests.workplace import lgg
+
 MODELS = ("unet_slim", "unet_bn")
 SWEEP = (
     "experiment=demo trainer.max_epochs=1 trainer.limit_train_batches=4 trainer.limit_val_batches=4 "
-    "trainer.enable_progress_bar=false preprocess.size=32 data.tree.size=64 callbacks.validation_images=null"
+    "trainer.enable_progress_bar=false preprocess.size=32 data.tree.size=64 data.tree.slices=8 "
+    "callbacks.validation_images=null"
 )
 
 
@@ -27,11 +29,14 @@ SWEEP = (
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("sweep") / "cells"
     words = [*SWEEP.split(), "split.test=8", f"data.root={folder.parent / 'phantom'}", f"hydra.sweep.dir={folder}"]
-    command = [sys.executable, "-m", "lgg_seg", "-m", *words, "model=unet_slim,unet_bn,smp", "seed=0,1"]
     # Weights that nobody has fetched, and no network: `smp` fails, and says so.
-    offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "hub"), "COLUMNS": "120"}
-    done = subprocess.run(command, capture_output=True, text=True, env=offline, timeout=600)
-    return folder, done
+    offline = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(folder.parent / "hub"),
+        "COLUMNS": "120",
+        "OMP_NUM_THREADS": "1",
+    }
+    return folder, lgg((folder.parent, offline), "-m", *words, "model=unet_slim,unet_bn,smp", "seed=0,1")
 
 
 def read(path: Path) -> list[dict[str, str]]:

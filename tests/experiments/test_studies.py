@@ -1,4 +1,4 @@
-"""The published studies: each recipe as its document says it, and each experiment run whole on phantom data."""
+"""The published studies: each recipe as its document says it, and runs of them on phantom data."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "study_004_resnet50": STUDY_004
     | {"model._target_": "lgg_seg.networks.ResNet50UNet", "model.weights": "imagenet", "model.freeze_encoder": True},
 }
-LEAKS = {"study_000", "study_002", "study_002_decay"}
+LEAKS = {"study_000", "study_002"}
+WHOLE = ("study_000", "study_001_subset", "study_001_crop", "study_002", "study_003", "study_004_unetpp",
+         "study_004_resnet50")  # fmt: skip
+"""The others differ from one of these by a loss, a schedule or a preprocessing that has tests of its own."""
 
 # What makes a recipe short, and nothing else of it: 2 batches of 4 slices of 32 x 32 pixels, narrow networks.
 SHORT = (
@@ -181,7 +184,7 @@ def test_the_leak_is_measured_with_everything_else_equal() -> None:
     assert len({json.dumps(by_split["patient"] | {"model": None, "name": None}) for by_split in found.values()}) == 1
 
 
-@pytest.mark.parametrize("experiment", RECIPES)
+@pytest.mark.parametrize("experiment", WHOLE)
 def test_an_experiment_runs_whole_on_phantom_data(experiment: str, tree: Path, tmp_path: Path) -> None:
     words = [*shortened(experiment), f"data.root={tree}"]
     config = compose_config(words)

@@ -61,14 +61,18 @@ def test_all_jobs_of_a_ready_made_sweep_are_valid(sweeper: DictConfig, name: str
             with_variant(job, shlex.split(variant)) for job in grid(overrides) for variant in sweeper.variants or [""]
         ]
         assert len(jobs) == SIZES.get(name, len(jobs)) > 1
-    for job in jobs:
-        if not any(re.fullmatch(r"(seed|split\.fold)=[1-9]", word) for word in job):  # as valid as the first one
-            check_config(composed(*job))
+    for job in {tuple(map(without_number, job)): job for job in jobs}.values():  # one with another seed is as valid
+        check_config(composed(*job))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_a_ready_made_sweep_passes_check_overrides(name: str) -> None:
     check_overrides([f"sweep={name}"], sweep=True)
+
+
+def without_number(word: str) -> str:
+    """The override with the kind of its number in the number's place."""
+    return re.sub(r"=[\d.e-]+$", "=number", re.sub(r"=\d+$", "=whole number", word))
 
 
 def corners(space: dict[str, optuna.distributions.BaseDistribution]) -> list[list[str]]:
