@@ -11,6 +11,7 @@ from lgg_seg.comparison.results import Result
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.runs.identity import configuration_identity
+from lgg_seg.statistics.ranks import DECIMALS
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def _comparable(results: Iterable[Result]) -> Iterator[tuple[list[Result], str]]
         # What differs from other tables alone would only lengthen the labels.
         labels = configurations.labels([one.settings for one in group], [one.label for one in group])
         labelled = [replace(one, label=label) for one, label in zip(group, labels, strict=True)]
-        ranked = enumerate(sorted(labelled, key=lambda one: (-one.score, one.label)), start=1)
+        # Rounded as in the tests of differences: the order in which seeds are added up decides no rank.
+        ranked = enumerate(sorted(labelled, key=lambda one: (-round(one.score, DECIMALS), one.label)), start=1)
         yield [replace(one, rank=rank) for rank, one in ranked], why_apart(comparability, ordered[0])
 
 

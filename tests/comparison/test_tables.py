@@ -33,6 +33,16 @@ def test_configurations_are_labelled_by_what_differs_and_ranked_by_patient_dice(
     assert labels(board(tmp_path)) == [["unet_bn, lr=0.0001", "unet_bn, lr=0.001", "unet_slim, lr=0.001"]]
 
 
+def test_equal_means_of_other_numbers_of_seeds_are_ordered_by_name(tmp_path: Path) -> None:
+    """They differ in the last bit, which must not make one the best of the table and another that of the tests."""
+    for name, seeds in (("unet", 2), ("unet_bn", 3)):
+        for seed in range(seeds):
+            write_run(tmp_path / f"{name}_{seed}", [f"model={name}", f"seed={seed}"])
+    [table] = board(tmp_path).tables
+    assert len({entry.score for entry in table.entries}) == 2
+    assert [(entry.label, entry.difference is None) for entry in table.entries] == [("unet", True), ("unet_bn", False)]
+
+
 def test_a_label_with_square_brackets_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "0", ["name='[/data/x]'"])
     print_leaderboard(board(tmp_path))
