@@ -4,6 +4,8 @@ import logging
 import warnings
 from pathlib import Path
 
+PROFILERS = "pytorch_lightning.profilers"  # `+trainer.profiler=simple` asks for their report
+OURS = ("lgg_seg", PROFILERS)
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -15,7 +17,7 @@ def configure_logs(file: Path | None = None) -> None:
         handler.close()
     console = logging.StreamHandler()
     console.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    console.addFilter(lambda record: record.name.startswith("lgg_seg") or record.levelno >= logging.WARNING)
+    console.addFilter(lambda record: record.name.startswith(OURS) or record.levelno >= logging.WARNING)
     root.setLevel(logging.INFO)
     root.addHandler(console)
     if file is not None:
@@ -32,3 +34,4 @@ def configure_logs(file: Path | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # every process computes what it logs for all
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    logging.getLogger(PROFILERS).setLevel(logging.INFO)
