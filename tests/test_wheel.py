@@ -97,7 +97,7 @@ def test_the_example_of_a_users_own_network_runs_from_the_wheel(installed: Path,
         file.write_text(content)
     named, command, *words = shlex.split(blocks[2])
     assert (named, command) == ("LGG_SEG_PACKAGES=mypkg", "python")
-    small = ("data.tree.patients=6", "data.tree.slices=3", "data.tree.size=32", "preprocess.size=32", "split.val=2",
+    small = ("data.tree.patients=6", "data.tree.slices=4", "data.tree.size=32", "preprocess.size=32", "split.val=2",
              "split.test=2", "logger=none", "trainer=debug")  # fmt: skip
     own = {"LGG_SEG_PACKAGES": "mypkg", "LGG_CACHE_DIR": str(tmp_path), "PYTHONSAFEPATH": ""}
     done = python(installed, tmp_path, *words, *small, **own)
