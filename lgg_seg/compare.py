@@ -57,8 +57,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
 
 def write_tables(board: Leaderboard, leakage: Sequence[LeakageTable], folder: RunFolder) -> None:
     """`leaderboard.csv`, and `leak.csv` where there is a leak to measure."""
-    with folder.writing("leaderboard.csv") as path:
-        pd.DataFrame(rows(board)).convert_dtypes().to_csv(path, index=False)
+    folder.write_table("leaderboard.csv", pd.DataFrame(rows(board)).convert_dtypes())
     if leakage:
         folder.write_table("leak.csv", leakage_rows(leakage))
 

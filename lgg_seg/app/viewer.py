@@ -21,6 +21,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model
 from lgg_seg.prediction.output import encode_image
 from lgg_seg.reporting.colours import PREDICTION_RGB, TRUTH_RGB
+from lgg_seg.runs.folder import to_csv
 
 _OUTLINES = {"prediction": PREDICTION_RGB, "ground truth": TRUTH_RGB}
 _PREDICTION, _TRUTH = _OUTLINES
@@ -199,8 +200,8 @@ def _downloads(name: str, measured: Measurements, masks: bytes) -> None:
     stem = name.replace("/", "_")
     files = (
         ("Masks (zip of TIFF)", f"{stem}_masks.zip", "application/zip", masks),
-        ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", measured.per_slice.to_csv(index=False)),
-        ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", measured.per_volume.to_csv(index=False)),
+        ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", to_csv(measured.per_slice)),
+        ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", to_csv(measured.per_volume)),
     )
     with st.container(horizontal=True):
         for label, file, kind, content in files:

@@ -160,8 +160,7 @@ def new_folder(output: Path | None, name: str) -> RunFolder:
 
 def _write_features(folder: RunFolder, measured: Features) -> None:
     for name, table in (("slice", measured.per_slice), ("patient", measured.per_patient)):
-        with folder.writing(f"shape_per_{name}.csv") as path:
-            table.to_csv(path, index=False)
+        folder.write_table(f"shape_per_{name}.csv", table)
 
 
 def provenance(index: Index, command: str, settings: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import replacing, writable
 from lgg_seg.runs.contents import State, barred, check_content, damaged
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
+
 
 class AtomicFolder:
     """A folder in which every file appears whole or not at all.
@@ -41,16 +43,41 @@ class AtomicFolder:
         with writable(target, self.remedy), replacing(target) as partial:
             yield partial
 
+    def remove_partial_files(self) -> None:
+        """Remove what a killed process was writing; the caller has the folder's lock."""
+        for path in self.path.rglob(".partial-*"):
+            path.unlink()
+
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `content`; NaN and infinity are not JSON and are refused."""
         text = json.dumps(content, indent=2, allow_nan=False)
         with self.writing(name) as path:
             path.write_text(text + "\n", encoding="utf-8")
 
-    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `rows` as CSV; None leaves a cell empty."""
+    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> None:
+        """Write `rows` as `to_csv` makes them; None leaves a cell empty."""
+        table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([_in_utf8(row) for row in rows])
         with self.writing(name) as path:
-            pd.DataFrame(list(rows)).to_csv(path, index=False)
+            path.write_text(to_csv(table), encoding="utf-8", newline="")
+
+
+def _in_utf8(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose texts, such as names of files, can be written; bytes that are not UTF-8 are spelt out."""
+    texts = {key: cell for key, cell in row.items() if isinstance(cell, str)}
+    return {**row, **{key: text.encode(errors="backslashreplace").decode() for key, text in texts.items()}}
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A table as CSV. Text that a spreadsheet would run as a formula (`=…`, `+…`, `-…`, `@…`) gets an apostrophe in
+    front, since names of files and patients come from elsewhere (OWASP, "CSV injection")."""
+    safe = table.copy()
+    for name in safe.select_dtypes(["object", "string"]):
+        safe[name] = safe[name].map(_without_formula)
+    return str(safe.to_csv(index=False))
+
+
+def _without_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) and len(cell) > 1 else cell
 
 
 class RunFolder(AtomicFolder):
@@ -84,11 +111,6 @@ class RunFolder(AtomicFolder):
         with writable(self.path, self.remedy):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (self.path / "figures").mkdir(exist_ok=True)
-
-    def remove_partial_files(self) -> None:
-        """Remove what a killed process was writing; the caller has the run's lock."""
-        for path in self.path.rglob(".partial-*"):
-            path.unlink()
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write the resolved config and the command line's overrides."""

@@ -89,7 +89,6 @@ def test_a_single_channel_is_flair() -> None:
         ("a_1_mask.tif", tiff(mask(tumour=7)), "holds the values 0, 7"),
         ("a_1_mask.tif", tiff(image()), "3 channels, where a mask has 1"),
         ("a_9_mask.tif", tiff(mask()), "is a mask without its slice"),
-        ("=cmd|' /C calc'!A0_1.tif", tiff(image()), "spreadsheets"),
         ("a\x1b[2J_1.tif", tiff(image()), "control characters"),
     ],
 )  # fmt: skip

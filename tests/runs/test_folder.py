@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+import lgg_seg
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
 
@@ -75,6 +77,20 @@ def test_a_file_that_cannot_be_written_is_named(folder: RunFolder) -> None:
     with pytest.raises(UserError, match=r"table\.json cannot be written .*hydra\.run\.dir"):
         folder.write_json("table.json", {"dice": 1})
     assert names(folder) == {"tables"}
+
+
+def test_no_cell_of_a_table_is_a_formula_and_numbers_stay_numbers(folder: RunFolder) -> None:
+    names = ["=HYPERLINK(1)", "+1+1", "-2+3", "@SUM(1)", "\t=1", "TCGA=1", "-"]
+    harmless = names[-2:]
+    folder.write_table("table.csv", [{"patient": name, "change": -0.5, "count": 2, "none": None} for name in names])
+    table = pd.read_csv(folder.path / "table.csv")
+    assert list(table["patient"]) == [name if name in harmless else f"'{name}" for name in names]
+    assert (folder.path / "table.csv").read_text().splitlines()[1] == "'=HYPERLINK(1),-0.5,2,"
+
+
+def test_every_table_is_written_in_one_place() -> None:
+    sources = Path(lgg_seg.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if ".to_csv(" in path.read_text()] == ["folder.py"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"state": ', b"\xff\xfe"])
