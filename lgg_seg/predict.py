@@ -25,7 +25,9 @@ Backend = Literal["torch", "onnx"]
 
 
 def predict(
-    output: Annotated[Path, Argument("a new folder for masks, overlays and tables")],
+    output: Annotated[
+        Path, Argument("a new folder for masks, overlays and tables, or that of an interrupted job, to go on")
+    ],
     input: Annotated[
         Path | None,
         Argument("slices (TIFF, PNG, JPEG, DICOM), a TIFF stack, NIfTI, .mgz, .img, .mha, .nrrd; a folder"),

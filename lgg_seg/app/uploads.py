@@ -175,7 +175,8 @@ def _volume(
     source: SliceFiles, slices: Files, mask_of: Mapping[str, str], masks: Files, issues: list[Issue]
 ) -> Volume | None:
     try:
-        scan = stack(source.files, lambda path: decode_scan(slices[path], path))
+        size = sum(len(slices[path]) for _, path in source.files)
+        scan = stack(source.files, lambda path: decode_scan(slices[path], path), size)
     except ScanError as error:
         issues += error.issues
         return None

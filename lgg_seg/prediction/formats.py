@@ -1,5 +1,7 @@
 """Volumes in any format as NIfTI images: NIfTI, Analyze, FreeSurfer, MetaImage, NRRD, and series of DICOM files."""
 
+import os
+from math import prod
 from pathlib import Path
 
 import nibabel as nib
@@ -7,9 +9,11 @@ import numpy as np
 import SimpleITK
 from nibabel.spatialimages import SpatialImage
 
+from lgg_seg.data.kaggle.pixels import MAX_STACK, size_fault
 from lgg_seg.prediction.filenames import DICOM_ENDINGS, ITK_ENDINGS, is_volume
+from lgg_seg.prediction.limits import require_extensions
 
-MAX_VOXELS = 2**27  # 512³: a small compressed file can declare any number
+_HEADERS = (".mhd", ".nhdr")  # of voxels in a file of their own
 _RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK counts to the left and the back, NIfTI to the right and the front
 
 SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # what cannot be read is reported by us, with its name
@@ -71,11 +75,13 @@ def dicom_tags(path: Path) -> dict[str, str]:
 
 
 def _check_size(shape: tuple[int, ...]) -> None:
-    if np.prod(shape, dtype=np.float64) > MAX_VOXELS:
+    if np.prod(shape, dtype=np.float64) > MAX_STACK:
         raise FormatError(f"declares {' x '.join(map(str, shape))} voxels; the limit is 512³")
 
 
 def _by_nibabel(path: Path) -> nib.Nifti1Image:
+    if ".nii" in path.name.lower():
+        require_extensions(path)
     image = nib.load(path)
     if isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
         return image
@@ -96,7 +102,10 @@ def _by_itk(path: Path) -> nib.Nifti1Image:
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     names = [str(path)] if is_volume(path.name) else series_files(path)
-    _check_size((*reader.GetSize(), reader.GetNumberOfComponents(), len(names)))
+    shape = (*reader.GetSize(), reader.GetNumberOfComponents(), len(names))
+    _check_size(shape)
+    if path.suffix.lower() not in _HEADERS and (fault := size_fault(prod(shape), sum(map(os.path.getsize, names)))):
+        raise FormatError(fault)
     image = SimpleITK.ReadImage(names if len(names) > 1 else names[0])
     voxels, dimensions = SimpleITK.GetArrayFromImage(image), image.GetDimension()
     affine = np.eye(4)

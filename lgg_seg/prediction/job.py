@@ -1,9 +1,11 @@
 """Predicting on every volume of an input, from its files to masks, pictures and tables."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from lgg_seg.cli.progress import tracked
@@ -11,7 +13,7 @@ from lgg_seg.data.kaggle.images import checksum
 from lgg_seg.errors import UserError, explained
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
-from lgg_seg.prediction.discover import ScanListing
+from lgg_seg.prediction.discover import ScanFiles, ScanListing
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
@@ -20,6 +22,9 @@ from lgg_seg.runs.provenance import volume_digest
 
 log = logging.getLogger(__name__)
 Overlays = Literal["tumour", "all", "none"]
+INDIFFERENT = ("input", "batch_size", "hardware")
+"""The settings that change no more than the rounding of a volume's result."""
+_HEADER = 4096  # bytes of a file, in which the header is
 
 
 @dataclass
@@ -29,6 +34,12 @@ class PredictionResult:
     slices: list[Row] = field(default_factory=list)
     volumes: list[Row] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+
+    def add(self, part: "PredictionResult") -> None:
+        """Put the rows and issues of a volume behind these."""
+        self.slices += part.slices
+        self.volumes += part.volumes
+        self.issues += part.issues
 
 
 def predict_all(
@@ -43,43 +54,82 @@ def predict_all(
 
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
     `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. After an error or an interruption
-    the tables hold the volumes that were done.
+    the tables hold the volumes that were done, and those are not done again by another call with the same output: the
+    volumes whose files, networks and settings are the same.
 
     Raises:
         UserError: the device runs out of memory; the output cannot be written; a network's output is not finite.
     """
     result = PredictionResult(issues=list(scans.issues))
-    try:
-        for files in tracked(scans.volumes, "predicting"):
-            try:
-                scan = files.read(scans.root)
-            except ScanError as error:
-                result.issues += error.issues
-                continue
-            scan = replace(scan, warnings=(*scan.warnings, *model.warnings(len(scan.images))))
-            result.issues += scan.issues
-            for warning in scan.warnings:
-                log.warning("%s: %s", files.name, warning)
-            with explained("try a smaller batch_size, or device=cpu."):
-                probability = model.predict(scan.images)
-                classes: dict[str, Floats32] = {}
-                if classifier is not None:
-                    classes[classifier.target] = classifier.predict(scan.images)
-            mask = model.mask(probability)
-            files.write_mask(scans.root, scan, mask, output)
-            _write_overlays(output, files.name, scan, mask, overlays)
-            folder = "/".join(scans.root.resolve().parts[-2:])
-            seen = model.was_trained_on(scan_digest(scan), folder, files.name, files.patient, *set(scan.files))
-            result.slices += slice_rows(files.name, scan, mask, probability, classes)
-            result.volumes.append(volume_row(files.name, scan, mask, probability, classes, seen))
-    except BaseException:
-        with suppress(UserError):  # the first error is the one to report
-            _write_tables(output, result)
-        raise
-    _write_tables(output, result)
-    counts = {"volumes": len(result.volumes), "slices": len(result.slices), "faults": len(result.issues)}
-    output.write_json("provenance.json", {**settings, **counts})
+    decisive = {"overlays": overlays, **{key: settings[key] for key in settings if key not in INDIFFERENT}}
+    with output.job() as journal:
+        try:
+            for files in tracked(scans.volumes, "predicting"):
+                try:
+                    scan = files.read(scans.root)
+                except ScanError as error:
+                    result.issues += error.issues
+                    continue
+                key = _key(files, scans.root, scan, decisive)
+                if done := journal.finished(key):
+                    output.keep(done)
+                    result.add(PredictionResult(done.slices, done.volumes, [Issue(**issue) for issue in done.issues]))
+                else:
+                    part = _predict(model, classifier, files, scans.root, scan, output, overlays)
+                    journal.finish(key, **asdict(part))
+                    result.add(part)
+        except BaseException:
+            with suppress(UserError):  # the first error is the one to report
+                _write_tables(output, result)
+            log.warning("not all is done; the same command goes on with what is missing")
+            raise
+        _write_tables(output, result)
+        counts = {"volumes": len(result.volumes), "slices": len(result.slices), "faults": len(result.issues)}
+        output.write_json("provenance.json", {**settings, **counts})
     return result
+
+
+def _key(files: ScanFiles, root: Path, scan: Scan, settings: Mapping[str, Any]) -> str:
+    """A digest of all that a volume's result follows from: what was read of it, the headers of its files, settings."""
+    digest = hashlib.sha256(scan.images.tobytes())
+    for path in files.paths:
+        with (root / path).open("rb") as file:
+            digest.update(file.read(_HEADER))
+    facts = (files, _folder(root), scan.files, scan.numbers, scan.issues, scan.voxel_mm3, scan.warnings, scan.to_file)
+    digest.update(repr((facts, sorted(settings.items()))).encode(errors="backslashreplace"))
+    return digest.hexdigest()
+
+
+def _folder(root: Path) -> str:
+    """The last two parts of the input's path, in which a patient's name may stand."""
+    return "/".join(root.resolve().parts[-2:])
+
+
+def _predict(
+    model: Model,
+    classifier: VolumeClassifier | None,
+    files: ScanFiles,
+    root: Path,
+    scan: Scan,
+    output: OutputFolder,
+    overlays: Overlays,
+) -> PredictionResult:
+    """The part of one volume, whose mask and pictures are written."""
+    scan = replace(scan, warnings=(*scan.warnings, *model.warnings(len(scan.images))))
+    for warning in scan.warnings:
+        log.warning("%s: %s", files.name, warning)
+    with explained("try a smaller batch_size, or device=cpu."):
+        probability = model.predict(scan.images)
+        classes: dict[str, Floats32] = {}
+        if classifier is not None:
+            classes[classifier.target] = classifier.predict(scan.images)
+    mask = model.mask(probability)
+    files.write_mask(root, scan, mask, output)
+    _write_overlays(output, files.name, scan, mask, overlays)
+    seen = model.was_trained_on(scan_digest(scan), _folder(root), files.name, files.patient, *set(scan.files))
+    slices = slice_rows(files.name, scan, mask, probability, classes)
+    volume = volume_row(files.name, scan, mask, probability, classes, seen)
+    return PredictionResult(slices, [volume], list(scan.issues))
 
 
 def _write_tables(output: OutputFolder, result: PredictionResult) -> None:

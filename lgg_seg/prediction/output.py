@@ -1,5 +1,7 @@
-"""The output folder of a prediction: a new one, in which every file appears whole or not at all."""
+"""The output folder of a prediction: a new one, or an interrupted job's; every file appears whole or not at all."""
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,30 +12,63 @@ from numpy.typing import NDArray
 
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
+from lgg_seg.prediction.journal import JOURNAL, Finished, Journal
 from lgg_seg.runs.folder import AtomicFolder
+from lgg_seg.runs.status import LOCK, locked
 
 LZW = 5  # TIFF's compression that every reader knows; masks shrink to nearly nothing
+MAX_NAME = 200  # bytes of a file's name: disks take 255, and the name that it has while it is written is longer
+_HEAD, _TAIL = 120, 40  # bytes of a longer one that stay
 
 
 class OutputFolder(AtomicFolder):
-    """Writes below `path`, which is made and must hold nothing yet."""
+    """Writes below `path`, which is made; it must hold nothing yet, or a job that was interrupted."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "free some space or choose another output=.")
         self._written: set[str] = set()
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        self._journal: Journal | None = None
+        fresh = not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
+        if not fresh and not (self.path / JOURNAL).is_file():
             raise UserError(f"{path} is not empty, and nothing is overwritten; name a new folder with output=.")
         with writable(self.path, self.remedy):
             self.path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
+    def job(self) -> Iterator[Journal]:
+        """The journal of what is written inside; it goes when the block ends well, else another process can go on.
+
+        Raises:
+            Busy: another process is at it.
+        """
+        with writable(self.path, self.remedy):
+            (self.path / JOURNAL).touch()  # before the lock, whose file alone would make the folder a foreign one
+        with locked(self):
+            self.remove_partial_files()
+            self._journal = Journal(self)
+            yield self._journal
+            with writable(self.path, self.remedy):
+                self._journal.close()
+                (self.path / LOCK).unlink()
+
+    def keep(self, done: Finished) -> None:
+        """Leave the files of a volume as they are."""
+        self._written.update(name.casefold() for name in done.files)
+
+    @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """A temporary path beside `name`, renamed to it when the block ends well; each name but once."""
+        """A temporary path beside `name`, renamed to it when the block ends well; each name but once.
+
+        Of a folder or file whose name is too long for a disk, a digest stands in for the middle.
+        """
+        name = "/".join(map(_fitting, name.split("/")))
         # Without case, as some file systems compare names: what would be overwritten there is refused on all.
         if name.casefold() in self._written:
             twice = "would be written twice: two files of the input have one name; rename one"
             raise UserError(f"{self.path / name} {twice}.")
         self._written.add(name.casefold())
+        if self._journal:
+            self._journal.begin(name)
         with super().writing(name) as partial:
             yield partial
 
@@ -41,6 +76,14 @@ class OutputFolder(AtomicFolder):
         """Write (H, W) or RGB (H, W, 3) in the format of the name's ending: TIFF or PNG."""
         with self.writing(name) as path:
             path.write_bytes(encode_image(pixels, path.suffix))
+
+
+def _fitting(name: str) -> str:
+    content = os.fsencode(name)
+    if len(content) <= MAX_NAME:
+        return name
+    head, tail = (part.decode(errors="ignore") for part in (content[:_HEAD], content[-_TAIL:]))
+    return f"{head}~{hashlib.sha256(content).hexdigest()[:8]}~{tail}"
 
 
 def encode_image(pixels: NDArray[np.uint8], ending: str) -> bytes:

@@ -18,6 +18,7 @@ from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import is_picture, without_ending
 from lgg_seg.prediction.intensity import detached_air, is_flat, to_uint8
+from lgg_seg.prediction.limits import require_size
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR as FLAIR_NAME
 from lgg_seg.prediction.roles import UNCLEAR, role_of
@@ -41,9 +42,15 @@ class SliceFiles:
         match = _NUMBERED.fullmatch(stem)
         return cls(stem, ((int(match["number"]) if match else 1, name),))
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file, below the input."""
+        return tuple(file for _, file in self.files)
+
     def read(self, root: Path) -> Scan:
         """The volume of the slices below `root`; details and errors as `stack`."""
-        return stack(self.files, lambda file: read_scan(root / file))
+        sizes = [path.stat().st_size for _, file in self.files if (path := root / file).is_file()]
+        return stack(self.files, lambda file: read_scan(root / file), sum(sizes))
 
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as VolumeFiles
         """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
@@ -61,6 +68,11 @@ class StackFile:
     name: str
     file: str
     patient = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file, below the input."""
+        return (self.file,)
 
     def read(self, root: Path) -> Scan:
         """The volume; errors as `stack`."""
@@ -122,20 +134,24 @@ def flair_alone(folder: str, names: Sequence[str], top: str, issues: list[Issue]
     return [name for name in names if name not in others]
 
 
-def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], Pixels]) -> Scan:
-    """The volume of slices that `read_slice` gives, (H, W, 3) each, or refuses with an `ImageError`.
+def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], Pixels], size: int) -> Scan:
+    """The volume of slices that `read_slice` gives, (H, W, 3) each, or refuses with an `ImageError`; `size` is that of
+    all files in bytes.
 
     Slices of another size or depth than most are left out, and so is one without intensities between others. The first
     and the last of a head often are black: they are kept. Other numbers than 8 bits are scaled as `intensity.to_uint8`.
 
     Raises:
-        ScanError: no slice can be read, or all are flat.
+        ScanError: no slice can be read, or all are flat; they are more than the limits allow.
     """
     issues: list[Issue] = []
-    readable = []
+    readable: list[_Slice] = []
+    voxels = 0
     for number, file in files:
         try:
-            readable.append(_Slice(number, file, read_slice(file)))
+            readable.append(one := _Slice(number, file, read_slice(file)))
+            voxels += one.pixels[..., 0].size
+            require_size(file, voxels, size)
         except ImageError as error:
             issues.append(Issue(file, error.reason))
     if not readable:

@@ -18,6 +18,7 @@ from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.formats import FormatError, open_volume, unreadable
 from lgg_seg.prediction.intensity import detached_air, to_uint8
+from lgg_seg.prediction.limits import require_intensities, require_size
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.scan import (
     Issue,
@@ -57,6 +58,11 @@ class VolumeFiles:
     patient: str = ""
     resample: bool = False
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file, below the input."""
+        return tuple(self.files.values())
+
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
@@ -70,6 +76,8 @@ class VolumeFiles:
         turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
         issues: list[Issue] = []
         warnings = list(self.notes)
+        if flair.lower().endswith("gz"):  # what is not compressed holds what it declares
+            require_size(flair, int(np.prod(image.shape)), (root / flair).stat().st_size)
         sequences = _sequences(image, flair, warnings)
         if fault := contrast_fault(sequences["FLAIR"]):
             raise ScanError([Issue(flair, fault)])
@@ -156,6 +164,7 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
         raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
         warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
+    require_intensities(file, voxels)
     volumes = [_in_8_bits(volume, file, warnings) for volume in np.moveaxis(voxels, -1, 0)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {"FLAIR": volumes[0]}
 

@@ -12,15 +12,16 @@ from lgg_seg.cli.console import terminable
 from lgg_seg.errors import Busy, Pruned, UserError, explained
 from lgg_seg.files import writable
 from lgg_seg.runs.contents import State
-from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.folder import AtomicFolder, RunFolder
 
 log = logging.getLogger(__name__)
+LOCK = ".lock"
 
 
 @contextmanager
 def record_status(folder: RunFolder) -> Iterator[None]:
     """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143."""
-    with _locked(folder), terminable():
+    with locked(folder), terminable():
         folder.set_status("running")
         try:
             with explained(
@@ -58,7 +59,7 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
     """The content of `status.json`; a run whose process was killed counts as interrupted."""
     status = folder.read_json("status.json")
     if status["state"] == "running":
-        with suppress(Busy), _locked(folder):  # no live process is writing it
+        with suppress(Busy), locked(folder):  # no live process is writing it
             status = folder.read_json("status.json")
             if status["state"] == "running":
                 status |= {"state": "interrupted", "reason": "its process was killed"}
@@ -66,9 +67,13 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
 
 
 @contextmanager
-def _locked(folder: RunFolder) -> Iterator[None]:
-    """The run's lock, which dies with its process."""
-    lock_file = folder.path / ".lock"
+def locked(folder: AtomicFolder) -> Iterator[None]:
+    """The folder's lock, which dies with its process.
+
+    Raises:
+        Busy: another process has it.
+    """
+    lock_file = folder.path / LOCK
     lock = FileLock(lock_file, blocking=False)
     with writable(lock_file, folder.remedy):
         try:

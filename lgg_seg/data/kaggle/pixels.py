@@ -15,7 +15,9 @@ from lgg_seg.data.kaggle.tiff import Header, full_pages, read_header
 Pixels = NDArray[Any]
 PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
 MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
-MAX_STACK = 2**27  # pixels of all pages
+MAX_STACK = 2**27  # pixels of a volume: 512³
+UNSUSPECTED = 2**24  # 256³: up to here a volume's files may be as small as they like
+MAX_PER_BYTE = 100  # pixels; a brain cut out of a large grid of zeros has 50, a file of zeros alone 1,000
 
 OPENCV = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 """TIFF's compressions that OpenCV decodes; of others it makes black pixels, or nothing. tifffile decodes those."""
@@ -57,6 +59,17 @@ def check_limits(header: Header) -> None:
         )
 
 
+def size_fault(pixels: int, size: int) -> str | None:
+    """Why a volume of so many pixels is not read from files of `size` bytes, completing "the file …": it is too large,
+    or unpacks as no scan does. None where it may be read."""
+    if pixels > MAX_STACK:
+        return f"is of a volume of {pixels:,} pixels; the limit is 512³"
+    if pixels > max(UNSUSPECTED, MAX_PER_BYTE * size):
+        reason = f"is of a volume of {pixels:,} pixels in {size / 1e6:.1f} MB, and no scan is so empty"
+        return f"{reason}; crop it, or restore it from its source"
+    return None
+
+
 def decode_picture(data: bytes, header: Header) -> Pixels:
     """The pixels of a picture, (H, W) or (H, W, C), of the first page within the limits of `check_limits`.
 
@@ -84,7 +97,7 @@ def decode_pages(data: bytes) -> list[Pixels]:
     """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C).
 
     Raises:
-        ValueError: as `decode_picture`; they have more pixels than `MAX_STACK`.
+        ValueError: as `decode_picture`; `size_fault`.
     """
     compression = "unknown"
     try:
@@ -92,11 +105,11 @@ def decode_pages(data: bytes) -> list[Pixels]:
             first = file.pages.first
             compression = getattr(first.compression, "name", str(first.compression))
             pages = full_pages(file)
-            if prod(first.shape) * len(pages) > MAX_STACK:
-                raise _TooLargeError
+            if fault := size_fault(first.imagelength * first.imagewidth * len(pages), len(data)):
+                raise _TooLargeError(fault)
             return [_upright(page.asarray(), page) for page in pages]
     except _TooLargeError as error:
-        raise ValueError("holds more pixels in its pages than 512³") from error
+        raise ValueError(str(error)) from error
     except Exception as error:  # tifffile and its decoders raise anything
         remedy = "restore it from its source, or save it with LZW compression or none"
         raise ValueError(f"cannot be decoded (compression {compression}); {remedy}") from error

@@ -1,0 +1,67 @@
+"""What the files of a volume may declare and hold. Sizes are checked before memory is taken for them."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.openers import ImageOpener
+from numpy.typing import NDArray
+
+from lgg_seg.data.kaggle.pixels import size_fault
+from lgg_seg.prediction.scan import Issue, ScanError
+
+MAX_EXTENSION = 2**24  # bytes of one extension of a NIfTI header, and of all: nibabel reads what they declare
+MAX_INTENSITY = 1e30
+LEAST_STEPS = 256  # of float32 between the lowest and the highest intensity: as many as 8 bits have
+
+
+def require_size(file: str, voxels: int, size: int) -> None:
+    """Refuse a volume by its `size_fault`.
+
+    Raises:
+        ScanError: with `file` as the one to mend.
+    """
+    if fault := size_fault(voxels, size):
+        raise ScanError([Issue(file, fault)])
+
+
+def require_intensities(file: str, voxels: NDArray[np.generic]) -> None:
+    """Refuse intensities, as scaled by a header, that are too large or too close to one another for float32.
+
+    A damaged scale would otherwise make an image of them in which no tumour is found.
+    """
+    finite = np.isfinite(voxels)
+    if not finite.any():
+        return
+    values = voxels.astype(np.float64, copy=False)
+    low, high = float(values.min(where=finite, initial=np.inf)), float(values.max(where=finite, initial=-np.inf))
+    peak = max(abs(low), abs(high))
+    step = max(float(np.spacing(np.float32(min(peak, MAX_INTENSITY)))), 1 / MAX_INTENSITY)
+    if peak > MAX_INTENSITY or 0 < high - low < LEAST_STEPS * step:
+        reason = f"holds intensities from {low:.9g} to {high:.9g}, which no scanner gives"
+        raise ScanError([Issue(file, f"{reason}; see to scl_slope and scl_inter of its header")])
+
+
+def require_extensions(path: Path) -> None:
+    """Refuse a NIfTI header whose extensions declare more than `MAX_EXTENSION` bytes.
+
+    Raises:
+        ValueError: with the size.
+    """
+    with ImageOpener(str(path)) as stream:
+        start = stream.read(4)
+        is_second = 540 in (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
+        kind: Any = nib.Nifti2Header if is_second else nib.Nifti1Header
+        header = kind(start + stream.read(kind.sizeof_hdr - 4), check=False)
+        left = int(header["vox_offset"]) - kind.sizeof_hdr - 4
+        if not stream.read(4).startswith(b"\x00"):
+            while left >= 16 and len(declared := stream.read(8)) == 8:
+                (length, _) = struct.unpack(f"{header.endianness}ii", declared)
+                if max(length, left) > MAX_EXTENSION:
+                    raise ValueError(f"its header has an extension of {max(length, left) / 1e6:.0f} MB")
+                if length < 8:  # nibabel says what is wrong with it
+                    return
+                stream.read(length - 8)
+                left -= length
