@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup demo test lint types pytest soak lock clean
+.PHONY: help setup demo test lint types pytest soak fuzz lock clean
 
 help:
 	@echo "make demo    environment, then train and test a small network on phantom data (under 3 minutes)"
 	@echo "make test    environment, lint, types, tests"
 	@echo "make soak    the long tests of faults (half an hour on 2 cores)"
+	@echo "make fuzz    damaged files and odd words at random (a minute a test)"
 	@echo "make setup   the environment alone, in $(VENV)"
 	@echo "make lock    write requirements.txt anew from pyproject.toml (needs uv)"
 
@@ -52,9 +53,13 @@ types: setup
 pytest: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# Runs that are killed in many ways, and files mutated at random: each draws with a fixed seed.
+# Runs that are killed in many ways, at places drawn with a fixed seed.
 soak: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak -n auto
+
+# Files and words mutated at random with a fixed seed; FUZZ_SECONDS=600 gives each test ten minutes.
+fuzz: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m fuzz -n auto -rP --show-capture=stdout
 
 lock:
 	uv pip compile --no-header --no-annotate --generate-hashes --universal --python-version 3.11 --extra dev --quiet pyproject.toml -o requirements.txt

@@ -1,0 +1,67 @@
+"""Commands on run folders with mutated files: success or one sentence, and no other run loses its row."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lgg_seg.compare import compare_folders
+from lgg_seg.evaluate import measure
+from lgg_seg.inference.trained import from_run
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.train import resume
+from tests.comparison.run_folders import write_run
+from tests.faults.fuzzing import assert_none_escapes
+from tests.faults.mutators import file_mutated
+
+pytestmark = pytest.mark.fuzz
+FILES = ("config.yaml", "overrides.yaml", "provenance.json", "status.json", "metrics.json", "per_patient.csv",
+         "per_slice.csv", "history.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt")  # fmt: skip
+
+
+def mutate(draw: random.Random, run: Path) -> None:
+    present = [name for name in FILES if (run / name).exists()]
+    for name in draw.sample(present, draw.choice((1, 1, 2, 3))):
+        file_mutated(draw, run / name)
+
+
+COMMANDS: dict[str, Callable[[Path], object]] = {
+    "predict": from_run,
+    "evaluate": lambda run: measure(run, device="cpu"),
+    "resume": resume,
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_run(name: str, trained_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def attempt(draw: random.Random) -> None:
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(trained_run, run)
+        RunFolder(run).set_status("interrupted")
+        mutate(draw, run)
+        COMMANDS[name](run)
+
+    assert_none_escapes(name, attempt)
+
+
+def test_compare(tmp_path: Path) -> None:
+    sound = write_run(tmp_path / "sound", ["model=unet_slim"])
+    other = write_run(tmp_path / "other", ["model=unet_bn"])
+
+    def attempt(draw: random.Random) -> None:
+        folder = tmp_path / "runs"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(sound, folder / "sound")
+        shutil.copytree(other, folder / "damaged")
+        mutate(draw, folder / "damaged")
+        board = compare_folders([folder], tmp_path / "out")
+        seeds = [runs for table in board.tables for entry in table.entries for runs in entry.seeds.values()]
+        assert "sound" in {run.folder.name for runs in seeds for run in runs}
+
+    assert_none_escapes("compare", attempt)
