@@ -66,7 +66,7 @@ def test_after_sigkill_the_same_command_makes_what_is_missing_and_what_has_chang
     shutil.rmtree(gone)
     masks = {one: tmp_path / "out" / one.name / f"{one.name}_1_mask.tif" for one in (kept, changed)}
     before = {one: mask.stat().st_mtime_ns for one, mask in masks.items()}
-    (tmp_path / "out" / ".unfinished.jsonl").open("a").write('{"key": "half a li')
+    (tmp_path / "out" / ".unfinished.jsonl").open("a", encoding="utf-8").write('{"key": "half a li')
     for output in ("out", "whole"):
         done = Command(workplace, *words, f"output={output}", module="lgg_seg.predict").wait(ENOUGH)
         assert done.returncode == 0, done.stderr

@@ -90,7 +90,7 @@ def test_no_cell_of_a_table_is_a_formula_and_numbers_stay_numbers(folder: RunFol
 
 def test_every_table_is_written_in_one_place() -> None:
     sources = Path(lgg_seg.__file__).parent.rglob("*.py")
-    assert [path.name for path in sources if ".to_csv(" in path.read_text()] == ["folder.py"]
+    assert [path.name for path in sources if ".to_csv(" in path.read_text("utf-8")] == ["folder.py"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"state": ', b"\xff\xfe"])
