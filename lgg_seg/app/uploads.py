@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, unsafe_path
 from lgg_seg.data.kaggle.images import ImageError, decode_mask, decode_scan
-from lgg_seg.data.kaggle.pixels import OPENCV
-from lgg_seg.data.kaggle.tiff import read_header
+from lgg_seg.data.kaggle.pixels import OPENCV, picture_header
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import with_unique_names
-from lgg_seg.prediction.filenames import duplicate_reason, is_mask
+from lgg_seg.prediction.filenames import duplicate_reason
 from lgg_seg.prediction.job import scan_digest
+from lgg_seg.prediction.roles import MASK, role_of
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles, slice_volumes, stack
 
@@ -51,17 +51,17 @@ class Upload:
 
 
 def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
-    """Read dropped files, given as (name, bytes): TIFF slices, their masks, and zips of them.
+    """Read dropped files, given as (name, bytes): slices in TIFF, PNG or JPEG, their masks, and zips of them.
 
-    The bytes decide what a file is; its name gives the patient, the slice's number, and whether it is a mask
-    (`…_mask.tif`). A bad file becomes a issue, and the others are read all the same.
+    The bytes decide what a file is; its path gives the patient, the slice's number, and whether it is a mask
+    (`…_mask.tif`, `masks/…`). A bad file becomes a issue, and the others are read all the same.
     """
     issues: list[Issue] = []
     budget = Budget()
     try:
         _check_size(dropped)
         files = _files(dropped, budget, issues)
-        masks = {path: content for path, content in files.items() if is_mask(path)}
+        masks = {path: content for path, content in files.items() if role_of(path).kind == MASK}
         slices = _decodable({path: files[path] for path in files if path not in masks}, budget, issues)
     except LimitError as error:
         return Upload((), (Issue("The upload", str(error)),))
@@ -113,7 +113,7 @@ def _decodable(slices: Files, budget: Budget, issues: list[Issue]) -> dict[str, 
     decodable = {}
     for path, content in slices.items():
         try:
-            side = max(_shape(content))
+            side = max(_shape(content, path))
         except ValueError as error:
             issues.append(Issue(path, str(error)))
             continue
@@ -122,18 +122,20 @@ def _decodable(slices: Files, budget: Budget, issues: list[Issue]) -> dict[str, 
     return decodable
 
 
-def _shape(data: bytes) -> tuple[int, int]:
-    """Height and width in pixels of a TIFF file that is safe to decode.
+def _shape(data: bytes, name: str) -> tuple[int, int]:
+    """Height and width in pixels of a TIFF, PNG or JPEG file that is safe to decode.
 
     Raises:
-        ValueError: it is no TIFF, too large, or its directory could make a decoder take more memory than the shape
+        ValueError: it is none of them, too large, or its directory could make a decoder take more memory than the shape
             says. The message completes "the file …".
     """
     if len(data) > MAX_FILE:
         raise ValueError(f"is larger than {MAX_FILE // MB} MB, which no slice is")
     if data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\x00", b"ni1\x00"):
         raise ValueError("is NIfTI or gzip, which this page does not read; `python -m lgg_seg.predict` reads NIfTI")
-    header = read_header(data)
+    if data[128:132] == b"DICM":
+        raise ValueError("is DICOM, which this page does not read; `python -m lgg_seg.predict input=FOLDER` does")
+    header = picture_header(data, name)
     if header.tile is not None:
         raise ValueError("is stored in tiles, which this page does not read; save it in strips")
     if header.compression not in OPENCV:
@@ -149,19 +151,19 @@ def _shape(data: bytes) -> tuple[int, int]:
 
 
 def _pair_masks(masks: Files, slices: Sequence[str], issues: list[Issue]) -> dict[str, str]:
-    """The mask of each slice, by their paths: in the slice's folder, else the only slice of that name anywhere.
+    """The mask of each slice, by their paths: that of its case, else the only slice of that name anywhere.
 
     A mask is not reported where its slice, named in `slices`, could not be used.
     """
-    in_folder = {str(PurePosixPath(path).with_suffix("")): path for path in slices}
+    of_case = {role_of(path).case: path for path in slices}
     by_name: dict[str, list[str]] = defaultdict(list)
-    for path in slices:
-        by_name[PurePosixPath(path).stem].append(path)
+    for case, path in of_case.items():
+        by_name[PurePosixPath(case).name].append(path)
     pairs: dict[str, str] = {}
     for mask in masks:
-        stem = str(PurePosixPath(mask).with_suffix(""))[: -len("_mask")]
-        named = by_name[PurePosixPath(stem).name]
-        slice_ = in_folder.get(stem) or (named[0] if len(named) == 1 else None)
+        case = role_of(mask).case
+        named = by_name[PurePosixPath(case).name]
+        slice_ = of_case.get(case) or (named[0] if len(named) == 1 else None)
         if slice_ is None:
             issues.append(Issue(mask, "is a mask without its slice"))
         elif slice_ in pairs:
@@ -197,7 +199,7 @@ def _volume(
 
 def _mask(path: str, masks: Files, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A decoded mask of that shape (H, W): 0 and 1."""
-    height, width = _shape(masks[path])
+    height, width = _shape(masks[path], path)
     if (height, width) != shape:
         raise ValueError(f"is a mask of {width} x {height} pixels, where its slice is {shape[1]} x {shape[0]}")
     return decode_mask(masks[path], path)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD
 from lgg_seg.app.uploads import Upload, Volume, read_upload
@@ -52,9 +55,41 @@ def test_masks_of_0_and_255_and_of_0_and_1_are_the_same_ground_truth() -> None:
 def test_masks_may_lie_in_their_own_folder_unless_two_slices_have_the_name() -> None:
     files = {"x/images/a_1.tif": tiff(image()), "x/masks/a_1_mask.tif": tiff(mask())}
     assert only(read_upload([("x.zip", zipped(files))])).has_mask.all()
-    two = read_upload([("x.zip", zipped(files | {"y/a_1.tif": tiff(image())}))])
+    two = read_upload(
+        [
+            (
+                "x.zip",
+                zipped(
+                    {f"{folder}/a_1.tif": tiff(image()) for folder in "yz"} | {"x/masks/a_1_mask.tif": tiff(mask())}
+                ),
+            )
+        ]
+    )
     assert not any(volume.has_mask.any() for volume in two.volumes)
     assert reasons(two) == {"x/masks/a_1_mask.tif": "is a mask without its slice"}
+
+
+def test_masks_in_a_folder_of_their_own_and_pictures_in_png_are_taken() -> None:
+    pixels, truth = image(), mask()
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    upload = read_upload([("images/P_1.png", stream.getvalue()), ("masks/P_1.tif", tiff(truth))])
+    assert upload.issues == ()
+    (volume,) = upload.volumes
+    assert np.array_equal(volume.scan.images[0], pixels)
+    assert np.array_equal(volume.truth[0], truth > 0)
+
+
+@pytest.mark.parametrize("name", ["P_T1_1.tif", "t2/P_1.tif"])
+def test_a_slice_of_another_sequence_is_not_shown_as_flair(name: str) -> None:
+    upload = read_upload([(name, tiff(image()))])
+    assert upload.volumes == ()
+    assert "another sequence than FLAIR" in upload.issues[0].reason
+
+
+def test_dicom_is_sent_to_the_command_that_reads_it() -> None:
+    (issue,) = read_upload([("IM1", bytes(128) + b"DICM")]).issues
+    assert "is DICOM, which this page does not read; `python -m lgg_seg.predict" in issue.reason
 
 
 def test_every_folder_and_every_patient_is_a_volume_of_its_own() -> None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.pixels import (
     MAX_PIXELS,
     MAX_STACK,
-    PICTURES,
     Pixels,
     check_limits,
     decode_pages,
@@ -92,7 +91,7 @@ def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
 def decode_scan(data: bytes, name: Path | str) -> Pixels:
     """`read_scan` of a file's contents, for an upload; `name` stands in the error."""
     try:
-        header = picture_header(data)
+        header = picture_header(data, name)
         check_limits(header)
         return _three_channels(decode_picture(data, header), header)
     except ValueError as error:
@@ -141,7 +140,7 @@ def _bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDArray[np.uint8]:
     """8-bit pixels of one TIFF page, or of what the name says is a PNG or JPEG, (H, W) or (H, W, C)."""
     try:
-        header = (picture_header if str(name).lower().endswith(PICTURES) else read_header)(data)
+        header = picture_header(data, name)
         check_limits(header)
         if header.multipage:
             raise ValueError("holds several pages, where one file is one slice")

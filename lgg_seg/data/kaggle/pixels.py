@@ -3,6 +3,7 @@
 import struct
 from io import BytesIO
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -31,13 +32,13 @@ _NOT_FRAMES = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def picture_header(data: bytes) -> Header:
-    """What a TIFF's first page, a PNG or a JPEG declares; of the latter two only what limits are checked by.
+def picture_header(data: bytes, name: Path | str) -> Header:
+    """What a TIFF's first page declares, or a PNG or JPEG that is named so; of these only what limits are checked by.
 
     Raises:
         ValueError: it is none, or damaged; the message completes "the file …".
     """
-    if not data.startswith((_PNG, _JPEG)):
+    if not str(name).lower().endswith(PICTURES) or not data.startswith((_PNG, _JPEG)):
         return read_header(data)
     try:
         height, width = _jpeg_shape(data) if data.startswith(_JPEG) else struct.unpack(">II", data[16:24])[::-1]

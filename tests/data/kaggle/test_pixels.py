@@ -64,9 +64,9 @@ def test_a_picture_that_declares_too_many_pixels_or_breaks_off_is_refused(kind: 
     stream = BytesIO()
     Image.new("L", (5000, 4000)).save(stream, kind)
     with pytest.raises(ImageError, match="declares 4000 x 5000 pixels"):
-        decode_scan(stream.getvalue(), "a")
+        decode_scan(stream.getvalue(), f"a.{kind}")
     with pytest.raises(ImageError, match="is truncated or damaged"):
-        decode_scan(stream.getvalue()[:20], "a")
+        decode_scan(stream.getvalue()[:20], f"a.{kind}")
 
 
 def test_a_fourth_channel_that_is_no_transparency_is_refused() -> None:
