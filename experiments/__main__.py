@@ -12,7 +12,7 @@ from experiments import index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
 from experiments.cost import by_network
-from experiments.leak.tables import both_splits
+from experiments.leak.tables import both_splits, draw
 from experiments.recipe import tables as recipe
 from experiments.study_003.before_after import before_after
 
@@ -44,6 +44,7 @@ def fill(page: str, name: str, content: str) -> str:
 
 
 if __name__ == "__main__":
+    draw()
     for (path, name), part in PARTS.items():
         page = ROOT / path
         before = page.read_text(encoding="utf-8")

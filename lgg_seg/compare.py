@@ -14,6 +14,7 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
 from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.search import read_search
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.html import write_report
@@ -28,14 +29,15 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     """Compare every run in or below the folders and print the result; classifiers are in tables of their own.
 
     Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`, and `leak.csv`
-    where a configuration was measured by patient and with a leak.
+    where a configuration was measured by patient and with a leak. The runs of one search are ranked by validation.
 
     Raises:
         UserError: a folder holds no run, or `output` cannot be written.
     """
     from lgg_seg.reporting.wandb.report import write_spec  # seconds of imports, after the first mistakes are found
 
-    board = build_leaderboard(find_runs(folders))
+    searches = [search for one in {output, *folders} if (search := read_search(one))]
+    board = build_leaderboard(find_runs(folders), searches[0] if len(searches) == 1 else None)
     leakage = leakage_tables(board)
     folder = RunFolder(output)
     write_tables(board, leakage, folder)

@@ -15,6 +15,7 @@ from lgg_seg.metrics.binary import BinaryPredictions
 from lgg_seg.statistics.bootstrap import RESAMPLES, Bootstrapped, Estimate, Interval, percentile_interval
 from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate
 from lgg_seg.statistics.paired import ALPHA, holm
+from lgg_seg.statistics.verdict import listed
 
 HEADLINE: Final = "slice/auroc"
 PATIENT_MEASURES: Final = ("accuracy", "f1", "auroc")
@@ -115,9 +116,9 @@ class ClassifierTable(ComparisonTable[ClassifierResult]):
         near = [entry.label for entry in others if not entry.worse]
         sentences = [f"{best.label} has the highest AUROC ({area:.3f}, {patients} patients)."]
         if near:
-            sentences.append(f"These patients cannot separate it from {', '.join(near)}.")
+            sentences.append(f"These patients cannot separate it from {listed(near)}.")
         if worse:
-            sentences.append(f"Clearly worse: {', '.join(worse)}.")
+            sentences.append(f"Clearly worse: {listed(worse)}.")
         return " ".join(sentences)
 
 

@@ -1,13 +1,15 @@
 """When two runs are of one configuration, and what to call configurations by what differs between them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.runs.identity import configuration_identity, flatten, in_configuration
 
 ABSENT = "-"
+MAX_TOLD = 2  # settings in a label
 
 
 def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
@@ -36,23 +38,51 @@ def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     return dict(zip(by_identity, rows, strict=True))
 
 
-def labels(rows: Sequence[Mapping[str, str]], fallbacks: Sequence[str]) -> list[str]:
-    """Labels of configurations by what differs among these."""
-    return [label(row, fallback) for row, fallback in zip(_differing(rows), fallbacks, strict=True)]
+def names(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> dict[str, str]:
+    """The label of each configuration by `configuration_identity`; `settings` are those of `settings`."""
+    firsts: dict[str, Run] = {}
+    for run in runs:
+        firsts.setdefault(configuration_identity(run.config), run)
+    return dict(zip(firsts, labels(list(firsts.values()), [settings[one] for one in firsts]), strict=True))
 
 
-def label(setting: Mapping[str, str], fallback: str) -> str:
-    """A configuration's label: the member of a group alone, of any other key its last part, where unique, =value.
+def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A label for each configuration, given by one of its runs and its settings: no two are the same.
 
-    The member `none` says nothing without its group.
+    It is the `name=` that was typed; else the network with at most two of the settings that set it apart from the
+    others: those that most of them share are left out, and the rarest come first.
     """
-    ends = [key.rpartition(".")[2] for key in setting]
-    parts = [
+    rows = _differing(rows)
+    found = [run.given_name or _label(run, row, rows) for run, row in zip(runs, rows, strict=True)]
+    for text, count in Counter(found).items():
+        if count > 1:  # what differs among these tells them apart
+            alike = [k for k, one in enumerate(found) if one == text]
+            within = _differing([rows[k] for k in alike])
+            for k, row in zip(alike, within, strict=True):
+                found[k] = _label(runs[k], row, within)
+    seen: Counter[str] = Counter()
+    for k, text in enumerate(found):
+        seen[text] += 1
+        found[k] += f" #{seen[text]}" if seen[text] > 1 else ""
+    return found
+
+
+def _label(run: Run, row: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> str:
+    """The run's name or network with at most `MAX_TOLD` settings of its row: the member of a group alone, of any other
+    key its last part, where unique, =value. The member `none` says nothing without its group."""
+    network = row.get("model") or str(run.provenance.get("choices", {}).get("model", run.label))
+    shares = {key: sum(one[key] == value for one in rows) / len(rows) for key, value in row.items()}
+    telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
+    if len(telling) > MAX_TOLD:
+        telling = [key for key in telling if shares[key] <= 0.5]
+    chosen = sorted(telling, key=lambda key: shares[key])[:MAX_TOLD]
+    ends = [key.rpartition(".")[2] for key in row]
+    told = [
         value if "." not in key and value != "none" else f"{end if ends.count(end) == 1 else key}={value}"
-        for end, (key, value) in zip(ends, setting.items(), strict=True)
-        if value != ABSENT
+        for end, (key, value) in zip(ends, row.items(), strict=True)
+        if key in chosen
     ]
-    return ", ".join(parts) or fallback
+    return ", ".join([run.given_name or network, *told])
 
 
 def _overrides(run: Run) -> dict[str, str]:

@@ -96,7 +96,7 @@ def leakage_tables(board: Leaderboard) -> list[LeakageTable]:
         if not by_patient.comparability.leaky and leaky.comparability.leaky and _same_but_split(by_patient, leaky)
     ]
     settings = [{key: value for key, value in one.settings.items() if key not in KIND} for one, _ in pairs]
-    labels = configurations.labels(settings, [one.runs[0].label for one, _ in pairs])
+    labels = configurations.labels([one.runs[0] for one, _ in pairs], settings)
     rows: dict[Slices, list[LeakageRow]] = defaultdict(list)
     for label, (by_patient, leaky) in zip(labels, pairs, strict=True):
         if slices := by_patient.comparability.slices & _leaked(leaky):

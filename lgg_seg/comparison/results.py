@@ -12,6 +12,7 @@ from lgg_seg.comparison import configurations
 from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, Slices, protocol_of
 from lgg_seg.comparison.runs import Run
 from lgg_seg.runs.identity import configuration_identity
+from lgg_seg.runs.monitor import monitor_of
 
 Seeds = dict[int, tuple[Run, ...]]  # the runs of each seed: one a fold, or a single one without cross-validation
 
@@ -46,6 +47,17 @@ class ConfigurationResult(ABC):
         """What tables rank by, the higher the better."""
 
     @property
+    def validation_score(self) -> float:
+        """The best validation score of each run's epochs, averaged: what a search ranks by; 0 without histories."""
+        histories: list[list[dict[str, Any]]] = [
+            [{str(key): value for key, value in row.items()} for row in run.history.to_dict("records")]
+            for run in self.runs
+            if not run.history.empty
+        ]
+        best = [max(map(monitor_of(rows).score, rows)) for rows in histories]
+        return float(np.mean(best)) if best else 0.0
+
+    @property
     def runs(self) -> list[Run]:
         """All runs, seed by seed."""
         return [run for runs in self.seeds.values() for run in runs]
@@ -69,17 +81,22 @@ class ConfigurationResult(ABC):
         overlap. `settings` are those of `configurations.settings`, perhaps over more runs than these.
         """
         groups: dict[tuple[str, EvaluationProtocol, int | None], list[Run]] = defaultdict(list)
+        runs = list(runs)
+        labels = configurations.names(runs, settings)
         for run in runs:
             protocol = protocol_of(run)
             fold = run.fold if protocol.subset == "val" else None
             groups[configuration_identity(run.config), protocol, fold].append(run)
-        return [cls._of_group(group, protocol, settings[name]) for (name, protocol, _), group in groups.items()]
+        return [
+            cls._of_group(group, protocol, labels[identity], settings[identity])
+            for (identity, protocol, _), group in groups.items()
+        ]
 
     @classmethod
-    def _of_group(cls, runs: Sequence[Run], protocol: EvaluationProtocol, setting: dict[str, str]) -> Self:
+    def _of_group(cls, runs: Sequence[Run], protocol: EvaluationProtocol, label: str, setting: dict[str, str]) -> Self:
         seeds, slices, notes = merge_seeds(runs)
         return cls(
-            label=configurations.label(setting, runs[0].label),
+            label=label,
             settings=setting,
             comparability=Comparability(protocol, slices),
             seeds=seeds,
@@ -111,7 +128,25 @@ class ComparisonTable(ABC, Generic[Result]):
     @property
     @abstractmethod
     def verdict(self) -> str:
-        """What the data show, and what they cannot show."""
+        """What the data show, in a few sentences."""
+
+    @property
+    def caveats(self) -> str:
+        """What the data cannot show; empty where there is nothing to add."""
+        return ""
+
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """What was left out, each note once, with whom it is about."""
+        whom: dict[str, list[str]] = defaultdict(list)
+        for entry in self.entries:
+            for note in entry.notes:
+                whom[note].append(entry.label)
+        several = len(self.entries) > 1
+        return [
+            ("every configuration" if several and len(labels) == len(self.entries) else ", ".join(labels), note)
+            for note, labels in whom.items()
+        ]
 
 
 def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:

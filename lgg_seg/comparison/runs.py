@@ -62,6 +62,11 @@ class Run:
         return self.name.removeprefix(f"{experiment}_")
 
     @property
+    def given_name(self) -> str | None:
+        """The run's name, where the command line gave it."""
+        return self.name if any(word.startswith("name=") for word in self.overrides) else None
+
+    @property
     def name(self) -> str:
         """The run's name."""
         return str(self.config.get("name", self.folder.name))

@@ -20,7 +20,7 @@ from lgg_seg.metrics.slices import slice_metrics
 from lgg_seg.statistics.bootstrap import summarise
 from lgg_seg.statistics.paired import Comparison, Difference, differences
 from lgg_seg.statistics.ranks import rank_distribution
-from lgg_seg.statistics.verdict import verdict
+from lgg_seg.statistics.verdict import listed, too_few, verdict
 
 Metrics = dict[str, Any]
 COUNTS = ("tp", "fp", "fn", "tn")
@@ -40,7 +40,7 @@ class SegmentationResult(ConfigurationResult):
     patients: pd.DataFrame = field(repr=False, compare=False)
     metrics: Metrics = field(repr=False)
     difference: Difference | None = None
-    ranked_first: float = 1.0
+    ranked_first: float | None = 1.0
 
     @property
     def score(self) -> float:
@@ -65,10 +65,15 @@ class SegmentationResult(ConfigurationResult):
 
 @dataclass(frozen=True)
 class SegmentationTable(ComparisonTable[SegmentationResult]):
-    """Segmentation results; `ranks[k, r]` is the share of resamples of the patients in which entry k comes r-th."""
+    """Segmentation results; `ranks[k, r]` is the share of resamples of the patients in which entry k comes r-th.
+
+    Where `chosen_by_validation`, as in a search, the entries are in the order of their validation score, and none is
+    compared with another: there are no differences, and no ranks.
+    """
 
     statistics: Comparison
     ranks: Floats = field(repr=False, compare=False)
+    chosen_by_validation: bool = False
 
     @classmethod
     def ranked(cls, results: Sequence[SegmentationResult], reason: str) -> Self:
@@ -82,6 +87,13 @@ class SegmentationTable(ComparisonTable[SegmentationResult]):
         )
         return cls(results[0].comparability, reason, entries, statistics, ranks)
 
+    @classmethod
+    def by_validation(cls, results: Sequence[SegmentationResult], reason: str) -> Self:
+        """A table of the trials of a search, which come in the order of their validation scores."""
+        entries = tuple(replace(result, ranked_first=None) for result in results)
+        alone = Comparison(results[0].label, results[0].score, len(results[0].patients), ())
+        return cls(results[0].comparability, reason, entries, alone, np.eye(len(results)), chosen_by_validation=True)
+
     @property
     def dice(self) -> Floats:
         """Patient Dice (N, K): patients as `patients`, entries in their order."""
@@ -89,13 +101,28 @@ class SegmentationTable(ComparisonTable[SegmentationResult]):
 
     @property
     def verdict(self) -> str:
-        """What the data show, and what they cannot show."""
-        text = verdict(self.statistics)
+        """What the data show, in at most three sentences."""
+        best = self.entries[0]
+        if self.chosen_by_validation and len(self.entries) > 1:
+            return (
+                f"{best.label} is chosen: it has the best validation score ({best.validation_score:.3f}) of these "
+                f"{len(self.entries)} trials. Its mean patient Dice on the {len(self.patients)} patients of this table "
+                f"is {best.score:.3f}."
+            )
+        return verdict(self.statistics)
+
+    @property
+    def caveats(self) -> str:
+        """What the data cannot show: too few patients for a test, and single seeds. Empty where neither is so."""
+        if self.chosen_by_validation and len(self.entries) > 1:
+            return "A trial whose row here is better was not chosen: to take it for that would be to tune on the test."
         single = [entry.label for entry in self.entries if len(entry.seeds) == 1]
-        if len(self.entries) == 1 or not single:
-            return text
-        subject = "Every configuration" if len(single) == len(self.entries) else ", ".join(single)
-        return f"{text} {subject} was trained with one seed: how much training itself varies is unknown."
+        texts = [too_few(self.statistics)]
+        if single and len(self.entries) > 1:
+            subject = "Every configuration" if len(single) == len(self.entries) else listed(single)
+            verb = "was" if subject in ("Every configuration", *single) else "were"
+            texts.append(f"{subject} {verb} trained with one seed: how much training itself varies is unknown.")
+        return " ".join(filter(None, texts))
 
 
 def _dice(results: Sequence[SegmentationResult]) -> Floats:

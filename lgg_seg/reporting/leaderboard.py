@@ -44,8 +44,10 @@ def print_leaderboard(board: Leaderboard) -> None:
         *(replace(column, title="first") for column in select(columns, "share_of_first_ranks")),  # to be narrow
         *select(columns, "seeds"),
     ]
+    chosen = select(columns, "rank", "configuration", "validation_dice", "patient_dice")
     for table in board.tables:
-        _print_table(console, table, always, select(columns, *ON_TERMINAL))
+        shown = chosen if table.chosen_by_validation else always
+        _print_table(console, table, shown, select(columns, *ON_TERMINAL))
     for one in board.unmeasured:
         style = "yellow" if one.status == "finished" else "red"
         console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style=style, markup=False)
@@ -63,10 +65,11 @@ def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
 def _print_table(console: Console, table: Table, always: Sequence[Column], optional: Sequence[Column]) -> None:
     content = (table.entries, title(table), table.reason or None, lambda entry: "bold" if entry.rank == 1 else None)
     console.print(fitting_table(console, always, optional, *content))
-    for entry in table.entries:
-        for note in entry.notes:
-            console.print(f"note: {entry.label}: {note}", style="yellow", markup=False)
+    for who, note in table.notes:
+        console.print(f"note: {who}: {note}", style="yellow", markup=False)
     console.print(table.verdict, highlight=False, markup=False)
+    if table.caveats:
+        console.print(table.caveats, highlight=False, markup=False)
     console.print()
 
 
@@ -142,7 +145,8 @@ def classifier_text_columns() -> list[Column]:
 
 def _section(table: Table, columns: Sequence[Column]) -> list[str]:
     apart = [f"**Apart: {table.reason}.**"] if table.reason else []
-    return [f"## {table_heading(table)}", *apart, table.verdict, markdown_table(columns, table.entries)]
+    found = " ".join(filter(None, (table.verdict, table.caveats)))
+    return [f"## {table_heading(table)}", *apart, found, markdown_table(columns, table.entries)]
 
 
 def _failures(table: SegmentationTable) -> list[str]:

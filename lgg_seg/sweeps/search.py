@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from lgg_seg.comparison.search import RESULTS
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps import study as studies
@@ -20,7 +21,6 @@ from lgg_seg.sweeps.study import StudySettings, study_settings, trial_counts
 from lgg_seg.sweeps.sweeper import JobSweeper, fixed, varies
 
 log = logging.getLogger(__name__)
-RESULTS = "optimization_results.yaml"
 
 
 def search(sweeper: JobSweeper, overrides: Sequence[Override]) -> list[Sequence[JobReturn]]:
@@ -58,11 +58,12 @@ def write_results(study: optuna.Study, folder: RunFolder) -> None:
     """Write `optimization_results.yaml` and print the best trial."""
     counts, best = trial_counts(study), studies.best_trial(study)
     content: dict[str, Any] = {"study": study.study_name, "trials": counts, "best": None}
+    content |= {"history": studies.trial_history(study), "importance": studies.importance(study)}
     if best is not None:
         content["best"] = {
             "trial": best.number,
             "score": best.value,  # validation patient Dice of its best epoch
-            "parameters": {key: parse_value(value) for key, value in best.params.items()},
+            "parameters": studies.parameters(best),
         }
         print(
             f"best of {sum(counts.values())} trials: trial {best.number}, validation score {best.value:.3f}, "
@@ -104,11 +105,6 @@ def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
 def as_overrides(parameters: dict[str, Any]) -> list[str]:
     """A trial's values as overrides of one run."""
     return [f"{key}={value}" for key, value in parameters.items()]
-
-
-def parse_value(value: Any) -> Any:
-    """The value of a choice that is kept as text."""
-    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def _done(study: optuna.Study) -> int:

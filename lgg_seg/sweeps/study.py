@@ -18,6 +18,7 @@ import numpy as np
 import optuna
 import psutil
 import pydantic
+import yaml
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 OWNER, HEARTBEAT, REQUEUED = "owner", "alive", "requeued"  # attributes of a trial in the storage
 HEARTBEAT_SECONDS = 60
 HEARTBEAT_TIMEOUT = 600  # seconds after which a sweep on another machine counts as killed
+MIN_IMPORTANCE = 5  # finished trials of different scores
 _LOCK_WAIT = 60  # seconds that jobs wait for one another at a SQLite file
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -154,6 +156,44 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     """The finished trial with the best value, the first of equals; None where none has finished."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+
+
+def parameters(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's values."""
+    return {key: parse_value(value) for key, value in trial.params.items()}
+
+
+def parse_value(value: Any) -> Any:
+    """The value of a choice that is kept as text."""
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def trial_history(study: optuna.Study) -> list[dict[str, Any]]:
+    """Every trial in its order: number, state, score (of a pruned one, of its best epoch), parameters."""
+    states = {state: name for name, state in _STATES.items()}
+    return [
+        {
+            "trial": trial.number,
+            "state": states[trial.state],
+            "score": trial.value if trial.value is not None else max(trial.intermediate_values.values(), default=None),
+            "parameters": parameters(trial),
+        }
+        for trial in study.get_trials(deepcopy=False)
+        if not trial.user_attrs.get(REQUEUED)
+    ]
+
+
+def importance(study: optuna.Study) -> dict[str, float]:
+    """The share of the score's variance that each parameter explains (fANOVA, Hutter 2014), the largest first.
+
+    Empty for fewer than `MIN_IMPORTANCE` finished trials, or scores that are all the same.
+    """
+    scores = {trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
+    if len(scores) < MIN_IMPORTANCE:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: round(float(share), 3) for key, share in shares.items()}
 
 
 def job_trial(hydra_config: DictConfig) -> optuna.Trial:

@@ -158,7 +158,7 @@ def test_splits_with_other_seeds_are_labelled_by_them(tmp_path: Path) -> None:
     for seed in (0, 1):
         both(tmp_path / str(seed), ["model=unet_slim", f"split.seed={seed}"], 0.6, 0.9)
     [table] = tables(tmp_path)
-    assert {row.label for row in table.rows} == {"seed=0", "seed=1"}
+    assert {row.label for row in table.rows} == {"unet_slim, seed=0", "unet_slim, seed=1"}
 
 
 def test_a_leaky_split_whose_tested_patients_are_new_is_no_leak(tmp_path: Path) -> None:

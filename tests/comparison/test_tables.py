@@ -89,9 +89,9 @@ def test_a_run_whose_process_died_is_not_called_running(tmp_path: Path) -> None:
 
 def test_the_verdict_says_where_there_is_one_seed_alone(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"], dice=0.5)
-    assert "one seed" not in board(tmp_path).tables[0].verdict
+    assert "one seed" not in board(tmp_path).tables[0].caveats
     write_run(tmp_path / "1", ["model=unet_bn"], dice=0.9)
-    assert "Every configuration was trained with one seed" in board(tmp_path).tables[0].verdict
+    assert "Every configuration was trained with one seed" in board(tmp_path).tables[0].caveats
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_index_has_every_recorded_folder_with_its_command_and_page() -> None
 @pytest.fixture(scope="module")
 def complete() -> SegmentationResult:
     """The EfficientNet U-Net, of which all folds are recorded."""
-    return next(result for result in results() if result.label.startswith("unet_efficientnet,"))
+    return next(result for result in results() if result.label.startswith("unet_efficientnet"))
 
 
 def worse(result: SegmentationResult, by: float, patients: int) -> SegmentationResult:

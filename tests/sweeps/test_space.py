@@ -7,7 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lgg_seg.errors import UserError
-from lgg_seg.sweeps.search import as_overrides, distribution, parse_value, search_space
+from lgg_seg.sweeps.search import as_overrides, distribution, search_space
+from lgg_seg.sweeps.study import parse_value
 
 
 def parsed(*overrides: str) -> list:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -18,10 +17,11 @@ from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.reporting.figures import MIN_SIDE, NEAR, Panel, draw, square_around
-from lgg_seg.reporting.html.drawing import Style, wrapped
+from lgg_seg.reporting.html.drawing import Style
 from lgg_seg.runs.masks import read_masks
 
 MAX_ENTRIES = 3
+SIDE = 2.2  # inches of a tile
 MARGIN = 6  # pixels around the head
 MIN_HEAD = 12  # grey values above this are head, not air
 Grey = NDArray[np.uint8]
@@ -63,27 +63,25 @@ def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequ
     visible = grey > MIN_HEAD
     visible[near] = True
     head = square_around(visible, MARGIN)
-    panels = [Panel(f"slice {number}\n", grey[head], truth[row][head], np.zeros_like(truth[row][head]))]
+    panels = [Panel(f"truth, slice {number}", grey[head], truth[row][head], np.zeros_like(truth[row][head]))]
     for k, run, prediction in zip(places, runs, predictions, strict=True):
         dice = run.patients.set_index("patient")["dice"][patient]
-        title = f"{styles[k].number}  {wrapped(styles[k].name, 22, 1)}\nDice {dice:.3f}"
-        panels.append(Panel(title, grey[near], truth[row][near], prediction[near]))
+        panels.append(Panel(f"{styles[k].number}  Dice {dice:.3f}", grey[near], truth[row][near], prediction[near]))
     frame = (near[1].start - head[1].start, near[0].start - head[0].start, near[0].stop - near[0].start)
     return SlicePanels(number, tuple(panels), frame, flair is not None)
 
 
-def strip(slice_: SlicePanels) -> Figure:
-    """The panels in a row."""
-    tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.035, wspace=0, hspace=0)
-    figure = Figure(figsize=(1.55 * len(slice_.panels), 2.02), layout=tight)
-    row = figure.subplots(1, len(slice_.panels), squeeze=False)[0]
-    for axes, panel in zip(row, slice_.panels, strict=True):
-        draw(axes, panel)
-        axes.set_axis_off()
-        axes.set_title(panel.title, fontsize=7.5, fontweight="normal", loc="left", pad=3, linespacing=1.15)
-        axes.set_title("", loc="center")
-    x, y, side = slice_.frame
-    row[0].add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.7, alpha=0.8))
+def tile(panel: Panel, frame: tuple[int, int, int] | None = None) -> Figure:
+    """One panel without margins; `frame` is drawn on it."""
+    figure = Figure(figsize=(SIDE, SIDE))
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    draw(axes, panel)
+    axes.set_axis_off()
+    axes.set_title("")
+    if frame:
+        x, y, side = frame
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.9))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Validation Dice by epoch, and how often predicted probabilities are right."""
+"""Loss and Dice by epoch, and how often predicted probabilities are right."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -6,6 +6,7 @@ from operator import add
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -18,38 +19,54 @@ MIN_PIXELS = 50  # a bin with fewer says nothing of how often its probability is
 
 
 def learning_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure | None:
-    """Validation Dice by epoch: the median over an entry's seeds and folds, and their range; None without histories."""
-    figure, axes = new_figure(WIDTH, HEIGHT)
-    ends = []
-    for entry, style in reversed(list(zip(table.entries, styles, strict=True))):
-        by_epoch = validation_dice(entry)
-        if by_epoch.empty:
-            continue
-        middle = by_epoch.median(axis=1)
-        if style.leading and by_epoch.shape[1] > 1:
-            low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
-            axes.fill_between(middle.index, low, high, color=style.colour, alpha=0.13, linewidth=0)
-        line: dict[str, Any] = {"linewidth": 1.7} if style.leading else {"linewidth": 0.8, "alpha": 0.7}
-        axes.plot(middle.index, middle, ".-" if len(middle) == 1 else "-", color=style.colour, **line)
-        ends.append((float(middle.index[-1]), float(middle.iloc[-1]), style))
-    if not ends:
-        return None
-    last = max(x for x, _, _ in ends)
-    leading = [end for end in ends if end[2].leading]
-    for (x, _, style), y in zip(leading, spread([y for _, y, _ in leading], 0.052), strict=True):
-        badge(axes, x + 0.025 * max(last, 1), y, style)
-    axes.set(xlabel="epoch", ylabel="Dice of the validation patients", ylim=(0, 1), xlim=(0, max(1, last) * 1.05))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(axis="y")
-    return figure
+    """Loss and Dice by epoch, of training patients dashed and of validation patients solid.
+
+    A line is the median over an entry's seeds and folds, a band their range; the entries without a colour of their own
+    have the validation's lines alone. None without histories.
+    """
+    figure = Figure(figsize=(2 * WIDTH, HEIGHT))
+    panels = figure.subplots(1, 2)
+    last = 0.0
+    for axes, name in zip(panels, ("loss", "dice"), strict=True):
+        ends = []
+        for entry, style in reversed(list(zip(table.entries, styles, strict=True))):
+            validated = by_epoch(entry, f"val/{name}")
+            if validated.empty:
+                continue
+            _curve(axes, validated, style, "-")
+            if style.leading:
+                _curve(axes, by_epoch(entry, f"train/{name}"), style, "--")
+                middle = validated.median(axis=1)
+                ends.append((float(middle.index[-1]), float(middle.iloc[-1]), style))
+            last = max(last, float(validated.index[-1]))
+        low, high = axes.get_ylim()
+        for (x, _, style), y in zip(ends, spread([y for _, y, _ in ends], 0.052 * (high - low)), strict=True):
+            badge(axes, x + 0.03 * max(last, 1), y, style)
+        axes.set(xlabel="epoch", ylabel="mean patient Dice" if name == "dice" else name, xlim=(1, max(2, last) * 1.05))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y")
+    panels[0].set_ylim(bottom=0)
+    panels[1].set_ylim(0, 1)
+    return figure if last else None
 
 
-def validation_dice(entry: SegmentationResult) -> pd.DataFrame:
-    """A row an epoch, a column a run; no columns without histories."""
+def _curve(axes: Axes, values: pd.DataFrame, style: Style, line: str) -> None:
+    if values.empty:
+        return
+    middle, bold = values.median(axis=1), style.leading and line == "-"
+    if bold and values.shape[1] > 1:
+        low, high = values.min(axis=1), values.max(axis=1)
+        axes.fill_between(middle.index, low, high, color=style.colour, alpha=0.13, linewidth=0)
+    shape: dict[str, Any] = {"linewidth": 1.7} if bold else {"linewidth": 0.9, "alpha": 0.75}
+    axes.plot(middle.index, middle, f".{line}" if len(middle) == 1 else line, color=style.colour, **shape)
+
+
+def by_epoch(entry: SegmentationResult, column: str) -> pd.DataFrame:
+    """A row an epoch, from 1; a column a run. No columns without histories."""
     columns = [
-        run.history.set_index("epoch")["val/dice"]
+        run.history.set_index(run.history["epoch"] + 1)[column]
         for run in entry.runs
-        if {"epoch", "val/dice"} <= set(run.history.columns)
+        if {"epoch", column} <= set(run.history.columns)
     ]
     return pd.concat(columns, axis=1).sort_index() if columns else pd.DataFrame()
 

@@ -24,8 +24,21 @@ INK, MUTED, RULE = "#1b2430", "#5a6675", "#d8dee6"
 PALETTE = ("#0060a8", "#c8500a", "#00806a", "#a8328f", "#8a6d00", "#3b3fb8", "#a3243b", "#4d7a1e")
 """Distinct for the colour-blind as far as eight can be, and dark enough for a white number on them."""
 
+PAPER = "#fefefe"
+"""Of what must look like the page: no pure white, which the numbers on colours have."""
+
+ON_LIGHT = "#1b2431"
+"""Of text on light cells, which stay light on a dark page: no `INK`, which does not."""
+
 OTHERS = "#8b95a1"
 """Of every configuration after the best eight: nobody can tell thirty colours apart, so the number must."""
+
+DARK = {
+    INK: "#e6ebf2", MUTED: "#9fabba", RULE: "#323c48", PAPER: "#12171e", OTHERS: "#7a8593", "#ffffff": "#0c1015",
+    **dict(zip(PALETTE, ("#5aa9e6", "#f08a4b", "#3dbd9f", "#dd7fcb", "#d1b03c", "#8f92f5", "#ef7287", "#9bc75f"),
+               strict=True)),
+}  # fmt: skip
+"""What the colours become where a reader's system is dark; `themed` makes a text follow it."""
 
 WIDTH = 6.0  # inches (576 px in the page) of a figure that shares a row with another
 MAX_LARGE_ROWS = 12  # rows of a heatmap up to which its cells are large enough for text
@@ -52,6 +65,9 @@ RC: dict[Any, Any] = {
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
     "svg.fonttype": "none",
     "svg.hashsalt": "lgg_seg",  # the same runs make the same page
     "figure.constrained_layout.use": True,
@@ -118,7 +134,7 @@ def badge(axes: Axes, x: float, y: float, style: Style, size: float = 6.5) -> No
         color="white",
         zorder=6 - style.number / 1000,
         annotation_clip=False,
-        bbox={"boxstyle": "circle,pad=0.28", "facecolor": style.colour, "edgecolor": "white", "linewidth": 0.8},
+        bbox={"boxstyle": "circle,pad=0.28", "facecolor": style.colour, "edgecolor": PAPER, "linewidth": 0.8},
     )
 
 
@@ -138,22 +154,22 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 def heatmap(
     axes: Axes, values: Floats, colours: Colormap, styles: Sequence[Style], text: Callable[[float], str] | None
 ) -> AxesImage:
-    """Values from 0 to 1, a row for each style, with white lines between cells; `text` writes a cell's value."""
+    """Values from 0 to 1, a row for each style, with lines of the page between cells; `text` writes a cell's value."""
     count, columns = values.shape
     large = count <= MAX_LARGE_ROWS
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="none")
     if text:
         for (row, column), value in np.ndenumerate(values):
-            colour = "white" if sum(colours(value)[:3]) < 1.5 else INK
+            colour = "#fffffe" if sum(colours(value)[:3]) < 1.5 else ON_LIGHT
             axes.text(column, row, text(value), ha="center", va="center", fontsize=7.5, color=colour)
     names = [f"{style.number}  {wrapped(style.name, 30, 2 if large else 1)}" for style in styles]
     axes.set_yticks(range(count), names, fontsize=8.5 if large else 7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for edge in range(count + 1):
-        axes.axhline(edge - 0.5, color="white", linewidth=1.2)
+        axes.axhline(edge - 0.5, color=PAPER, linewidth=1.2)
     for edge in range(columns + 1) if columns <= 150 else ():
-        axes.axvline(edge - 0.5, color="white", linewidth=0.6)
+        axes.axvline(edge - 0.5, color=PAPER, linewidth=0.6)
     return image
 
 
@@ -166,20 +182,40 @@ class Picture:
     width: int  # CSS pixels
 
 
+def themed(text: str) -> str:
+    """CSS or SVG whose colours follow the reader's system, where `THEME` stands beside it."""
+    return re.sub("|".join(DARK), lambda found: f"var(--c{found[0][1:]})", text)
+
+
+THEME = (
+    f":root {{ color-scheme: light dark; {' '.join(f'--c{one[1:]}: {one};' for one in DARK)} }}\n"
+    f"@media screen and (prefers-color-scheme: dark) {{ :root {{ "
+    f"{' '.join(f'--c{one[1:]}: {dark};' for one, dark in DARK.items())} }} }}"
+)
+
+
 def svg(figure: Figure, alt: str) -> Picture:
-    """A drawing, sharp at any size. As an image of its own it shares no id with another."""
+    """A drawing, sharp at any size, light or dark. As an image of its own it shares no id with another."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
-    text = text[text.index("<svg") :].replace("'DejaVu Sans'", FONTS)
+    text = themed(text[text.index("<svg") :]).replace("'DejaVu Sans'", FONTS)
     text = re.sub(r"\n\s*", "\n", re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL))
+    text = text.replace("<defs>", f"<style>{THEME}</style>\n<defs>", 1)
     return _picture("image/svg+xml", text.encode(), alt, figure)
 
 
-def png(figure: Figure, alt: str) -> Picture:
-    """An image of pixels, for slices."""
+def webp(figure: Figure, alt: str) -> Picture:
+    """An image of pixels, for slices: sharp enough to be opened large."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(file, format="webp", dpi=240, pil_kwargs={"quality": 88})
+    return _picture("image/webp", file.getvalue(), alt, figure)
+
+
+def png(figure: Figure, alt: str) -> Picture:
+    """An image of pixels, on white."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=130, facecolor="white", metadata={"Software": None})
     return _picture("image/png", file.getvalue(), alt, figure)
 
 

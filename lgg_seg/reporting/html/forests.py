@@ -17,6 +17,7 @@ from lgg_seg.reporting.html.drawing import (
     MAX_LARGE_ROWS,
     MUTED,
     PALETTE,
+    PAPER,
     RULE,
     WIDTH,
     Style,
@@ -68,7 +69,7 @@ def difference_forest(table: SegmentationTable, styles: Sequence[Style]) -> Figu
         low, high = gap.ci95 or (gap.mean, gap.mean)
         ends += [low, high]
         axes.plot([low, high], [y, y], color=style.colour, **BAR)
-        inside = style.colour if gap.significance == "worse" else "white"
+        inside = style.colour if gap.significance == "worse" else PAPER
         axes.plot(
             gap.mean, y, "o", markersize=7.5, color=style.colour, markerfacecolor=inside, markeredgewidth=1.6, zorder=5
         )
@@ -112,38 +113,47 @@ def _rows(styles: Sequence[Style]) -> tuple[Figure, Axes, list[float]]:
 
 def _label(axes: Axes, y: float, style: Style, number: str) -> None:
     """The name above the marks on the left, its number on the right."""
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # a line or a dot must not run through a number
+    behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # a line or a dot must not run through a number
     place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "fontsize": 8.5, "bbox": behind}
     axes.text(0, y + 0.11, wrapped(style.name, NAME), ha="left", linespacing=1.1, **place)
     axes.text(1, y + 0.11, number, ha="right", color=MUTED, **place)
 
 
-def leakage_plot(table: LeakageTable) -> Figure:
-    """Pooled Dice of every configuration in both tests, and the difference; the mean of several below a line."""
-    rows = [(line.label, line.measures[HEADLINE]) for line in table.lines]
-    heights = [-float(k) for k in range(len(rows))]
-    if len(rows) > 1:
-        heights[-1] -= 0.35
-    figure = Figure(figsize=(11.5, 0.95 + ROW * len(rows)))
-    both, added = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-    for (_, pair), y in zip(rows, heights, strict=True):
-        both.plot([pair.by_patient.value, pair.leaky.value], [y, y], color=RULE, linewidth=5, zorder=1)
-        _interval(both, pair.by_patient, y + 0.11, PALETTE[0], "o")
-        _interval(both, pair.leaky, y - 0.11, PALETTE[1], "D")
-        _interval(added, pair.added, y, INK, "o")
-        added.annotate(f"{pair.added.value:+.3f}", (pair.added.value, y + 0.2), ha="center", fontsize=7.5, color=INK)
-    added.axvline(0, color=MUTED, linewidth=0.9)
-    both.set_yticks(heights, [wrapped(without_paths(name), 34, 2) for name, _ in rows])
-    both.set(xlabel=HEADLINE, ylim=(heights[-1] - 0.55, 0.6))
-    added.set(xlabel="what the leak adds")
-    for axes in (both, added):
-        if len(rows) > 1:
-            axes.axhline((heights[-1] + heights[-2]) / 2, color=RULE, linewidth=0.8)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    names = {"by patient": (PALETTE[0], "o"), "with the leak": (PALETTE[1], "D")}
-    handles = [both.plot([], [], marker, color=colour, label=name)[0] for name, (colour, marker) in names.items()]
+def leakage_plot(tables: Sequence[LeakageTable]) -> Figure:
+    """Pooled Dice of every configuration in both tests, and the difference: a part for each set of slices, which is
+    headed by what was tested; the mean of several configurations ends a part."""
+    lines = [table.lines for table in tables]
+    heights = [len(of_table) + 0.9 for of_table in lines]
+    figure = Figure(figsize=(11.5, 0.6 + 0.38 * sum(heights)))
+    grid = figure.subplots(len(tables), 2, sharex="col", squeeze=False, height_ratios=heights, width_ratios=[3, 2])
+    for (both, added), table, rows in zip(grid, tables, lines, strict=True):
+        for k, line in enumerate(rows):
+            pair, y = line.measures[HEADLINE], -float(k)
+            both.plot([pair.by_patient.value, pair.leaky.value], [y, y], color=RULE, linewidth=5, zorder=1)
+            _interval(both, pair.by_patient, y + 0.11, PALETTE[0], "o")
+            _interval(both, pair.leaky, y - 0.11, PALETTE[1], "D")
+            _interval(added, pair.added, y, INK, "o")
+            text = f"{pair.added.value:+.3f}"
+            added.annotate(text, (pair.added.value, y + 0.18), ha="center", va="bottom", fontsize=7.5, color=INK)
+        names = [wrapped(without_paths(line.label), 40, 2) for line in rows]
+        both.set_yticks([-float(k) for k in range(len(rows))], names)
+        steps = [count for row in table.rows for count in row.steps or ()]
+        ends = " to ".join(f"{count:,}" for count in dict.fromkeys((min(steps), max(steps)))) if steps else ""
+        trained = f", {ends} optimizer steps" if steps else ""
+        both.set_title(f"{len(table.slices):,} slices of {len(table.patients)} patients{trained}")
+        added.axvline(0, color=MUTED, linewidth=0.9)
+        for axes in (both, added):
+            axes.set_ylim(-len(rows) + 0.45, 0.62)
+            if len(rows) > 1:
+                axes.axhline(-len(rows) + 1.5, color=RULE, linewidth=0.8)
+            axes.tick_params(axis="y", length=0, labelleft=axes is both)
+            axes.grid(axis="x")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        added.set_yticks([])
+    grid[-1, 0].set_xlabel(HEADLINE)
+    grid[-1, 1].set_xlabel("what the leak adds")
+    marks = {"by patient": (PALETTE[0], "o"), "with the leak": (PALETTE[1], "D")}
+    handles = [grid[0, 0].plot([], [], marker, color=colour, label=name)[0] for name, (colour, marker) in marks.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False)
     return figure
 
@@ -151,4 +161,4 @@ def leakage_plot(table: LeakageTable) -> Figure:
 def _interval(axes: Axes, sample: Bootstrapped, y: float, colour: str, marker: str) -> None:
     if sample.estimate.ci95:
         axes.plot(sample.estimate.ci95, [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
-    axes.plot(sample.value, y, marker, color=colour, markersize=6, markeredgecolor="white", zorder=4)
+    axes.plot(sample.value, y, marker, color=colour, markersize=6, markeredgecolor=PAPER, zorder=4)

@@ -21,9 +21,10 @@ from lgg_seg.reporting.columns import holm_p, metric_columns
 from lgg_seg.reporting.formatting import counted, three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
-from lgg_seg.reporting.html.drawing import RC, configuration, palette, svg, table_styles
+from lgg_seg.reporting.html.drawing import RC, THEME, Picture, palette, svg, table_styles, themed
 from lgg_seg.reporting.html.environment import environment, part
 from lgg_seg.reporting.html.forests import leakage_plot
+from lgg_seg.reporting.html.searches import search_grid, search_pictures
 from lgg_seg.reporting.html.sections import section
 from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, classifier_text_columns, title
 from lgg_seg.reporting.table import Column, text_table
@@ -31,7 +32,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
 
-MAX_TABLES = 2  # whose patients the title counts
+MAX_TABLES = 3  # that the title counts
 SIGNIFICANCES = {
     "worse": ("clearly worse", "worse"),
     "inseparable": ("cannot be told apart", "tie"),
@@ -56,14 +57,15 @@ def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] =
 def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str:
     """The page's text; `path` is where it will stand, as its links to the runs are relative."""
     colours = palette(board)
-    javascript = part("sort.js")
+    javascript = part("page.js")
     templates = environment()
-    templates.filters["three"] = three
+    templates.filters |= {"three": three, "themed": themed}
     headline, median, *others = metric_columns()
     groups: dict[str, list[Column]] = {}
     for column in others:
         groups.setdefault(column.group, []).append(column)
     return templates.get_template("template.html.j2").render(
+        place=path.resolve().parent.name,
         title=_title(board),
         sections=[section(n, table, table_styles(table, colours)) for n, table in enumerate(board.tables, start=1)],
         headline=headline,
@@ -76,8 +78,12 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
         ],
         classifier_method=CLASSIFIER_METHOD,
         leaks=[_leak(table) for table in leaks],
+        leak_picture=_leak_picture(leaks) if leaks else None,
         leak_heading=leakage_texts.HEADING,
         leak_method=leakage_texts.METHOD,
+        search=board.search,
+        search_pictures=search_pictures(board.search) if board.search else None,
+        search_grid=search_grid(board.search) if board.search else None,
         unmeasured=[(one.label, one.status, one.run.reason or NO_RESULT) for one in board.unmeasured],
         significances=SIGNIFICANCES,
         runs=board.runs,
@@ -91,7 +97,7 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
         min_pixels=MIN_PIXELS,
         failed_below=FAILED,
         version=lgg_seg.__version__,
-        css=Markup(part("style.css")),
+        css=Markup(f"{THEME}\n{part('style.css')}"),
         javascript=Markup(javascript),
         javascript_hash=Markup(base64.b64encode(hashlib.sha256(javascript.encode()).digest()).decode()),
     )
@@ -108,13 +114,12 @@ def _link(folder: Path, page: Path) -> str | None:
 
 def _leak(table: LeakageTable) -> dict[str, Any]:
     head, *rows = text_table(leakage_texts.leakage_columns(table), table.lines)
-    added = "; ".join(f"{row[0]}: {row[2]}, with the leak {row[3]}, {row[4]} added" for row in rows)
-    return {
-        "title": leakage_texts.title(table),
-        "finding": leakage_texts.finding(table),
-        "picture": svg(leakage_plot(table), f"{HEADLINE} by patient and with the leak. {added}"),
-        "grid": (head, *rows),
-    }
+    return {"title": leakage_texts.title(table), "finding": leakage_texts.finding(table), "grid": (head, *rows)}
+
+
+def _leak_picture(tables: Sequence[LeakageTable]) -> Picture:
+    found = " ".join(map(leakage_texts.finding, tables))
+    return svg(leakage_plot(tables), f"{HEADLINE} by patient and with the leak. {found}")
 
 
 def _title(board: Leaderboard) -> str:
@@ -122,7 +127,7 @@ def _title(board: Leaderboard) -> str:
         count = sum(len(table.entries) for table in board.classifiers)
         return counted(count, "classifier") if count else "No run has a result yet"
     honest = [table for table in board.tables if not table.comparability.leaky] or list(board.tables)
-    count = len({configuration(entry) for table in honest for entry in table.entries})
-    patients = " and ".join(str(len(table.patients)) for table in honest[:MAX_TABLES])
-    more = ", …" if len(honest) > MAX_TABLES else ""
-    return f"{counted(count, 'configuration')}, {patients}{more} patient{'s' * (patients != '1')}"
+    first, *others = [(len(table.entries), len(table.patients)) for table in honest[:MAX_TABLES]]
+    counts = [f"{counted(first[0], 'configuration')} on {counted(first[1], 'patient')}"]
+    counts += [f"{entries} on {patients}" for entries, patients in others]
+    return ", ".join(counts) + (", …" if len(honest) > MAX_TABLES else "")

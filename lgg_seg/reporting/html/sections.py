@@ -1,7 +1,7 @@
 """One table of the leaderboard as a section of the page: what the template shows of it."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -9,17 +9,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
+from lgg_seg.comparison.recipes import recipes
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.columns import difference, headline, metric_columns
 from lgg_seg.reporting.figures import extremes
 from lgg_seg.reporting.html import contours, costs, curves, forests, patients
-from lgg_seg.reporting.html.drawing import Picture, Style, png, svg
+from lgg_seg.reporting.html.drawing import Picture, Style, svg, webp
 from lgg_seg.reporting.leaderboard import table_heading
 from lgg_seg.reporting.table import Column
 
-MAX_VERDICT = 480  # characters that can be read at once
 MAX_DESCRIBED = 8  # entries that an image's text goes through one by one
+MIN_RANKED = 6  # patients whose resamples say anything of the ranks
 STRATA = {
     "tumour_size": "By tumour size",
     "tumour_parts": "By parts of the tumour",
@@ -41,30 +42,16 @@ def section(number: int, table: SegmentationTable, styles: Sequence[Style]) -> d
         "heading": table_heading(table),
         "leaky": leaky,
         "several": len(styles) > 1,
+        "compared": len(styles) > 1 and not table.chosen_by_validation,
         "seeded": any(len(entry.seeds) > 1 for entry in table.entries),
         "reason": table.reason.removeprefix("LEAKS: "),
-        "summary": _summary(table),
         "table": table,
+        "recipes": recipes(table.entries),
         "styles": styles,
         "best": {column.key: best_value(table, column) for column in metric_columns()},
         "position": _positions(table),
         "figures": None if leaky else _figures(table, styles),
     }
-
-
-def _summary(table: SegmentationTable) -> str:
-    """The verdict in numbers of configurations, where naming them takes too long to read; else nothing."""
-    if len(table.verdict) <= MAX_VERDICT:
-        return ""
-    significances = Counter(d.significance for d in table.statistics.differences)
-    counts = (
-        (significances["inseparable"], "cannot be told apart from it"),
-        (significances["worse"], "clearly worse"),
-        (significances["contradictory"], "worse by mean and better by ranks"),
-    )
-    counted = ", ".join(f"{count} {text}" for count, text in counts if count)
-    best = f"{table.statistics.best} has the highest mean ({table.statistics.mean:.3f})"
-    return f"{best}. Of the {len(table.entries) - 1} others: {counted}."
 
 
 def best_value(table: SegmentationTable, column: Column) -> float | None:
@@ -89,7 +76,7 @@ def _positions(table: SegmentationTable) -> Callable[[float], float]:
 def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any]:
     """Every figure of a table; None for those that its runs do not give, or that need several entries."""
     entries, order = table.entries, by_difficulty(table)
-    several = len(styles) > 1
+    compared = len(styles) > 1 and not table.chosen_by_validation
     pictures, notes = patient_pictures(table, styles)
 
     def described(alt: str, texts: Iterable[str]) -> str:
@@ -106,11 +93,11 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
             described("Mean patient Dice with 95 % interval.", map(headline, entries)),
         ),
         "differences": (
-            forests.difference_forest(table, styles) if several else None,
+            forests.difference_forest(table, styles) if compared else None,
             described("Mean paired difference to the best.", map(difference, entries)),
         ),
         "ranks": (
-            forests.rank_map(table, styles) if several else None,
+            forests.rank_map(table, styles) if compared and len(table.patients) >= MIN_RANKED else None,
             described("Share of resamples in which each comes first.", (f"{one:.0%}" for one in table.ranks[:, 0])),
         ),
         "sizes": (
@@ -119,7 +106,7 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
         ),
         "learning": (
             curves.learning_plot(table, styles),
-            f"Dice of the validation patients by epoch. {count}.",
+            f"Loss and Dice of training and validation patients by epoch. {count}.",
         ),
         "reliability": (
             curves.reliability_plot(table, styles),
@@ -183,10 +170,18 @@ def _metadata(row: Mapping[Any, Any]) -> dict[str, str]:
     return {name: text.format(**values) for column, (name, text) in formats.items() if column in row}
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Tiles of one patient, each with a caption."""
+
+    caption: str
+    tiles: list[tuple[str, Picture]]
+
+
 def patient_pictures(
     table: SegmentationTable, styles: Sequence[Style]
-) -> tuple[dict[str, list[tuple[str, Picture]]], tuple[str, ...]]:
-    """Pictures with captions of the hardest and the easiest patients by heading, and notes on what is not shown."""
+) -> tuple[dict[str, list[Strip]], tuple[str, ...]]:
+    """Pictures of the hardest and the easiest patients by heading, and notes on what is not shown."""
     places = contours.with_masks(table)
     if not places:
         return {}, (NO_MASKS,)
@@ -195,7 +190,7 @@ def patient_pictures(
     if passed:
         notes.append(f"Not drawn, as not all of their runs hold masks: configurations {', '.join(passed)}.")
     chosen = dict(zip(("The hardest", "The easiest"), extremes(by_difficulty(table)), strict=True))
-    pictures: dict[str, list[tuple[str, Picture]]] = {heading: [] for heading, names in chosen.items() if names}
+    pictures: dict[str, list[Strip]] = {heading: [] for heading, names in chosen.items() if names}
     black: list[str] = []
     for heading, name in ((heading, name) for heading, names in chosen.items() for name in names):
         try:
@@ -207,8 +202,12 @@ def patient_pictures(
             black.append(name)
         mean = float(np.mean(table.dice[table.patients.index(name)]))
         caption = f"{name}: Dice {mean:.3f}" + (" over all configurations" if len(styles) > 1 else "")
-        alt = f"{caption}; slice {panels.number}. The true outline in blue, predicted outlines in orange."
-        pictures[heading].append((caption, png(contours.strip(panels), alt)))
+        whom = ["the whole head with the true outline", *(styles[k].name for k in places)]
+        tiles = [
+            (panel.title, webp(contours.tile(panel, None if k else panels.frame), f"{name}, {panel.title}: {who}"))
+            for k, (panel, who) in enumerate(zip(panels.panels, whom, strict=True))
+        ]
+        pictures[heading].append(Strip(caption, tiles))
     if black:
         notes.append(
             "Contours stand on black where the run's data set is gone, or no longer holds the slices that were "

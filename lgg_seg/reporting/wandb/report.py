@@ -65,7 +65,7 @@ def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
         blocks += [
             wr.H2(text=f"Table {number}: {table_heading(table)}"),
             *([wr.CalloutBlock(text=table.reason)] if table.reason else []),
-            wr.P(text=table.verdict),
+            wr.P(text=f"{table.verdict} {table.caveats}".strip()),
             wr.CodeBlock(code=forest(table), language="markdown"),
             *_panels(table),
         ]

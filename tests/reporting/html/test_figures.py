@@ -17,7 +17,7 @@ from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.html import contours, costs, curves, forests, metadata, patients
-from lgg_seg.reporting.html.drawing import OTHERS, PALETTE, Style, palette, spread, table_styles, wrapped
+from lgg_seg.reporting.html.drawing import OTHERS, PALETTE, PAPER, Style, palette, spread, table_styles, wrapped
 from lgg_seg.runs.masks import PatientMasks, write_masks
 from tests.comparison.run_folders import Volume, tree_volumes, volumes, write_run
 
@@ -67,7 +67,7 @@ def test_a_difference_is_filled_only_where_it_is_clear(table: SegmentationTable,
     for mark, entry in zip(marks, table.entries[1:], strict=True):
         mean, standing = expected[entry.label]
         assert mark.get_xdata()[0] == mean
-        assert (mark.get_markerfacecolor() == "white") == (standing == "inseparable")
+        assert (mark.get_markerfacecolor() == PAPER) == (standing == "inseparable")
 
 
 def test_the_rank_map_holds_the_shares(table: SegmentationTable, styles: list[Style]) -> None:
@@ -129,12 +129,15 @@ def test_the_learning_curve_is_the_median_and_the_range_of_the_runs(
 ) -> None:
     figure = curves.learning_plot(table, styles)
     assert figure is not None
-    for line, entry in zip(reversed(figure.axes[0].lines), table.entries, strict=True):
+    dice = figure.axes[1]
+    validated = [line for line in dice.lines if line.get_linestyle() == "-"]
+    assert len(dice.lines) == 2 * len(validated), "a dashed line for the training patients of each"
+    for line, entry in zip(reversed(validated), table.entries, strict=True):
         histories = [run.history["val/dice"].tolist() for run in entry.runs]
         assert [len(one) for one in histories] == [3, 4]
         assert line.get_ydata()[1] == pytest.approx(np.median([one[1] for one in histories]))
         assert line.get_ydata()[3] == pytest.approx(histories[1][3]), "of the run that went on"
-    assert len(figure.axes[0].collections) == 3
+    assert len(dice.collections) == 3
 
 
 def test_dice_by_training_patients_has_a_line_for_each_other_setting(tmp_path: Path) -> None:

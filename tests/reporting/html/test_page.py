@@ -156,7 +156,7 @@ def test_text_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, str
         with (tmp_path / str(number) / "config.yaml").open("a") as file:
             file.write(f"note: {json.dumps(text)}\n")
     board, html = report(tmp_path)
-    assert {entry.label for entry in board.tables[0].entries} == set(texts)
+    assert {entry.label for entry in board.tables[0].entries} == {f"unet_bn, {text}" for text in texts}
     page = parse(html)
     assert page.attributes("script", "src") == []
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
@@ -221,7 +221,7 @@ def test_a_note_says_that_runs_hold_no_masks_and_the_rest_stays(one_report: str)
     text = parse(one_report).plain
     assert "No contours can be drawn" in text
     assert "Every patient" in text
-    assert not images(one_report, "png")
+    assert not images(one_report, "webp")
 
 
 def test_runs_without_boundary_and_institution_make_a_page_too(tmp_path: Path) -> None:
@@ -248,12 +248,12 @@ def test_contours_stand_on_the_slices_or_on_black_without_the_data(phantom_root:
     truths = tree_volumes(root, 4)
     write_run(tmp_path / "runs" / "0", [f"data.root={root}"], truths=truths)
     _, html = report(tmp_path / "runs")
-    with_slices = images(html, "png")
-    assert len(with_slices) == 4
+    with_slices = images(html, "webp")
+    assert len(with_slices) == 4 * 2, "the head, and what the network made of it"
     assert "Contours stand on black" not in html
     shutil.rmtree(root)
     _, html = report(tmp_path / "runs")
-    on_black = images(html, "png")
+    on_black = images(html, "webp")
     assert "Contours stand on black" in html
     assert all(len(black) < len(drawn) for black, drawn in zip(on_black, with_slices, strict=True))
 
@@ -273,7 +273,7 @@ def test_ten_entries_stay_below_five_megabytes(phantom_root: Path, tmp_path: Pat
         write_run(tmp_path / str(number), overrides, truths=truths, dice=0.4 + number / 20)
     board, html = report(tmp_path)
     assert len(board.tables[0].entries) == 10
-    assert len(images(html, "png")) == 8
+    assert len(images(html, "webp")) == 8 * 4, "the head, and the best three"
     assert len(html) < 5_000_000
 
 
@@ -290,5 +290,5 @@ def test_the_page_is_whole_or_not_there(mixed: Path, tmp_path: Path) -> None:
 
 
 def test_the_package_holds_the_files_of_the_page() -> None:
-    for name in ("template.html.j2", "style.css", "sort.js"):
+    for name in ("template.html.j2", "style.css", "page.js"):
         assert (files("lgg_seg.reporting.html") / name).is_file()

@@ -19,3 +19,26 @@ for (const table of document.querySelectorAll("table.board")) {
     });
   });
 }
+
+// A tile opens large; the arrow keys go to its neighbours, a click or Escape closes.
+const large = document.querySelector("dialog");
+if (large) {
+  const tiles = [...document.querySelectorAll("button.tile")];
+  let place = 0;
+  const show = (next) => {
+    place = (next + tiles.length) % tiles.length;
+    const small = tiles[place].querySelector("img");
+    const caption = document.createElement("p");
+    caption.textContent = small.alt;
+    large.replaceChildren(small.cloneNode(), caption);
+  };
+  tiles.forEach((tile, number) => tile.addEventListener("click", () => {
+    show(number);
+    large.showModal();
+  }));
+  large.addEventListener("click", () => large.close());
+  large.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) show(place + step);
+  });
+}
