@@ -4,6 +4,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from lgg_seg.app.measurements import Measurements, measure, pack_masks
 from lgg_seg.app.pictures import Picture, SequenceChoice, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
 from lgg_seg.cli.arguments import Argument, parse_arguments
+from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
 from lgg_seg.inference.model import Model
@@ -65,6 +67,15 @@ _ALL: _Keys = {**_PIXELS, Volume: _everything}
 def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
     """`read_upload`, by the files' names and bytes."""
     return read_upload(dropped)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Drawing a head")
+def cached_example() -> Upload:
+    """A phantom patient, of whom nobody's licence is to be asked."""
+    with TemporaryDirectory() as folder:
+        root = write_phantom(Path(folder) / "example", patients=1, slices=20, size=256)
+        files = sorted(root.glob("*/*.tif"))
+        return read_upload([(f"example/{file.name}", file.read_bytes()) for file in files])
 
 
 @st.cache_resource(max_entries=4, show_spinner="Segmenting the volume", hash_funcs=_PIXELS)

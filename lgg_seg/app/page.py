@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.caching import cached_model, cached_upload, trained_network
+from lgg_seg.app.caching import cached_example, cached_model, cached_upload, trained_network
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD, MB
 from lgg_seg.app.uploads import Upload, Volume
 from lgg_seg.app.viewer import escape_markdown, view
@@ -67,10 +67,13 @@ def _upload(model: Model) -> None:
         accept_multiple_files=True,
         key="dropped",
     )
-    if not files:
+    if files:
+        upload = cached_upload([(file.name, file.getvalue()) for file in files])
+    elif st.toggle("Show an example: a drawn head, with its masks", key="example"):
+        upload = cached_example()
+    else:
         st.markdown(_HELP)
         return
-    upload = cached_upload([(file.name, file.getvalue()) for file in files])
     _list_issues(upload)
     if not upload.volumes:
         return

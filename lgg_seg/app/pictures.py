@@ -23,7 +23,8 @@ WIDTH = 2
 _DASH, _GAP = 14, 9  # steps along the outline of the ground truth
 COLOURS = cv2.COLORMAP_PLASMA  # even to the eye and to the colour-blind, and no grey in it
 MIN_COLOURED = 0.05  # probability below which nothing is coloured: the anatomy stays visible
-_OPACITY = 0.7
+OPACITY = 0.7
+OVERLAP, FALSE, MISSED = (70, 170, 110), PREDICTION, TRUTH  # of an error map: found, too much, not found
 _LEGEND = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em"
 
 
@@ -49,13 +50,29 @@ def outlined(picture: Picture, prediction: Bools | None, truth: Bools | None) ->
     return drawn
 
 
-def heated(picture: Picture, probability: Probability) -> Picture:
+def windowed(picture: Picture, window: tuple[int, int]) -> Picture:
+    """A slice whose grey values from the lower end of `window` to the upper one fill the range from black to white."""
+    low, high = window
+    scaled = (picture.astype(np.float32) - low) * (255 / max(1, high - low))
+    return np.asarray(scaled.clip(0, 255), np.uint8)
+
+
+def errors(picture: Picture, prediction: Bools, truth: Bools, opacity: float = OPACITY) -> Picture:
+    """A slice (H, W, 3), enlarged, with colours over what was found, what is too much, and what was missed."""
+    drawn = enlarged(picture, SIDE)
+    found, true = (enlarged_mask(mask, drawn.shape) for mask in (prediction, truth))
+    for mask, colour in ((found & true, OVERLAP), (found & ~true, FALSE), (true & ~found, MISSED)):
+        drawn[mask] = (drawn[mask] * (1 - opacity) + np.array(colour) * opacity).astype(np.uint8)
+    return drawn
+
+
+def heated(picture: Picture, probability: Probability, opacity: float = OPACITY) -> Picture:
     """A slice (H, W, 3), enlarged, with P(tumour) (H, W) of `MIN_COLOURED` and more in colours over it."""
     drawn = enlarged(picture, SIDE)
     size = (drawn.shape[1], drawn.shape[0])
     smooth = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR), np.float32)
     hot = smooth >= MIN_COLOURED
-    drawn[hot] = cv2.addWeighted(drawn, 1 - _OPACITY, colours(smooth), _OPACITY, 0)[hot]
+    drawn[hot] = cv2.addWeighted(drawn, 1 - opacity, colours(smooth), opacity, 0)[hot]
     return drawn
 
 
@@ -74,6 +91,13 @@ def outline_legend(rule: str, *, truth: bool, in_slice: bool) -> str:
     if truth:
         name = "ground truth" if in_slice else "ground truth (none for this slice)"
         parts += [_line("dashed", TRUTH), f"<span>{name}</span>"]
+    return f'<div style="{_LEGEND}">{"".join(parts)}</div>'
+
+
+def error_legend() -> str:
+    """The legend of an error map."""
+    named = ((OVERLAP, "found"), (FALSE, "too much"), (MISSED, "missed"))
+    parts = [f'<span style="flex:0 0 1em;height:1em;background:rgb{colour}"></span>{name}' for colour, name in named]
     return f'<div style="{_LEGEND}">{"".join(parts)}</div>'
 
 

@@ -1,6 +1,7 @@
 """One volume on the page: a slice of it, the threshold, the areas over the volume, its numbers, and downloads."""
 
 import re
+from pathlib import Path
 
 import altair as alt
 import numpy as np
@@ -10,11 +11,15 @@ import streamlit as st
 from lgg_seg.app.caching import cached_background, cached_masks, cached_measurements, cached_probability
 from lgg_seg.app.measurements import Measurements, largest_slice
 from lgg_seg.app.pictures import (
+    OPACITY,
     SEQUENCE_CHOICES,
+    error_legend,
+    errors,
     heat_legend,
     heated,
     outline_legend,
     outlined,
+    windowed,
 )
 from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
@@ -25,7 +30,8 @@ from lgg_seg.runs.folder import to_csv
 
 _OUTLINES = {"prediction": PREDICTION_RGB, "ground truth": TRUTH_RGB}
 _PREDICTION, _TRUTH = _OUTLINES
-_COLUMN_SHARES = (1, 4)  # of the width: controls, and pictures
+_COLUMN_SHARES = (4, 1)  # of the width: pictures, which a phone shows first, and controls
+_PROBABILITY, _ERRORS = "probability", "errors"
 _MIN_THRESHOLD, _MAX_THRESHOLD = 0.01, 0.99
 _CHART_HEIGHT = 210
 _MAX_TABLE_HEIGHT, _ROW_HEIGHT = 390, 35
@@ -75,8 +81,8 @@ def view(model: Model, volume: Volume) -> None:
 
 def _view(model: Model, volume: Volume) -> None:
     probability = cached_probability(model, volume)
-    left, right = st.columns(_COLUMN_SHARES, gap="medium")
-    with left:
+    shown, controls = st.columns(_COLUMN_SHARES, gap="medium")
+    with controls:
         threshold = st.slider(
             "Threshold",
             _MIN_THRESHOLD,
@@ -91,24 +97,34 @@ def _view(model: Model, volume: Volume) -> None:
         outlines = st.pills(
             "Outlines", choices, selection_mode="multi", default=choices, key=f"{len(choices)} outlines"
         )
+        maps = (_PROBABILITY, _ERRORS) if volume.has_mask.any() else (_PROBABILITY,)
+        colours = st.segmented_control("Colours", maps, default=_PROBABILITY, required=True, key=f"{len(maps)} maps")
+        opacity = st.slider("Opacity of the colours", 0.0, 1.0, OPACITY, 0.05, key="opacity")
+        grey_window = st.slider(
+            "Window", 0, 255, (0, 255), help="Grey values from black to white: narrow it for contrast.", key="window"
+        )
     measured = cached_measurements(model, volume, threshold)
-    with right:
+    with shown:
         k = _choose_slice(volume, measured)
         place, in_slice = f"slice {volume.scan.numbers[k]}", bool(volume.has_mask[k])
-        grey = cached_background(volume, sequence)[k]
+        grey = windowed(cached_background(volume, sequence)[k], grey_window)
         prediction = measured.mask[k] if _PREDICTION in outlines else None
         truth = volume.truth[k] if _TRUTH in outlines and in_slice else None
         outline_side, heat_side = st.columns(2)
         # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
         outlines_png = encode_image(outlined(grey, prediction, truth), ".png")
-        heat_png = encode_image(heated(grey, probability[k]), ".png")
+        wrong = colours == _ERRORS and in_slice
+        coloured = (
+            errors(grey, measured.mask[k], volume.truth[k], opacity) if wrong else heated(grey, probability[k], opacity)
+        )
+        coloured_png = encode_image(coloured, ".png")
         outline_side.image(outlines_png, width="stretch", alt=f"{place} with outlines")
         rule = _rule(threshold, model.postprocess)
         outline_side.html(outline_legend(rule, truth=_TRUTH in choices, in_slice=in_slice))
-        heat_side.image(heat_png, width="stretch", alt=f"{place}, probability")
-        heat_side.html(heat_legend(float(probability[k].max())))
+        heat_side.image(coloured_png, width="stretch", alt=f"{place}, {_ERRORS if wrong else _PROBABILITY}")
+        heat_side.html(error_legend() if wrong else heat_legend(float(probability[k].max())))
         st.caption("Left and right are as in the files, which do not say which side is the patient's left.")
-    with left:
+    with controls:
         _numbers(volume, measured, k)
     if len(measured.mask) > 1:
         st.altair_chart(areas_chart(volume, measured, k), key="areas")
@@ -124,7 +140,16 @@ def _choose_slice(volume: Volume, measured: Measurements) -> int:
     key = f"slice {volume.digest} {volume.name}"
     if st.session_state.get(key) not in numbers:
         st.session_state[key] = numbers[largest_slice(measured.mask)]
-    return numbers.index(st.select_slider(f"Slice, of {len(numbers)}", numbers, key=key))
+    with st.container(key="slices"):
+        number = st.select_slider(f"Slice, of {len(numbers)}: arrow keys, or the wheel on a picture", numbers, key=key)
+    _wheel()
+    return numbers.index(number)
+
+
+def _wheel() -> None:
+    """Let the wheel on a picture, and the arrow keys wherever the focus is, move the slider of the slices."""
+    component = st.components.v2.component("lgg_seg_wheel", js=Path(__file__).with_name("wheel.js").read_text())
+    component(key="wheel")
 
 
 def _rule(threshold: float, postprocess: str) -> str:
@@ -140,8 +165,11 @@ def _numbers(volume: Volume, measured: Measurements, k: int) -> None:
     rows += [("prediction, px", f"{areas[k]:,}", f"{areas.sum():,}")]
     if has_mask.any():
         of_slice, of_volume = measured.per_slice["dice"][k], measured.per_volume["dice"][0]
-        area, dice = (f"{volume.truth[k].sum():,}", f"{of_slice:.3f}") if has_mask[k] else ("none", "")
-        rows += [("ground truth, px", area, f"{volume.truth.sum():,}"), ("Dice", dice, f"{of_volume:.3f}")]
+        area = f"{volume.truth[k].sum():,}" if has_mask[k] else "none"
+        empty = not (areas[k] or volume.truth[k].any())
+        dice = "" if not has_mask[k] else "no tumour in either" if empty else f"{of_slice:.3f}"
+        whole = "no tumour in either" if not (areas.any() or volume.truth.any()) else f"{of_volume:.3f}"
+        rows += [("ground truth, px", area, f"{volume.truth.sum():,}"), ("Dice", dice, whole)]
     rows += [("slices with tumour", "", f"{np.count_nonzero(areas)} of {len(areas)}")]
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if has_mask.any() and not has_mask.all():

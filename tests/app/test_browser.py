@@ -148,6 +148,15 @@ def test_the_arrow_keys_go_through_the_volume(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("tab", [DESK], indirect=True)
+def test_the_wheel_on_a_picture_goes_through_the_volume(tab: Tab) -> None:
+    number = int(tab.page.evaluate("document.body.innerText.match(/slice (\\d+)\\s+volume/)[1]"))
+    step = -1 if number > 1 else 1
+    tab.page.hover("[data-testid=stImage] img")
+    tab.page.mouse.wheel(0, 120 * step)
+    tab.page.wait_for_function(f"/slice {number + step}\\s+volume/.test(document.body.innerText)")
+
+
+@pytest.mark.parametrize("tab", [DESK], indirect=True)
 def test_the_masks_and_the_tables_are_downloaded(tab: Tab) -> None:
     files = []
     for label in ("Masks (zip of TIFF)", "Slices (CSV)"):

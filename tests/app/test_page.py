@@ -141,6 +141,22 @@ def test_the_threshold_changes_the_mask_and_runs_no_network(page: AppTest, heads
     assert areas[1] > areas[0] > areas[2]
 
 
+def test_an_example_can_be_looked_at_without_a_file_of_ones_own(page: AppTest) -> None:
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+    assert len(pictures(page)) == 2
+    assert "ground truth" in text_of(page)
+
+
+def test_a_slice_without_tumour_in_either_mask_has_no_dice(page: AppTest, heads: Path) -> None:
+    names = [name for name in patient(heads) if "_mask" not in name][:1]
+    files = {names[0]: tiff(np.zeros((96, 96, 3), np.uint8))}
+    files[names[0].replace(".tif", "_mask.tif")] = tiff(np.zeros((96, 96), np.uint8))
+    drop(page, *files.items())
+    assert "| no tumour in either |" in text_of(page)
+    assert "| 1.000" not in text_of(page)
+
+
 def test_the_sequence_and_the_outlines_can_be_chosen(page: AppTest, head: bytes) -> None:
     drop(page, ("head.zip", head))
     outlined, heat = pictures(page)

@@ -6,16 +6,21 @@ import matplotlib as mpl
 import numpy as np
 
 from lgg_seg.app.pictures import (
+    FALSE,
     MIN_COLOURED,
+    MISSED,
+    OVERLAP,
     PREDICTION,
     SIDE,
     TRUTH,
     background,
     colours,
+    errors,
     heat_legend,
     heated,
     outline_legend,
     outlined,
+    windowed,
 )
 from lgg_seg.prediction.overlay import enlarged
 
@@ -88,3 +93,20 @@ def test_the_legend_names_the_ground_truth_only_where_there_is_one() -> None:
     assert "none for this slice" in outline_legend("P ≥ 0.50", truth=True, in_slice=False)
     assert "P ≥ 0.30" in outline_legend("P ≥ 0.30", truth=True, in_slice=True)
     assert "highest here: 0.42" in heat_legend(0.42)
+
+
+def test_a_narrower_window_has_more_contrast_and_the_whole_one_changes_nothing() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    assert np.array_equal(windowed(ramp, (0, 255)), ramp)
+    narrow = windowed(ramp, (100, 151))[0, :, 0]
+    assert [int(narrow[at]) for at in (0, 100, 151, 255)] == [0, 0, 255, 255]
+    assert narrow[126] == 130
+
+
+def test_an_error_map_tells_what_was_found_from_what_is_too_much_and_what_was_missed() -> None:
+    moved = np.roll(BOX, 10, axis=1)
+    drawn = errors(GREY, BOX, moved, opacity=1.0)
+    scale = SIDE // 64
+    places = {OVERLAP: (30, 25), FALSE: (30, 15), MISSED: (30, 35)}
+    assert all(tuple(drawn[y * scale, x * scale]) == colour for colour, (y, x) in places.items())
+    assert np.array_equal(errors(GREY, BOX, moved, opacity=0.0), enlarged(GREY, SIDE))
