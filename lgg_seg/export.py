@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -14,13 +15,14 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
 from lgg_seg.deploy.pages import export_page
 from lgg_seg.deploy.parity import Parity, compare, comparison_slices
-from lgg_seg.deploy.programs import FILES, Format, model_json, write_program
+from lgg_seg.deploy.programs import FILES, Format, is_plain, model_json, write_program
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.hardware import configure_process
 from lgg_seg.inference.onnx import DESCRIPTION, export_folder
 from lgg_seg.inference.trained import from_run, from_zoo
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.latest import find_run
 
 log = logging.getLogger(__name__)
 TOLERANCE = 1e-3  # of a probability
@@ -28,10 +30,13 @@ TOLERANCE = 1e-3  # of a probability
 
 def export(
     format: Annotated[Format, Argument("onnx, or torch for torch.export")],
-    run: Annotated[Path | None, Argument("the run's folder")] = None,
+    run: Annotated[Path | None, Argument("the run's folder, or latest")] = None,
     zoo: Annotated[str | None, Argument("a model that ships with the package")] = None,
     data_root: Annotated[
         Path | None, Argument("scans to check on; null: the run's own, or the dataset's", key="data.root")
+    ] = None,
+    output: Annotated[
+        Path | None, Argument("a folder for the export; null: where predict backend=onnx looks for it")
     ] = None,
 ) -> tuple[Path, Parity]:
     """Export a network, check it on a few slices, and describe its preprocessing beside it.
@@ -40,7 +45,8 @@ def export(
     pixel of its coarsest level stands for.
 
     Returns:
-        the folder with the model, `model.json` for programs and `README.md` for people; and the measured parity.
+        the folder with the model, `model.json` for programs, `README.md` for people, and, of an ONNX whose
+        preprocessing is padding, size and normalisation alone, `infer.py`; and the measured parity.
 
     Raises:
         UserError: neither or both of run and zoo are given; the network cannot be restored or exported; parity fails.
@@ -49,7 +55,7 @@ def export(
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
     of, batches = comparison_slices(trained, _comparison_root(run, data_root))
-    target = export_folder(trained) / format
+    target = output or export_folder(trained) / format
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / format
         folder.mkdir()
@@ -62,6 +68,9 @@ def export(
         description = model_json(trained, format, parity)
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(export_page(description, trained.preprocess), encoding="utf-8")
+        if format == "onnx" and is_plain(trained):
+            script = (files("lgg_seg.deploy") / "infer.py").read_text(encoding="utf-8")
+            (folder / "infer.py").write_text(script, encoding="utf-8")
         _replace(folder, target)
     return target, parity
 
@@ -72,7 +81,7 @@ def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
         if not data_root.exists():
             raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
         return data_root
-    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
+    root = DEFAULT_ROOT if run is None else RunFolder(find_run(run)).read_config()[0].data.root
     return find_dataset_root(Path(root)) if root else None
 
 

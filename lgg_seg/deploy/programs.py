@@ -60,6 +60,13 @@ def model_json(trained: TrainedModel, format: Format, parity: Parity) -> dict[st
     }
 
 
+def is_plain(trained: TrainedModel) -> bool:
+    """Whether `infer.py` can do what comes before and after the network."""
+    preprocess = trained.preprocess
+    plain = preprocess.skull == "keep" and preprocess.crop == "none" and preprocess.channels == "all"
+    return plain and not preprocess.sharpen and not preprocess.context and trained.target is None
+
+
 class _WithoutModes(torch.nn.Module):
     """An exported program as a module whose `eval()` does nothing; the program's own raises."""
 

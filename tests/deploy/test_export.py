@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import torch
 
 from lgg_seg import export as exporting
+from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.deploy.pages import preprocessing_steps
 from lgg_seg.deploy.parity import compare, comparison_slices
@@ -84,6 +87,26 @@ def test_an_export_is_described_for_programs_and_for_people(run: Path, format: s
     assert described["parity"]["positive"] > 0, "without positive pixels the comparison is empty"
     page = (folder / "README.md").read_text()
     assert all(step in page for step in preprocessing_steps(from_run(run).preprocess))
+
+
+def test_the_script_beside_an_export_makes_the_masks_of_predict_without_this_package(
+    run: Path, phantom_root: Path, tmp_path: Path
+) -> None:
+    patient = phantom_root / next(iter(RunFolder(run).read_json("provenance.json")["split"]["test"]))
+    shutil.copytree(run / "export" / "onnx", tmp_path / "export")
+    script = tmp_path / "export" / "infer.py"
+    assert "lgg_seg" not in script.read_text()
+    done = subprocess.run([sys.executable, script, patient, tmp_path / "masks"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    words = [f"run={run}", f"input={patient}", f"output={tmp_path / 'ours'}", "device=cpu", "precision=32-true"]
+    assert predict([*words, "overlays=none"]) == 0
+    wrong = area = 0
+    for file in sorted((tmp_path / "masks").glob("*_mask.tif")):
+        (same,) = (tmp_path / "ours").rglob(file.name)
+        ours = read_mask(same)
+        wrong, area = wrong + int((read_mask(file) != ours).sum()), area + int(ours.sum())
+    assert area > 0
+    assert wrong <= area // 200, "of pixels that are on the threshold"
 
 
 def test_predict_with_onnx_gives_the_masks_of_torch(run: Path, phantom_root: Path, tmp_path: Path) -> None:
