@@ -1,5 +1,6 @@
 """The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [key=value …]`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,13 +15,18 @@ import lgg_seg
 from lgg_seg.cli.arguments import with_home
 from lgg_seg.cli.console import command
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir
-from lgg_seg.config.overrides import check_overrides, make_output_folder
+from lgg_seg.config.help import help_text
+from lgg_seg.config.overrides import check_overrides, make_output_folder, without_aliases
 from lgg_seg.config.resume import resume_arguments
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError, explained
 
 if TYPE_CHECKING:
     from lgg_seg.hardware import Accelerator
+
+
+COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "predict", "radiomics", "zoo")
+"""The commands that stand beside training: `python -m lgg_seg.NAME`."""
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
@@ -48,7 +54,11 @@ def job(config: DictConfig) -> float | None:
 def main(arguments: list[str]) -> int:
     """Train, sweep or resume."""
     arguments = ["=".join(map(with_home, argument.split("=", 1))) for argument in arguments]
-    sys.argv[1:] = arguments  # which Hydra reads
+    if arguments and arguments[0] in (*COMMANDS, "train"):
+        word, *rest = arguments
+        if word == "train":
+            raise UserError(f"To train, leave the word out: python -m lgg_seg {shlex.join(rest)}")
+        raise UserError(f"{word} is a command of its own: python -m lgg_seg.{word} {shlex.join(rest)}")
     asked = resume_arguments(arguments)
     if asked is not None:
         from lgg_seg.train import resume
@@ -56,6 +66,7 @@ def main(arguments: list[str]) -> int:
 
         resume(asked.run, cast("Accelerator | None", asked.device), Changes(asked.max_epochs, asked.root))
         return 0
+    arguments = sys.argv[1:] = without_aliases(arguments)  # Hydra reads the process's own arguments
     parser = get_args_parser()
     if "--version" in arguments:
         print(f"lgg_seg {lgg_seg.__version__}")
@@ -70,6 +81,9 @@ def main(arguments: list[str]) -> int:
         raise UserError("-p prints a part of the config; say which config with --cfg job, hydra or all.")
     if prints and flags.multirun:
         raise UserError("A config is printed of one run; leave -m out, and all but one value of each key.")
+    if flags.help and not (own_configs or flags.config_dir):
+        print(help_text(flags.overrides))
+        return 0
     if not prints:
         if sweep:
             from lgg_seg.sweeps.command import run_sweep

@@ -25,8 +25,8 @@ REMEDY = "give another output=."
 def bench(
     model: Annotated[str, Argument("members of the group model, with commas between them")] = "unet_bn",
     augment: Annotated[str, Argument("members of the group augment, likewise")] = "moderate",
-    size: Annotated[int, Argument("side of the slices in pixels")] = 256,
-    batch_size: Annotated[int, Argument("slices at once")] = 16,
+    size: Annotated[int, Argument("side of the slices in pixels", key="preprocess.size")] = 256,
+    batch_size: Annotated[int, Argument("slices at once", key="data.batch_size")] = 16,
     seconds: Annotated[float, Argument("how long each thing is repeated")] = 5,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto, 32-true, bf16-mixed or 16-mixed")] = "auto",
@@ -45,7 +45,7 @@ def bench(
         UserError: there is no such network, augmentation or device; the device runs out of memory; `output` exists
             or cannot be written.
     """
-    for name, value in (("size", size), ("batch_size", batch_size), ("threads", threads)):
+    for name, value in (("preprocess.size", size), ("data.batch_size", batch_size), ("threads", threads)):
         require(value is None or value >= 1, name, value, "1 or more")
     require(0 < seconds < float("inf"), "seconds", seconds, "a finite number above 0")
     models, augments = _members("model", model), _members("augment", augment)

@@ -1,4 +1,4 @@
-"""`python -m lgg_seg.evaluate run=RUN`: a run measured again from its folder alone, on its own or another data set.
+"""`python -m lgg_seg.evaluate run=RUN`: runs measured again from their folders alone, on their own or other data.
 
 Another data set is a dataset root of slices, or patients in NIfTI as BraTS has them: see `prediction.nifti_tree`.
 """
@@ -15,6 +15,7 @@ from rich.console import Console
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
+from lgg_seg.cli.progress import tracked
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.splits import AllPatients
@@ -25,8 +26,9 @@ from lgg_seg.hardware import Accelerator
 from lgg_seg.inference.trained import starting_weights, tested_threshold, training_volumes
 from lgg_seg.prediction.nifti_tree import LAYOUT, SHARED, as_slices, is_nifti_tree
 from lgg_seg.reporting.run_figures import draw_evaluation
-from lgg_seg.reporting.run_table import print_result, subsets_table
+from lgg_seg.reporting.run_table import print_result, runs_table, subsets_table
 from lgg_seg.runs.folder import AtomicFolder, RunFolder
+from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import has_same_data, known_patients
 from lgg_seg.training.experiment import Experiment
 
@@ -34,7 +36,10 @@ log = logging.getLogger(__name__)
 
 
 def measure(
-    run: Annotated[Path, Argument("the run's folder")],
+    run: Annotated[
+        Path,
+        Argument("the run's folder, or latest; several with commas or a sweep's folder are measured in turn"),
+    ],
     data_root: Annotated[
         Path | None,
         Argument(
@@ -67,7 +72,7 @@ def measure(
         UserError: the folder is no finished run; the data are not the split's; the run was trained on patients of it.
     """
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
-    folder = RunFolder(run)
+    folder = RunFolder(find_run(run))
     config, _ = folder.read_config()
     check_config(config)
     provenance = folder.read_json("provenance.json")
@@ -142,8 +147,41 @@ def _data(experiment: Experiment, root: Path | None, split: str, provenance: dic
 @command
 @arguments_of(measure, "lgg_seg.evaluate run=RUN [key=value …]")
 def main(arguments: dict[str, Any]) -> int:
-    """Measure and print."""
+    """Measure and print; of several runs a row each, and exit code 1 where one could not be measured."""
     configure_logs()
+    runs = _runs(arguments["run"])
+    if len(runs) == 1:
+        return _print_one(arguments | {"run": runs[0]})
+    results, failed = {}, 0
+    for run in tracked(runs, "measuring"):
+        try:
+            place, content = measure(**arguments | {"run": run})
+        except UserError as error:
+            print(f"error: {run.name}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        results[run.name] = content
+        print(f"written to {place}", flush=True)
+    Console().print(runs_table(results))
+    return int(failed > 0)
+
+
+def _runs(given: Path) -> list[Path]:
+    """The runs that `run=` names: one, several with commas, or the finished ones of a sweep's folder."""
+    named = [given] if given.exists() else [Path(name) for name in str(given).split(",") if name]
+    runs: list[Path] = []
+    for one in map(find_run, named):
+        if one.is_dir() and not (one / "config.yaml").exists():
+            below = sorted(status.parent for status in one.rglob("status.json"))
+            runs += [run for run in below if RunFolder(run).read_json("status.json")["state"] == "finished"]
+        else:
+            runs.append(one)
+    if not runs:
+        raise UserError(f"{given} holds no finished run.")
+    return runs
+
+
+def _print_one(arguments: dict[str, Any]) -> int:
     place, content = measure(**arguments)
     name = arguments["run"].name
     print_result(content, f"{name}, {content['split']}")

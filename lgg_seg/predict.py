@@ -19,6 +19,7 @@ from lgg_seg.prediction.discover import ScanListing, find_scans, named_scan
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR
+from lgg_seg.reporting.formatting import counted
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
 Backend = Literal["torch", "onnx"]
@@ -43,14 +44,17 @@ def predict(
     ] = None,
     classifier: Annotated[Path | None, Argument("the folder of a classifier's run: adds its probabilities")] = None,
     threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
-    largest_component: Annotated[bool | None, Argument("keep the largest 3D part alone; null: as tested")] = None,
+    postprocess: Annotated[
+        Literal["none", "largest_component"] | None,
+        Argument("none, or largest_component of the volume; null: as tested", was=("largest_component",)),
+    ] = None,
     tta: Annotated[
         bool | None,
-        Argument("test-time augmentation: average with the mirrored volume's; null: as tested", key="mirror"),
+        Argument("test-time augmentation: average with the mirrored volume's; null: as tested", was=("mirror",)),
     ] = None,
     overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
     backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
-    batch_size: Annotated[int, Argument("slices at once")] = BATCH_SIZE,
+    batch_size: Annotated[int, Argument("slices at once", key="data.batch_size")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
 ) -> PredictionResult:
@@ -59,7 +63,7 @@ def predict(
     Raises:
         UserError: anything the user can mend, except for files of the input: those are the result's `issues`.
     """
-    require(batch_size >= 1, "batch_size", batch_size, "1 or more")
+    require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
     if not trained:
@@ -73,7 +77,6 @@ def predict(
             one.network, hardware, batch_size
         )
 
-    postprocess = {None: None, True: "largest_component", False: "none"}[largest_component]
     model = Model([member(one) for one in trained], threshold, postprocess, tta)
     volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None
     settings = {
@@ -125,7 +128,8 @@ def main(given: dict[str, Any]) -> int:
     with terminable():
         result = predict(**given)
     with_tumour = sum(row["volume_voxels"] > 0 for row in result.volumes)
-    print(f"{len(result.slices)} slices of {len(result.volumes)} volumes, {with_tumour} with tumour")
+    counts = f"{counted(len(result.slices), 'slice')} of {counted(len(result.volumes), 'volume')}"
+    print(f"{counts}, {with_tumour} with tumour")
     if seen := sum(row["seen_in_training"] is True for row in result.volumes):
         print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
     for issue in result.issues:

@@ -111,7 +111,7 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
         (["model=unet_slimm"], "did you mean unet_slim?"),
         (["augment=strnog"], "did you mean strong?"),
         (["model=classifier_resnet50"], "only networks that segment"),
-        (["size=0"], "size is 0; it must be 1 or more"),
+        (["size=0"], "preprocess.size is 0; it must be 1 or more"),
         (["seconds=0"], "it must be a finite number above 0"),
         (["device=gpu"], "device=gpu is not on this machine"),
         (["output=speed.txt"], ".json"),

@@ -20,10 +20,14 @@ from lgg_seg.errors import UserError
 
 @dataclass(frozen=True)
 class Argument:
-    """Help of a parameter, in its `Annotated`; `key` is its name for users, who may give the parameter's name, too."""
+    """Help of a parameter, in its `Annotated`; `key` is its name for users, who may give the parameter's name, too.
+
+    `was` holds its earlier names, which are refused with today's.
+    """
 
     help: str
     key: str | None = None
+    was: tuple[str, ...] = ()
 
 
 def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
@@ -38,6 +42,8 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
     for argument in arguments:
         key, equals, text = argument.partition("=")
         key = keys.get(key, key)
+        if new := next((one for one in described if key in _argument(function, described[one].name).was), None):
+            raise UserError(f"{key} is called {new} now; see --help.")
         if key not in described:
             raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
         if not equals:

@@ -25,6 +25,20 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 
 SEARCH_PATH = "hydra.searchpath"
+ELSEWHERE = {
+    "learning_rate": "optimizer.lr", "wd": "optimizer.weight_decay", "image_size": "preprocess.size",
+    "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices", "network": "model",
+    "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir", "output_dir": "hydra.run.dir",
+    "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
+    "threshold": "evaluation.fixed_threshold", "checkpoint": "resume=RUN to go on, or model.weights=FILE to begin with",
+    "ckpt": "resume=RUN to go on, or model.weights=FILE to begin with", "run": "resume=RUN",
+    "zoo": "model.weights=NAME, which takes a model of the zoo to begin with",
+}  # fmt: skip
+"""What people type who know other programs, and what it is here; names that resemble ours are found without it."""
+
+ALIASES = {"device": "trainer.accelerator"}
+"""Words of the other commands that a training takes, too."""
+
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 
 
@@ -32,6 +46,13 @@ def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
     """The config that `python -m lgg_seg <overrides>` would train with."""
     with _hydra():
         return without_hydra(compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True))
+
+
+def chosen(overrides: Sequence[str] = ()) -> dict[str, str]:
+    """The member of each group that these overrides choose."""
+    with _hydra():
+        choices = compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True).hydra.runtime.choices
+    return {str(group): str(member) for group, member in choices.items() if member and "/" not in str(group)}
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -194,6 +215,8 @@ def _check_key(
         return
     if new := renamed(key):
         raise UserError(f"{key} is called {new} now.")
+    if new := ELSEWHERE.get(key):
+        raise UserError(f"{key}: no such key; here it is {new}.")
     adds, nearest = override.is_add() or override.is_force_add(), did_you_mean(key, valid)
     collection, _, rest = key.partition(".")
     if adds and collection in COLLECTIONS and rest and f"{collection}.{rest.partition('.')[0]}" not in valid:
@@ -230,6 +253,12 @@ def _keys(config: DictConfig, prefix: str = "") -> list[str]:
         if isinstance(child, DictConfig):
             names.extend(_keys(child, f"{prefix}{name}."))
     return names
+
+
+def without_aliases(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a training's own key for each of `ALIASES`."""
+    split = [argument.partition("=") for argument in arguments]
+    return [f"{ALIASES.get(key, key)}{equals}{value}" for key, equals, value in split]
 
 
 def make_output_folder(path: str, key: str) -> None:

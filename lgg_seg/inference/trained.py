@@ -20,6 +20,7 @@ from lgg_seg.networks.build import build_network, target_of
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.latest import find_run
 
 log = logging.getLogger(__name__)
 NODES = ("model", "preprocess", "evaluation")
@@ -59,7 +60,7 @@ def from_run(path: Path) -> TrainedModel:
     Raises:
         UserError: the folder is no run; its checkpoint is missing or damaged; its threshold is not chosen yet.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(find_run(path))
     config, _ = folder.read_config()
     if missing := [node for node in NODES if not OmegaConf.select(config, f"{node}.{TARGET}")]:
         raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")

@@ -166,7 +166,7 @@ def test_an_ensemble_with_threshold_tta_and_largest_component_is_recorded(
     shutil.copytree(trained_run, again)
     patient = sorted(patients.iterdir())[0]
     words = (f"run={trained_run},{again}", f"input={patient}", f"output={tmp_path / 'out'}", "threshold=0.2")
-    assert predict(*words, "largest_component=true", "mirror=true", "overlays=all") == 0
+    assert predict(*words, "postprocess=largest_component", "tta=true", "overlays=all") == 0
     content = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert [one["name"] for one in content["models"]] == [trained_run.name, "again"]
     assert (content["threshold"], content["postprocess"], content["mirror"]) == (0.2, "largest_component", True)

@@ -1,0 +1,25 @@
+"""`latest` in place of a run's folder."""
+
+from pathlib import Path
+
+from lgg_seg.errors import UserError
+from lgg_seg.runs.folder import RunFolder
+
+LATEST = "latest"
+RUNS = Path("runs")
+
+
+def find_run(path: Path, *, unfinished: bool = False) -> Path:
+    """The path itself, or for `latest` the run below runs/ that ended last; one to go on with, if `unfinished`.
+
+    Raises:
+        UserError: there is none.
+    """
+    if path != Path(LATEST) or path.is_dir():
+        return path
+    for status in sorted(RUNS.rglob("status.json"), key=lambda file: file.stat().st_mtime, reverse=True):
+        finished = RunFolder(status.parent).read_json(status.name)["state"] == "finished"
+        if finished != unfinished:
+            return status.parent
+    kind = "unfinished" if unfinished else "finished"
+    raise UserError(f"latest: there is no {kind} run below {RUNS}; name the folder of one.")

@@ -1,0 +1,26 @@
+"""`latest` in place of a run's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lgg_seg.errors import UserError
+from lgg_seg.runs.latest import find_run
+from tests.comparison.run_folders import write_run
+
+
+def test_latest_is_the_run_that_ended_last_or_the_one_to_go_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no finished run below runs"):
+        find_run(Path("latest"))
+    for age, (name, state) in enumerate((("a", "finished"), ("b", "finished"), ("c", "interrupted"))):
+        status = write_run(tmp_path / "runs" / name, state=state) / "status.json"  # type: ignore[arg-type]  # a literal
+        os.utime(status, (age, age))
+    assert find_run(Path("latest")) == Path("runs/b")
+    assert find_run(Path("latest"), unfinished=True) == Path("runs/c")
+    assert find_run(Path("elsewhere")) == Path("elsewhere")
