@@ -55,7 +55,7 @@ def bench(
     hardware = choose_hardware(device, precision)
     data = ["data=phantom", f"preprocess.size={size}", f"data.batch_size={batch_size}", "split.val=0", "split.test=0"]
     loaded = [compose_config([*data, f"augment={name}"]) for name in augments]
-    with explained("try a smaller batch_size or size."):
+    with explained("try a smaller data.batch_size or preprocess.size."):
         networks = [
             {"model": name, **_speed(name, size, batch_size, seconds, hardware)}
             for name in tracked(models, "timing the networks")

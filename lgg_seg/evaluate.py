@@ -155,7 +155,8 @@ def main(arguments: dict[str, Any]) -> int:
     results, failed = {}, 0
     for run in tracked(runs, "measuring"):
         try:
-            place, content = measure(**arguments | {"run": run})
+            output = arguments.get("output") and {"output": arguments["output"] / run.name}
+            place, content = measure(**arguments | {"run": run} | (output or {}))
         except UserError as error:
             print(f"error: {run.name}: {error}", file=sys.stderr)
             failed += 1

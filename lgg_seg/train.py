@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import runpy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import to_plain
@@ -21,14 +22,16 @@ from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator, Hardware
 from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
-from lgg_seg.reporting import wandb
-from lgg_seg.reporting.run_table import print_result
+from lgg_seg.reporting import tensorboard, wandb
+from lgg_seg.reporting.run_table import print_end
 from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Pruning
 from lgg_seg.training.checkpoints import RecordedConfig, checkpoints, require_space_for_checkpoints
+from lgg_seg.training.epoch_lines import EpochLines
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
@@ -44,8 +47,10 @@ log = logging.getLogger(__name__)
 NO_CHANGES = Changes()
 
 
-def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None) -> None:
-    """A new run in the folder `path`, from the data to the table on the terminal.
+def run(
+    config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Trial | None = None, brief: bool = False
+) -> None:
+    """A new run in the folder `path`, from the data to the table on the terminal; `brief`, to a line of its result.
 
     Raises:
         UserError: anything the user can mend; `status.json` says it too.
@@ -65,11 +70,16 @@ def run(config: DictConfig, path: Path, overrides: Sequence[str], *, trial: Tria
     else:
         with suppress(OSError):  # where Slurm started this process, Hydra has made it an empty folder of its own
             path.rmdir()
-    _train_and_report(experiment, folder, overrides, hardware, resumption=None, trial=trial)
+    _train_and_report(experiment, folder, overrides, hardware, brief, resumption=None, trial=trial)
 
 
 def resume(
-    path: Path, device: Accelerator | None = None, changes: Changes = NO_CHANGES, *, trial: Trial | None = None
+    path: Path,
+    device: Accelerator | None = None,
+    changes: Changes = NO_CHANGES,
+    *,
+    trial: Trial | None = None,
+    brief: bool = False,
 ) -> None:
     """Go on with the run in the folder `path` where it stopped, with its own config but for the `changes`.
 
@@ -80,7 +90,7 @@ def resume(
             folder stays as it is.
         Pruned: its study has stopped the `trial` that it is.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(find_run(path, unfinished=True))
     folder.remedy = "free some space, make it writable, or resume a copy of the run."
     config, overrides = folder.read_config()
     check_config(config)
@@ -94,11 +104,16 @@ def resume(
     hardware = experiment.trainer.prepare_again(device)
     experiment.trainer.share_out(hardware)
     resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
-    _train_and_report(experiment, folder, overrides, hardware, resumption=resumption, trial=trial)
+    _train_and_report(experiment, folder, overrides, hardware, brief, resumption=resumption, trial=trial)
 
 
 def _train_and_report(
-    experiment: Experiment, folder: RunFolder, overrides: Sequence[str], hardware: Hardware, **options: Any
+    experiment: Experiment,
+    folder: RunFolder,
+    overrides: Sequence[str],
+    hardware: Hardware,
+    brief: bool,
+    **options: Any,
 ) -> None:
     if experiment.trainer.rank(hardware) > 0:
         end_with_main_process()
@@ -115,11 +130,8 @@ def _train_and_report(
         configure_logs(log_file)
     with record_status(folder), wandb.runs_ended():
         folder.remove_partial_files()
-        if content := train(experiment, folder, overrides, hardware, **options):
-            print_result(content, experiment.config.name)
-        else:
-            print("no patient is left to test: a cross-validation of this recipe says how good such networks are")
-        print(f"run folder: {folder.display_path}")
+        content = train(experiment, folder, overrides, hardware, **options)
+        print_end(content, folder, experiment.config.name, brief=brief)
 
 
 def train(
@@ -155,7 +167,7 @@ def train(
     require_space_for_checkpoints(folder, network, wanted, config.trainer.max_epochs)
     every = 1 if data.split.training_only else experiment.trainer.validated_every
     kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor, every)]
-    callbacks = [history, *wanted, *kept, stop]
+    callbacks = [history, EpochLines(history), *wanted, *kept, stop]
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
@@ -190,6 +202,12 @@ def train(
         content, evaluation = experiment.test(folder, data, hardware, history.train_seconds)
         for board in boards:
             wandb.publish_result(evaluation, board, folder, content, data)
+        for event_files in (logger for logger in loggers if isinstance(logger, TensorBoardLogger)):
+            tensorboard.publish_result(event_files, folder, to_plain(config), content, trainer.global_step)
     seconds = {"wall_seconds": time.perf_counter() - started}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | seconds)
     return content
+
+
+if __name__ == "__main__":
+    runpy.run_module("lgg_seg", run_name="__main__", alter_sys=True)

@@ -13,7 +13,7 @@ export default function () {
     move(event.deltaY > 0 ? "ArrowRight" : "ArrowLeft");
   };
   const keys = (event) => {
-    const free = !event.target.closest?.('input, textarea, [role="combobox"], [role="gridcell"]');
+    const free = !event.target.closest?.('input:not([type="checkbox"]), textarea, [role="combobox"], [role="gridcell"]');
     if (free && event.isTrusted && ["ArrowLeft", "ArrowRight"].includes(event.key)) move(event.key);
   };
   document.addEventListener("wheel", wheel, { passive: false });

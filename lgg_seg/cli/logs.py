@@ -6,6 +6,9 @@ from pathlib import Path
 
 PROFILERS = "pytorch_lightning.profilers"  # `+trainer.profiler=simple` asks for their report
 OURS = ("lgg_seg", PROFILERS)
+FILE_ONLY = {"file_only": True}
+"""`extra` of a line for `run.log` alone, as its command prints it where it is to be seen."""
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -18,6 +21,7 @@ def configure_logs(file: Path | None = None) -> None:
     console = logging.StreamHandler()
     console.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     console.addFilter(lambda record: record.name.startswith(OURS) or record.levelno >= logging.WARNING)
+    console.addFilter(lambda record: not getattr(record, "file_only", False))
     root.setLevel(logging.INFO)
     root.addHandler(console)
     if file is not None:

@@ -50,16 +50,16 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
         for subset, colour in (("train", GREY), ("val", PREDICTION)):
             column = f"{subset}/{name}"
             if all(column in row for row in history):
-                axes.plot([row["epoch"] for row in history], [row[column] for row in history], ".-", label=subset,
+                axes.plot([row["epoch"] + 1 for row in history], [row[column] for row in history], ".-", label=subset,
                           color=colour)  # fmt: skip
         heading = METRICS.get(name, name)
         if monitor.column == f"val/{name}":
-            heading += f": best {best[monitor.column]:.3f}, epoch {best['epoch']:.0f}"
+            heading += f": best {best[monitor.column]:.3f}, epoch {best['epoch'] + 1:.0f}"
             axes.title.set_fontweight("bold")
         axes.set(title=heading, xlabel="epoch", ylim=(0, None if name == "loss" else 1))
-        axes.axvline(best["epoch"], color=PREDICTION, linewidth=0.8, linestyle=":")
+        axes.axvline(best["epoch"] + 1, color=PREDICTION, linewidth=0.8, linestyle=":")
         axes.legend(frameon=False)
-    rate.plot([row["epoch"] for row in history], [row["lr"] for row in history], ".-", color="#3b6fb6")
+    rate.plot([row["epoch"] + 1 for row in history], [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
     kept = "the last epoch" if monitor == LAST else f"the best epoch by {monitor.title}"
     return _finished(figure, f"{title}; dotted: {kept}")

@@ -1,6 +1,6 @@
 """The result of a run as a table on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -9,8 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lgg_seg.metrics.registry import PATIENT_METRICS
-from lgg_seg.reporting.formatting import counted, interval, number
+from lgg_seg.reporting.formatting import counted, interval, number, with_interval
 from lgg_seg.reporting.table import Column, rich_table
+from lgg_seg.runs.contents import read_table
+from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import LAST, monitor_of
 
 TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
 """What a classifier decides, by `target`."""
@@ -73,6 +76,16 @@ def subsets_table(results: Sequence[dict[str, Any]], title: str) -> Table:
     return rich_table(columns, results, title, "IoU, Dice and recall are means over mini-batches")
 
 
+def runs_table(results: Mapping[str, dict[str, Any]]) -> Table:
+    """A row for each `metrics.json`, by the run's name."""
+    columns = [
+        Column("", "run", itemgetter(0), left=True),
+        Column("", "patients", lambda row: f"{row[1]['patients']} {row[1]['split']}"),
+        Column("", "headline (95 %)", lambda row: _headline(row[1])),
+    ]
+    return rich_table(columns, list(results.items()), f"{counted(len(results), 'run')} measured")
+
+
 def _metric(name: str, result: dict[str, Any]) -> float | None:
     value: float | None = result["metrics"].get(name)  # mini-batches are younger than some runs
     return value
@@ -81,3 +94,41 @@ def _metric(name: str, result: dict[str, Any]) -> float | None:
 def print_result(result: dict[str, Any], title: str) -> None:
     """Print the table to stdout."""
     Console().print(result_table(result, title))
+
+
+def print_end(content: dict[str, Any], folder: RunFolder, name: str, *, brief: bool) -> None:
+    """Print what a run leaves behind: its result, best epoch and figures, and the command that uses it.
+
+    `content` is `metrics.json`'s, empty where nobody was tested. `brief` is for a job of a sweep, whose leaderboard has
+    the rest.
+    """
+    if brief:
+        print(f"  {_headline(content)}: {folder.display_path}", flush=True)
+        return
+    if content:
+        print_result(content, name)
+    else:
+        print("no patient is left to test: a cross-validation of this recipe says how good such networks are")
+    records = read_table(folder.path / "history.csv").to_dict("records")
+    rows = [{str(key): value for key, value in row.items()} for row in records]
+    monitor = monitor_of(rows)
+    if monitor != LAST:
+        best = max(rows, key=monitor.score)
+        score = f"validation {monitor.title} {number(best[monitor.column])}"
+        print(f"best epoch: {best['epoch'] + 1} of {rows[-1]['epoch'] + 1}, {score}")
+    figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
+    if figures:
+        print(f"figures: {', '.join(figures)} in {folder.display_path}/figures")
+    print(f"run folder: {folder.display_path}")
+    use = "evaluate run={}" if content.get("task") == "classification" else "predict run={} input=SCAN output=masks"
+    print(f"next: python -m lgg_seg.{use.format(folder.display_path)}")
+
+
+def _headline(content: dict[str, Any]) -> str:
+    if not content:
+        return "trained, nobody to test"
+    key, title = (
+        ("slice/auroc", "slice AUROC") if content.get("task") == "classification" else ("patient/dice", "patient Dice")
+    )
+    value = content["metrics"][key]
+    return f"{title} {with_interval(value.get('mean', value.get('value')), value['ci95'])}"

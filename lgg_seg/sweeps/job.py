@@ -58,7 +58,12 @@ def hydra_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
     base = Path(hydra_config.runtime.output_dir)
     # `sweep=` says which jobs there are, which is no part of a single one: without it, its command can be repeated.
     overrides = [override for override in hydra_config.overrides.task if not override.startswith("sweep=")]
-    if OmegaConf.select(hydra_config, "sweeper.trial") is None:
+    number, count = hydra_config.job.num + 1, OmegaConf.select(hydra_config, "sweeper.jobs")
+    trial_number = OmegaConf.select(hydra_config, "sweeper.trial")
+    if trial_number is not None:
+        number, count = int(trial_number) + 1, hydra_config.sweeper.n_trials
+    print(f"job {number}{f' of {count}' if count else ''}: {base.name}", flush=True)
+    if trial_number is None:
         return complete_job(config, base, overrides).score
 
     from lgg_seg.sweeps.study import job_trial, tell_outcome  # Optuna is heavy, and a grid needs none
@@ -152,9 +157,9 @@ def _train(attempt: Attempt, config: DictConfig, overrides: Sequence[str], trial
         torch.cuda.reset_peak_memory_stats()  # the peak of the job before is none of this one's
     if attempt.todo == "resume":
         log.info("%s goes on where it stopped", attempt.folder.path.name)
-        resume(attempt.folder.path, trial=trial)
+        resume(attempt.folder.path, trial=trial, brief=True)
     else:
-        run(config, attempt.folder.path, overrides, trial=trial)
+        run(config, attempt.folder.path, overrides, trial=trial, brief=True)
 
 
 def _history(folder: RunFolder) -> list[dict[str, Any]]:

@@ -145,6 +145,7 @@ class GridSweeper(JobSweeper):
         params: Mapping[str, Any] | None = None,
         variants: Sequence[str] = (),
         max_batch_size: int | None = None,
+        jobs: int | None = None,  # noqa: ARG002  # the jobs read their number from the config
     ) -> None:
         super().__init__(params)
         if isinstance(variants, str):
@@ -165,7 +166,8 @@ class GridSweeper(JobSweeper):
                 ) from error
         in_variants = product(grid(overrides), self.variants)
         named = [self.job(with_variant(one, words), varying | set(map(key_of, words))) for one, words in in_variants]
-        jobs = [job for job in named if job is not None]
+        count = sum(job is not None for job in named)
+        jobs = [[*job, f"hydra.sweeper.jobs={count}"] for job in named if job is not None]
         size = self.max_batch_size or max(1, len(jobs))
         return [self.launch(jobs[first : first + size], first) for first in range(0, len(jobs), size)]
 

@@ -215,7 +215,7 @@ class TrainingModule(pl.LightningModule):
 
     def _diverged(self, what: str, number: float, where: str = "") -> UserError:
         return UserError(
-            f"The {what} became {number} in epoch {self.current_epoch}{where}; try a smaller optimizer.lr, "
+            f"The {what} became {number} in epoch {self.current_epoch + 1}{where}; try a smaller optimizer.lr, "
             "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
         )
 

@@ -14,8 +14,9 @@ from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
 
 from lgg_seg.errors import Pruned, require
 from lgg_seg.reporting.figures import learning_curves
+from lgg_seg.reporting.formatting import duration
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import Monitor, monitor_of
+from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
 from lgg_seg.training.base import TrainingModule, is_measured
 
 if TYPE_CHECKING:
@@ -47,9 +48,28 @@ class Progress(RichProgressBar):
     def __init__(self) -> None:
         super().__init__(console_kwargs={"stderr": True})
 
+    def _get_train_description(self, current_epoch: int) -> str:
+        """The epoch, counted from 1."""
+        return f"epoch {current_epoch + 1}/{self.trainer.max_epochs}"
+
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """What stands beside the bar."""
-        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        """What stands beside the bar: the last numbers, the best score so far, and the time that is left in all."""
+        shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        rows = next((one.rows for one in trainer.callbacks if isinstance(one, History)), [])  # type: ignore[attr-defined]  # Lightning's trainer has them
+        if rows and (monitor := monitor_of(rows)) != LAST:
+            shown["best"] = f"{max(rows, key=monitor.score)[monitor.column]:.3f}"
+        if left := seconds_left(rows, trainer.max_epochs):
+            shown["left"] = duration(left)
+        return shown
+
+
+def seconds_left(rows: list[dict[str, Any]], epochs: int | None) -> float:
+    """What the remaining epochs take at the mean speed of the last three rows; early stopping may end them sooner."""
+    if not rows:
+        return 0.0
+    done = int(rows[-1]["epoch"]) + 1
+    before = int(rows[-4]["epoch"]) + 1 if len(rows) > 3 else 0
+    return float(sum(row["seconds"] for row in rows[-3:])) / (done - before) * ((epochs or done) - done)
 
 
 class History(Checkpoint):
@@ -113,6 +133,9 @@ class History(Checkpoint):
                 "protocol": self.protocol,
             }
         )
+        for logger in trainer.loggers:
+            speed = {"train_slices_per_second": self.rows[-1]["train_slices_per_second"]}
+            logger.log_metrics(speed, trainer.global_step)
         if trainer.is_global_zero:
             self.folder.write_table("history.csv", self.rows)
 
@@ -163,6 +186,6 @@ class Pruning(Checkpoint):
             self.history.draw()
             best = max(rows, key=monitor.score)[monitor.column]
             raise Pruned(
-                f"pruned after epoch {trainer.current_epoch}: a best validation {monitor.title} of {best:.3f} is worse "
-                "than what half of the other trials had by then"
+                f"pruned after epoch {trainer.current_epoch + 1}: a best validation {monitor.title} of {best:.3f} is "
+                "worse than what half of the other trials had by then"
             )

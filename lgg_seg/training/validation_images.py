@@ -77,7 +77,8 @@ class ValidationImages(pl.Callback):
         panels = [replace(panel, title=name) for name, row in rows.items() for panel in row]
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                figure = panel_grid({f"epoch {trainer.current_epoch}": panels}, title)
+                figure = panel_grid({f"epoch {trainer.current_epoch + 1}": panels}, title)
+                figure.set_dpi(200)  # 500 pixels a slice
                 logger.experiment.add_figure(title, figure, trainer.global_step)
             elif isinstance(logger, WandbLogger):
                 from lgg_seg.reporting.wandb.media import overlays  # imports wandb, which most runs can do without
@@ -86,7 +87,7 @@ class ValidationImages(pl.Callback):
                     title,
                     [panel.flair for panel in panels],
                     trainer.global_step,
-                    caption=[f"{panel.title}, epoch {trainer.current_epoch}" for panel in panels],
+                    caption=[f"{panel.title}, epoch {trainer.current_epoch + 1}" for panel in panels],
                     masks=[overlays(panel.truth, panel.prediction) for panel in panels],
                 )
 
@@ -106,7 +107,7 @@ class ValidationImages(pl.Callback):
             one = data.index.slices[i]
             flair, truth = data.flair(i), data.native_masks([i])[0]
             rows[f"{one.patient} / {one.number}"] = [
-                Panel(f"epoch {epoch}", flair, truth, self.masks[epoch][i].numpy())
+                Panel(f"epoch {epoch + 1}", flair, truth, self.masks[epoch][i].numpy())
                 for epoch in epochs
                 if i in self.masks[epoch]
             ]

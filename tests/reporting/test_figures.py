@@ -61,8 +61,8 @@ def test_learning_curves_hold_every_epochs_numbers_and_mark_the_best() -> None:
         for name in ("loss", "dice", "recall") for subset in ("train", "val")
     }  # fmt: skip
     assert list(rate.lines[0].get_ydata()) == [row["lr"] for row in HISTORY]
-    assert [axes.lines[2].get_xdata()[0] for axes in panels] == [1, 1, 1]
-    assert [axes.get_title() for axes in panels] == ["loss", "patient Dice: best 0.700, epoch 1", "patient recall"]
+    assert [axes.lines[2].get_xdata()[0] for axes in panels] == [2, 2, 2]
+    assert [axes.get_title() for axes in panels] == ["loss", "patient Dice: best 0.700, epoch 2", "patient recall"]
     assert figure.get_suptitle() == "unet, seed 1; dotted: the best epoch by patient Dice"
 
 

@@ -111,7 +111,7 @@ def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> 
     done = lgg(workplace, *TWO, "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=diverged")
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("The training loss became") == 1
-    assert re.search(r"in epoch 0, step \d, on TCGA\S+/\d", done.stderr), "of whichever process"
+    assert re.search(r"in epoch 1, step \d, on TCGA\S+/\d", done.stderr), "of whichever process"
 
 
 def rank(*overrides: str) -> int:

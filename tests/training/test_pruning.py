@@ -79,7 +79,7 @@ def test_the_past_of_a_resumed_run_is_reported_too(study: optuna.Study, tmp_path
 
 def test_a_hopeless_run_is_pruned_with_the_reason(study: optuna.Study, tmp_path: Path) -> None:
     trial = study.ask()
-    with pytest.raises(Pruned, match=r"after epoch 0: a best validation patient Dice of 0\.100"):
+    with pytest.raises(Pruned, match=r"after epoch 1: a best validation patient Dice of 0\.100"):
         fit(tmp_path / "run", [0.1, 0.9, 0.9], trial)
     assert list(study.trials[trial.number].intermediate_values) == [0]
     assert (tmp_path / "run" / "figures" / "learning_curves.png").exists()

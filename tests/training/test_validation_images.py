@@ -86,7 +86,7 @@ def test_the_figure_has_a_row_for_each_slice_and_a_column_for_each_epoch(
     assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
     figure = trained[0]._figure(data, [0, 2, 3])
     grid = np.array(figure.axes).reshape(3, 3)
-    assert [axes.get_title() for axes in grid[0]] == ["epoch 0", "epoch 2", "epoch 3"]
+    assert [axes.get_title() for axes in grid[0]] == ["epoch 1", "epoch 3", "epoch 4"]
     for axes, slice_id in zip(grid[:, 0], trained[0].chosen, strict=True):
         one = data.index.slices[slice_id]
         assert axes.get_ylabel() == f"{one.patient} / {one.number}"

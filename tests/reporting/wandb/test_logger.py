@@ -152,7 +152,7 @@ def test_the_run_has_its_name_its_config_its_history_and_its_figures(run: Path, 
 
 def test_the_validation_slices_of_an_epoch_are_images_with_masks(recorded: Recorded) -> None:
     captions = recorded.history["validation slices/captions"]
-    assert all(re.fullmatch(r"TCGA_\w+ / \d, epoch 0", caption) for caption in captions)
+    assert all(re.fullmatch(r"TCGA_\w+ / \d, epoch 1", caption) for caption in captions)
     assert len(set(captions)) == recorded.history["validation slices/count"] > 0
     for paths in recorded.history["validation slices/all_masks"]:
         truth = cv2.imread(str(recorded.folder / "files" / paths["truth"]["path"]), cv2.IMREAD_UNCHANGED)

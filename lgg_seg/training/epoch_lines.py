@@ -1,0 +1,75 @@
+"""What a reader of a log sees of a training: an estimate after a few batches, then a line an epoch."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+from lgg_seg.cli.logs import FILE_ONLY
+from lgg_seg.reporting.formatting import duration, three
+from lgg_seg.runs.monitor import LAST, monitor_of
+from lgg_seg.training.callbacks import History, seconds_left
+
+log = logging.getLogger(__name__)
+
+WARM_UP, TIMED = 3, 10  # batches that are not timed, as the first ones are slow, and those that are
+
+
+class EpochLines(Checkpoint):
+    """A line an epoch in `run.log`, and on stdout where no progress bar is on a terminal.
+
+    It stands in the list after `History`, whose row it reads; a `Checkpoint` for the reason that that one is.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._started = 0.0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Estimate the training from a few batches of the first epoch."""
+        if self.history.rows or trainer.max_epochs is None:
+            return
+        if batch_idx + 1 == WARM_UP:
+            self._started = time.perf_counter()
+        elif batch_idx + 1 == WARM_UP + TIMED:
+            seconds = (time.perf_counter() - self._started) / TIMED
+            batches = int(trainer.num_training_batches)
+            self._say(
+                trainer,
+                f"{trainer.max_epochs} epochs of {batches} batches: about "
+                f"{duration(seconds * batches * trainer.max_epochs)} at the speed of the first {TIMED} timed batches, "
+                "and validation on top",
+            )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say what the epoch brought."""
+        rows = self.history.rows
+        if rows and rows[-1]["epoch"] == trainer.current_epoch:  # not every epoch need be validated
+            self._say(trainer, epoch_line(rows, trainer.max_epochs))
+
+    def _say(self, trainer: pl.Trainer, line: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        log.info("%s", line, extra=FILE_ONLY)
+        if trainer.progress_bar_callback is None or not sys.stderr.isatty():
+            print(line, flush=True)
+
+
+def epoch_line(rows: list[dict[str, Any]], epochs: int | None) -> str:
+    """What the last of the rows of `history.csv` brought."""
+    row, monitor = rows[-1], monitor_of(rows)
+    parts = [f"epoch {row['epoch'] + 1}/{epochs}"]
+    parts += [f"{name.replace('/', ' ')} {three(row[name])}" for name in ("train/loss", "val/loss") if name in row]
+    if monitor != LAST:
+        best = max(rows, key=monitor.score)
+        parts.append(f"val {monitor.title} {three(row[monitor.column])}")
+        parts.append(f"best {three(best[monitor.column])} (epoch {best['epoch'] + 1})")
+    parts += [f"rate {row['lr']:.2g}", duration(row["seconds"])]
+    if left := seconds_left(rows, epochs):
+        parts.append(f"about {duration(left)} left")
+    return ", ".join(parts)

@@ -1,0 +1,30 @@
+"""The lines of a training: an estimate, then one an epoch, counted from 1."""
+
+from __future__ import annotations
+
+import pytest
+
+from lgg_seg.training.callbacks import seconds_left
+from lgg_seg.training.epoch_lines import epoch_line
+
+ROWS = [
+    {"epoch": k, "train/loss": 1.0 / (k + 1), "val/loss": 1.2, "val/dice": dice, "lr": 1e-3, "seconds": 30.0 + k}
+    for k, dice in enumerate((0.5, 0.8, 0.7))
+]
+
+
+def test_a_line_has_epoch_losses_score_the_best_so_far_the_rate_and_what_is_left() -> None:
+    assert epoch_line(ROWS, 12) == (
+        "epoch 3/12, train loss 0.333, val loss 1.200, val patient Dice 0.700, best 0.800 (epoch 2), rate 0.001, 32 s, "
+        "about 5 min left"
+    )
+
+
+def test_without_validation_there_is_no_best_and_at_the_end_nothing_left() -> None:
+    rows = [{"epoch": 0, "train/loss": 0.5, "lr": 3e-4, "seconds": 2.0}]
+    assert epoch_line(rows, 1) == "epoch 1/1, train loss 0.500, rate 0.0003, 2 s"
+
+
+@pytest.mark.parametrize(("epochs", "left"), [(3, 0.0), (4, 31.0), (13, 310.0)])
+def test_what_is_left_goes_by_the_last_epochs(epochs: int, left: float) -> None:
+    assert seconds_left(ROWS, epochs) == left
