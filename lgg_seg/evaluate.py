@@ -96,14 +96,14 @@ def measure(
             "allow_seen=true, and the table will say so too."
         )
     settings = experiment.evaluation
-    place = output or folder.path / f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
-    results = AtomicFolder(place, "choose another folder with output=FOLDER.")
-    with writable(results.path, results.remedy):
-        results.path.mkdir(parents=True)
     runner = experiment.runner(folder, data, hardware)
     given: dict[str, Any] = {"value": threshold, "from": "given"}
     decision = tested_threshold(folder, settings) if threshold is None else given
     cost = folder.read_json("metrics.json", missing_ok=True).get("cost", {})
+    place = output or folder.path / f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
+    results = AtomicFolder(place, "choose another folder with output=FOLDER.")
+    with writable(results.path, results.remedy):
+        results.path.mkdir(parents=True)
     with explained("try a smaller evaluation.batch_size in the run's config.yaml, or device=cpu."):
         evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.

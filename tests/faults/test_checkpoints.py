@@ -17,11 +17,13 @@ from omegaconf import OmegaConf
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
+from lgg_seg.evaluate import measure
 from lgg_seg.files import require_space
 from lgg_seg.runs.checkpoint import read_checkpoint, read_newest, write_checkpoint
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences, split_metadata
+from lgg_seg.train import resume
 from lgg_seg.training.checkpoints import AtomicCheckpoints, EpochCheckpoints, require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from tests.workplace import Workplace, lgg, metrics
@@ -122,6 +124,19 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(tmp_path: Path)
             read_checkpoint(path)
     finally:
         os.seteuid(0)
+
+
+def test_a_run_without_the_checkpoint_that_is_needed_says_what_to_do(stopped: RunFolder) -> None:
+    stopped.best.unlink()
+    with pytest.raises(UserError, match=rf"best\.ckpt is missing; .* so go on with it by resume={stopped.path}\.$"):
+        measure(stopped.path)
+    stopped.last.unlink()
+    before = sorted(stopped.path.rglob("*"))
+    with pytest.raises(
+        UserError, match=r"last\.ckpt is missing; the run has not finished an epoch, so start it anew\.$"
+    ):
+        resume(stopped.path)
+    assert sorted(stopped.path.rglob("*")) == before
 
 
 CHANGED: list[tuple[str, Any]] = [
