@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.errors import UserError
 from lgg_seg.prediction.filenames import without_ending
 from lgg_seg.prediction.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
 from lgg_seg.prediction.scan import Issue
@@ -51,7 +52,16 @@ def volumes_of_cases(
         top: the folder's name.
         endings: as of `role_of`.
         issues: gets the files that are left out.
+
+    Raises:
+        UserError: no file has one of the endings.
     """
+    for kind, ending in endings.items():
+        if not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):
+            option = next(key for key, sequence in OPTIONS.items() if sequence == kind)
+            raise UserError(
+                f"{option}={ending}: no name in {root} ends so; without input=, {option}= names a file itself."
+            )
     cases: dict[str, _Case] = {}
     unlabelled = []
     endings_of = _Channels(root, endings)

@@ -1,5 +1,6 @@
 """Studies in DICOM: which series of a patient are the sequences, by their descriptions."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -86,9 +87,8 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
             if kind in chosen and chosen[kind].tags.get("0020|0052") != flair.tags.get("0020|0052"):
                 del chosen[kind]
                 notes.append(f"{kind} is left out: the patient was moved between it and FLAIR")
-        folders = [PurePosixPath(series.file).parent.parts for series in found]
-        common = [parts[0] for parts in zip(*folders, strict=False) if len(set(parts)) == 1]
-        name = "/".join(common) or _safe(patient) or "study"
+        common = os.path.commonpath([PurePosixPath(series.file).parent for series in found])
+        name = common or _safe(patient) or "study"
         if name in taken:
             name = f"{name}/{_safe(patient) or 'study'}_{len(taken)}"
         taken.add(name)

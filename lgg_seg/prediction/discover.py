@@ -71,6 +71,7 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     Raises:
         UserError: there is nothing to predict on.
     """
+    endings = {kind: without_ending(ending) if is_volume(ending) else ending for kind, ending in endings.items()}
     if path.is_file():
         return _one_file(path, endings)
     if not path.is_dir():
