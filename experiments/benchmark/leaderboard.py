@@ -7,57 +7,77 @@ tested on, and has no rank: the patients of one fold may be easier than those of
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from experiments.benchmark.tables import network, results
 from lgg_seg.comparison.segmentation import SegmentationResult
+from lgg_seg.metrics.arrays import Floats
 from lgg_seg.reporting.formatting import ABSENT, number, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.statistics.bootstrap import Interval, summarise
+from lgg_seg.statistics.paired import differences
 
 
 @dataclass(frozen=True)
 class Standing:
     """A network's result; `rank` is None until its folds and another network's are complete.
 
-    `behind` is None for the best one. Else it is the Dice minus that of the best one on the same patients, with the
-    95 % interval.
+    `behind` is its Dice minus that of the best network on the same patients, with the 95 % interval; None for the best.
+    `side` is -1 where it is worse than the best, 1 where it is better, 0 where the data cannot tell. A ranked network
+    takes the interval and a Holm-corrected Wilcoxon test for that, another the interval alone.
     """
 
     result: SegmentationResult
-    rank: int | None
-    behind: tuple[float, Interval] | None
+    rank: int | None = None
+    behind: tuple[float, Interval] | None = None
+    side: int = 0
 
     @property
     def name(self) -> str:
         """The network with the options that were given to it."""
         return network(self.result.runs[0].provenance)
 
-    @property
-    def side(self) -> int:
-        """-1 or 1 if the interval of the difference is on one side of 0, else 0."""
-        low, high = (self.behind and self.behind[1]) or (0.0, 0.0)
-        return int(low > 0) - int(high < 0)
-
 
 def standings(entries: Sequence[SegmentationResult]) -> list[Standing]:
-    """Ranked networks, the best first, then the others by their difference to it."""
+    """Ranked networks, the best first, then the others by their difference to it.
+
+    Raises:
+        ValueError: one was not measured as the best was.
+    """
     finished = sorted(filter(_is_complete, entries), key=lambda entry: (-entry.score, entry.label))
-    best, ranks = finished[0], range(1, len(finished) + 1) if len(finished) > 1 else (None,)
-    ranked = [Standing(entry, rank, _behind(entry, best)) for entry, rank in zip(finished, ranks, strict=True)]
-    others = [Standing(entry, None, _behind(entry, best)) for entry in entries if entry not in finished]
-    return ranked + sorted(others, key=lambda one: -(one.behind or (0.0, None))[0])
+    best = finished[0]
+    for entry in entries:
+        if entry.comparability.protocol != best.comparability.protocol:
+            raise ValueError(f"{entry.label} was not measured as {best.label} was")
+    others = [_unranked(entry, best) for entry in entries if not _is_complete(entry)]
+    return _ranked(finished) + sorted(others, key=lambda one: -one.behind[0] if one.behind else 0.0)
 
 
 def _is_complete(entry: SegmentationResult) -> bool:
     return entry.folds == entry.runs[0].config["split"]["n_splits"]
 
 
-def _behind(entry: SegmentationResult, best: SegmentationResult) -> tuple[float, Interval] | None:
-    if entry is best:
-        return None
-    if entry.comparability.protocol != best.comparability.protocol:
-        raise ValueError(f"{entry.label} was not measured as {best.label} was")
-    gap = summarise((entry.patients["dice"] - best.patients.loc[entry.patients.index, "dice"]).to_numpy())
-    return gap.mean, gap.ci95
+def _dice(entry: SegmentationResult, like: SegmentationResult) -> Floats:
+    return entry.patients.loc[like.patients.index, "dice"].to_numpy(dtype=np.float64)
+
+
+def _ranked(entries: Sequence[SegmentationResult]) -> list[Standing]:
+    if len(entries) == 1:
+        return [Standing(entries[0])]
+    names = [f"{place:02}" for place in range(len(entries))]
+    compared = differences(np.stack([_dice(entry, entries[0]) for entry in entries], axis=1), names)
+    to_best = {one.name: one for one in compared.differences}
+    rows = [Standing(entries[0], 1)]
+    for rank, (name, entry) in enumerate(zip(names[1:], entries[1:], strict=True), start=2):
+        one = to_best[name]
+        rows.append(Standing(entry, rank, (one.mean, one.ci95), -int(one.significance == "worse")))
+    return rows
+
+
+def _unranked(entry: SegmentationResult, best: SegmentationResult) -> Standing:
+    gap = summarise(_dice(entry, entry) - _dice(best, entry))
+    low, high = gap.ci95 or (0.0, 0.0)
+    return Standing(entry, None, (gap.mean, gap.ci95), int(low > 0) - int(high < 0))
 
 
 def answer(rows: Sequence[Standing]) -> str:
@@ -91,7 +111,7 @@ COLUMNS = (
     Column(
         "",
         "minus the first, on the same patients",
-        text=lambda one: with_interval(*one.behind, "{:+.3f}".format) if one.behind else ABSENT,
+        text=lambda one: with_interval(one.behind[0], one.behind[1], "{:+.3f}".format) if one.behind else ABSENT,
     ),
 )
 
