@@ -103,6 +103,8 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
         raise ValueError(f"holds {decoded.dtype} pixels, where numbers are read")
     if decoded.dtype.kind == "b":
         decoded = decoded.astype(np.uint8) * 255
+    if decoded.ndim not in (2, 3):  # as a tag that counts samples or depth may say
+        raise ValueError("is damaged: its pixels are no picture's")
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
     opaque = count == 4 and (header.alpha or decoded[..., 3].min() == decoded[..., 3].max())
     if count not in (1, 3) and not opaque:
