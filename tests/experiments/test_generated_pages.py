@@ -8,7 +8,7 @@ import pytest
 
 from experiments.__main__ import PARTS, fill
 from experiments.benchmark.leaderboard import answer, standings
-from experiments.benchmark.tables import results
+from experiments.benchmark.tables import network, results
 from experiments.index import KINDS, records
 from lgg_seg.comparison.segmentation import SegmentationResult
 from tests.experiments.records import RECORDS, RESULTS, ROOT
@@ -35,7 +35,7 @@ def test_the_index_has_every_recorded_folder_with_its_command_and_page() -> None
 @pytest.fixture(scope="module")
 def complete() -> SegmentationResult:
     """The EfficientNet U-Net, of which all folds are recorded."""
-    return next(result for result in results() if result.label.startswith("unet_efficientnet"))
+    return next(one for one in results() if network(one.runs[0].provenance) == "`unet_efficientnet`")
 
 
 def worse(result: SegmentationResult, by: float, patients: int) -> SegmentationResult:
