@@ -42,9 +42,9 @@ def worse(result: SegmentationResult, by: float, patients: int) -> SegmentationR
     """A network whose Dice is lower by so much on the first patients, alike for each."""
     table = result.patients.head(patients).assign(dice=lambda rows: rows["dice"] - by)
     dice = {"mean": table["dice"].mean(), "ci95": None, "median": table["dice"].median()}
-    fewer = {} if patients == len(result.patients) else {"seeds": {0: result.seeds[0][:1]}}
+    seeds = result.seeds if patients == len(result.patients) else {0: result.seeds[0][:1]}
     label = f"worse by {by}"
-    return replace(result, label=label, patients=table, metrics=result.metrics | {"patient/dice": dice}, **fewer)
+    return replace(result, label=label, patients=table, metrics=result.metrics | {"patient/dice": dice}, seeds=seeds)
 
 
 def test_a_network_is_ranked_only_beside_another_whose_folds_are_complete(complete: SegmentationResult) -> None:

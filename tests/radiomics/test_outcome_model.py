@@ -158,7 +158,7 @@ def test_masks_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("axes", [(1, 1, 1), (-1, 1, -1)])
 def test_a_mask_in_nifti_is_turned_to_the_view_of_the_slices(axes: tuple[int, int, int], tmp_path: Path) -> None:
     mask = np.random.default_rng(0).random((3, 4, 5)) < 0.5  # (D, H, W): columns to the left, rows to the back
-    stored = np.flip(mask.transpose(2, 1, 0), [axis for axis, way in enumerate(axes) if way < 0])
+    stored = np.flip(mask.transpose(2, 1, 0), tuple(axis for axis, way in enumerate(axes) if way < 0))
     affine = np.diag([*np.array([-1, -1, 1]) * axes, 1.0])
     nib.save(nib.Nifti1Image(stored.astype(np.uint8), affine), tmp_path / "new_mask.nii.gz")
     (volume,) = mask_volumes(tmp_path)
