@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 import lgg_seg.app
 from lgg_seg.app.caching import cached_model
 from lgg_seg.app.limits import MAX_FILES
-from lgg_seg.app.page import NOTICE, tested_on
+from lgg_seg.app.page import NOTICE
+from lgg_seg.app.page import tested_on as sentence_of
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.runs.folder import RunFolder
 from tests.app.dropped import image, mask, patient, tiff, zipped
@@ -261,7 +262,7 @@ def test_the_page_says_what_the_tested_patients_stand_for(
     changes: dict[str, Any], all_recorded: bool, says: str
 ) -> None:
     tested = {"patients": 4, "split": "test", "slices": 24, "protocol": "patient"} | changes
-    sentence = tested_on(tested, all_recorded)
+    sentence = sentence_of(tested, all_recorded)
     assert sentence.startswith("Measured on 4 test patients, 24 slices")
     assert says in sentence
 
