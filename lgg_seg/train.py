@@ -24,7 +24,7 @@ from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import tensorboard, wandb
 from lgg_seg.reporting.run_table import print_end
-from lgg_seg.runs.checkpoint import read_newest
+from lgg_seg.runs.checkpoint import is_in_mid_epoch, read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
@@ -97,12 +97,13 @@ def resume(
     checkpoint, content = read_newest(folder)
     require_same_config(content, config, folder)
     changes.check(folder, config, content)
+    mid_epoch = is_in_mid_epoch(content)
     del content
     changes.apply(config)
     experiment = Experiment.of(config)
     configure_logs()
     hardware = experiment.trainer.prepare_again(device)
-    experiment.trainer.share_out(hardware)
+    experiment.trainer.share_out(hardware, mid_epoch=mid_epoch)
     resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
     _train_and_report(experiment, folder, overrides, hardware, brief, resumption=resumption, trial=trial)
 

@@ -90,6 +90,9 @@ def test_gpus_that_cannot_share_the_batches_are_refused(monkeypatch: pytest.Monk
     settings = TrainerSettings(max_epochs=1, accelerator="gpu", devices=4)
     with pytest.raises(UserError, match="trained on 4 GPUs, and 3 are here"):
         settings.share_out(Hardware(torch.device("cuda"), "32-true", channels_last=True))
+    on_cpu = Hardware(torch.device("cpu"), "32-true", channels_last=True)
+    with pytest.raises(UserError, match="each of 4 GPUs has a part, and 1 is here"):
+        settings.share_out(on_cpu, mid_epoch=True)
 
 
 @pytest.mark.parametrize(

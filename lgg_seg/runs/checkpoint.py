@@ -108,3 +108,8 @@ def _intact(content: bytes) -> bool:
         return comment == DIGEST + digest.hexdigest().encode()
     except Exception:  # a damaged archive can raise anything
         return False
+
+
+def is_in_mid_epoch(content: dict[str, Any]) -> bool:
+    """Whether a signal stopped the training between two steps of the checkpoint's epoch."""
+    return not content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]

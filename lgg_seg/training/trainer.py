@@ -105,13 +105,13 @@ class TrainerSettings:
             self.threads = min(self.threads, os.cpu_count() or 1)
         return self.prepare(device)
 
-    def share_out(self, hardware: Hardware) -> None:
+    def share_out(self, hardware: Hardware, *, mid_epoch: bool = False) -> None:
         """Go on with a run of several GPUs where fewer are: each process adds up the gradients of more batches.
 
         The optimizer's steps stay those of the run; batch norm sees the batches one by one.
 
         Raises:
-            UserError: the processes cannot be shared out equally.
+            UserError: the processes cannot be shared out equally, or each has a part of an unfinished epoch.
         """
         before = self._local_processes
         on_gpus = hardware.device.type == "cuda"
@@ -122,6 +122,11 @@ class TrainerSettings:
             raise UserError(
                 f"The run trained on {before} GPUs, and {here} are here, which cannot share its batches equally; "
                 "have it see one alone with CUDA_VISIBLE_DEVICES=0, or take a machine with as many."
+            )
+        if mid_epoch:
+            raise UserError(
+                f"The run was stopped in the middle of an epoch, of which each of {before} GPUs has a part, and {here} "
+                f"{'is' if here == 1 else 'are'} here; go on where there are as many."
             )
         batches = self.lightning.get("accumulate_grad_batches", 1) * (before // here)
         self.lightning |= {"devices": here, "accumulate_grad_batches": batches}
