@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from lgg_seg.config.instantiate import TARGET, instantiate, to_plain
@@ -62,7 +62,8 @@ def from_run(path: Path) -> TrainedModel:
     """
     folder = RunFolder(find_run(path))
     config, _ = folder.read_config()
-    if missing := [node for node in NODES if not OmegaConf.select(config, f"{node}.{TARGET}")]:
+    found = {name: config.get(name) for name in NODES}
+    if missing := [name for name, one in found.items() if not (isinstance(one, DictConfig) and one.get(TARGET))]:
         raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")
     nodes = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
     target, network, preprocess = _built(nodes)
