@@ -22,18 +22,25 @@ UNCLEAR = "file of several sequences"
 CHANNEL = re.compile(r"(?P<case>.+)(?P<channel>_000[0-9])")  # as nnU-Net numbers the sequences of a case
 NO_ENDINGS: Mapping[str, str] = MappingProxyType({})
 
-_T1 = r"t1(w|wi|n|ir)?|mprage|mp2rage|f?spgr|bravo"
+# `3DT1`, `AXT2`, `T1TSE`, `T13D`; no `T12`, and no `T1` after other letters, as in `HT1080` or `PAT1`.
+_PLANE = r"([23]d|ax(ial)?|sag(ittal)?|cor(onal)?|tra(ns(verse)?)?)*"
+_T1, _T2 = (rf"{_PLANE}t{number}(?!\d(?!d))" for number in (1, 2))
+_T1_KIND = r"(w|wi|n|3d|2d|t?se|fse|fs|mprage)*"
 _AGENT = r"ce|gd|gad|gado|gadolinium|post|enhanced|km|contrast"
 _NATIVE = r"(pre|no|non|without) ?contrast|pre|unenhanced|native"
+_OF_SEQUENCE = rf"(\S*flair|{_T1}|{_T2})\S*"
 # In the order in which they count; of T1 and contrast agents see `_kind`.
 _WORDS = {
     MASK: r"masks?\d*|segs?\d*|segmentations?\d*|labels?\d*|labels? ?(tr|ts)|labelmap|[da]seg|gt|ground ?truth|rois?|"
-    r"annotations?|brainmask|aparc",
+    r"annotations?|brainmask|aparc|wmparc|ribbon|(pred(iction)?s?|lesions?)\d*( \d+)?$|"
+    rf"{_OF_SEQUENCE}(masks?|segs?|segmentations?|labels?|lesions?|rois?|pred(iction)?s?)\d*",
     DERIVED: r"gm|wm|csf|gr[ae]y ?matter|gr[ae]y|white ?matter|pve|prob\w*|tpm|tissues?|template|atlas|[tr][12]map",
-    POST: rf"t1(w|wi|n)? ?({_AGENT}|c)|post ?contrast",
-    PRE: rf"{_T1}|pre ?contrast",
-    UNUSED: r"t2(w|wi|star)?|pdw?|adc|dwi|dti|swi|swan|bold|fmri|pwi|dsc|dce|asl|cb[fv]|mra|tof|ct|pet|localizer|scout",
-    FLAIR: r"\S*flair\S*|t2f|tirm|dark ?fluid",
+    POST: rf"{_T1}{_T1_KIND} ?({_AGENT}|c)|post ?contrast|"
+    rf"{_T1}(?!\S*(pre|no|without|unenh|native))\S*(post|gd|gad|contrast|enh|km)\S*",
+    PRE: rf"{_T1}\S*|{_PLANE}(mprage|mp2rage|f?spgr|bravo)|pre ?contrast",
+    UNUSED: rf"{_T2}\S*|{_PLANE}stir|pdw?|adc|dwi|dti|swi|swan|bold|fmri|pwi|dsc|dce|asl|cb[fv]|mra|tof|ct|pet|"
+    r"localizer|scout",
+    FLAIR: rf"\S*flair\S*|t2f|({_T2}\S*)?(tirm|dark ?fluid)\S*",
 }
 _PATTERNS = {kind: re.compile(rf"(?<!\S)({words})(?!\S)") for kind, words in _WORDS.items()}
 _AGENTS, _NATIVES = (re.compile(rf"(?<!\S)({words})(?!\S)") for words in (_AGENT, _NATIVE))
@@ -41,7 +48,7 @@ _TEMPLATES = re.compile(r"(?<!\S)(mni|icbm|avg\d|colin27|sri24)")  # a patient's
 _ALONE = re.compile(r"(?<!\S)(pre|post)$")  # of a contrast agent without `T1` only at the end of a file's name
 _MASK_FOLDER = re.compile(r"(\S+ )?(masks?|labels?( tr| ts)?|ground ?truth|gt|annotations?)|segs?|segmentations?")
 _IMAGE_FOLDER = re.compile(r"^(images?|imgs?|scans?)(?= tr$| ts$|$)")
-_WORD = re.compile(r"[^\W_]+?(?=[\W_]|$|(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[Tt][12](?!\d)))")
+_WORD = re.compile(r"[^\W_]+?(?=[\W_]|$|(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[Tt][12](?!\d(?![Dd]))))")
 # Names in which no word is a sequence's: a patient's barcode; subject, session and space in BIDS.
 _NAMES = re.compile(r"tcga[-_. ]?[a-z0-9]{2}[-_. ]?[a-z0-9]{4}|(?<![a-z])(sub|ses|space)-[a-z0-9]+", re.IGNORECASE)
 

@@ -53,6 +53,26 @@ def test_a_word_anywhere_says_what_a_file_is(file: str, kind: str | None, case: 
     assert (role.kind, role.case) == (kind, case)
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (
+            PRE,
+            "3DT1 AXT1 SAGT1 T1SE T1TSE T1W3D T13D T1FSE T1WTFE t1space T1FS t1precontrast 3DMPRAGE t1gre",
+        ),
+        (POST, "T1POSTCONTRAST AXT1POST t1gd T1SEGD 3DT1C T1WCE t1mpragekm T1KM"),
+        (UNUSED, "AXT2 t2tse T2FS STIR T2GRE t2spc T23D CORT2 t2stir T2W"),
+        (FLAIR, "lesion_study_FLAIR T2FLAIR AXT2FLAIR t2flair3d t2f T2TIRM t2darkfluid 3DFLAIR T2_FLAIR flairSAG"),
+        (MASK, "FLAIRmask FLAIRseg FLAIR_mask flairmask2 T1seg t2mask pred prediction lesion lesion_3 FLAIR_lesion"),
+        (UNCLEAR, "T1FLAIR"),
+        (None, "HT1080 PAT1 AT2 CAT2 WT1 ST1 T10 T12 T1080 T21 TCGA-HT-8111 TCGA_T1_T2XX predator"),
+    ],
+)
+def test_words_glued_to_a_sequence_count_and_codes_do_not(kind: str | None, names: str) -> None:
+    assert {name: role_of(f"P1_{name}.nii").kind for name in names.split()} == dict.fromkeys(names.split(), kind)
+    assert {name: role_of(f"{name}.nii").kind for name in names.split()} == dict.fromkeys(names.split(), kind)
+
+
 def volumes(path: Path, **endings: str) -> dict[str, dict[str, str]]:
     named = {{"flair": FLAIR, "t1": PRE, "t1ce": POST}[key]: ending for key, ending in endings.items()}
     return {one.name: dict(one.files) for one in find_scans(path, named).volumes if isinstance(one, VolumeFiles)}
