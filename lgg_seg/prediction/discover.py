@@ -52,8 +52,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
 
     In one folder, slices named `<patient>_<n>.tif` (or PNG, JPEG) are one volume a patient, in the order of n; all
     others together are one volume, in the order of their names with numbers counted as numbers. A TIFF of several pages
-    is a volume by itself. PNG and JPEG beside TIFF or NIfTI may be anything and are left out. Of two files whose masks
-    would have one name, and of two slices with one number, the first is taken.
+    is a volume by itself. PNG and JPEG beside TIFF, NIfTI or DICOM may be anything and are left out. Of two files
+    whose masks would have one name, and of two slices with one number, the first is taken.
 
     What a NIfTI file is, a word anywhere in its name or its folder's says (`roles.role_of`): `P1_T1_brain` is put
     together with `P1_FLAIR_brain`, `t1/P1` with `flair/P1`. T2 is passed over, maps and templates are left out, and so
@@ -87,11 +87,12 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
         scans = _scans(folder, names, top, firsts, issues)
         masks += sum(is_image(name) for name in names) - len(scans)
         files += [folder + name for name in scans if is_volume(name)]
-        dicom += [folder + name for name in names if may_be_dicom(name) and is_dicom(path / folder / name)]
+        series = [name for name in names if may_be_dicom(name) and is_dicom(path / folder / name)]
+        dicom += [folder + name for name in series]
         issues += [Issue(folder + name, reason) for name in names if (reason := unread_reason(name))]
         stacks = [name for name in scans if is_tiff(name) and is_stack(path / folder / name)]
         slices = [name for name in scans if not is_volume(name) and name not in stacks]
-        if any(is_tiff(name) for name in slices) or len(scans) > len(slices):
+        if series or any(is_tiff(name) for name in slices) or len(scans) > len(slices):
             pictures = [name for name in slices if is_picture(name)]
             issues += [Issue(folder + name, _BESIDE) for name in pictures]
             slices = [name for name in slices if name not in pictures]

@@ -160,3 +160,13 @@ def test_files_of_series_can_be_named(tmp_path: Path) -> None:
     assert np.array_equal(scan.flair, wanted.flair)
     assert np.array_equal(scan.images[..., 0], wanted.flair[::-1])
     assert np.array_equal(find_scans(one).volumes[0].read(one.parent).flair, wanted.flair)
+
+
+def test_a_picture_beside_a_series_is_no_patient(tmp_path: Path) -> None:
+    write_series(tmp_path / "P1", "AX FLAIR")
+    (tmp_path / "P1" / "preview.jpg").touch()
+    found = find_scans(tmp_path)
+    assert [files.name for files in found.volumes] == ["P1"]
+    (issue,) = found.issues
+    assert issue.file == "P1/preview.jpg"
+    assert "is a picture beside scans" in issue.reason
