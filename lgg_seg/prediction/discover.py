@@ -100,8 +100,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
         volumes += [
             StackFile(without_ending(folder + name), folder + name) for name in flair_alone(folder, stacks, top, issues)
         ]
-    volumes += volumes_of_cases(path, files, top, endings, issues)
-    volumes += dicom_studies(path, dicom, issues)
+    cases = [*volumes_of_cases(path, files, top, endings, issues), *dicom_studies(path, dicom, issues)]
+    volumes += _with_unique_masks(cases, issues)
     if not volumes and not issues:
         but = f", but masks by their names ({masks})" if masks else ""
         raise UserError(f"{path} holds no scans{but}; input= is {_KINDS}.")
@@ -137,6 +137,18 @@ def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
             name = f"{volume.name} ({count})"
         taken.add(name.casefold())
         yield replace(volume, name=name)
+
+
+def _with_unique_masks(volumes: Sequence[VolumeFiles], issues: list[Issue]) -> Iterator[VolumeFiles]:
+    """Of two volumes whose masks would be one file, as of `P1.nii.gz` beside a folder `P1` of DICOM, the first."""
+    firsts: dict[str, str] = {}
+    for volume in volumes:
+        first = firsts.setdefault(volume.mask.casefold(), volume.files[FLAIR])
+        if first == volume.files[FLAIR]:
+            yield volume
+        else:
+            reason = f"would have its mask in {volume.mask}, as {first} has, and the first counts; rename one of them"
+            issues.append(Issue(volume.files[FLAIR], reason))
 
 
 def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:

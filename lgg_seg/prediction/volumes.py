@@ -63,6 +63,11 @@ class VolumeFiles:
         """Every file, below the input."""
         return tuple(self.files.values())
 
+    @property
+    def mask(self) -> str:
+        """Where its mask is written, below the output; of other formats than NIfTI it is `.nii.gz`, too."""
+        return f"{self.stem}_mask{nifti_ending(self.files['FLAIR']) or '.nii.gz'}"
+
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
@@ -127,10 +132,7 @@ class VolumeFiles:
         return np.asarray(apply_orientation(tumour, turn).transpose(2, 1, 0), np.bool_)
 
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
-        """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header.
-
-        Of other formats than NIfTI it is `.nii.gz`, too.
-        """
+        """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
         file = self.files["FLAIR"]
         image = _open(root, file)
         back = ornt_transform(_AS_TRAINED, _orientation(image, file))
@@ -140,7 +142,7 @@ class VolumeFiles:
         header["cal_min"], header["cal_max"] = 0, 1
         header.set_slope_inter(1, 0)
         made = type(image)(voxels, image.affine, header)
-        with output.writing(f"{self.stem}_mask{nifti_ending(file) or '.nii.gz'}") as path:
+        with output.writing(self.mask) as path:
             nib.save(made, path)
 
 

@@ -170,3 +170,13 @@ def test_a_picture_beside_a_series_is_no_patient(tmp_path: Path) -> None:
     (issue,) = found.issues
     assert issue.file == "P1/preview.jpg"
     assert "is a picture beside scans" in issue.reason
+
+
+def test_of_a_file_and_a_folder_whose_masks_share_a_name_the_second_is_an_issue(tmp_path: Path) -> None:
+    write_itk(tmp_path / "P1.nii.gz")
+    write_series(tmp_path / "p1", "AX FLAIR")
+    found = find_scans(tmp_path)
+    assert [files.paths for files in found.volumes] == [("P1.nii.gz",)]
+    (issue,) = found.issues
+    assert issue.file.startswith("p1/")
+    assert "would have its mask in p1_mask.nii.gz, as P1.nii.gz has" in issue.reason
