@@ -8,16 +8,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import SimpleITK
-from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.prediction.formats import dicom_tags, series_files
+from lgg_seg.prediction.formats import dicom_tags
 from lgg_seg.prediction.roles import FLAIR, POST, PRE, role_of
 from lgg_seg.prediction.scan import Issue
 from lgg_seg.prediction.volumes import VolumeFiles
-
-_SAME_PLACE = 1e-3  # mm
-_UNEVEN = 1.1  # ratio of distances of slices up to which they count as even
 
 
 @dataclass(frozen=True)
@@ -75,14 +71,6 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
             issues.append(Issue(found[0].file, f"is of a study without FLAIR by its series' names ({named}); {remedy}"))
             continue
         flair = chosen[FLAIR]
-        distances = _distances(series_files(root / flair.file))
-        if (distances < _SAME_PLACE).any():
-            several = "is of a series with several slices at one place; give a series of one volume"
-            issues.append(Issue(flair.file, several))
-            continue
-        if distances.size and distances.max() > _UNEVEN * distances.min():
-            low, high = distances.min(), distances.max()
-            notes.append(f"the volume is not whole: its slices are {low:.3g} to {high:.3g} mm apart")
         for kind in (PRE, POST):
             if kind in chosen and chosen[kind].tags.get("0020|0052") != flair.tags.get("0020|0052"):
                 del chosen[kind]
@@ -125,19 +113,6 @@ def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
         if len(candidates) > 1:
             notes.append(f"{kind} is the series {candidates[0].description}, of {len(candidates)} of that sequence")
     return chosen, notes
-
-
-def _distances(files: Sequence[str]) -> NDArray[np.float64]:
-    """How far each slice of a series is from the next, in mm; empty where the files do not say their places."""
-    places = []
-    for file in files:
-        tags = dicom_tags(Path(file))
-        numbers = [tags.get(tag, "").split("\\") for tag in ("0020|0032", "0020|0037")]
-        if [len(one) for one in numbers] != [3, 6]:
-            return np.empty(0)
-        position, directions = (np.array(one, np.float64) for one in numbers)
-        places.append(position @ np.cross(directions[:3], directions[3:]))
-    return np.diff(np.sort(places))
 
 
 def _safe(text: str) -> str:

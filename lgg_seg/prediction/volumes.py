@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.filenames import nifti_ending
-from lgg_seg.prediction.formats import FormatError, open_volume, unreadable
+from lgg_seg.prediction.formats import FormatError, open_volume, series_gaps, unreadable
 from lgg_seg.prediction.intensity import detached_air, to_uint8
 from lgg_seg.prediction.limits import require_intensities, require_size
 from lgg_seg.prediction.output import OutputFolder
@@ -81,6 +81,8 @@ class VolumeFiles:
         turn = ornt_transform(_orientation(image, flair), _AS_TRAINED)
         issues: list[Issue] = []
         warnings = list(self.notes)
+        if gaps := series_gaps(root / flair):
+            warnings.append(gaps)
         if flair.lower().endswith("gz"):  # what is not compressed holds what it declares
             require_size(flair, int(np.prod(image.shape)), (root / flair).stat().st_size)
         sequences = _sequences(image, flair, warnings)
@@ -213,6 +215,8 @@ def _read_beside(
             raise
         image, turn = resample_from_to(other, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
         warnings.append(f"{Path(file).name} was resampled to the grid of its FLAIR")
+    if gaps := series_gaps(root / file):
+        warnings.append(f"{Path(file).name}: {gaps}")
     volumes = _sequences(image, file, warnings)
     if len(volumes) > 1:
         raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])

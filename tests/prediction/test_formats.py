@@ -147,7 +147,18 @@ def test_a_study_without_flair_or_with_a_missing_slice_is_not_silent(tmp_path: P
     (issue,) = find_scans(tmp_path / "no").issues
     assert "without FLAIR by its series' names (AX T1); give one file of each sequence" in issue.reason
     write_series(tmp_path / "gap", "FLAIR", skip=2)
-    assert "its slices are 5 to 10 mm apart" in volume(tmp_path / "gap").notes[0]
+    one = min((tmp_path / "gap").iterdir())
+    for found in (find_scans(tmp_path / "gap"), find_scans(one), named_scan({FLAIR: one})):
+        assert "its slices are 5 to 10 mm apart" in found.volumes[0].read(found.root).warnings[0]
+
+
+def test_two_times_in_one_series_are_an_issue_however_it_is_given(tmp_path: Path) -> None:
+    write_series(tmp_path, "AX FLAIR")
+    write_series(tmp_path, "AX FLAIR", head=HEAD[::-1].copy(), ending="")
+    one = min(tmp_path.iterdir())
+    for found in (find_scans(tmp_path), find_scans(one), named_scan({FLAIR: one})):
+        with pytest.raises(ScanError, match="several slices at one place"):
+            found.volumes[0].read(found.root)
 
 
 def test_files_of_series_can_be_named(tmp_path: Path) -> None:
