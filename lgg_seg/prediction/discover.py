@@ -117,7 +117,8 @@ def named_scan(files: Mapping[str, Path]) -> ScanListing:
     for file in files.values():
         if not file.is_file():
             files_are = "files of one patient's volumes, or one file of each DICOM series"
-            raise UserError(f"{file} is not there; flair=, t1= and t1ce= are {files_are}.")
+            fault = "is a folder; name one file in it" if file.is_dir() else "is not there"
+            raise UserError(f"{file} {fault}; flair=, t1= and t1ce= are {files_are}.")
         if not is_volume(file.name) and not is_dicom(file):
             raise UserError(f"{file} is no volume by its name; slices in TIFF hold their sequences as channels.")
     root = Path(os.path.commonpath([file.absolute().parent for file in files.values()]))
