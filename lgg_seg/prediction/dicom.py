@@ -56,7 +56,8 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
     """The volume of each study among DICOM files, of its FLAIR, T1 and T1 with contrast.
 
     Of several series of one sequence the axial one with most slices is taken, and the notes say so. Other sequences,
-    reports and localisers are passed over. A study without FLAIR and a file that cannot be read are issues.
+    reports and localisers are passed over. A study without FLAIR, one with a series in several folders, and a file that
+    cannot be read are issues.
     """
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in _series(root, files, issues):
@@ -75,6 +76,9 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
             if kind in chosen and chosen[kind].tags.get("0020|0052") != flair.tags.get("0020|0052"):
                 del chosen[kind]
                 notes.append(f"{kind} is left out: the patient was moved between it and FLAIR")
+        if cut := next(filter(None, (_cut(series, found) for series in chosen.values())), None):
+            issues.append(cut)
+            continue
         common = os.path.commonpath([PurePosixPath(series.file).parent for series in found])
         name = common or _safe(patient) or "study"
         if name in taken:
@@ -113,6 +117,16 @@ def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
         if len(candidates) > 1:
             notes.append(f"{kind} is the series {candidates[0].description}, of {len(candidates)} of that sequence")
     return chosen, notes
+
+
+def _cut(series: Series, found: Sequence[Series]) -> Issue | None:
+    """That a series lies in several folders, of which one alone would be read."""
+    uid = series.tags.get("0020|000e")
+    folders = sorted(str(PurePosixPath(one.file).parent) for one in found if uid and one.tags.get("0020|000e") == uid)
+    if len(folders) < 2:
+        return None
+    reason = f"is of a series in several folders ({', '.join(folders)}); put its files into one, and copies elsewhere"
+    return Issue(series.file, reason)
 
 
 def _safe(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from lgg_seg.errors import UserError
 from lgg_seg.prediction.discover import find_scans, named_scan
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR, POST, PRE
@@ -191,3 +192,19 @@ def test_of_a_file_and_a_folder_whose_masks_share_a_name_the_second_is_an_issue(
     (issue,) = found.issues
     assert issue.file.startswith("p1/")
     assert "would have its mask in p1_mask.nii.gz, as P1.nii.gz has" in issue.reason
+
+
+def test_a_series_in_two_folders_is_an_issue_that_names_both(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", "AX FLAIR")
+    (tmp_path / "b").mkdir()
+    for file in sorted((tmp_path / "a").iterdir())[:2]:
+        file.rename(tmp_path / "b" / file.name)
+    found = find_scans(tmp_path)
+    assert found.volumes == ()
+    (issue,) = found.issues
+    assert "is of a series in several folders (a, b)" in issue.reason
+
+
+def test_a_folder_in_place_of_a_series_file_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder; name one file in it"):
+        named_scan({FLAIR: tmp_path})
