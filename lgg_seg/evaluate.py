@@ -17,6 +17,7 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.cli.progress import tracked
 from lgg_seg.config.validation import check_config
+from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.splits import AllPatients
 from lgg_seg.errors import UserError, explained, require
@@ -62,6 +63,7 @@ def measure(
     output: Annotated[
         Path | None, Argument("a new folder for tables and figures; null: below evaluations/ of the run's")
     ] = None,
+    mask_threshold: MaskThreshold = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure a run from its folder alone, on its own or another data set.
 
@@ -84,7 +86,7 @@ def measure(
         split = "all"
         log.warning("%s", SHARED)
         data_root = as_slices(data_root, experiment.data().cache_dir)
-    data = _data(experiment, data_root, split, provenance)
+    data = _data(experiment, data_root, mask_threshold, split, provenance)
     subset = "test" if split == "all" else split
     everybody = split in ("train", "all")
     volumes = training_volumes(provenance) if everybody else starting_weights(provenance)["patients"]
@@ -127,9 +129,11 @@ def _with(experiment: Experiment, threshold: float | None, postprocess: str | No
     return changed
 
 
-def _data(experiment: Experiment, root: Path | None, split: str, provenance: dict[str, Any]) -> DataModule:
+def _data(
+    experiment: Experiment, root: Path | None, mask_threshold: int | None, split: str, provenance: dict[str, Any]
+) -> DataModule:
     everyone = AllPatients() if split == "all" else None
-    data = experiment.existing_data(root, everyone)
+    data = experiment.existing_data(root, everyone, mask_threshold)
     data.setup("test")
     if everyone is None and not has_same_data(provenance, data.index, data.split):
         raise UserError(

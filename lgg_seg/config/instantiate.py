@@ -117,7 +117,12 @@ def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any
     partial = {"_partial_": True} if arguments else {}
     try:
         built = hydra.utils.instantiate(plain | partial, _convert_="all")
-        return built(**arguments) if arguments else built
+        if not arguments:
+            return built
+        try:
+            return built(**arguments)
+        except (TypeError, ValueError) as error:  # as Hydra, which says so of what it builds itself
+            raise InstantiationException(str(error)) from error
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):

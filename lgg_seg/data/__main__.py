@@ -9,6 +9,7 @@ from rich.console import Console
 from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
+from lgg_seg.data.arguments import MaskThreshold, Root
 from lgg_seg.data.kaggle.checksums import format_checksums
 from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
@@ -19,15 +20,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.reporting.html.exploration import write_exploration
 from lgg_seg.reporting.integrity import print_report
 
-Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
 
-
-Threshold = Annotated[
-    int | None, Argument("of masks with other values than 0 and 255: tumour is above it", key="data.mask_threshold")
-]
-
-
-def verify(root: Root = DEFAULT_ROOT, mask_threshold: Threshold = None) -> int:
+def verify(root: Root = DEFAULT_ROOT, mask_threshold: MaskThreshold = None) -> int:
     """Decode every file and list every issue; exit code 1 if there are errors."""
     report = check_integrity(root, rescan=True, mask_threshold=mask_threshold)
     print_report(report, Console(soft_wrap=True, highlight=False))
@@ -38,13 +32,14 @@ def explore(
     root: Annotated[Path | None, Argument("the folder of the data set; null: that of data=", key="data.root")] = None,
     data: Annotated[Literal["lgg", "phantom"], Argument("lgg, or phantom, which is drawn where it is absent")] = "lgg",
     output: Annotated[Path, Argument("the page to write")] = Path("exploration.html"),
+    mask_threshold: MaskThreshold = None,
 ) -> int:
     """Write the data set as one HTML page of pictures: slices, tumours, sequences, clinical data, augmentation."""
     source = compose_config([f"data={data}"]).data
     folder = root or Path(source.root)
     if data == "phantom":
         instantiate(source.tree, "data.tree")(folder)
-    write_exploration(check_integrity(folder), output)
+    write_exploration(check_integrity(folder, mask_threshold=mask_threshold), output)
     print(f"written to {output}")
     return 0
 

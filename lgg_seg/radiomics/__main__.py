@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lgg_seg.cli.arguments import Argument, subcommands
+from lgg_seg.data.arguments import MaskThreshold, Root
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
@@ -41,7 +42,6 @@ from lgg_seg.reporting.outcomes import (
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.provenance import code_state, versions
 
-Root = Annotated[Path, Argument("the folder of the data set", key="data.root")]
 Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
 Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
 
@@ -50,10 +50,11 @@ def features(
     root: Root = DEFAULT_ROOT,
     run: Annotated[Path | None, Argument("a run's or evaluation's folder, for its predicted masks")] = None,
     output: Output = None,
+    mask_threshold: MaskThreshold = None,
 ) -> int:
     """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
     if run is None:
-        measured = measure_masks(build_index(root))
+        measured = measure_masks(build_index(root, mask_threshold=mask_threshold))
     else:
         masks = run / "masks.npz"
         measured = measure(predicted_volumes(masks), len(masked_patients(masks)))
@@ -77,11 +78,12 @@ def outcome(
         Imputation, Argument("gaps from 5 neighbours of scaled values, or as study 004 from 4 of its codes, rounded")
     ] = "scaled",
     seed: Seed = 0,
+    mask_threshold: MaskThreshold = None,
 ) -> int:
     """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
     require(repeats >= 1, "repeats", repeats, "at least 1")
     require(permutations >= 0, "permutations", permutations, "0 or more")
-    index = build_index(root)
+    index = build_index(root, mask_threshold=mask_threshold)
     clinical = clinical_table(index)
     masks = None if run is None else out_of_fold_masks(index, run)
     if masks is not None:

@@ -110,18 +110,26 @@ class Experiment:
             return data
         for subset in ("val", "test"):
             if not data.split.slices(subset):
+                file = self.config.split.get("file")
+                remedy = f"give some to it in {file}" if file else f"give split.{subset} a share or a number of them"
                 raise UserError(
-                    f"The split leaves no {subset} patients; give split.{subset} a share or a number of them, or take "
-                    "split=everyone to train without any validation and test."
+                    f"The split leaves no {subset} patients; {remedy}, or take split=everyone to train without any "
+                    "validation and test."
                 )
         return data
 
-    def existing_data(self, root: Path | None = None, split: Callable[[Index], Split] | None = None) -> DataModule:
+    def existing_data(
+        self,
+        root: Path | None = None,
+        split: Callable[[Index], Split] | None = None,
+        mask_threshold: int | None = None,
+    ) -> DataModule:
         """The data to measure a trained run on: nothing is downloaded or generated.
 
-        `root` and `split` replace the run's own.
+        What is given replaces the run's own.
         """
-        source = to_plain(self.config.data) | ({"root": str(root)} if root else {})
+        given = {"root": str(root) if root else None, "mask_threshold": mask_threshold}
+        source = to_plain(self.config.data) | {key: value for key, value in given.items() if value is not None}
         if split is not None:
             source["train_patients"] = None
         source["tree"] = {"_target_": "lgg_seg.data.existing_tree", "_partial_": True}

@@ -70,6 +70,11 @@ class TrainerSettings:
         every, interval = self.validated_every, lightning.get("val_check_interval")
         name = "trainer.check_val_every_n_epoch"
         require(1 <= every <= max_epochs, name, every, "from 1 to trainer.max_epochs, so that an epoch can be chosen")
+        if every > 1 and self.lightning.get("max_steps", -1) >= 0:
+            raise UserError(
+                f"{name}={every} may leave the epoch without validation in which trainer.max_steps ends the training; "
+                "take one of the two."
+            )
         if interval not in (None, 1):
             raise UserError(
                 f"trainer.val_check_interval is {interval}, but epochs are validated, chosen and recorded at their "

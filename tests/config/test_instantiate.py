@@ -87,6 +87,8 @@ def test_a_package_of_the_users_own_is_taken_where_the_environment_names_it(
             resolve_target(target, "model")
     with pytest.raises(UserError, match="no key of this group is built"):
         resolve_target("theirs.Net", "no_group")
+    with pytest.raises(UserError, match=r"model cannot be built: .*unexpected keyword argument 'in_planes'"):
+        instantiate({"_target_": "theirs.Net"}, "model", in_planes=3)
 
 
 def test_an_installed_package_can_name_itself_by_an_entry_point(

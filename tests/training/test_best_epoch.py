@@ -128,15 +128,16 @@ def test_a_training_of_so_many_steps_ends_with_a_validation(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("word", "says"),
+    ("words", "says"),
     [
         ("+trainer.val_check_interval=0.5", "limit_train_batches makes them shorter"),
         ("+trainer.check_val_every_n_epoch=7", "check_val_every_n_epoch is 7; it must be from 1 to trainer.max_epochs"),
+        ("+trainer.check_val_every_n_epoch=2 +trainer.max_steps=3", "take one of the two"),
     ],
 )
-def test_validations_that_leave_no_epoch_to_choose_are_refused(word: str, says: str, tmp_path: Path) -> None:
+def test_validations_that_leave_no_epoch_to_choose_are_refused(words: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=says):
-        fit(tmp_path, "val/dice", [], 6, word)
+        fit(tmp_path, "val/dice", [], 6, *words.split())
 
 
 def test_a_sweep_compares_runs_by_dice_whatever_the_monitor(tmp_path: Path) -> None:
