@@ -70,7 +70,8 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
 def _label(run: Run, row: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> str:
     """The run's name or network with at most `MAX_TOLD` settings of its row: the member of a group alone, of any other
     key its last part, where unique, =value. The member `none` says nothing without its group."""
-    network = row.get("model") or str(run.provenance.get("choices", {}).get("model", run.label))
+    member = row.get("model", ABSENT)
+    network = str(run.provenance.get("choices", {}).get("model", run.label)) if member == ABSENT else member
     shares = {key: sum(one[key] == value for one in rows) / len(rows) for key, value in row.items()}
     telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
     if len(telling) > MAX_TOLD:

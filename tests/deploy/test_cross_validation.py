@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lgg_seg.app.page import tested_on
+from lgg_seg.app import page as app_page
 from lgg_seg.deploy.publish import add
 from lgg_seg.errors import UserError
 from lgg_seg.inference.trained import from_zoo
@@ -92,7 +92,7 @@ def test_the_card_has_the_out_of_fold_numbers_and_says_whose_they_are(entry: Pat
     for said in ("of 3 networks of the same recipe", "have seen all 12 patients", "tested on nobody"):
         assert said in card["tested"]["statement"]
         assert said in page
-        assert said in tested_on(card["tested"], all_recorded=True)
+        assert said in app_page.tested_on(card["tested"], all_recorded=True)
     assert "The checkpoint was chosen on" not in page
     assert NOTE in card["limits"]
     assert f"- {NOTE}" in page

@@ -24,7 +24,7 @@ def states(sweep: Path) -> list[str]:
 
 def kill_a_worker(sweep: Path, process: psutil.Popen) -> None:
     """Kill one of joblib's two processes once both have trained an epoch."""
-    while len(list(sweep.glob("*/history.csv"))) < 2:
+    while len(list(sweep.glob("*/checkpoints/last.ckpt"))) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     workers = [one for one in process.children(recursive=True) if "popen_loky_posix" in " ".join(one.cmdline())]

@@ -35,7 +35,7 @@ def test_predict_gives_every_slices_recorded_area(
     source: str, old_run: Path, phantom_root: Path, tmp_path: Path
 ) -> None:
     model: dict[str, Any] = {"run": str(old_run)} if source == "run" else {"zoo": "unet_slim"}
-    predict(phantom_root, tmp_path / "out", **model, overlays="none", device="cpu", precision="32-true")
+    predict(input=phantom_root, output=tmp_path / "out", **model, overlays="none", device="cpu", precision="32-true")
     new, old = pd.read_csv(tmp_path / "out" / "per_slice.csv"), pd.read_csv(HERE / f"areas_{source}.csv")
     assert new[["volume", "slice"]].equals(old[["volume", "slice"]])
     assert old.area_px.sum() > 0

@@ -87,7 +87,7 @@ def test_checkpoint_and_learning_curve_mark_the_best_epoch_by_the_monitor(name: 
     title, value = SEGMENTATION_MONITORS[name].title, EPOCHS[BEST[name]][name]
     figure = learning_curves(history.rows, "scripted", history.monitor)
     (monitored,) = [axes for axes in figure.axes if "best" in axes.get_title()]
-    assert monitored.get_title() == f"{title}: best {value:.3f}, epoch {BEST[name]}"
+    assert monitored.get_title() == f"{title}: best {value:.3f}, epoch {BEST[name] + 1}"
     (validated,) = [line for line in monitored.lines if line.get_label() == "val"]
     assert list(validated.get_ydata()) == pytest.approx([epoch[name] for epoch in EPOCHS])
     for axes in figure.axes[:-1]:
