@@ -42,7 +42,8 @@ def detached_air(volume: NDArray[np.float32]) -> float | None:
     lowest, commonest = float(finite.min()), float(values[counts.argmax()])
     if np.count_nonzero(finite == lowest) > LOWEST / 100 * finite.size:
         low, high = _range(finite[finite > lowest])
-        if low - lowest > _BELOW * (high - low) or lowest < 0 <= low:
+        # A mask of 0 and 1 has no head with a range of its own.
+        if low < high and (low - lowest > _BELOW * (high - low) or lowest < 0 <= low):
             return lowest
     if counts.max() > _FACES * faces.size:
         low, high = _range(finite[finite != commonest])

@@ -51,6 +51,8 @@ _IMAGE_FOLDER = re.compile(r"^(images?|imgs?|scans?)(?= tr$| ts$|$)")
 _WORD = re.compile(r"[^\W_]+?(?=[\W_]|$|(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[Tt][12](?!\d(?![Dd]))))")
 # Names in which no word is a sequence's: a patient's barcode; subject, session and space in BIDS.
 _NAMES = re.compile(r"tcga[-_. ]?[a-z0-9]{2}[-_. ]?[a-z0-9]{4}|(?<![a-z])(sub|ses|space)-[a-z0-9]+", re.IGNORECASE)
+# T1 as FreeSurfer names it; `T1.mgz` has the word, `brainmask.mgz` a mask's.
+_FREESURFER = re.compile(r"(.*?[-_. ])??(orig|orig_nu|nu|norm|brain|brain\.finalsurfs|rawavg)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,9 @@ def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -
             break
         if kind is None:
             kind, words = folder.kind(in_folder=True)
+    freesurfer = _FREESURFER.fullmatch(name) if file.lower().endswith((".mgz", ".mgh")) else None
+    if kind is None and freesurfer:
+        kind, words, name = UNUSED, freesurfer[2], (freesurfer[1] or "")[:-1]
     parts = [folder.without(kind, in_folder=True) for folder in folders] + [name]
     return Role(kind, "/".join(part for part in parts if part), words)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgg_seg.prediction.intensity import TOP, detached_air, to_uint8
+from lgg_seg.prediction.scan import LABELS, contrast_fault
 
 HEAD = np.random.default_rng(0).gamma(3, 40, (6, 20, 20)).astype(np.float32)
 
@@ -87,3 +88,9 @@ def test_air_next_below_the_tissue_and_no_air_at_all_are_nothing_special(offset:
     assert detached_air(padded(HEAD, HEAD.min()) + np.float32(offset)) is None
     assert detached_air(HEAD) is None
     assert detached_air(np.full((3, 4, 5), np.nan, np.float32)) is None
+
+
+def test_a_mask_in_floating_point_is_a_label_map() -> None:
+    mask = np.zeros((12, 20, 20), np.float32)
+    mask[3:8, 5:15, 5:15] = 1
+    assert contrast_fault(to_uint8(mask, detached_air(mask))) == LABELS

@@ -73,6 +73,19 @@ def test_words_glued_to_a_sequence_count_and_codes_do_not(kind: str | None, name
     assert {name: role_of(f"{name}.nii").kind for name in names.split()} == dict.fromkeys(names.split(), kind)
 
 
+def test_freesurfers_images_are_t1_and_label_maps(tmp_path: Path) -> None:
+    scans = ["orig", "nu", "norm", "brain", "rawavg", "orig_nu", "brain.finalsurfs", "P1_norm"]
+    assert {role_of(f"mri/{name}.mgz").kind for name in scans} == {UNUSED}
+    labels = ["brainmask", "aseg", "aparc+aseg", "aparc.a2009s+aseg", "ribbon", "lh.ribbon", "wmparc"]
+    assert {role_of(f"mri/{name}.mgz").kind for name in labels} == {MASK}
+    assert [role_of(name).kind for name in ("mri/T1.mgz", "mri/FLAIR.mgz", "brain.nii")] == [PRE, FLAIR, None]
+    touch(tmp_path, *(f"mri/{name}.mgz" for name in (*scans, *labels)))
+    assert not find_scans(tmp_path).volumes
+    assert not find_scans(tmp_path / "mri" / "orig.mgz").volumes
+    touch(tmp_path, "mri/T1.mgz", "mri/FLAIR.mgz")
+    assert volumes(tmp_path) == {"mri": {FLAIR: "mri/FLAIR.mgz", PRE: "mri/T1.mgz"}}
+
+
 def volumes(path: Path, **endings: str) -> dict[str, dict[str, str]]:
     named = {{"flair": FLAIR, "t1": PRE, "t1ce": POST}[key]: ending for key, ending in endings.items()}
     return {one.name: dict(one.files) for one in find_scans(path, named).volumes if isinstance(one, VolumeFiles)}

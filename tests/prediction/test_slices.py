@@ -181,3 +181,15 @@ def test_a_picture_beside_scans_is_an_issue(tmp_path: Path) -> None:
     found = find_scans(tmp_path)
     assert [one.name for one in found.volumes] == ["a"]
     assert [issue.file for issue in found.issues] == ["plot.png"]
+
+
+def test_a_hyperstack_with_channels_is_refused(tmp_path: Path) -> None:
+    volume = RNG.integers(0, 256, (6, 3, 16, 12), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "imagej.tif", volume, imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(tmp_path / "ome.ome.tif", volume, metadata={"axes": "ZCYX"}, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "one.tif", volume[0], imagej=True, metadata={"axes": "CYX"})
+    for name in ("imagej.tif", "ome.ome.tif", "one.tif"):
+        with pytest.raises(ScanError, match=r"has pages of .*3 channels.*, where pages are slices; save each sequence"):
+            StackFile(name, name).read(tmp_path)
+    tifffile.imwrite(tmp_path / "slices.tif", volume[:, 0], imagej=True, metadata={"axes": "ZYX"})
+    assert np.array_equal(StackFile("slices", "slices.tif").read(tmp_path).flair, volume[:, 0])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile
 
-from lgg_seg.data.kaggle.tiff import Header, full_pages, read_header
+from lgg_seg.data.kaggle.tiff import Header, channels_fault, full_pages, read_header
 
 Pixels = NDArray[Any]
 PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
@@ -98,7 +98,7 @@ def decode_pages(data: bytes) -> list[Pixels]:
     """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C).
 
     Raises:
-        ValueError: as `decode_picture`; `size_fault`.
+        ValueError: as `decode_picture`; `size_fault`; `channels_fault`.
     """
     compression = "unknown"
     try:
@@ -106,17 +106,18 @@ def decode_pages(data: bytes) -> list[Pixels]:
             first = file.pages.first
             compression = getattr(first.compression, "name", str(first.compression))
             pages = full_pages(file)
-            if fault := size_fault(first.imagelength * first.imagewidth * len(pages), len(data)):
-                raise _TooLargeError(fault)
+            fault = size_fault(first.imagelength * first.imagewidth * len(pages), len(data))
+            if fault or (len(pages) > 1 and (fault := channels_fault(file))):
+                raise _RefusedError(fault)
             return [_upright(page.asarray(), page) for page in pages]
-    except _TooLargeError as error:
+    except _RefusedError as error:
         raise ValueError(str(error)) from error
     except Exception as error:  # tifffile and its decoders raise anything
         remedy = "restore it from its source, or save it with LZW compression or none"
         raise ValueError(f"cannot be decoded (compression {compression}); {remedy}") from error
 
 
-class _TooLargeError(Exception):
+class _RefusedError(Exception):
     pass
 
 

@@ -15,6 +15,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _TILE_TAGS = {322, 323, 324, 325}  # width, height, offsets, byte counts: TIFF 6.0, section 15
 _ALPHA = {1, 2}  # of the tag ExtraSamples: section 18
+_AXES = {"C": "channels", "Z": "slices", "T": "time points", "Q": "pages", "I": "pages"}  # as tifffile names them
 _CLASSIC, _BIG = (b"II*\x00", b"MM\x00*"), (b"II+\x00", b"MM\x00+")
 
 
@@ -89,6 +90,18 @@ def is_stack(path: Path) -> bool:
 def full_pages(file: TiffFile) -> list[TiffPage | TiffFrame]:
     """The pages that are as large as the first."""
     return [page for page in file.pages if page.shape == file.pages.first.shape]
+
+
+def channels_fault(file: TiffFile) -> str | None:
+    """Why the pages are not the slices of one volume, by what ImageJ, OME or tifffile says of their axes, completing
+    "the file …"; None where they may be."""
+    first = file.series[0]
+    axes = [f"{count} {_AXES.get(axis, axis)}" for axis, count in zip(first.axes, first.shape, strict=True)
+            if count > 1 and axis not in "YXS"]  # fmt: skip
+    if len(axes) < 2 and not any(axis.endswith("channels") for axis in axes):
+        return None
+    remedy = "save each sequence as a file of its own, or each slice as RGB (pre-contrast, FLAIR, post-contrast)"
+    return f"has pages of {' x '.join(axes)}, where pages are slices; {remedy}"
 
 
 def _directory(data: bytes | mmap) -> tuple[list[int], int]:
