@@ -104,10 +104,10 @@ def test_another_tree_is_evaluated_whole(run: Path, workplace: Workplace) -> Non
     assert lgg(workplace, "phantom", *words, module="lgg_seg.data").returncode == 0
     refused = lgg(workplace, f"run={run}", f"data.root={tree}", module="lgg_seg.evaluate")
     assert "split=all" in refused.stderr
-    words = (f"run={run}", f"data.root={tree}", "split=all")
-    seen = lgg(workplace, *words, module="lgg_seg.evaluate")
+    whole = (f"run={run}", f"data.root={tree}", "split=all")
+    seen = lgg(workplace, *whole, module="lgg_seg.evaluate")
     assert "2 of the 3 patients were trained on" in seen.stderr, "other pixels, but TCGA's barcodes"
-    done = lgg(workplace, *words, "allow_seen=true", module="lgg_seg.evaluate")
+    done = lgg(workplace, *whole, "allow_seen=true", module="lgg_seg.evaluate")
     assert done.returncode == 0, done.stderr
     content = metrics(max((run / "evaluations").glob("*_all"), key=os.path.getmtime))
     assert (content["patients"], content["slices"], content["seen_patients"]) == (3, 15, 2)
