@@ -92,7 +92,7 @@ def test_checkpoint_and_learning_curve_mark_the_best_epoch_by_the_monitor(name: 
     assert list(validated.get_ydata()) == pytest.approx([epoch[name] for epoch in EPOCHS])
     for axes in figure.axes[:-1]:
         (mark,) = [line for line in axes.lines if line.get_linestyle() == ":"]
-        assert list(mark.get_xdata()) == [BEST[name]] * 2
+        assert list(mark.get_xdata()) == [BEST[name] + 1] * 2
 
 
 def test_the_weights_of_every_nth_epoch_stay_also_where_the_run_is_resumed(tmp_path: Path) -> None:
