@@ -20,8 +20,8 @@ COPY lgg_seg lgg_seg
 RUN uv pip install --system --no-cache --no-deps --no-build-isolation .
 
 # Whoever starts the container owns what it writes: docker run --user "$(id -u)".
-WORKDIR /work
-RUN chmod 1777 /work
+WORKDIR /home/lgg_seg
+RUN chmod 1777 /home/lgg_seg
 ENV HOME=/tmp
 USER 1000
 ENTRYPOINT ["python", "-m", "lgg_seg"]
