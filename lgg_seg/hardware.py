@@ -88,7 +88,7 @@ def take_gpu(turn: int) -> None:
 def cpu_info(field: str) -> str:
     """What Linux says of the processor, as `model name` or `flags`; nothing on other systems."""
     try:
-        with Path("/proc/cpuinfo").open() as file:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith(field)), "")
     except OSError:
         return ""

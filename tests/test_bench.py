@@ -91,7 +91,7 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
 ) -> None:
     output = tmp_path / "speed.json"
     assert bench.main([*TINY, "augment=none,strong", "precision=bf16-mixed", f"output={output}"]) == 0
-    found = json.loads(output.read_text())
+    found = json.loads(output.read_text(encoding="utf-8"))
     [network] = found["networks"]
     assert network["model"] == "unet_slim"
     assert all(rate > 0 for kind in ("train", "predict") for rate in network[kind].values())
@@ -125,10 +125,10 @@ def test_what_cannot_be_timed_is_refused_in_one_sentence(
     if words == ["device=gpu"] and torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     monkeypatch.chdir(tmp_path)
-    Path("there.json").write_text("{}")
+    Path("there.json").write_text("{}", encoding="utf-8")
     kept = [word for word in TINY if word.partition("=")[0] not in {one.partition("=")[0] for one in words}]
     assert bench.main([*kept, *words]) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert error.startswith("error: ")
     assert message in error
-    assert Path("there.json").read_text() == "{}"
+    assert Path("there.json").read_text(encoding="utf-8") == "{}"

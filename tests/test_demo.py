@@ -25,7 +25,7 @@ DEMO = (
 
 def test_the_demo_runs_from_data_to_result_table(tmp_path: Path) -> None:
     """The command that `make demo` would start, for one epoch, away from the checkout."""
-    printed = subprocess.run([*DEMO, "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run([*DEMO, "-n"], cwd=ROOT, capture_output=True, check=True, encoding="utf-8").stdout
     *_, command = printed.strip().splitlines()
     python, _, module, *words = command.split()
     assert python == f"{sys.prefix}/bin/python"
@@ -41,7 +41,7 @@ def test_make_demo(tmp_path: Path) -> None:
         pytest.skip("this environment was not made by `make setup`, and the demo would make one")
     for name in ("Makefile", "pyproject.toml", "requirements.txt"):
         shutil.copy2(ROOT / name, tmp_path / name)
-    done = subprocess.run(DEMO, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(DEMO, cwd=tmp_path, capture_output=True, timeout=300, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert_measured(done.stdout, tmp_path)
 

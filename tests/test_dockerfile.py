@@ -39,8 +39,10 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
 
 def test_without_cuda_the_same_versions_are_installed_without_their_hashes() -> None:
     [script] = re.findall(r"(sed .*?) >", TEXT)
-    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
     lines = done.stdout.splitlines()
     assert all(re.fullmatch(r"[\w.\[\]-]+==\S+( ; .+)?", line) for line in lines)
-    locked = re.findall(r"^([\w.-]+==[^ ;\\]+)", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE)
+    locked = re.findall(
+        r"^([\w.-]+==[^ ;\\]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert [line.split(" ;")[0] for line in lines] == locked

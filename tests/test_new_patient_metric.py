@@ -54,7 +54,7 @@ def test_a_registered_metric_is_in_every_table(tmp_path: Path) -> None:
     for run in runs:
         patients = pd.read_csv(run / "per_patient.csv")
         assert patients["volume_error"].tolist() == (patients["truth_voxels"] - patients["predicted_voxels"]).tolist()
-        content = json.loads((run / "metrics.json").read_text())
+        content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         means[run.name] = content["metrics"]["patient/volume_error"]["mean"]
         assert means[run.name] == pytest.approx(patients["volume_error"].mean())
         logged = metrics_table(content["metrics"]).set_index("metric")
@@ -68,17 +68,17 @@ def test_a_registered_metric_is_in_every_table(tmp_path: Path) -> None:
 
     head, _, *lines = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in (output / "leaderboard.md").read_text().splitlines()
+        for line in (output / "leaderboard.md").read_text(encoding="utf-8").splitlines()
         if line.startswith("|")
     ][:4]
     place = head.index("volume error, voxels")
     assert {line[1]: line[place] for line in lines} == {name: f"{mean:.2f}" for name, mean in means.items()}
 
-    rows = [row for row in parse((output / "leaderboard.html").read_text()).rows if "name" in row]
+    rows = [row for row in parse((output / "leaderboard.html").read_text(encoding="utf-8")).rows if "name" in row]
     cells = {row["name"]: row["patient_volume_error"] for row in rows}
     assert cells == {"unet": f"{means['unet']:.2f}", "unet_bn": f"{means['unet_bn']:.2f} (best)"}
 
-    assert "volume error, voxels" in (output / "wandb_report.json").read_text()
+    assert "volume error, voxels" in (output / "wandb_report.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("registered")

@@ -115,7 +115,7 @@ def test_the_python_of_the_pages_runs(tmp_path: Path) -> None:
     for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
         code += textwrap.dedent(block)
     code += "assert probability.shape == (2, 64, 64) and 0 <= probability.min() <= probability.max() <= 1\n"
-    (tmp_path / "program.py").write_text(code)
+    (tmp_path / "program.py").write_text(code, encoding="utf-8")
     done = lgg((tmp_path, dict(os.environ)), module="program")
     assert done.returncode == 0, done.stderr
 

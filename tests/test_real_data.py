@@ -58,8 +58,8 @@ def test_the_tumour_is_that_of_the_mask_files(run: Path, real_root: Path) -> Non
 
 
 def test_the_split_is_by_patient_and_the_result_has_its_number_of_patients(run: Path) -> None:
-    split = json.loads((run / "provenance.json").read_text())["split"]
+    split = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["split"]
     assert [len(split[subset]) for subset in ("train", "val", "test")] == [PATIENTS - 3, 1, 2]
-    content = json.loads((run / "metrics.json").read_text())
+    content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert (content["patients"], content["truncated"]) == (2, False)
     assert set(content["strata"]["institution"]) <= {"CS", "DU", "EZ", "FG", "HT"}

@@ -40,7 +40,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -48,7 +48,9 @@ def cells(folder: Path, model: str) -> list[list[dict[str, str]]]:
     """The tables of patients of a network's two seeds."""
     tables = sorted(folder.glob("*/per_patient.csv"))
     chosen = re.compile(rf"- model={model}$", re.MULTILINE)
-    return [read(table) for table in tables if chosen.search((table.parent / "overrides.yaml").read_text())]
+    return [
+        read(table) for table in tables if chosen.search((table.parent / "overrides.yaml").read_text(encoding="utf-8"))
+    ]
 
 
 def by_hand(folder: Path, model: str) -> dict[str, float]:
@@ -69,7 +71,7 @@ def test_the_jobs_that_fail_are_rows_with_their_reason_and_the_exit_code_tells(s
     failed = [row for row in read(folder / "leaderboard.csv") if row["status"] == "failed"]
     assert [row["model"] for row in failed] == ["smp", "smp"]
     assert all("weights" in row["notes"] for row in failed)
-    page = html.unescape((folder / "leaderboard.html").read_text())
+    page = html.unescape((folder / "leaderboard.html").read_text(encoding="utf-8"))
     assert failed[0]["notes"] in page
     assert failed[0]["notes"] in " ".join(done.stdout.split())
 
@@ -78,8 +80,8 @@ def test_the_table_agrees_with_the_patients_files(sweep) -> None:
     folder, _ = sweep
     rows = {row["model"]: row for row in read(folder / "leaderboard.csv") if row["status"] == "finished"}
     assert set(rows) == set(MODELS)
-    page = (folder / "leaderboard.html").read_text()
-    text = (folder / "leaderboard.md").read_text()
+    page = (folder / "leaderboard.html").read_text(encoding="utf-8")
+    text = (folder / "leaderboard.md").read_text(encoding="utf-8")
     for model, row in rows.items():
         dice = by_hand(folder, model)
         mean = sum(dice.values()) / len(dice)

@@ -31,7 +31,7 @@ def run(workplace: Workplace) -> Path:
 def test_a_run_fills_its_folder(run: Path) -> None:
     assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES | OF_SEGMENTATION
     assert not list(run.rglob("*.partial*"))
-    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
     assert list((run / "tensorboard").glob("events*"))
 
 
@@ -61,7 +61,7 @@ def test_the_numbers_follow_from_the_per_patient_and_per_slice_tables(run: Path)
 
 
 def test_provenance_says_what_a_reviewer_needs(run: Path) -> None:
-    facts = json.loads((run / "provenance.json").read_text())
+    facts = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
     assert facts["seed"] == 0
     assert facts["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(run: Path
     command.send_signal(signal.SIGTERM)
     assert command.wait(60).returncode == 128 + signal.SIGTERM
     stopped = folder / "stopped"
-    assert json.loads((stopped / "status.json").read_text())["state"] == "interrupted"
+    assert json.loads((stopped / "status.json").read_text(encoding="utf-8"))["state"] == "interrupted"
     assert len(pd.read_csv(stopped / "history.csv")) < 4
     stopped = stopped.rename(folder / "moved")  # a run's folder may be moved or copied to another machine
 

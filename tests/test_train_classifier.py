@@ -44,7 +44,7 @@ def run(workplace: Workplace) -> Path:
 def test_a_run_fills_its_folder(run: Path) -> None:
     assert {str(path.relative_to(run)) for path in run.rglob("*")} >= RUN_FILES | {"figures/roc.png"}
     assert not list(run.rglob("*.partial*"))
-    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
     content = metrics(run)
     assert (content["task"], content["target"], content["patients"]) == ("classification", "tumour", 3)
     for name in ("slice/accuracy", "slice/f1", "slice/auroc", "patient/accuracy", "patient/auroc"):

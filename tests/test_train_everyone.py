@@ -23,10 +23,10 @@ def everyone(workplace: Workplace) -> Path:
 
 
 def test_a_run_on_every_patient_keeps_its_last_epoch_and_has_no_test(everyone: Path) -> None:
-    split = json.loads((everyone / "provenance.json").read_text())["split"]
+    split = json.loads((everyone / "provenance.json").read_text(encoding="utf-8"))["split"]
     assert [len(split[subset]) for subset in ("train", "val", "test")] == [12, 0, 0]
     assert all(len(digest) == 16 for digest in split["train"].values())
-    assert json.loads((everyone / "status.json").read_text())["state"] == "finished"
+    assert json.loads((everyone / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
     history = pd.read_csv(everyone / "history.csv")
     assert not [name for name in history.columns if name.startswith("val/")]
     best, last = (torch.load(everyone / "checkpoints" / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
@@ -38,8 +38,8 @@ def test_a_run_on_every_patient_keeps_its_last_epoch_and_has_no_test(everyone: P
 
 def test_a_run_on_every_patient_is_resumed_to_its_last_epoch(everyone: Path, workplace: Workplace) -> None:
     stopped = Path(shutil.copytree(everyone, workplace[0] / "everyone_stopped"))
-    config = (stopped / "config.yaml").read_text()
-    (stopped / "config.yaml").write_text(config.replace("max_epochs: 2", "max_epochs: 3"))
+    config = (stopped / "config.yaml").read_text(encoding="utf-8")
+    (stopped / "config.yaml").write_text(config.replace("max_epochs: 2", "max_epochs: 3"), encoding="utf-8")
     RunFolder(stopped).set_status("interrupted")
     done = lgg(workplace, f"resume={stopped}")
     assert done.returncode == 0, done.stderr

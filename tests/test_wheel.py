@@ -42,7 +42,12 @@ def python(installed: Path, folder: Path, *words: str, **variables: str) -> subp
     environment = os.environ | {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
     environment |= variables
     return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=120,
+        encoding="utf-8",
     )
 
 
@@ -94,7 +99,7 @@ def test_the_example_of_a_users_own_network_runs_from_the_wheel(installed: Path,
     for content in blocks[:2]:
         file = tmp_path / content.splitlines()[0].removeprefix("# ")
         file.parent.mkdir(parents=True)
-        file.write_text(content)
+        file.write_text(content, encoding="utf-8")
     named, command, *words = shlex.split(blocks[2])
     assert (named, command) == ("LGG_SEG_PACKAGES=mypkg", "python")
     small = ("data.tree.patients=6", "data.tree.slices=4", "data.tree.size=32", "preprocess.size=32", "split.val=2",
@@ -102,7 +107,7 @@ def test_the_example_of_a_users_own_network_runs_from_the_wheel(installed: Path,
     own = {"LGG_SEG_PACKAGES": "mypkg", "LGG_CACHE_DIR": str(tmp_path), "PYTHONSAFEPATH": ""}
     done = python(installed, tmp_path, *words, *small, **own)
     assert done.returncode == 0, done.stderr
-    assert "_target_: mypkg.Net" in next(tmp_path.glob("runs/mine/*/config.yaml")).read_text()
+    assert "_target_: mypkg.Net" in next(tmp_path.glob("runs/mine/*/config.yaml")).read_text(encoding="utf-8")
 
 
 def test_the_wheel_writes_and_verifies_a_phantom_tree(installed: Path, tmp_path: Path) -> None:

@@ -100,5 +100,5 @@ def _run_module(words: list[str], folder: Path, environment: dict[str, str], out
 
 
 def metrics(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    content: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return content

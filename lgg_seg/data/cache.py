@@ -89,7 +89,7 @@ def _open_checked(folder: Path) -> Cache | None:
 
 def _damaged_file(folder: Path) -> str | None:
     try:
-        expected = json.loads((folder / "checksums.json").read_text())
+        expected = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
     except ValueError:
         return "checksums.json"
     return next((f"{name}.npy" for name in ARRAYS if expected.get(name) != _crc32(folder / f"{name}.npy")), None)
@@ -144,7 +144,7 @@ def _write(index: Index, preprocess: Preprocess, folder: Path) -> None:
             for name, array in arrays.items():
                 _append(files[name], array, rows.get(name, len(index.patients)))
     checksums = {name: _crc32(folder / f"{name}.npy") for name in ARRAYS}
-    (folder / "checksums.json").write_text(json.dumps(checksums))
+    (folder / "checksums.json").write_text(json.dumps(checksums), encoding="utf-8")
 
 
 def _append(file: BinaryIO, array: NDArray[Any], rows: int) -> None:

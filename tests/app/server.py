@@ -22,7 +22,12 @@ def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HOME": str(folder), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "lgg_seg.app", "port=0", "headless=true", "device=cpu", *words]
     with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
     ) as process:
         try:
             yield process, _address(process)

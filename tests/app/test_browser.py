@@ -166,7 +166,7 @@ def test_the_masks_and_the_tables_are_downloaded(tab: Tab) -> None:
     masks, table = files
     with zipfile.ZipFile(masks) as archive:
         areas = [int((np.asarray(Image.open(archive.open(name))) == 255).sum()) for name in archive.namelist()]
-    rows = [line.split(",") for line in table.read_text().splitlines()]
+    rows = [line.split(",") for line in table.read_text(encoding="utf-8").splitlines()]
     column = rows[0].index("area_px")
     assert [int(row[column]) for row in rows[1:]] == areas
     assert sum(areas) > 100

@@ -99,7 +99,7 @@ def test_a_closed_pipe_ends_a_command_without_a_traceback() -> None:
         "sys.exit(command(lambda _: print('no one reads this') or 0)([]))"
     )
     with os.fdopen(writer, "wb") as output:
-        ended = subprocess.run([sys.executable, "-c", script], stdout=output, stderr=subprocess.PIPE, text=True)
+        ended = subprocess.run([sys.executable, "-c", script], stdout=output, stderr=subprocess.PIPE, encoding="utf-8")
     assert (ended.returncode, ended.stderr) == (141, "")
 
 

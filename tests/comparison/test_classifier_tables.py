@@ -120,7 +120,7 @@ def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
 def test_numbers_of_one_run_are_those_of_its_metrics_json(tmp_path: Path) -> None:
     for target in ("tumour", "grade"):
         write_classifier(tmp_path / target, target=target, skill=0.1)
-        content = json.loads((tmp_path / target / "metrics.json").read_text())
+        content = json.loads((tmp_path / target / "metrics.json").read_text(encoding="utf-8"))
         (table,) = tables_of(tmp_path / target)
         for name, estimate in table.entries[0].estimates.items():
             recorded = content["metrics"].get(name, {"value": None})  # of tumour, a patient has no F1
@@ -149,14 +149,14 @@ def test_the_leaderboards_files_hold_both_tasks(tmp_path: Path, capsys: pytest.C
     evaluation = write_classifier(runs / "classifier")
     write_run(runs / "segmentation", ["model=unet_slim"])
     compare_folders([runs], tmp_path / "out")
-    with (tmp_path / "out" / "leaderboard.csv").open() as file:
+    with (tmp_path / "out" / "leaderboard.csv").open(encoding="utf-8") as file:
         segmentation, classifier = csv.DictReader(file)
     assert segmentation["patient_dice"]
     assert not segmentation["slice_auroc"]
     assert (classifier["table"], classifier["rank"], classifier["target"]) == ("2", "1", "tumour")
     slices = evaluation.slices
     assert float(classifier["slice_f1"]) == pytest.approx(f1_score(slices.truth, slices.probability >= 0.5))
-    text = (tmp_path / "out" / "leaderboard.md").read_text()
+    text = (tmp_path / "out" / "leaderboard.md").read_text(encoding="utf-8")
     area = roc_auc_score(slices.truth, slices.probability)
     assert f"{area:.3f}" in text
     assert "\n# Classifiers\n" in text

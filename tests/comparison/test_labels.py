@@ -64,8 +64,10 @@ def test_a_search_is_ranked_by_validation_and_compares_no_trial_by_the_test(tmp_
         write_run(tmp_path / str(number), ["model=unet_bn", f"optimizer.lr=0.0{number + 1}"], dice=dice, epochs=epochs)
         history.append({"trial": number, "state": "finished", "score": 0.8, "parameters": {"optimizer.lr": 0.01}})
     csv = tmp_path / "1" / "history.csv"
-    csv.write_text(csv.read_text().replace("0.8", "0.95"))
-    (tmp_path / RESULTS).write_text(yaml.safe_dump({"history": history, "importance": {"optimizer.lr": 1.0}}))
+    csv.write_text(csv.read_text(encoding="utf-8").replace("0.8", "0.95"), encoding="utf-8")
+    (tmp_path / RESULTS).write_text(
+        yaml.safe_dump({"history": history, "importance": {"optimizer.lr": 1.0}}), encoding="utf-8"
+    )
     search = read_search(tmp_path)
     assert search is not None
     (table,) = build_leaderboard(find_runs([tmp_path]), search).tables
@@ -77,5 +79,5 @@ def test_a_search_is_ranked_by_validation_and_compares_no_trial_by_the_test(tmp_
 
 def test_a_sweep_without_trials_is_no_search(tmp_path: Path) -> None:
     assert read_search(tmp_path) is None
-    (tmp_path / RESULTS).write_text("study: from before\n")
+    (tmp_path / RESULTS).write_text("study: from before\n", encoding="utf-8")
     assert read_search(tmp_path) is None

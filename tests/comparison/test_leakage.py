@@ -164,9 +164,9 @@ def test_splits_with_other_seeds_are_labelled_by_them(tmp_path: Path) -> None:
 def test_a_leaky_split_whose_tested_patients_are_new_is_no_leak(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ["split=patient"])
     cut = write_run(tmp_path / "b", ["split=slice_random"], protocol=LEAKY)
-    provenance = json.loads((cut / "provenance.json").read_text())
+    provenance = json.loads((cut / "provenance.json").read_text(encoding="utf-8"))
     provenance["split"]["train"] = {"TCGA_TR_0000": "known"}
-    (cut / "provenance.json").write_text(json.dumps(provenance))
+    (cut / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
     assert tables(tmp_path) == []
 
 

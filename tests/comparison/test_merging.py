@@ -96,8 +96,8 @@ def test_the_validation_patients_of_a_fold_are_a_result_of_their_own(tmp_path: P
         part = {name: everyone[name] for name in list(everyone)[fold : fold + 3]}
         words = ["split=kfold", "split.n_splits=3", f"split.fold={fold}", "evaluation.subset=val"]
         folder = write_run(tmp_path / str(fold), words, truths=part)
-        content = json.loads((folder / "metrics.json").read_text()) | {"split": "val"}
-        (folder / "metrics.json").write_text(json.dumps(content))
+        content = json.loads((folder / "metrics.json").read_text(encoding="utf-8")) | {"split": "val"}
+        (folder / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
     entries = [entry for table in board(tmp_path).tables for entry in table.entries]
     assert [len(entry.runs) for entry in entries] == [1, 1, 1]
     assert sorted(entry.notes for entry in entries) == [(f"validation patients of fold {k}",) for k in range(3)]
@@ -105,5 +105,5 @@ def test_the_validation_patients_of_a_fold_are_a_result_of_their_own(tmp_path: P
 
 def _csv(run: Path) -> list[dict[str, str]]:
 
-    with (run / "per_patient.csv").open() as file:
+    with (run / "per_patient.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -59,7 +59,7 @@ def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: 
 def test_one_run_has_the_metrics_of_its_metrics_json(tmp_path: Path) -> None:
     dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(6))}
     run = write_run(tmp_path / "0", dice=dice, n_bootstrap=10_000)
-    recorded = json.loads((run / "metrics.json").read_text())["metrics"]
+    recorded = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["metrics"]
     (table,) = board(tmp_path).tables
     metrics = table.entries[0].metrics
     for name in sorted(metrics.keys() & recorded.keys()):
@@ -131,8 +131,8 @@ def test_every_part_of_the_protocol_keeps_runs_apart(tmp_path: Path, key: str, v
     write_run(tmp_path / "0", ["model=unet"])
     write_run(tmp_path / "1", ["model=unet_bn"])
     odd = write_run(tmp_path / "2", ["model=unet_slim"])
-    content = json.loads((odd / "metrics.json").read_text()) | {key: value}
-    (odd / "metrics.json").write_text(json.dumps(content))
+    content = json.loads((odd / "metrics.json").read_text(encoding="utf-8")) | {key: value}
+    (odd / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
     first, second = board(tmp_path).tables
     assert [entry.label for entry in second.entries] == ["unet_slim"]
     assert reason in second.reason
@@ -161,12 +161,15 @@ def test_a_failed_run_is_listed_with_its_reason_until_it_is_repeated(tmp_path: P
 def test_a_damaged_run_is_listed_and_the_others_are_compared(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     for name, file in (("a", "metrics.json"), ("b", "per_patient.csv"), ("c", "config.yaml"), ("d", "status.json")):
-        (write_run(tmp_path / name, ["model=unet_bn"]) / file).write_text("{ not what was written")
+        (write_run(tmp_path / name, ["model=unet_bn"]) / file).write_text("{ not what was written", encoding="utf-8")
     hole = write_run(tmp_path / "f", ["model=unet_bn"]) / "per_patient.csv"
-    cells = hole.read_text().splitlines()[1].split(",")
-    hole.write_text(hole.read_text().replace(",".join(cells), ",".join([*cells[:10], "", *cells[11:]])))
+    cells = hole.read_text(encoding="utf-8").splitlines()[1].split(",")
+    hole.write_text(
+        hole.read_text(encoding="utf-8").replace(",".join(cells), ",".join([*cells[:10], "", *cells[11:]])),
+        encoding="utf-8",
+    )
     cut = write_run(tmp_path / "e", ["model=unet_bn"]) / "per_slice.csv"
-    cut.write_text("\n".join(cut.read_text().splitlines()[:-3]) + "\n")
+    cut.write_text("\n".join(cut.read_text(encoding="utf-8").splitlines()[:-3]) + "\n", encoding="utf-8")
     leaderboard = board(tmp_path)
     assert labels(leaderboard)[0] == ["unet"]
     assert [one.run.state for one in leaderboard.unmeasured] == ["unreadable"] * 6

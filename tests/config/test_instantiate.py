@@ -75,7 +75,7 @@ def test_a_package_of_the_users_own_is_taken_where_the_environment_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "__init__.py").write_text(PACKAGE)
+    (tmp_path / "theirs" / "__init__.py").write_text(PACKAGE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=r"from a package of your own that \$LGG_SEG_PACKAGES names"):
         resolve_target("theirs.Net", "model")
@@ -95,21 +95,25 @@ def test_an_installed_package_can_name_itself_by_an_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "theirs-1.0.dist-info").mkdir()
-    (tmp_path / "theirs-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[lgg_seg.packages]\ntheirs = theirs\n")
+    (tmp_path / "theirs-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", encoding="utf-8"
+    )
+    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text(
+        "[lgg_seg.packages]\ntheirs = theirs\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     assert own_packages() == ("theirs",)
 
 
 def test_a_config_from_elsewhere_removes_no_file(trained_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "metrics.csv").write_text("mine")
+    (tmp_path / "metrics.csv").write_text("mine", encoding="utf-8")
     run = shutil.copytree(trained_run, tmp_path / "run")
     config = OmegaConf.load(run / "config.yaml")
     config.loss = {"_target_": "pytorch_lightning.loggers.csv_logs.ExperimentWriter", "log_dir": str(tmp_path)}
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(UserError, match=r"loss\._target_"):
         measure(run)
-    assert (tmp_path / "metrics.csv").read_text() == "mine"
+    assert (tmp_path / "metrics.csv").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_nested_target_is_refused_before_anything_is_built() -> None:

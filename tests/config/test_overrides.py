@@ -108,7 +108,7 @@ def test_valid_overrides_pass(overrides: list[str]) -> None:
 def test_yaml_files_in_the_users_own_folder_are_members(by_flag: bool, tmp_path: Path) -> None:
     for group, text in (("experiment", "# @package _global_\nseed: 7\n"), ("sweep", "seed: 7\n")):
         (tmp_path / group).mkdir()
-        (tmp_path / group / "mine.yaml").write_text(text)
+        (tmp_path / group / "mine.yaml").write_text(text, encoding="utf-8")
     folder = str(tmp_path) if by_flag else None
     words = [] if by_flag else [f"hydra.searchpath=[file://{tmp_path}]"]
     check_overrides(["experiment=mine", *words], sweep=False, config_dir=folder)
@@ -182,7 +182,7 @@ def test_resume_takes_a_device_and_nothing_else() -> None:
 )
 def test_hydras_flags_print_and_do_not_train(flags: list[str], printed: str, tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
-    (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n")
+    (tmp_path / "loss" / "mine.yaml").write_text("_target_: lgg_seg.losses.Focal\ngamma: 4.0\n", encoding="utf-8")
     done = lgg((tmp_path, dict(os.environ)), *(str(tmp_path) if flag == "FOLDER" else flag for flag in flags))
     assert done.returncode == 0, done.stderr
     assert printed in done.stdout

@@ -22,11 +22,11 @@ def root(phantom_root: Path, tmp_path: Path) -> Path:
 
 def write_grades(root: Path, grades: list[str]) -> Index:
     """Give the root's patients these codes, in the order of their names."""
-    with (root / "data.csv").open(newline="") as file:
+    with (root / "data.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row, grade in zip(sorted(rows, key=lambda row: row["Patient"]), grades, strict=True):
         row[GRADE] = grade
-    with (root / "data.csv").open("w", newline="") as file:
+    with (root / "data.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -54,7 +54,7 @@ def test_no_threshold_on_flair_solves_it(phantom_root: Path) -> None:
 
 
 def test_data_csv_has_the_columns_of_the_real_table_and_gaps(phantom_root: Path) -> None:
-    with (phantom_root / "data.csv").open(newline="") as stream:
+    with (phantom_root / "data.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 12
     assert list(rows[0])[:2] == ["Patient", "RNASeqCluster"]
@@ -64,7 +64,7 @@ def test_data_csv_has_the_columns_of_the_real_table_and_gaps(phantom_root: Path)
 
 @pytest.mark.real
 def test_columns_are_those_of_the_real_table(phantom_root: Path, real_root: Path) -> None:
-    ours, real = ((root / "data.csv").read_text().splitlines()[0] for root in (phantom_root, real_root))
+    ours, real = ((root / "data.csv").read_text(encoding="utf-8").splitlines()[0] for root in (phantom_root, real_root))
     assert ours == real
 
 
@@ -84,10 +84,10 @@ def test_tree_with_other_parameters_is_refused(tmp_path: Path, change: dict[str,
 
 
 def test_folder_with_other_contents_is_refused_and_kept(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UserError, match="holds no phantom;"):
         _write(tmp_path)
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("change", [{"patients": 0}, {"slices": 3}, {"size": 8}, {"seed": -1}])

@@ -257,7 +257,7 @@ def test_a_split_from_a_file_takes_the_patients_that_it_names(tmp_path: Path, ca
     ],
 )
 def test_a_file_that_is_no_split_is_one_sentence(text: str, says: str, tmp_path: Path) -> None:
-    (tmp_path / "patients.csv").write_text(text)
+    (tmp_path / "patients.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=says):
         FileSplit(str(tmp_path / "patients.csv"))(index_of(*SIX))
     with pytest.raises(UserError, match="cannot be read"):

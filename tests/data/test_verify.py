@@ -26,7 +26,10 @@ def test_every_issue_of_damaged_files_is_listed_and_the_exit_code_is_1(phantom_r
         for number in (1, 2, 3):
             (folder / f"{folder.name}_{number}.tif").write_bytes(b"")
     done = subprocess.run(
-        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={root}"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={root}"],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 1
     assert all(f"{f.name}/{f.name}_{n}.tif is empty (zero bytes)" in done.stdout for f in folders for n in (1, 2, 3))
@@ -37,8 +40,8 @@ def test_wrong_root_is_one_sentence_without_a_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lgg_seg.data", "verify", f"root={tmp_path}"],
         capture_output=True,
-        text=True,
         check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: data root ")
@@ -75,4 +78,4 @@ def test_phantom_is_written_and_its_checksums_are_those_it_ships(
     assert main(["phantom", f"data.root={root}", "patients=2", "slices=4", "size=32", "seed=5"]) == 0
     capsys.readouterr()
     assert main(["digests", f"root={root}"]) == 0
-    assert capsys.readouterr().out == (root / "digests.txt").read_text()
+    assert capsys.readouterr().out == (root / "digests.txt").read_text(encoding="utf-8")

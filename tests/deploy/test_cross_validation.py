@@ -76,7 +76,7 @@ def entry(run: Path, folds: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_the_card_has_the_out_of_fold_numbers_and_says_whose_they_are(entry: Path, folds: Path) -> None:
-    card = json.loads((entry / "card.json").read_text())
+    card = json.loads((entry / "card.json").read_text(encoding="utf-8"))
     tables = [pd.read_csv(folds / f"fold{fold}" / "per_patient.csv") for fold in range(FOLDS)]
     dice = pd.concat(tables)["dice"]
     assert card["metrics"]["patient/dice"]["mean"] == pytest.approx(dice.mean())
@@ -88,7 +88,7 @@ def test_the_card_has_the_out_of_fold_numbers_and_says_whose_they_are(entry: Pat
     assert [network["fold"] for network in card["tested"]["networks"]] == [0, 1, 2]
     assert len(card["training"]["split"]["train"]) == 12
     assert sum(group["patients"] for group in card["strata"]["tumour_size"].values()) == 12
-    page = (entry / "README.md").read_text()
+    page = (entry / "README.md").read_text(encoding="utf-8")
     for said in ("of 3 networks of the same recipe", "have seen all 12 patients", "tested on nobody"):
         assert said in card["tested"]["statement"]
         assert said in page
@@ -104,7 +104,7 @@ def test_a_prediction_follows_the_recipe(entry: Path, phantom_root: Path, tmp_pa
     assert (trained.tta, trained.postprocess, trained.threshold) == (True, "largest_component", 0.5)
     patient = next(path for path in phantom_root.iterdir() if path.is_dir())
     assert predict([f"zoo={entry}", f"input={patient}", f"output={tmp_path / 'out'}", "device=cpu"]) == 0
-    settings = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    settings = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
     assert (settings["mirror"], settings["postprocess"]) == (True, "largest_component")
     volume = pd.read_csv(tmp_path / "out" / "per_volume.csv")
     assert np.all(volume["seen_in_training"])

@@ -77,7 +77,7 @@ def test_the_onnx_file_is_valid_and_names_its_free_axes(run: Path) -> None:
 @pytest.mark.parametrize("format", ["onnx", "torch"])
 def test_an_export_is_described_for_programs_and_for_people(run: Path, format: str) -> None:
     folder = run / "export" / format
-    described = json.loads((folder / "model.json").read_text())
+    described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert (folder / described["file"]).is_file()
     assert described["weights_sha256"] == from_run(run).digest
     assert described["preprocess"]["size"] == 32
@@ -85,7 +85,7 @@ def test_an_export_is_described_for_programs_and_for_people(run: Path, format: s
     assert described["parity"]["slices"] == 16
     assert described["parity"]["largest_difference"] < 1e-3
     assert described["parity"]["positive"] > 0, "without positive pixels the comparison is empty"
-    page = (folder / "README.md").read_text()
+    page = (folder / "README.md").read_text(encoding="utf-8")
     assert all(step in page for step in preprocessing_steps(from_run(run).preprocess))
 
 
@@ -95,8 +95,8 @@ def test_the_script_beside_an_export_makes_the_masks_of_predict_without_this_pac
     patient = phantom_root / next(iter(RunFolder(run).read_json("provenance.json")["split"]["test"]))
     shutil.copytree(run / "export" / "onnx", tmp_path / "export")
     script = tmp_path / "export" / "infer.py"
-    assert "lgg_seg" not in script.read_text()
-    done = subprocess.run([sys.executable, script, patient, tmp_path / "masks"], capture_output=True, text=True)
+    assert "lgg_seg" not in script.read_text(encoding="utf-8")
+    done = subprocess.run([sys.executable, script, patient, tmp_path / "masks"], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     words = [f"run={run}", f"input={patient}", f"output={tmp_path / 'ours'}", "device=cpu", "precision=32-true"]
     assert predict([*words, "overlays=none"]) == 0
@@ -116,7 +116,7 @@ def test_predict_with_onnx_gives_the_masks_of_torch(run: Path, phantom_root: Pat
         words = [f"run={run}", f"input={patient}", f"output={tmp_path / backend}", f"backend={backend}", "device=cpu"]
         assert predict([*words, "precision=32-true", "overlays=none"]) == 0
         tables[backend] = pd.read_csv(tmp_path / backend / "per_slice.csv")
-        assert json.loads((tmp_path / backend / "provenance.json").read_text())["backend"] == backend
+        assert json.loads((tmp_path / backend / "provenance.json").read_text(encoding="utf-8"))["backend"] == backend
     assert tables["onnx"]["area_px"].sum() > 0
     assert (tables["onnx"]["area_px"] - tables["torch"]["area_px"]).abs().max() <= 1
     assert np.allclose(tables["onnx"]["max_probability"], tables["torch"]["max_probability"], atol=1e-4)
@@ -137,7 +137,7 @@ def test_a_classifier_is_exported_and_checked_like_any_network(grade_run: Path, 
     copied = tmp_path / "run"
     shutil.copytree(grade_run, copied)
     folder, parity = export("onnx", run=copied)
-    assert json.loads((folder / "model.json").read_text())["output"]["meaning"] == "grade"
+    assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["output"]["meaning"] == "grade"
     assert (parity.slices, parity.of) == (16, "phantom")
     page = (folder / "README.md").read_text(encoding="utf-8")
     assert "the mean over their slices" in page
@@ -148,10 +148,12 @@ def test_a_classifier_is_exported_and_checked_like_any_network(grade_run: Path, 
 def test_an_export_of_other_weights_is_not_used(run: Path, phantom_root: Path, tmp_path: Path) -> None:
     copied = tmp_path / "run"
     shutil.copytree(run, copied)
-    described = json.loads((copied / "export" / "onnx" / "model.json").read_text())
-    (copied / "export" / "onnx" / "model.json").write_text(json.dumps(described | {"weights_sha256": "0"}))
+    described = json.loads((copied / "export" / "onnx" / "model.json").read_text(encoding="utf-8"))
+    (copied / "export" / "onnx" / "model.json").write_text(
+        json.dumps(described | {"weights_sha256": "0"}), encoding="utf-8"
+    )
     assert predict([f"run={copied}", f"input={phantom_root}", f"output={tmp_path / 'o'}", "backend=onnx"]) == 2
-    (copied / "export" / "onnx" / "model.json").write_text(json.dumps(described))
+    (copied / "export" / "onnx" / "model.json").write_text(json.dumps(described), encoding="utf-8")
     (copied / "export" / "onnx" / "model.onnx").write_bytes(b"no")
     assert predict([f"run={copied}", f"input={phantom_root}", f"output={tmp_path / 'o'}", "backend=onnx"]) == 2
     assert not (tmp_path / "o").exists()
@@ -192,7 +194,7 @@ def test_an_earlier_export_is_replaced_with_a_warning_and_anything_else_is_kept(
 def test_an_invalid_description_asks_for_a_new_export(run: Path, tmp_path: Path) -> None:
     copied = tmp_path / "run"
     shutil.copytree(run, copied)
-    (copied / "export" / "onnx" / "model.json").write_text("[]")
+    (copied / "export" / "onnx" / "model.json").write_text("[]", encoding="utf-8")
     with pytest.raises(UserError, match=r"make it again with python -m lgg_seg\.export"):
         onnx_runner(from_run(copied), 1)
 

@@ -37,7 +37,7 @@ def copied(run: Path, place: Path) -> Path:
 
 
 def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
 def test_an_entry_predicts_what_its_run_does(entry: Path, trained_run: Path, phantom_root: Path) -> None:
@@ -59,7 +59,7 @@ def test_weights_are_halved_and_tensors_with_one_value_a_channel_are_not(entry: 
 
 
 def test_the_card_holds_what_a_reader_must_know(entry: Path, trained_run: Path) -> None:
-    card, run = json.loads((entry / "card.json").read_text()), RunFolder(trained_run)
+    card, run = json.loads((entry / "card.json").read_text(encoding="utf-8")), RunFolder(trained_run)
     split = run.read_json("provenance.json")["split"]
     assert card["training"]["split"] == split
     assert card["metrics"] == run.read_json("metrics.json")["metrics"]
@@ -67,13 +67,13 @@ def test_the_card_holds_what_a_reader_must_know(entry: Path, trained_run: Path) 
     assert card["weights"]["sha256"] == hashlib.sha256((entry / "weights.safetensors").read_bytes()).hexdigest()
     assert card["half_precision"]["positive"] > 0
     assert "drawn heads" in card["limits"][0]
-    page = (entry / "README.md").read_text()
+    page = (entry / "README.md").read_text(encoding="utf-8")
     for expected in (*split["train"], *split["val"], "95 % interval", "patient/dice", card["licence"], *card["limits"]):
         assert expected in page
 
 
 def test_the_card_holds_no_local_path(entry: Path, trained_run: Path) -> None:
-    for text in ((entry / "card.json").read_text(), (entry / "README.md").read_text()):
+    for text in ((entry / "card.json").read_text(encoding="utf-8"), (entry / "README.md").read_text(encoding="utf-8")):
         assert str(Path.home()) not in text
         assert str(trained_run.parent) not in text
 
@@ -88,7 +88,7 @@ def test_local_paths_are_left_out_of_the_cards_command(
 ) -> None:
     run = copied(trained_run, tmp_path)
     change_json(run / "provenance.json", command=["python", "-m", "lgg_seg", word])
-    card = json.loads((add(run, "tiny", tmp_path, None) / "card.json").read_text())
+    card = json.loads((add(run, "tiny", tmp_path, None) / "card.json").read_text(encoding="utf-8"))
     assert (word not in card["training"]["command"]) == dropped
 
 
@@ -98,7 +98,7 @@ def test_the_card_says_where_nobody_knows_whom_the_starting_weights_have_seen(
     run = copied(trained_run, tmp_path)
     started = {"source": "unet.pt", "patients": {}, "recorded": False, "seen": {"val": [], "test": []}}
     change_json(run / "provenance.json", starting_weights=started)
-    page = (add(run, "tiny", tmp_path, None) / "README.md").read_text()
+    page = (add(run, "tiny", tmp_path, None) / "README.md").read_text(encoding="utf-8")
     assert "started from (`unet.pt`) had seen is not recorded" in page
 
 
@@ -182,8 +182,8 @@ def test_the_command_makes_an_entry_that_predict_and_export_take(
     [
         (lambda e: (e / "weights.safetensors").open("ab").write(b"x"), "is damaged"),
         (lambda e: (e / "weights.safetensors").unlink(), "cannot be read"),
-        (lambda e: (e / "card.json").write_text("{"), "is damaged"),
-        (lambda e: (e / "card.json").write_text("{}"), "it lacks model"),
+        (lambda e: (e / "card.json").write_text("{", encoding="utf-8"), "is damaged"),
+        (lambda e: (e / "card.json").write_text("{}", encoding="utf-8"), "it lacks model"),
     ],
 )  # fmt: skip
 def test_a_damaged_entry_says_so(entry: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str) -> None:
@@ -197,8 +197,8 @@ def test_weights_of_another_network_than_the_cards_are_refused(entry: Path, tmp_
     made = tmp_path / "tiny"
     shutil.copytree(entry, made)
     save_file({"other": torch.zeros(1)}, made / "weights.safetensors")
-    card = json.loads((made / "card.json").read_text())
+    card = json.loads((made / "card.json").read_text(encoding="utf-8"))
     card["weights"]["sha256"] = hashlib.sha256((made / "weights.safetensors").read_bytes()).hexdigest()
-    (made / "card.json").write_text(json.dumps(card))
+    (made / "card.json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(UserError, match="another network"):
         from_zoo(made)

@@ -71,7 +71,7 @@ def written(
     content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 1})
     evaluation.write(RunFolder(folder), ".", content, data.patient_metadata)
     return (
-        json.loads((folder / "metrics.json").read_text()),
+        json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
         pd.read_csv(folder / "per_patient.csv"),
         pd.read_csv(folder / "per_slice.csv"),
     )

@@ -193,9 +193,9 @@ def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
     whole.write(RunFolder(tmp_path), "evaluations/1", content, data.patient_metadata)
     place = tmp_path / "evaluations" / "1"
-    assert json.loads((place / "metrics.json").read_text()) == content
+    assert json.loads((place / "metrics.json").read_text(encoding="utf-8")) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
-        lines = (place / table).read_text().splitlines()
+        lines = (place / table).read_text(encoding="utf-8").splitlines()
         assert len(lines) == 1 + rows
         assert all(line.endswith("slice_random (leaky)") for line in lines[1:])
 

@@ -18,7 +18,7 @@ def name(folder: Path) -> str:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return found
 
 

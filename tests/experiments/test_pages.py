@@ -42,7 +42,7 @@ def study_row(folder: Path) -> list[str]:
     result = content(folder)
     metrics = result["metrics"]
     tested = f"{result['patients']} / {result['slices']}"
-    side = yaml.safe_load((folder / "config.yaml").read_text())["preprocess"]["size"]
+    side = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["preprocess"]["size"]
     start = [f"[`{folder.name}`]({folder.name})", result["protocol"], tested, f"{side}², {epochs(folder)}"]
     if result.get("task") == "classification":
         accuracy, f1, auroc = (interval(metrics[f"slice/{key}"], "value") for key in ("accuracy", "f1", "auroc"))
@@ -78,7 +78,7 @@ SPEEDS = sorted((RECORDS / "bench").glob("*.json"))
 
 @pytest.mark.parametrize("path", SPEEDS, ids=lambda path: path.stem)
 def test_the_page_about_cost_quotes_the_recorded_speeds(path: Path) -> None:
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     assert found["code"]["dirty"] is False
     assert found["size"] == 256
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
 
 def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
     folder = RECORDS / "study_002"
-    found = json.loads((folder / "speed.json").read_text())
+    found = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
     assert (found["code"]["dirty"], found["size"], found["batch_size"]) == (False, 256, 1)
     page = (folder / "README.md").read_text(encoding="utf-8")
     assert len(found["networks"]) == 4
@@ -164,7 +164,7 @@ def test_the_page_of_study_000_quotes_the_mini_batches_by_the_studys_own_rule() 
 def test_the_page_of_the_outcomes_quotes_the_recorded_numbers(question: str) -> None:
     folder = RECORDS / "study_004" / "outcome"
     page = (folder / "README.md").read_text(encoding="utf-8")
-    for row in json.loads((folder / question / "outcome.json").read_text())["results"]:
+    for row in json.loads((folder / question / "outcome.json").read_text(encoding="utf-8"))["results"]:
         low, high = row["ci95"]
         told = [row["question"], row["predictors"], f"{row['positives']} of {row['patients']}"]
         told += [f"{row['auc']:.2f} ({low:.2f} to {high:.2f})", f"{row['p_permutation']:.2f}"]

@@ -31,7 +31,8 @@ def test_every_change_was_measured_on_the_validation_patients_of_the_recipe(sear
 )
 def test_a_run_changes_one_thing(folder: Path) -> None:
     base, own = (
-        set(yaml.safe_load((folder.parent / name / "overrides.yaml").read_text())) for name in ("base", folder.name)
+        set(yaml.safe_load((folder.parent / name / "overrides.yaml").read_text(encoding="utf-8")))
+        for name in ("base", folder.name)
     )
     changed = {word.partition("=")[0].partition(".")[0] for word in own - base if not word.startswith("name=")}
     assert len(changed) == (folder.name != "base")

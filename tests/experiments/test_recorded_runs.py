@@ -37,7 +37,7 @@ def test_a_classifiers_accuracy_follows_from_its_recorded_answers(folder: Path) 
 
 @pytest.mark.parametrize("folder", RESULTS, ids=name)
 def test_a_recorded_run_was_made_from_committed_code_by_the_command_it_names(folder: Path) -> None:
-    facts = json.loads((folder / "provenance.json").read_text())
+    facts = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert facts["code"]["commit"]
     assert facts["code"]["dirty"] is False
     assert facts["command"][:3] == ["python", "-m", "lgg_seg"]
@@ -45,7 +45,7 @@ def test_a_recorded_run_was_made_from_committed_code_by_the_command_it_names(fol
 
 @pytest.mark.parametrize("path", sorted(RECORDS.rglob("outcome.json")), ids=lambda path: path.parent.name)
 def test_recorded_outcomes_were_made_from_committed_code(path: Path) -> None:
-    facts = json.loads(path.read_text())
+    facts = json.loads(path.read_text(encoding="utf-8"))
     assert facts["code"]["dirty"] is False
     assert all(row["p_permutation"] is not None for row in facts["results"])
 

@@ -190,8 +190,8 @@ def test_an_experiment_runs_whole_on_phantom_data(experiment: str, tree: Path, t
     config = compose_config(words)
     check_config(config)
     run(config, tmp_path / "run", words)
-    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "finished"
-    content = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
+    content = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert content["protocol"] == (LEAKY if experiment in LEAKS else "patient")
     assert {"minibatch/iou", "minibatch/dice", "minibatch/recall", "slice/iou"} <= content["metrics"].keys()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
@@ -200,7 +200,7 @@ def test_an_experiment_runs_whole_on_phantom_data(experiment: str, tree: Path, t
     (chosen,) = [state for name, state in kept["callbacks"].items() if "'monitor': 'val/" in name and "Kept" in name]
     assert chosen["monitor"] == (config.trainer.monitor or "val/dice")
     assert chosen["monitor"] in SEGMENTATION_MONITORS
-    split = json.loads((tmp_path / "run" / "provenance.json").read_text())["split"]
+    split = json.loads((tmp_path / "run" / "provenance.json").read_text(encoding="utf-8"))["split"]
     if experiment == "study_000":
         assert len(split["train"]) == len(split["val"]) == len(split["test"]) == PATIENTS
     if experiment == "study_001_subset":

@@ -105,7 +105,9 @@ def test_the_command_prints_and_writes_which_rows_leak(tmp_path: Path, capsys: p
     assert capsys.readouterr().out.count("LEAKS") == 2
     rows = pd.read_csv(tmp_path / "leak.csv")
     assert rows["verdict"].str.startswith("LEAKS").tolist() == [False, True, True, False, False]
-    assert json.loads((tmp_path / "leak.json").read_text())["protocols"][1]["verdict"].startswith("LEAKS")
+    assert json.loads((tmp_path / "leak.json").read_text(encoding="utf-8"))["protocols"][1]["verdict"].startswith(
+        "LEAKS"
+    )
     assert (tmp_path / "roc_leak.png").exists()
 
 

@@ -106,13 +106,19 @@ def file_mutated(draw: random.Random, path: Path) -> None:
     elif kind < 0.25:
         path.write_bytes(bytes_mutated(draw, path.read_bytes()))
     elif path.suffix == ".json":
-        path.write_text(json.dumps(tree_mutated(draw, json.loads(path.read_text()))))
+        path.write_text(json.dumps(tree_mutated(draw, json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
     elif path.suffix == ".yaml":
-        path.write_text(yaml.safe_dump(tree_mutated(draw, yaml.safe_load(path.read_text()))))
+        path.write_text(
+            yaml.safe_dump(tree_mutated(draw, yaml.safe_load(path.read_text(encoding="utf-8")))), encoding="utf-8"
+        )
     elif path.suffix == ".csv":
-        path.write_text(table_mutated(draw, path.read_text()))
+        path.write_text(table_mutated(draw, path.read_text(encoding="utf-8")), encoding="utf-8")
     elif path.suffix == ".jsonl":
-        lines = [json.dumps(tree_mutated(draw, json.loads(line))) for line in path.read_text().splitlines() if line]
-        path.write_text("\n".join(lines))
+        lines = [
+            json.dumps(tree_mutated(draw, json.loads(line)))
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if line
+        ]
+        path.write_text("\n".join(lines), encoding="utf-8")
     else:
         torch.save(tree_mutated(draw, torch.load(path, weights_only=True)), path)

@@ -54,7 +54,7 @@ TABLE_DAMAGES = [
 
 def damage(file: Path, change: Callable[[Any], Any]) -> None:
     if file.suffix == ".json":
-        file.write_text(json.dumps(change(json.loads(file.read_text()))))
+        file.write_text(json.dumps(change(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
     else:
         change(pd.read_csv(file)).to_csv(file, index=False)
 
@@ -89,7 +89,7 @@ def test_no_command_takes_a_damaged_run(
 ) -> None:
     run = shutil.copytree(trained_run, tmp_path / "run")
     RunFolder(run).set_status("interrupted")
-    (run / name).write_text(text)
+    (run / name).write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rf"{name} .*; restore it from a copy, or train the run again\.$"):
         command(run)
 

@@ -24,7 +24,7 @@ MB = 2**20
 
 
 def states(sweep: Path) -> list[str]:
-    return [json.loads(path.read_text())["state"] for path in sweep.glob("*/status.json")]
+    return [json.loads(path.read_text(encoding="utf-8"))["state"] for path in sweep.glob("*/status.json")]
 
 
 def samples(command: Command, sweep: Path) -> Iterator[tuple[int, int]]:
@@ -53,7 +53,9 @@ def test_a_hundred_runs_of_a_sweep_that_is_killed_twelve_times(workplace: Workpl
         time.sleep(draw.uniform(0, 2))
         command.send_signal(9)
         assert command.wait().returncode == -9
-        interrupted |= {path.parent.name for path in sweep.glob("*/status.json") if "running" in path.read_text()}
+        interrupted |= {
+            path.parent.name for path in sweep.glob("*/status.json") if "running" in path.read_text(encoding="utf-8")
+        }
     last = Command(workplace, *words)
     seen = list(samples(last, sweep))
     done = last.wait(ENOUGH)
@@ -66,7 +68,9 @@ def test_a_hundred_runs_of_a_sweep_that_is_killed_twelve_times(workplace: Workpl
     assert len(interrupted) >= KILLS // 2, "most kills must hit a run"
     for number, name in enumerate(sorted(interrupted)[:CHECKED]):
         killed = max((path for path in sweep.glob(f"{name}*") if (path / "metrics.json").exists()), key=str)
-        rate = next(word for word in (killed / "overrides.yaml").read_text().split() if "optimizer.lr=" in word)
+        rate = next(
+            word for word in (killed / "overrides.yaml").read_text(encoding="utf-8").split() if "optimizer.lr=" in word
+        )
         assert lgg(workplace, *RECIPE, rate, f"hydra.run.dir=whole-{number}").returncode == 0
         assert lasting(killed) == lasting(folder / f"whole-{number}")
     assert not list(sweep.rglob(".partial*"))

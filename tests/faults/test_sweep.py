@@ -35,7 +35,7 @@ def test_a_killed_worker_and_ctrl_c_cost_no_other_job_and_the_same_command_goes_
     folder, environment = workplace
     sweep = folder / "sweep"
     words = [sys.executable, "-m", "lgg_seg", *SWEEP, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    process = psutil.Popen(words, cwd=folder, env=environment, stdout=-1, stderr=subprocess.STDOUT, text=True)
+    process = psutil.Popen(words, cwd=folder, env=environment, stdout=-1, stderr=subprocess.STDOUT, encoding="utf-8")
     kill_a_worker(sweep, process)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 2, output

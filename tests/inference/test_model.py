@@ -170,8 +170,14 @@ def test_a_barcode_in_any_name_decides_and_otherwise_nobody_knows(
         (lambda run: (run / "checkpoints" / "best.ckpt").unlink(), "best.ckpt is missing"),
         (lambda run: (run / "checkpoints" / "best.ckpt").write_bytes(b"no"), "damaged"),
         (lambda run: (run / "provenance.json").unlink(), "provenance.json is missing"),
-        (lambda run: (run / "config.yaml").write_text("seed: 1"), "lacks model, preprocess, evaluation"),
-        (lambda run: (run / "config.yaml").write_text("model: [1]"), "lacks model, preprocess, evaluation"),
+        (
+            lambda run: (run / "config.yaml").write_text("seed: 1", encoding="utf-8"),
+            "lacks model, preprocess, evaluation",
+        ),
+        (
+            lambda run: (run / "config.yaml").write_text("model: [1]", encoding="utf-8"),
+            "lacks model, preprocess, evaluation",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Path, spoil: Any, says: str) -> None:
@@ -185,8 +191,8 @@ def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Pat
 def test_a_config_from_elsewhere_can_call_nothing_but_networks(trained_run: Path, tmp_path: Path) -> None:
     copied = tmp_path / "run"
     shutil.copytree(trained_run, copied)
-    config = (copied / "config.yaml").read_text()
-    (copied / "config.yaml").write_text(config.replace("lgg_seg.networks.SlimUNet", "os.system"))
+    config = (copied / "config.yaml").read_text(encoding="utf-8")
+    (copied / "config.yaml").write_text(config.replace("lgg_seg.networks.SlimUNet", "os.system"), encoding="utf-8")
     with pytest.raises(UserError, match="which a config may not use there"):
         restore(copied)
 

@@ -39,7 +39,7 @@ def test_of_a_run_they_are_its_best_epoch_and_its_patients(trained_run: Path) ->
     network, weights = start(SLIM | {"weights": str(trained_run)}, 3)
     assert weights is not None
     assert_same(network, from_run(trained_run).network)
-    split = json.loads((trained_run / "provenance.json").read_text())["split"]
+    split = json.loads((trained_run / "provenance.json").read_text(encoding="utf-8"))["split"]
     assert weights.patients == split["train"] | split["val"]
     assert weights.recorded
     assert weights.sha256 == hashlib.sha256((trained_run / "checkpoints" / "best.ckpt").read_bytes()).hexdigest()
@@ -145,7 +145,7 @@ def test_a_run_says_which_test_patients_its_starting_weights_have_seen(
     tested = set(pd.read_csv(run / "per_patient.csv").patient)
     seen = tested - set(pd.read_csv(trained_run / "per_patient.csv").patient)
     assert 0 < len(seen) <= 4
-    metadata = json.loads((run / "provenance.json").read_text())["starting_weights"]
+    metadata = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["starting_weights"]
     assert set(metadata["seen"]["test"]) == seen
     assert f"{len(seen)} of 4 test patients trained the weights {trained_run.name} or chose their checkpoint" in said
     assert f"SEEN: {len(seen)} of these" in said
@@ -171,6 +171,6 @@ def test_the_checkpoint_published_for_this_data_set_has_seen_everyone(phantom_ro
 
 def test_a_run_needs_its_starting_weights_no_more(fine_tuned: tuple[Path, str], tmp_path: Path) -> None:
     run = shutil.copytree(fine_tuned[0], tmp_path / "run")
-    config = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(re.sub(r"weights: .*", "weights: gone", config))
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    (run / "config.yaml").write_text(re.sub(r"weights: .*", "weights: gone", config), encoding="utf-8")
     assert_same(from_run(run).network, from_run(fine_tuned[0]).network)

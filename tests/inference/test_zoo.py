@@ -69,8 +69,8 @@ def test_a_model_of_the_zoo_predicts_from_an_installed_wheel_without_a_network(
     words = ["zoo=tiny_phantom", f"input={patient}", "output=out"]
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, *words],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        cwd=tmp_path, env=environment, capture_output=True, timeout=200,
+     encoding="utf-8",)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out").rglob("*_mask.tif"))) == 6
 
@@ -78,7 +78,7 @@ def test_a_model_of_the_zoo_predicts_from_an_installed_wheel_without_a_network(
 def test_predict_load_and_the_app_take_the_best_model_where_none_is_named(phantom_root: Path, tmp_path: Path) -> None:
     patient = sorted(p for p in phantom_root.iterdir() if p.is_dir())[0]
     assert predict([f"input={patient}", f"output={tmp_path / 'out'}", "device=cpu"]) == 0
-    (used,) = json.loads((tmp_path / "out" / "provenance.json").read_text())["models"]
+    (used,) = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))["models"]
     assert used["name"] == lgg_seg.load(device="cpu").name == cached_model(("device=cpu",)).name == DEFAULT
 
 

@@ -84,7 +84,7 @@ def test_each_volume_has_a_sheet_and_each_slice_with_tumour_an_overlay(predicted
 
 
 def test_provenance_names_models_and_settings_and_no_local_path(predicted: Path, trained_run: Path) -> None:
-    text = (predicted / "provenance.json").read_text()
+    text = (predicted / "provenance.json").read_text(encoding="utf-8")
     content = json.loads(text)
     (used,) = content["models"]
     assert used["name"] == trained_run.name
@@ -167,7 +167,7 @@ def test_an_ensemble_with_threshold_tta_and_largest_component_is_recorded(
     patient = sorted(patients.iterdir())[0]
     words = (f"run={trained_run},{again}", f"input={patient}", f"output={tmp_path / 'out'}", "threshold=0.2")
     assert predict(*words, "postprocess=largest_component", "tta=true", "overlays=all") == 0
-    content = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    content = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
     assert [one["name"] for one in content["models"]] == [trained_run.name, "again"]
     assert (content["threshold"], content["postprocess"], content["mirror"]) == (0.2, "largest_component", True)
     (row,) = pd.read_csv(tmp_path / "out" / "per_volume.csv").itertuples()

@@ -122,7 +122,7 @@ def test_numbered_channels_are_asked_about_and_named_by_their_endings(tmp_path: 
     (files,) = volumes(tmp_path, flair="_0000", t1="_0001", t1ce="_0002").values()
     assert files == {kind: f"imagesTr/BRATS_001_000{k}.nii.gz" for kind, k in ((FLAIR, 0), (PRE, 1), (POST, 2))}
     (tmp_path / "dataset.json").write_text(
-        json.dumps({"modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}})
+        json.dumps({"modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}}), encoding="utf-8"
     )
     assert list(volumes(tmp_path).values()) == [files]
     assert find_scans(tmp_path).issues == ()

@@ -130,7 +130,9 @@ def test_the_trees_rows_are_read_by_its_own_names_with_gaps_as_gaps(phantom_root
 def test_a_tree_without_data_csv_and_one_with_words_in_it_are_refused(tmp_path: Path) -> None:
     root = write_phantom(tmp_path / "tree", patients=2, slices=4, size=32)
     file = root / "data.csv"
-    file.write_text(file.read_text().replace("TCGA_DU_P000,", "TCGA_DU_P000,grade two"), encoding="utf-8")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("TCGA_DU_P000,", "TCGA_DU_P000,grade two"), encoding="utf-8"
+    )
     with pytest.raises(UserError, match="holds a cell that is no number"):
         clinical_table(build_index(root))
     file.unlink()

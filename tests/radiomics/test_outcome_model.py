@@ -109,7 +109,7 @@ def test_the_model_kept_answers_for_the_masks_of_new_patients(
     made = tmp_path / "made"
     words = [f"data.root={tree}", f"run={folds}", f"output={made}", "repeats=1", "permutations=0"]
     assert main(["outcome", "target=grade", *words]) == 0
-    content = json.loads((made / "outcome.json").read_text())
+    content = json.loads((made / "outcome.json").read_text(encoding="utf-8"))
     assert (content["masks"], content["runs"]) == ("predicted out of fold", ["fold-0", "fold-1"])
     known = [p.name for p in index.patients[:20] if p.clinical["neoplasm_histologic_grade"]]
     assert {row["patients"] for row in content["results"]} == {len(known)}
@@ -184,6 +184,6 @@ def test_a_file_that_is_no_model_is_refused_in_a_sentence(
     text: str | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if text:
-        (tmp_path / MODELS).write_text(text)
+        (tmp_path / MODELS).write_text(text, encoding="utf-8")
     assert main(["answer", f"model={tmp_path}", f"masks={tmp_path}"]) == 2
     assert says in capsys.readouterr().err

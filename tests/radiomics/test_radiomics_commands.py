@@ -82,7 +82,7 @@ def test_outcome_writes_its_results_and_warns_of_what_is_too_good(
     assert "is beyond 0.85" in printed
     assert "WARNING: grade from log_volume" in printed
     assert "FEW EVENTS: grade has 20 patients" in printed
-    content = json.loads((tmp_path / "outcome.json").read_text())
+    content = json.loads((tmp_path / "outcome.json").read_text(encoding="utf-8"))
     assert content["patients"] == 40
     assert str(tree) not in json.dumps(content)
     by_name = {row["predictors"]: row for row in content["results"]}
@@ -107,7 +107,7 @@ def test_a_molecular_cluster_is_not_predicted_from_its_siblings(
     words = ["outcome", "target=CNCluster:2", f"root={tree}", f"output={tmp_path}", "repeats=1", "permutations=0"]
     assert main(words) == 0
     assert "CNCluster 2 against the rest" in capsys.readouterr().out
-    rows = json.loads((tmp_path / "outcome.json").read_text())["results"]
+    rows = json.loads((tmp_path / "outcome.json").read_text(encoding="utf-8"))["results"]
     assert {row["predictors"] for row in rows} == {"age", "shape", "clinical", "shape + clinical"}
     assert all(row["p_permutation"] is None and row["p_holm"] is None for row in rows)
 

@@ -27,7 +27,7 @@ def test_hyper_parameters_stand_beside_the_tests_metrics_and_every_figure_is_the
     assert [event.value for event in events.Scalars("test/patient/dice")] == [0.800000011920929]
     assert events.Images("figures/roc_pr")[0].step == 7
     assert "test/lesion/f1" not in events.Tags()["scalars"]
-    written = (tmp_path / "tensorboard" / "hparams.yaml").read_text()
+    written = (tmp_path / "tensorboard" / "hparams.yaml").read_text(encoding="utf-8")
     assert "optimizer.lr: 0.01" in written
     assert "seed: 3" in written
     assert "_target_" not in written

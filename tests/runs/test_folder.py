@@ -31,7 +31,7 @@ def test_an_interrupted_write_leaves_the_old_file_alone(folder: RunFolder, error
 
     def break_off() -> None:
         with folder.writing("table.json") as path:
-            path.write_text('{"dice": 0.')
+            path.write_text('{"dice": 0.', encoding="utf-8")
             raise error
 
     with pytest.raises(error):
@@ -64,13 +64,13 @@ def test_create_refuses_a_folder_with_a_run_and_names_resume(folder: RunFolder) 
 
 
 def test_a_file_in_place_of_the_run_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("a file, no folder")
+    (tmp_path / "run").write_text("a file, no folder", encoding="utf-8")
     with pytest.raises(UserError, match=f"{tmp_path / 'run'} cannot be written"):
         RunFolder(tmp_path / "run").create()
 
 
 def test_a_file_that_cannot_be_written_is_named(folder: RunFolder) -> None:
-    (folder.path / "tables").write_text("a file where a folder should be")
+    (folder.path / "tables").write_text("a file where a folder should be", encoding="utf-8")
     with pytest.raises(UserError, match=f"{folder.path / 'tables' / 'per_slice.csv'} cannot be written"):
         folder.write_table("tables/per_slice.csv", [{"dice": 1}])
     (folder.path / "table.json").mkdir()
@@ -85,7 +85,7 @@ def test_no_cell_of_a_table_is_a_formula_and_numbers_stay_numbers(folder: RunFol
     folder.write_table("table.csv", [{"patient": name, "change": -0.5, "count": 2, "none": None} for name in names])
     table = pd.read_csv(folder.path / "table.csv")
     assert list(table["patient"]) == [name if name in harmless else f"'{name}" for name in names]
-    assert (folder.path / "table.csv").read_text().splitlines()[1] == "'=HYPERLINK(1),-0.5,2,"
+    assert (folder.path / "table.csv").read_text(encoding="utf-8").splitlines()[1] == "'=HYPERLINK(1),-0.5,2,"
 
 
 def test_every_table_is_written_in_one_place() -> None:
@@ -105,7 +105,7 @@ def test_read_config_gives_the_resolved_config_and_its_overrides(folder: RunFold
     folder.write_config(OmegaConf.create({"name": "unet", "run": "${name}/1"}), ["name=unet", "x=[1,2]"])
     config, overrides = folder.read_config()
     assert (config.run, overrides) == ("unet/1", ["name=unet", "x=[1,2]"])
-    assert "${" not in (folder.path / "config.yaml").read_text()
+    assert "${" not in (folder.path / "config.yaml").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
@@ -114,7 +114,9 @@ def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
 
 
 def test_the_status_keeps_the_time_of_the_start(folder: RunFolder) -> None:
-    (folder.path / "status.json").write_text(json.dumps({"state": "interrupted", "started": "2026-01-31T12:00:00"}))
+    (folder.path / "status.json").write_text(
+        json.dumps({"state": "interrupted", "started": "2026-01-31T12:00:00"}), encoding="utf-8"
+    )
     folder.set_status("finished")
     status = folder.read_json("status.json")
     assert (status["state"], status["started"]) == ("finished", "2026-01-31T12:00:00")

@@ -22,14 +22,14 @@ def test_a_failure_records_reason_overrides_and_config_and_logs_the_reason(
     assert folder.read_json("status.json")["reason"] == "no such patient"
     config, overrides = folder.read_config()
     assert (config.a, overrides) == (1, ["seed=1"])
-    assert (folder.path / "run.log").read_text() == "Trace\nfailed: no such patient\n"
+    assert (folder.path / "run.log").read_text(encoding="utf-8") == "Trace\nfailed: no such patient\n"
     assert caplog.messages == ["job failed: no such patient"]
 
 
 def test_an_unresolvable_config_is_recorded_unresolved(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "job")
     record_failure(folder, "nothing", [], OmegaConf.create({"a": "${nothing}"}))
-    assert "${nothing}" in (folder.path / "config.yaml").read_text()
+    assert "${nothing}" in (folder.path / "config.yaml").read_text(encoding="utf-8")
 
 
 def test_a_failure_keeps_what_the_run_has_written(tmp_path: Path) -> None:
@@ -84,4 +84,4 @@ def test_an_internal_error_leaves_its_traceback_in_the_log_and_its_type_in_the_r
     assert complete_job(config, tmp_path / "job", []).state == "failed"
     folder = RunFolder(tmp_path / "job")
     assert folder.read_json("status.json")["reason"].startswith("ValueError: ")
-    assert "Traceback (most recent call last)" in (folder.path / "run.log").read_text()
+    assert "Traceback (most recent call last)" in (folder.path / "run.log").read_text(encoding="utf-8")

@@ -45,7 +45,9 @@ def finish(command: Command) -> tuple[int, str]:
 def launch(workplace: Path, *overrides: str) -> tuple[int, str]:
     """A sweep whose launcher has workers of its own, which a fork would wait for."""
     words = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
-    done = subprocess.run(words, cwd=workplace, env=environment(workplace), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        words, cwd=workplace, env=environment(workplace), capture_output=True, timeout=300, encoding="utf-8"
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -54,7 +56,7 @@ def job_states(sweep: Path) -> dict[str, str]:
     found = {}
     for path in sweep.glob("*/status.json"):
         name, _, rest = path.parent.name.rpartition("_")
-        found[name + "".join(rest.partition("-")[1:])] = json.loads(path.read_text())["state"]
+        found[name + "".join(rest.partition("-")[1:])] = json.loads(path.read_text(encoding="utf-8"))["state"]
     return found
 
 
@@ -71,8 +73,8 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     (sweep,) = (workplace / "runs" / "sweeps").iterdir()
     assert job_states(sweep) == {"root-tree": "finished", "root-later": "failed"}
     (failed,) = sweep.glob("root-later_*")
-    assert "data=phantom" in json.loads((failed / "status.json").read_text())["reason"]
-    assert "data=phantom" in (failed / "run.log").read_text()
+    assert "data=phantom" in json.loads((failed / "status.json").read_text(encoding="utf-8"))["reason"]
+    assert "data=phantom" in (failed / "run.log").read_text(encoding="utf-8")
     assert {"config.yaml", "overrides.yaml"} <= {path.name for path in failed.iterdir()}
     assert (sweep / "leaderboard.html").exists()
 
@@ -97,11 +99,11 @@ def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplac
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")
     assert sorted(rows["status"]) == ["failed", "failed", "finished"]
     (failed,) = (workplace / "named").glob("unet_bn_*")
-    assert "model.alpha" in json.loads((failed / "status.json").read_text())["reason"]
-    assert "model=unet_bn" in yaml.safe_load((failed / "overrides.yaml").read_text())
+    assert "model.alpha" in json.loads((failed / "status.json").read_text(encoding="utf-8"))["reason"]
+    assert "model=unet_bn" in yaml.safe_load((failed / "overrides.yaml").read_text(encoding="utf-8"))
     (done,) = (workplace / "named").glob("seed-1_*")
-    assert json.loads((done / "provenance.json").read_text())["seed"] == 1
-    assert json.loads((done / "provenance.json").read_text())["hardware"]["threads"] == 1
+    assert json.loads((done / "provenance.json").read_text(encoding="utf-8"))["seed"] == 1
+    assert json.loads((done / "provenance.json").read_text(encoding="utf-8"))["hardware"]["threads"] == 1
 
 
 def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Path) -> None:
@@ -120,7 +122,7 @@ def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Pa
     command.send_signal(signal.SIGKILL)
     command.wait()
     killed = max(sweep.glob("*/history.csv"), key=os.path.getmtime).parent
-    assert json.loads((killed / "status.json").read_text())["state"] == "running"
+    assert json.loads((killed / "status.json").read_text(encoding="utf-8"))["state"] == "running"
     assert len(pd.read_csv(killed / "history.csv")) < 4
 
     code, output = finish(start(workplace, *overrides))
@@ -133,15 +135,15 @@ def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Pa
     assert trials[2].params == trials[1].params, "the killed one, again"
     assert list(trials[2].intermediate_values) == [0, 1, 2, 3]
 
-    states = [json.loads(path.read_text())["state"] for path in sweep.glob("*/status.json")]
+    states = [json.loads(path.read_text(encoding="utf-8"))["state"] for path in sweep.glob("*/status.json")]
     assert sorted(states) == ["finished", "finished", "pruned", "pruned"]
     for path in sweep.glob("*/status.json"):
-        status = json.loads(path.read_text())
+        status = json.loads(path.read_text(encoding="utf-8"))
         assert (path.parent / "metrics.json").exists() == (status["state"] == "finished"), "a pruned one is not tested"
         assert status["state"] != "pruned" or "half of the other trials" in status["reason"]
     assert sorted(pd.read_csv(sweep / "leaderboard.csv")["status"]) == sorted(states)
 
-    results = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
+    results = yaml.safe_load((sweep / "optimization_results.yaml").read_text(encoding="utf-8"))
     assert results["trials"] == {"finished": 2, "pruned": 2, "failed": 0, "running": 0, "waiting": 0}
     assert results["best"]["parameters"] == study.best_params
     assert results["best"]["score"] == max(trials[0].values + trials[2].values)

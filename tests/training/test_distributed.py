@@ -39,7 +39,7 @@ def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.
     """The exit code of a run that gets a signal after its second epoch; none of its processes is left soon after."""
     run = Command(workplace, *words, f"hydra.run.dir={folder.name}")
     history = folder / "history.csv"  # its second row is written after the first epoch's checkpoint
-    while not (history.exists() and len(history.read_text().splitlines()) > 2):
+    while not (history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > 2):
         assert run.is_running(), run.wait().stderr
         time.sleep(0.01)
     others = psutil.Process(run.pid).children(recursive=True)
@@ -97,7 +97,9 @@ def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: 
     assert stopped_after_two_epochs(workplace, folder, signal.SIGKILL, *CLASSIFIER) == -signal.SIGKILL
     steps = steps_of_an_epoch(folder)
     config = folder / "config.yaml"
-    config.write_text(config.read_text().replace("accelerator: cpu", "accelerator: gpu"))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace("accelerator: cpu", "accelerator: gpu"), encoding="utf-8"
+    )
     without_gpu = workplace[0], workplace[1] | {"CUDA_VISIBLE_DEVICES": ""}
     done = lgg(without_gpu, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr

@@ -72,7 +72,7 @@ CONTENT: dict[str, Any] = {"epoch": 5, "callbacks": {"EarlyStopping{'mode': 'max
 def test_a_length_that_changes_nothing_or_too_much_is_refused(
     words: tuple[str, ...], content: dict[str, Any], epochs: int | None, says: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "status.json").write_text(json.dumps({"state": "finished"}))
+    (tmp_path / "status.json").write_text(json.dumps({"state": "finished"}), encoding="utf-8")
     with pytest.raises(UserError, match=says):
         Changes(epochs).check(RunFolder(tmp_path), composed(*words), content)
 

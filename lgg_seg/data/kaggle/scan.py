@@ -153,6 +153,7 @@ def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
 def _write_cache(file: Path, cached: _Cached) -> None:
     try:
         with replacing(file) as partial:
-            partial.write_text(json.dumps(_CACHED.dump_python(cached, mode="json")))  # names need not be UTF-8
+            text = json.dumps(_CACHED.dump_python(cached, mode="json"))  # ASCII, as names need not be UTF-8
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         log.warning("the index cannot be cached in %s (%s); the next run reads the files again", file, error)

@@ -57,10 +57,10 @@ def test_link_to_a_lost_cache_is_renewed(phantom_root: Path, kagglehub_cache: Pa
 
 def test_folder_with_other_contents_is_refused_and_kept(kagglehub_cache: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    (tmp_path / "mine" / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UserError, match=r"holds no folder of .*slices"):
         ensure_tree(tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
+    assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "mine"
     assert not kagglehub_cache.exists()
 
 

@@ -105,7 +105,7 @@ def test_file_names_need_not_be_utf8(root: Path, tmp_path: Path) -> None:
 
 def test_clinical_rows_are_never_cached(root: Path, tmp_path: Path) -> None:
     _index(root, tmp_path / "cache")
-    (root / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n")
+    (root / "data.csv").write_text("Patient,death01\n" + "TCGA_DU_P000,1\n", encoding="utf-8")
     patients = {p.name[:12]: p.clinical for p in _index(root, tmp_path / "cache").patients}
     assert patients.pop("TCGA_DU_P000")["death01"] == "1"
     assert not any(patients.values())
@@ -123,7 +123,7 @@ def test_a_damaged_index_cache_is_replaced(root: Path, tmp_path: Path, damage: b
 def test_cache_that_cannot_be_written_is_a_warning(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "cache").write_text("a file where a folder should be")
+    (tmp_path / "cache").write_text("a file where a folder should be", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         assert len(_index(root, tmp_path / "cache").patients) == 12
     assert "cannot be cached" in caplog.text

@@ -32,7 +32,7 @@ def _zero_bytes(folder: Path) -> tuple[str, str]:
 
 
 def _web_page(folder: Path) -> tuple[str, str]:
-    _slice(folder, 2).write_text("<!DOCTYPE html><title>Log in to Kaggle</title>")
+    _slice(folder, 2).write_text("<!DOCTYPE html><title>Log in to Kaggle</title>", encoding="utf-8")
     return _named(_slice(folder, 2)), "unreadable"
 
 

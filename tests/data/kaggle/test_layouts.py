@@ -102,7 +102,7 @@ def test_a_damaged_png_is_named(phantom_root: Path, tmp_path: Path) -> None:
     data = bytearray(flipped.read_bytes())
     data[len(data) // 2] ^= 1
     flipped.write_bytes(data)
-    page.write_text("<!DOCTYPE html>")
+    page.write_text("<!DOCTYPE html>", encoding="utf-8")
     named = {issue.file: issue.message for issue in check_integrity(root, cache_dir=tmp_path).issues}
     assert named[f"images/{cut.name}"] == "is truncated: its end is missing"
     assert named[f"images/{flipped.name}"] == "is damaged: its pixels cannot be decoded"

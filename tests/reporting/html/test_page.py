@@ -153,7 +153,7 @@ def test_text_of_a_run_cannot_become_markup(mixed_report: tuple[Leaderboard, str
     texts = (EVIL, "\"'><img src=x>", "$x^2_{")
     for number, text in enumerate(texts):
         write_run(tmp_path / str(number))
-        with (tmp_path / str(number) / "config.yaml").open("a") as file:
+        with (tmp_path / str(number) / "config.yaml").open("a", encoding="utf-8") as file:
             file.write(f"note: {json.dumps(text)}\n")
     board, html = report(tmp_path)
     assert {entry.label for entry in board.tables[0].entries} == {f"unet_bn, {text}" for text in texts}
@@ -180,7 +180,9 @@ def test_links_lead_from_another_folder_too(mixed: Path, tmp_path: Path) -> None
     page = tmp_path / "with space" / "page.html"
     page.parent.mkdir()
     write_report(build_leaderboard(find_runs([mixed / "bn_1"])), page)
-    (link,) = [href for href in parse(page.read_text()).attributes("a", "href") if not href.startswith("#")]
+    (link,) = [
+        href for href in parse(page.read_text(encoding="utf-8")).attributes("a", "href") if not href.startswith("#")
+    ]
     assert (page.parent / link).resolve() == (mixed / "bn_1").resolve()
 
 
@@ -228,7 +230,7 @@ def test_runs_without_boundary_and_institution_make_a_page_too(tmp_path: Path) -
     write_run(tmp_path / "0", dice=0.2, masks=False)
     for name in ("per_patient.csv", "metrics.json"):
         file = tmp_path / "0" / name
-        file.write_text(older(name, file.read_text()))
+        file.write_text(older(name, file.read_text(encoding="utf-8")), encoding="utf-8")
     page = parse(report(tmp_path)[1])
     assert "By tumour size" in page.plain
     assert "By boundary" not in page.plain

@@ -75,7 +75,7 @@ class Recorded:
         return [record.exit.exit_code for record in self.records if record.HasField("exit")]
 
     def table(self, name: str) -> pd.DataFrame:
-        text = (self.folder / "files" / self.history[f"{name}/path"]).read_text()
+        text = (self.folder / "files" / self.history[f"{name}/path"]).read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
         return pd.DataFrame(content["data"], columns=content["columns"])
 
@@ -105,7 +105,7 @@ def jobs(workplace: tuple[Path, dict[str, str]]) -> list[Path]:
     done = lgg(workplace, "-m", *arguments)
     files = (folder / "learning_rates").glob("*/config.yaml")
     runs = {OmegaConf.load(file).optimizer.lr: file.parent for file in files}
-    states = {rate: json.loads((run / "status.json").read_text())["state"] for rate, run in runs.items()}
+    states = {rate: json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] for rate, run in runs.items()}
     assert states == {0.001: "finished", 1e38: "failed", 0.01: "finished"}, done.stderr
     return [runs[rate] for rate in (0.001, 1e38, 0.01)]
 
@@ -121,7 +121,7 @@ def recorded(run: Path) -> Recorded:
 
 
 def test_the_tests_numbers_and_its_cost_are_the_runs_summary(run: Path, recorded: Recorded) -> None:
-    content = json.loads((run / "metrics.json").read_text())
+    content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert recorded.summary["test/patient/dice"]["mean"] == content["metrics"]["patient/dice"]["mean"]
     for part, numbers in (("test", content["metrics"]), ("cost", content["cost"])):
         assert {f"{part}/{name}": recorded.summary.get(f"{part}/{name}") for name in numbers} == {
@@ -136,7 +136,7 @@ def test_the_run_has_its_name_its_config_its_history_and_its_figures(run: Path, 
     assert {"seed", "loss", "optimizer", "data"} <= set(recorded.config)
     assert recorded.run.display_name == "unet_slim, seed 0"
     assert set(recorded.run.tags) == {"unet_slim", "patient"}
-    made, named = json.loads((run / "provenance.json").read_text()), recorded.config["provenance"]
+    made, named = json.loads((run / "provenance.json").read_text(encoding="utf-8")), recorded.config["provenance"]
     for key in ("data_fingerprint", "code", "versions", "choices"):
         assert named[key] == made[key]
     assert named["choices"]["model"] == "unet_slim"
@@ -164,7 +164,7 @@ def test_the_validation_slices_of_an_epoch_are_images_with_masks(recorded: Recor
 def test_the_tables_are_those_of_the_run_folder(run: Path, recorded: Recorded) -> None:
     expected = pd.read_csv(run / "per_patient.csv")
     pd.testing.assert_frame_equal(recorded.table("test/patients"), expected, check_dtype=False)
-    metrics = json.loads((run / "metrics.json").read_text())["metrics"]
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["metrics"]
     table = recorded.table("test/metrics").set_index("metric")
     assert list(table.index) == list(metrics)
     assert table.loc["pooled/dice", "value"] == metrics["pooled/dice"]
@@ -173,7 +173,7 @@ def test_the_tables_are_those_of_the_run_folder(run: Path, recorded: Recorded) -
 
 
 def test_the_curves_pass_through_the_numbers_of_the_test_at_its_threshold(run: Path, recorded: Recorded) -> None:
-    content = json.loads((run / "metrics.json").read_text())
+    content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     metrics, threshold = content["metrics"], content["threshold"]["value"]
     at = {}
     for name in ("roc", "pr", "dice_by_threshold"):
@@ -207,14 +207,14 @@ def test_no_key_host_user_folder_or_command_line_is_recorded(jobs: list[Path]) -
         recorded = Recorded(job)
         texts = [str(record) for record in recorded.records]
         files = [path for path in (recorded.folder / "files").rglob("*") if path.is_file() and path.suffix != ".png"]
-        texts += [path.read_text() for path in files]
+        texts += [path.read_text(encoding="utf-8") for path in files]
         for text in texts:
             assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
             for secret in (KEY, USER, str(job.parent.parent), sys.executable, "hydra.sweep", "debug=fast", "lr=0.001"):
                 assert secret not in text
         kinds = {record.WhichOneof("record_type") for record in recorded.records}
         assert not kinds & {"environment", "output", "output_raw", "stats", "artifact"}
-        assert all(KEY not in log.read_text() for log in (recorded.folder / "logs").iterdir())
+        assert all(KEY not in log.read_text(encoding="utf-8") for log in (recorded.folder / "logs").iterdir())
 
 
 def test_the_jobs_of_a_sweep_are_one_group_with_their_exit_codes(jobs: list[Path]) -> None:
@@ -261,7 +261,7 @@ def test_online_without_key_or_network_goes_on_offline_and_names_the_sync_comman
         "logger = wandb_logger('.', mode='online'); logger.log_metrics({'x': 1}); end_run(0);"
         "print(time.perf_counter() - started)"
     )
-    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
     done = lgg((tmp_path, workplace[1] | set_), module="program")
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 30, "seconds"

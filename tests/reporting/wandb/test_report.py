@@ -31,7 +31,7 @@ def board(folder: Path, *, logged: bool) -> Leaderboard:
 
 def blocks(found: Leaderboard, path: Path) -> list[dict[str, Any]]:
     write_spec(found, path)
-    content: list[dict[str, Any]] = json.loads(path.read_text())["spec"]["blocks"]
+    content: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["spec"]["blocks"]
     return content
 
 
@@ -122,6 +122,6 @@ def test_classifiers_have_their_tables_and_panels(tmp_path: Path) -> None:
     assert found["Bar Chart"][0]["metrics"] == ["summary_metrics.test/slice/auroc.value"]
     assert "Media Browser" not in found
     (table,) = build_leaderboard(find_runs([tmp_path / "runs"])).classifiers
-    text = (tmp_path / "report.json").read_text()
+    text = (tmp_path / "report.json").read_text(encoding="utf-8")
     for part in (table.verdict, "# Classifiers", "├"):
         assert json.dumps(part, ensure_ascii=True)[1:-1] in text
