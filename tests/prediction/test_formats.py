@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from pathlib import Path
 from zlib import crc32
 
@@ -110,7 +111,9 @@ def write_series(
             image.SetMetaData(tag, value)
         if k != skip:
             writer.SetFileName(str(folder / f"x{len(head) - k:03}.dcm"))
+            before = locale.setlocale(locale.LC_ALL)
             writer.Execute(image)
+            locale.setlocale(locale.LC_ALL, before)  # GDCM leaves the process in the C locale, where text is ASCII
             (folder / f"x{len(head) - k:03}.dcm").rename(folder / f"{uid}-{len(head) - k:03}{ending}")
 
 
