@@ -25,7 +25,7 @@ from lgg_seg.files import replacing
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_FORMAT = 3  # of the cached index; raise it when `SliceInfo` or what fills it changes
+_FORMAT = 4  # of the cached index; raise it when `SliceInfo` or what fills it changes
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,17 @@ _CACHED = pydantic.TypeAdapter(_Cached)
 
 
 def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
+    """The slices that `file` holds under `key`; an index of other files or of an earlier format has another key."""
     try:
-        cached = _CACHED.validate_python(json.loads(file.read_bytes()))
+        content = json.loads(file.read_bytes())
+        return _CACHED.validate_python(content).slices if content["key"] == key else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        log.warning("the cached index %s cannot be used (%s); the files are read again", file, error)
-        return None
-    return cached.slices if cached.key == key else None
+    except OSError as error:
+        log.warning("the cached index %s cannot be read (%s); the files are read again", file, error.strerror)
+    except (ValueError, TypeError, KeyError):
+        log.warning("the cached index %s is damaged; the files are read again", file)
+    return None
 
 
 def _write_cache(file: Path, cached: _Cached) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -118,6 +119,21 @@ def test_a_damaged_index_cache_is_replaced(root: Path, tmp_path: Path, damage: b
     memory.write_bytes(damage)
     assert _index(root, tmp_path / "cache") == first
     assert memory.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("of an earlier version", ""), (None, "is damaged; the files are read again")]
+)
+def test_an_index_of_another_version_is_replaced_in_silence_and_a_damaged_one_in_one_line(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, key: str | None, told: str
+) -> None:
+    first = _index(root, tmp_path / "cache")
+    (memory,) = (tmp_path / "cache").iterdir()
+    content = json.loads(memory.read_bytes())
+    memory.write_text(json.dumps({"key": key or content["key"], "slices": [{}] * 99}), encoding="utf-8")
+    assert _index(root, tmp_path / "cache") == first
+    assert caplog.text.count("\n") == bool(told)
+    assert told in caplog.text
 
 
 def test_cache_that_cannot_be_written_is_a_warning(
