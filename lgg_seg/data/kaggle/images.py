@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.pixels import (
-    MAX_PIXELS,
     MAX_STACK,
     Pixels,
     check_limits,
@@ -16,6 +15,7 @@ from lgg_seg.data.kaggle.pixels import (
     decode_picture,
     picture_header,
 )
+from lgg_seg.data.kaggle.streams import MAX_PIXELS
 from lgg_seg.data.kaggle.tiff import Header, read_header
 from lgg_seg.errors import UserError
 
@@ -61,7 +61,8 @@ def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
 def read_scan(path: Path) -> Pixels:
     """Read a slice to predict on: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
 
-    TIFF in any compression, PNG and JPEG are read. A fourth channel is transparency and left out.
+    TIFF in any compression whose pixels can be counted before it is decoded, PNG and JPEG are read. A fourth channel is
+    transparency and left out.
 
     Raises:
         ImageError: as `read_image`; it has two channels, or four of which none is transparency.

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile
 
+from lgg_seg.data.kaggle.streams import MAX_PIXELS, jpeg_shape, png_shape, stream_fault
 from lgg_seg.data.kaggle.tiff import Header, channels_fault, full_pages, read_header
 
 Pixels = NDArray[Any]
 PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
-MAX_PIXELS = 4096 * 4096  # a 574 KB file can declare 400 MB; MR slices stay below 1024²
 MAX_STACK = 2**27  # pixels of a volume: 512³
 UNSUSPECTED = 2**24  # 256³: up to here a volume's files may be as small as they like
 MAX_PER_BYTE = 100  # pixels; a brain cut out of a large grid of zeros has 50, a file of zeros alone 1,000
@@ -26,7 +26,6 @@ OPENCV = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _PNG_END, _JPEG_END = b"IEND\xaeB`\x82", b"\xff\xd9"
 _TRANSPOSED = 5  # from this orientation on, rows are stored as columns: TIFF 6.0, section 8
-_NOT_FRAMES = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are tables
 
 # OpenCV prints what libtiff says about a damaged file on stderr; every such file is reported by us, with its name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -41,8 +40,8 @@ def picture_header(data: bytes, name: Path | str) -> Header:
     if not str(name).lower().endswith(PICTURES) or not data.startswith((_PNG, _JPEG)):
         return read_header(data)
     try:
-        height, width = _jpeg_shape(data) if data.startswith(_JPEG) else struct.unpack(">II", data[16:24])[::-1]
-    except (struct.error, IndexError, StopIteration) as error:
+        height, width = jpeg_shape(data) if data.startswith(_JPEG) else png_shape(data)
+    except (struct.error, IndexError, ValueError) as error:
         raise ValueError("is truncated or damaged: it does not say its width and height") from error
     if (_PNG_END if data.startswith(_PNG) else _JPEG_END) not in data[-64:]:  # OpenCV fills up what is missing
         raise ValueError("is truncated: its end is missing")
@@ -98,7 +97,7 @@ def decode_pages(data: bytes) -> list[Pixels]:
     """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C).
 
     Raises:
-        ValueError: as `decode_picture`; `size_fault`; `channels_fault`.
+        ValueError: as `decode_picture`; `size_fault`; `stream_fault`; `channels_fault`.
     """
     compression = "unknown"
     try:
@@ -107,6 +106,7 @@ def decode_pages(data: bytes) -> list[Pixels]:
             compression = getattr(first.compression, "name", str(first.compression))
             pages = full_pages(file)
             fault = size_fault(first.imagelength * first.imagewidth * len(pages), len(data))
+            fault = fault or next(filter(None, (stream_fault(page, data) for page in pages)), None)
             if fault or (len(pages) > 1 and (fault := channels_fault(file))):
                 raise _RefusedError(fault)
             return [_upright(page.asarray(), page) for page in pages]
@@ -134,12 +134,3 @@ def _upright(pixels: Pixels, page: Any) -> Pixels:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _jpeg_shape(data: bytes) -> tuple[int, int]:
-    """Height and width in the first frame's header."""
-    at = 2
-    while not (0xC0 <= data[at + 1] <= 0xCF and data[at + 1] not in _NOT_FRAMES):
-        at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
-    height, width = struct.unpack_from(">HH", data, at + 5)
-    return int(height), int(width)

@@ -68,6 +68,8 @@ def read_header(data: bytes) -> Header:
         raise ValueError("is truncated or damaged: its directory cannot be read") from error
     if len(set(tags)) < len(tags):
         raise ValueError("is damaged: its directory says one thing twice")
+    if page.imagedepth > 1:
+        raise ValueError("holds a volume in one page; save each slice as a page of its own")
     if min(header.shape) < 1:
         raise ValueError("is damaged: it does not say its width and height")
     if header.tile and min(header.tile) < 1:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -17,12 +20,18 @@ IMAGE = RNG.integers(0, 256, (32, 20, 3), dtype=np.uint8)
 
 
 def tiff(pixels: np.ndarray, **options: Any) -> bytes:
+    photometric = "rgb" if pixels.ndim == 3 and not options.get("volumetric") else "minisblack"
+    return written(pixels, photometric=photometric, **options)
+
+
+def written(pixels: np.ndarray | Iterator[bytes], **options: Any) -> bytes:
+    """A TIFF, of pixels or of strips that are compressed already."""
     stream = BytesIO()
-    tifffile.imwrite(stream, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack", **options)
+    tifffile.imwrite(stream, pixels, **options)
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "packbits", "jpeg2000", "zstd", "lzma", "png", "lerc"])
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "packbits", "jpeg2000", "zstd", "lzma", "png"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_every_lossless_compression_gives_the_same_pixels(
     compression: str | None, dtype: type[np.integer[Any]]
@@ -40,6 +49,42 @@ def test_a_compression_that_nothing_reads_is_named() -> None:
     data = tiff(IMAGE, compression="zstd").replace((50000).to_bytes(2, "little"), (34676).to_bytes(2, "little"))
     with pytest.raises(ImageError, match=r"cannot be decoded \(compression SGILOG\); .* save it with LZW"):
         decode_scan(data, "a.tif")
+    with pytest.raises(ImageError, match=r"cannot be decoded \(compression LERC\); .* save it with LZW"):
+        decode_scan(tiff(IMAGE, compression="lerc"), "a.tif")  # which could hold any number of pixels
+
+
+@pytest.mark.parametrize("kind", ["jpeg2000", "png", "jpeg"])
+def test_a_stream_of_more_pixels_than_its_page_says_is_not_decoded(kind: str) -> None:
+    large: np.ndarray = np.zeros((2048, 2048), np.uint16 if kind == "jpeg" else np.uint8)
+    options = {"bitspersample": 12} if kind == "jpeg" else {}  # the usual 8 bits are OpenCV's, which refuses it
+    form = {"codecformat": "j2k"} if kind == "jpeg2000" else {}
+    encode: dict[str, Any] = {
+        "jpeg2000": imagecodecs.jpeg2k_encode,
+        "png": imagecodecs.png_encode,
+        "jpeg": imagecodecs.jpeg8_encode,
+    }
+    stream = bytes(encode[kind](large, **options, **form))
+    bomb = written(
+        iter([stream]), shape=(64, 64), dtype=large.dtype, compression=kind, photometric="minisblack", **options
+    )
+    with pytest.raises(ImageError, match="holds 2048 x 2048 pixels in a strip or tile that is declared as 64 x 64"):
+        decode_scan(bomb, "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma", "deflate", "lzw"])
+def test_a_stream_of_more_bytes_than_its_page_has_is_cut_off_or_refused(compression: str) -> None:
+    names = {"deflate": "zlib"}
+    stream = bytes(getattr(imagecodecs, f"{names.get(compression, compression)}_encode")(bytes(2**24)))
+    bomb = written(iter([stream]), shape=(64, 64), dtype=np.float32, compression=compression, photometric="minisblack")
+    with contextlib.suppress(ImageError):
+        assert decode_scan(bomb, "a.tif").shape == (64, 64, 3)
+
+
+def test_a_volume_in_one_page_is_refused() -> None:
+    for compression in (None, "zstd"):
+        data = tiff(np.zeros((16, 32, 32), np.uint8), volumetric=True, tile=(16, 16, 16), compression=compression)
+        with pytest.raises(ImageError, match="holds a volume in one page; save each slice as a page of its own"):
+            decode_scan(data, "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
