@@ -1,12 +1,15 @@
 """`python -m lgg_seg.predict input=SCANS output=FOLDER`: masks, pictures and measurements of new scans."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, Literal
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
+from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
 from lgg_seg.inference.model import Model, VolumeClassifier
@@ -14,11 +17,13 @@ from lgg_seg.inference.onnx import onnx_runner
 from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
+from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.prediction.cases import OPTIONS
 from lgg_seg.prediction.discover import ScanListing, find_scans, named_scan
 from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.roles import FLAIR
+from lgg_seg.prediction.tables import Row
 from lgg_seg.reporting.formatting import counted
 from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
@@ -53,12 +58,17 @@ def predict(
         Argument("test-time augmentation: average with the mirrored volume's; null: as tested", was=("mirror",)),
     ] = None,
     overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
+    probabilities: Annotated[
+        bool,
+        Argument("also P(tumour), float32 on the scan's grid: NAME_probability.nii.gz; of slices and TIFF stacks .tif"),
+    ] = False,
+    mask_threshold: MaskThreshold = None,
     backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
     batch_size: Annotated[int, Argument("slices at once", key="data.batch_size")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
 ) -> PredictionResult:
-    """Segment new scans with trained networks, without any ground truth.
+    """Segment new scans with trained networks, and score them where masks (…_mask, …_seg, masks/…) lie beside.
 
     Raises:
         UserError: anything the user can mend, except for files of the input: those are the result's `issues`.
@@ -86,6 +96,8 @@ def predict(
         "threshold": model.threshold,
         "postprocess": model.postprocess,
         "mirror": model.tta,
+        "probabilities": probabilities,
+        "mask_threshold": mask_threshold,
         "backend": backend,
         "batch_size": batch_size,
         "precision": hardware.precision if backend == "torch" else "32-true",
@@ -120,6 +132,24 @@ def _provenance(trained: TrainedModel) -> dict[str, Any]:
     return {"name": trained.name, "weights_sha256": trained.digest, **trained.config}
 
 
+def _scores(volumes: Sequence[Row]) -> list[str]:
+    """The mean scores of the volumes that have masks."""
+    scored = [row for row in volumes if "dice" in row]
+    if not scored:
+        return []
+    means = []
+    for key, metric in PATIENT_METRICS.items():
+        if values := [row[key] for row in scored if key in row]:
+            unit = f" {metric.unit}" if metric.unit else ""
+            means.append(f"{metric.title.removeprefix('patient ')} {fmean(values):{metric.format}}{unit}")
+    of = f"{len(scored)} of {counted(len(volumes), 'volume')}"
+    lines = [f"{of} scored against the masks beside; mean {', '.join(means)}"]
+    unknown = sum(row["seen_in_training"] == "unknown" for row in scored)
+    if unknown:
+        lines.append(f"whether the network was trained on {unknown} of these is unknown: expect less of a new patient")
+    return lines
+
+
 @command
 @arguments_of(predict, "lgg_seg.predict input=…|flair=… output=… [run=RUN|zoo=NAME] [key=value …]")
 def main(given: dict[str, Any]) -> int:
@@ -130,8 +160,11 @@ def main(given: dict[str, Any]) -> int:
     with_tumour = sum(row["volume_voxels"] > 0 for row in result.volumes)
     counts = f"{counted(len(result.slices), 'slice')} of {counted(len(result.volumes), 'volume')}"
     print(f"{counts}, {with_tumour} with tumour")
+    for line in _scores(result.volumes):
+        print(line)
     if seen := sum(row["seen_in_training"] is True for row in result.volumes):
-        print(f"{seen} of the volumes were trained on: their masks are better than those of new ones would be")
+        verb = "was" if seen == 1 else "were"
+        print(f"{seen} of the volumes {verb} trained on, or chose the network: expect less of a new patient's mask")
     for issue in result.issues:
         print(f"left out: {issue.file} {issue.reason}", file=sys.stderr)
     print(f"written to {given['output']}")

@@ -1,4 +1,4 @@
-"""Zip archives unpacked in memory, within limits; no member's name ever reaches a disk."""
+"""Zip archives unpacked in memory, within limits, to members with names that lead nowhere else."""
 
 import stat
 import struct
@@ -7,7 +7,7 @@ import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
-from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MB, Budget, LimitError, unsafe_path
+from lgg_seg.app.limits import MAX_FILES, MB, Budget, LimitError, max_file, unsafe_path
 from lgg_seg.prediction.scan import Issue
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -80,14 +80,14 @@ def _path(entry: zipfile.ZipInfo) -> str:
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
     """The member's bytes, counted as they come."""
-    parts, size = [], 0
+    parts, size, most = [], 0, max_file(entry.filename)
     try:
         with archive.open(entry) as stream:
             while part := stream.read(_CHUNK):
                 size += len(part)
                 budget.take_bytes(len(part))
-                if size > MAX_FILE:
-                    raise _MemberError(f"unpacks to more than {MAX_FILE // MB} MB, which no slice has")
+                if size > most:
+                    raise _MemberError(f"unpacks to more than {most // MB} MB, the limit of one file")
                 parts.append(part)
     except _DAMAGED as error:
         raise _MemberError("is damaged: it cannot be unpacked") from error

@@ -50,20 +50,14 @@ def _digest(*parts: bytes) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def _everything(volume: Volume) -> str:
-    """A key of all that stands in a volume's tables, besides its pixels."""
-    names = repr((volume.name, volume.scan.files, volume.scan.numbers, len(volume.scan.issues)))
-    return _digest(volume.digest.encode(), volume.truth.tobytes(), volume.has_mask.tobytes(), names.encode())
-
-
 # Keys of arguments whose type Streamlit does not know, or knows too loosely.
 _Keys = dict[str | type[Any], Callable[[Any], Any]]
 _FILES: _Keys = {tuple: lambda file: _digest(file[0].encode(errors="replace"), file[1])}
 _PIXELS: _Keys = {Model: lambda model: trained_network(model).digest, Volume: lambda volume: volume.digest}
-_ALL: _Keys = {**_PIXELS, Volume: _everything}
+_ALL: _Keys = {**_PIXELS, Volume: lambda volume: volume.key}
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the slices", hash_funcs=_FILES)
+@st.cache_resource(max_entries=2, show_spinner="Reading the files", hash_funcs=_FILES)
 def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
     """`read_upload`, by the files' names and bytes."""
     return read_upload(dropped)
@@ -95,7 +89,7 @@ def cached_probability(model: Model, volume: Volume) -> Probability:
 def cached_measurements(model: Model, volume: Volume, threshold: float) -> Measurements:
     """`measure` at a threshold, by all that stands in the tables."""
     probability = cached_probability(model, volume)
-    seen = model.was_trained_on(volume.digest, volume.name, *volume.scan.files)
+    seen = model.was_trained_on(volume.digest, volume.name, volume.files.patient, *volume.scan.files)
     return measure(volume, probability, threshold, model.postprocess, seen)
 
 

@@ -3,17 +3,24 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
+from lgg_seg.prediction.filenames import is_picture, is_tiff
+
 MB = 2**20  # as Streamlit counts, so that the page names one number
 
 MAX_UPLOAD = 128 * MB  # all files dropped; a patient of the Kaggle dataset is 23 MB at the most
 MAX_UNPACKED = 256 * MB  # all archives together
-MAX_FILE = 16 * MB  # a slice: what the largest takes in three channels, and its directory
+MAX_FILE = 16 * MB  # a slice: what the largest takes in three channels, and its directory; volumes have MAX_UPLOAD
 MAX_FILES = 2000  # files dropped, and members of an archive
 MAX_SIDE = 2048  # pixels of a slice's longer side
 # Of all slices together (512 of 256 x 256), padded to squares as a network sees them. A prediction takes four bytes a
 # pixel, and the pictures some more.
 MAX_PIXELS = 2**25
 MAX_NAME = 255  # characters of a path in an archive
+
+
+def max_file(path: str) -> int:
+    """How many bytes a file may have."""
+    return MAX_FILE if is_tiff(path) or is_picture(path) else MAX_UPLOAD
 
 
 class LimitError(Exception):
@@ -34,7 +41,7 @@ class Budget:
             raise LimitError(f"unpacks to more than {MAX_UNPACKED // MB} MB; zip one patient's slices alone")
 
     def take_pixels(self, count: int) -> None:
-        """Count the pixels of a slice that is about to be decoded."""
+        """Count the pixels of slices that are about to be decoded, padded to squares."""
         self.pixels -= count
         if self.pixels < 0:
             raise LimitError(
@@ -45,7 +52,7 @@ class Budget:
 def unsafe_path(path: str) -> str | None:
     """Why a file of this path (with slashes) is refused, completing "the file …"; None for a safe path.
 
-    The page writes nothing to these paths; they go into the archive of masks and the tables that people download.
+    They are paths in a temporary folder, and in the archive of masks and the tables that people download.
     """
     if not PurePosixPath(path).name:
         return "has no name"

@@ -3,16 +3,15 @@
 import zipfile
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 
 from lgg_seg.app.uploads import Volume
 from lgg_seg.inference.runner import Probability, binarise
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.metrics.overlap import confusion, dice
-from lgg_seg.prediction.output import encode_image
+from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.tables import slice_rows, volume_row
 
 
@@ -22,9 +21,8 @@ class Measurements:
 
     Attributes:
         mask: bool (D, H, W), the prediction.
-        per_slice: a row a slice, as `per_slice.csv` of `lgg_seg.predict`. Where any slice has a ground-truth mask,
-            there are `true_area_px` and `dice`: NaN for a slice without one, 1 where both masks are empty.
-        per_volume: one row, as `per_volume.csv` there, with `dice_slices` and `dice`, over the slices with a mask.
+        per_slice: a row a slice, as `per_slice.csv` of `lgg_seg.predict`.
+        per_volume: one row, as `per_volume.csv` there.
     """
 
     mask: Bools
@@ -38,17 +36,13 @@ def measure(
     """Binarise a probability (D, H, W) and measure the mask; `seen` as of `Model.was_trained_on`."""
     mask = binarise(probability, threshold, postprocess)
     mask.setflags(write=False)
-    per_slice = pd.DataFrame(slice_rows(volume.name, volume.scan, mask, probability, {}))
-    per_volume = pd.DataFrame([volume_row(volume.name, volume.scan, mask, probability, {}, seen)])
+    name, scan, truth = volume.name, volume.scan, volume.truth
+    per_slice = pd.DataFrame(slice_rows(name, scan, mask, probability, {}, truth))
+    per_volume = pd.DataFrame([volume_row(name, scan, mask, probability, {}, seen, truth)])
     per_slice.insert(2, "threshold", threshold)
     per_volume.insert(1, "threshold", threshold)
-    has_mask = volume.has_mask
-    if has_mask.any():
-        counts, area = confusion(mask, volume.truth), volume.truth.sum(axis=(1, 2)).astype(np.float64)
-        per_slice["true_area_px"] = pd.array(np.where(has_mask, area, np.nan), dtype="Int64")
-        per_slice["dice"] = np.where(has_mask, dice(counts), np.nan)
-        per_volume["dice_slices"] = int(has_mask.sum())
-        per_volume["dice"] = float(dice(confusion(mask[has_mask], volume.truth[has_mask]).sum()))
+    if "true_area_px" in per_slice:
+        per_slice = per_slice.astype({"true_area_px": "Int64", "dice": "float64"})
     return Measurements(mask, per_slice, per_volume)
 
 
@@ -59,12 +53,12 @@ def largest_slice(mask: Bools) -> int:
 
 
 def pack_masks(volume: Volume, mask: Bools) -> bytes:
-    """A zip of `<slice>_mask.tif` in the upload's folders: uint8 of the slice's own size, 0 and 255."""
+    """A zip of the masks that `lgg_seg.predict` writes: of slices `<slice>_mask.tif` each, else one on FLAIR's grid."""
     content = BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:  # the masks are compressed themselves
-        for file, one in zip(volume.scan.files, mask, strict=True):
-            path = PurePosixPath(file)
-            name = str(path.with_name(f"{path.stem}_mask.tif"))
-            # Of a fixed date: the same masks make the same file.
-            archive.writestr(zipfile.ZipInfo(name), encode_image(one.astype(np.uint8) * np.uint8(255), ".tif"))
+    with TemporaryDirectory() as folder, zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        output = OutputFolder(Path(folder) / "masks")
+        volume.files.write_mask(volume.folder.path, volume.scan, mask, output)
+        for path in sorted(output.path.rglob("*_mask.*")):
+            # Of a fixed date: the same masks make the same file. They are compressed themselves.
+            archive.writestr(zipfile.ZipInfo(path.relative_to(output.path).as_posix()), path.read_bytes())
     return content.getvalue()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lgg_seg.app.caching import cached_example, cached_model, cached_upload, trained_network
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD, MB
-from lgg_seg.app.uploads import Upload, Volume
+from lgg_seg.app.uploads import READ, Upload, Volume
 from lgg_seg.app.viewer import escape_markdown, view
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
@@ -22,12 +22,13 @@ NOTICE = (
     "Research software, no medical device: checked by no authority, not for diagnosis and not for any patient's care."
 )
 _MAX_LISTED = 5  # issues beside the volume; an expander lists more
-_HELP = f"""Drop the slices of **one patient**: TIFF files, or a zip of their folder.
+_HELP = f"""Drop the files of **one patient**, or a zip of their folder: {READ}.
 
-- `NAME_1.tif`, `NAME_2.tif`, … are put in the order of their numbers. Three channels are pre-contrast, FLAIR and
-  post-contrast; a single channel is FLAIR.
-- `NAME_1_mask.tif` beside `NAME_1.tif` is taken for its ground truth, drawn beside the prediction, and scored.
-- Give **all** slices of a volume: intensities are normalised by the whole of it.
+- Volumes are told by a word in their names: `NAME_flair.nii.gz`, `NAME_t1.nii.gz`, `NAME_t1ce.nii.gz`; series in DICOM
+  by their descriptions. FLAIR alone is enough.
+- Slices `NAME_1.tif`, `NAME_2.tif`, … are put in the order of their numbers. Three channels are pre-contrast, FLAIR and
+  post-contrast; a single channel is FLAIR. Give **all** of a volume: intensities are normalised by the whole of it.
+- `NAME_seg.nii.gz` or `NAME_1_mask.tif` beside them is the ground truth: it is drawn beside the prediction, and scored.
 - Up to {MAX_UPLOAD // MB} MB, {MAX_FILES:,} files and {MAX_PIXELS // 10**6} million pixels. What is dropped stays on
   this computer."""
 _METRICS = {
@@ -63,7 +64,7 @@ def main(words: Sequence[str]) -> None:
 def _upload(model: Model) -> None:
     """The file uploader, and all that follows from the files."""
     files = st.file_uploader(
-        "Slices (.tif), their masks (…_mask.tif), or a zip of a patient's folder",
+        "NIfTI, DICOM or slices of one patient, with masks if there are any; or a zip of the folder",
         accept_multiple_files=True,
         key="dropped",
     )
@@ -87,7 +88,7 @@ def _list_issues(upload: Upload) -> None:
     lines = [f"- {escape_markdown(issue.file)} {escape_markdown(issue.reason)}." for issue in upload.issues]
     few = "\n".join(lines[:_MAX_LISTED])
     if not upload.volumes:
-        st.error(f"There is no slice here that can be shown.\n\n{few}")
+        st.error(f"There is nothing here that can be shown.\n\n{few}")
     elif lines:
         st.warning(f"{'One file was' if len(lines) == 1 else f'{len(lines)} files were'} left out.\n\n{few}")
     if len(lines) > _MAX_LISTED:
@@ -106,7 +107,7 @@ def _list_notes(volume: Volume, model: Model) -> None:
     """What a reader of the result must know."""
     warnings = (*volume.scan.warnings, *model.warnings(len(volume.scan.images)))
     notes = [note[0].upper() + note[1:] for note in warnings]
-    if model.was_trained_on(volume.digest, volume.name, *volume.scan.files):
+    if model.was_trained_on(volume.digest, volume.name, volume.files.patient, *volume.scan.files):
         notes.append("The network was trained on this very volume, or chosen by it: expect less of it on a new one")
     if notes:
         st.info("  \n".join(f"{escape_markdown(note)}." for note in notes))

@@ -1,45 +1,65 @@
-"""Dropped files to volumes: slices in order with their ground-truth masks, and a issue for each file left out."""
+"""Dropped files to volumes with their ground truth, by the readers of `predict`; an issue for each file left out.
 
-from collections import defaultdict
+They lie in a temporary folder until nobody needs the volumes any more.
+"""
+
+import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
 
 from lgg_seg.app.archive import is_archive, unpack
-from lgg_seg.app.limits import MAX_FILE, MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, unsafe_path
-from lgg_seg.data.kaggle.images import ImageError, decode_mask, decode_scan
+from lgg_seg.app.limits import MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, max_file, unsafe_path
 from lgg_seg.data.kaggle.pixels import OPENCV, picture_header
-from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import with_unique_names
-from lgg_seg.prediction.filenames import duplicate_reason
+from lgg_seg.errors import UserError
+from lgg_seg.prediction.discover import ScanFiles, find_scans
+from lgg_seg.prediction.filenames import is_picture, is_tiff
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.roles import MASK, role_of
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
-from lgg_seg.prediction.slices import SliceFiles, slice_volumes, stack
+from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
+from lgg_seg.prediction.volumes import VolumeFiles
 
 Files = Mapping[str, bytes]  # contents by path
+READ = "slices in TIFF, PNG or JPEG, NIfTI, DICOM, .mgz, .mha or .nrrd"
+
+
+class Folder:
+    """A temporary folder that is removed with the last of its volumes."""
+
+    def __init__(self) -> None:
+        made = mkdtemp(prefix="lgg_seg_")
+        self.path = Path(made) / "upload"  # a name of its own, since a folder's name may say what is in it
+        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """One patient's slices.
+    """One patient's volume.
 
     Attributes:
-        name: the patient's, below the folders of the upload.
-        scan: its slices in the order of their numbers.
-        truth: bool (D, H, W), the ground-truth masks; False in slices without one.
-        has_mask: bool (D,), whether a slice has a ground-truth mask.
+        files: what it was read from, below `folder`.
+        folder: of the upload.
+        scan: the slices in order.
+        truth: what the masks in the upload say.
         digest: of the slices' pixels.
+        key: a digest of all that was dropped, and the volume's name.
     """
 
-    name: str
+    files: ScanFiles
+    folder: Folder
     scan: Scan
-    truth: Bools
-    has_mask: Bools
+    truth: Truth
     digest: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        """The patient's, below the folders of the upload."""
+        return self.files.name
 
 
 @dataclass(frozen=True)
@@ -51,28 +71,49 @@ class Upload:
 
 
 def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
-    """Read dropped files, given as (name, bytes): slices in TIFF, PNG or JPEG, their masks, and zips of them.
+    """Read dropped files, given as (name, bytes): scans as `find_scans` takes them, their masks, and zips of them.
 
-    The bytes decide what a file is; its path gives the patient, the slice's number, and whether it is a mask
-    (`…_mask.tif`, `masks/…`). A bad file becomes a issue, and the others are read all the same.
+    A bad file becomes an issue, and the others are read all the same.
     """
     issues: list[Issue] = []
     budget = Budget()
     try:
         _check_size(dropped)
         files = _files(dropped, budget, issues)
-        masks = {path: content for path, content in files.items() if role_of(path).kind == MASK}
-        slices = _decodable({path: files[path] for path in files if path not in masks}, budget, issues)
+        return _read(files, budget, issues)
     except LimitError as error:
         return Upload((), (Issue("The upload", str(error)),))
-    mask_of = _pair_masks(masks, [path for path in files if path not in masks], issues)
-    folders: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(slices):
-        folder, slash, name = path.rpartition("/")
-        folders[folder + slash].append(name)
-    sources = [source for folder, names in folders.items() for source in slice_volumes(folder, names, issues)]
-    volumes = [_volume(source, slices, mask_of, masks, issues) for source in with_unique_names(sources)]
-    return Upload(tuple(volume for volume in volumes if volume is not None), tuple(issues))
+
+
+def _read(files: Files, budget: Budget, issues: list[Issue]) -> Upload:
+    """The volumes of files that lie within the limits, in order of their names."""
+    folder = Folder()
+    decodable = _decodable(files, budget, issues)
+    _store(decodable, folder, issues)
+    try:
+        listing = find_scans(folder.path)
+    except UserError:
+        issues += _orphans(files, set(), decodable)
+        return Upload((), tuple(issues) or (Issue("The upload", f"holds no scan; drop {READ}"),))
+    issues += listing.issues
+    masks, used, volumes = MaskFiles(listing), set(), []
+    dropped = repr([(path, sha256(content).digest()) for path, content in files.items()])
+    digest = sha256(dropped.encode()).hexdigest()
+    for source in listing.volumes:
+        used |= masks.all_of(source)
+        try:
+            if isinstance(source, VolumeFiles):
+                slices, *sides = source.shape(folder.path)
+                budget.take_pixels(slices * max(sides) ** 2)
+            scan = source.read(folder.path)
+        except ScanError as error:
+            issues += error.issues
+            continue
+        truth, faults = read_truth(source, folder.path, scan, masks)
+        issues += [*scan.issues, *faults]
+        volumes.append(Volume(source, folder, scan, truth, scan_digest(scan), f"{digest} {source.name}"))
+    used |= {issue.file for issue in issues}
+    return Upload(tuple(volumes), (*issues, *_orphans(files, used, decodable)))
 
 
 def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
@@ -83,7 +124,7 @@ def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
 
 
 def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
-    """Every file by its path, those of archives too. Of two whose names differ in case or ending alone, the first."""
+    """Every file by its path, those of archives too. Of two whose paths differ in case alone, the first."""
     unpacked: list[tuple[str, bytes]] = []
     for name, content in dropped:
         if reason := unsafe_path(name):
@@ -96,28 +137,36 @@ def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, issues: list[Is
                 continue
             unpacked += members
             issues += left_out
+        elif name.lower().endswith(".zip"):
+            issues.append(Issue(name, "is no zip, or a damaged one; zip the folder again"))
         else:
             unpacked.append((name, content))
     files: dict[str, bytes] = {}
     firsts: dict[str, str] = {}
     for path, content in unpacked:
-        if reason := duplicate_reason(path, firsts):
-            issues.append(Issue(path, reason))
+        first = firsts.setdefault(path.casefold(), path)
+        if first in files:
+            issues.append(Issue(path, f"comes after another of that name ({first}), and the first counts; rename one"))
         else:
             files[path] = content
     return files
 
 
-def _decodable(slices: Files, budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
-    """The slices that are safe to decode by their headers; the squares that they fit in are counted."""
+def _decodable(files: Files, budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
+    """The files without pictures that are not safe to decode by their headers; the squares that slices fit in are
+    counted."""
     decodable = {}
-    for path, content in slices.items():
+    for path, content in files.items():
         try:
-            side = max(_shape(content, path))
+            if len(content) > max_file(path):
+                raise ValueError(f"is larger than {max_file(path) // MB} MB, the limit of one file")
+            if is_tiff(path) or is_picture(path):
+                side = max(_shape(content, path))
+                if role_of(path).kind != MASK:
+                    budget.take_pixels(side * side)
         except ValueError as error:
             issues.append(Issue(path, str(error)))
             continue
-        budget.take_pixels(side * side)
         decodable[path] = content
     return decodable
 
@@ -129,12 +178,6 @@ def _shape(data: bytes, name: str) -> tuple[int, int]:
         ValueError: it is none of them, too large, or its directory could make a decoder take more memory than the shape
             says. The message completes "the file …".
     """
-    if len(data) > MAX_FILE:
-        raise ValueError(f"is larger than {MAX_FILE // MB} MB, which no slice is")
-    if data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\x00", b"ni1\x00"):
-        raise ValueError("is NIfTI or gzip, which this page does not read; `python -m lgg_seg.predict` reads NIfTI")
-    if data[128:132] == b"DICM":
-        raise ValueError("is DICOM, which this page does not read; `python -m lgg_seg.predict input=FOLDER` does")
     header = picture_header(data, name)
     if header.tile is not None:
         raise ValueError("is stored in tiles, which this page does not read; save it in strips")
@@ -150,56 +193,19 @@ def _shape(data: bytes, name: str) -> tuple[int, int]:
     return header.shape
 
 
-def _pair_masks(masks: Files, slices: Sequence[str], issues: list[Issue]) -> dict[str, str]:
-    """The mask of each slice, by their paths: that of its case, else the only slice of that name anywhere.
-
-    A mask is not reported where its slice, named in `slices`, could not be used.
-    """
-    of_case = {role_of(path).case: path for path in slices}
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for case, path in of_case.items():
-        by_name[PurePosixPath(case).name].append(path)
-    pairs: dict[str, str] = {}
-    for mask in masks:
-        case = role_of(mask).case
-        named = by_name[PurePosixPath(case).name]
-        slice_ = of_case.get(case) or (named[0] if len(named) == 1 else None)
-        if slice_ is None:
-            issues.append(Issue(mask, "is a mask without its slice"))
-        elif slice_ in pairs:
-            issues.append(Issue(mask, f"is a second mask of {slice_}; {pairs[slice_]} counts"))
-        else:
-            pairs[slice_] = mask
-    return pairs
+def _store(files: Files, folder: Folder, issues: list[Issue]) -> None:
+    """Write files, whose paths are safe, to a folder."""
+    folder.path.mkdir()
+    for path, content in files.items():
+        try:
+            (folder.path / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder.path / path).write_bytes(content)
+        except OSError as error:
+            issues.append(Issue(path, f"cannot be stored under that name ({error.strerror})"))
 
 
-def _volume(
-    source: SliceFiles, slices: Files, mask_of: Mapping[str, str], masks: Files, issues: list[Issue]
-) -> Volume | None:
-    try:
-        size = sum(len(slices[path]) for _, path in source.files)
-        scan = stack(source.files, lambda path: decode_scan(slices[path], path), size)
-    except ScanError as error:
-        issues += error.issues
-        return None
-    issues += scan.issues
-    truth = np.zeros(scan.images.shape[:3], np.bool_)
-    has_mask = np.zeros(len(truth), np.bool_)
-    for k, path in enumerate(scan.files):
-        if path in mask_of:
-            try:
-                truth[k] = _mask(mask_of[path], masks, truth[k].shape)
-                has_mask[k] = True
-            except ImageError as error:
-                issues.append(Issue(mask_of[path], error.reason))
-            except ValueError as error:
-                issues.append(Issue(mask_of[path], str(error)))
-    return Volume(source.name, scan, truth, has_mask, scan_digest(scan))
-
-
-def _mask(path: str, masks: Files, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """A decoded mask of that shape (H, W): 0 and 1."""
-    height, width = _shape(masks[path], path)
-    if (height, width) != shape:
-        raise ValueError(f"is a mask of {width} x {height} pixels, where its slice is {shape[1]} x {shape[0]}")
-    return decode_mask(masks[path], path)
+def _orphans(files: Files, used: set[str], decodable: Files) -> list[Issue]:
+    """An issue for each mask of which no scan was dropped; those of scans that could not be used are none."""
+    cases = {role_of(path).case for path in files if role_of(path).kind != MASK}
+    left = [path for path in decodable if path not in used and role_of(path).kind == MASK]
+    return [Issue(path, "is a mask without its slice") for path in left if role_of(path).case not in cases]

@@ -25,6 +25,7 @@ from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model
 from lgg_seg.prediction.output import encode_image
+from lgg_seg.prediction.scan import Scan
 from lgg_seg.reporting.colours import PREDICTION_RGB, TRUTH_RGB
 from lgg_seg.runs.folder import to_csv
 
@@ -41,7 +42,10 @@ _FEATURES = {
     "area_px": ("area, px", None),
     "true_area_px": ("true area, px", None),
     "volume_voxels": ("volume, voxels", None),
+    "volume_mm3": ("volume, mm³", "%.0f"),
+    "true_voxels": ("true volume, voxels", None),
     "dice": ("Dice", "%.3f"),
+    "hd95_px": ("HD95, px", "%.1f"),
     "tumour_slices": ("slices", None),
     "parts": ("parts", None),
     "centroid_slice": ("centroid, slice", "%.1f"),
@@ -57,7 +61,7 @@ _FEATURES = {
     "mean_probability": ("mean P", "%.2f"),
 }
 _FEATURES_HELP = (
-    "Lengths are in pixels and slices, for the files hold no voxel size. Places count from 0. Spread: root mean square "
+    "Lengths are in pixels and slices. Places count from 0. Spread: root mean square "
     "distance from the centroid. Complexity: perimeter over that of the disc of the same area. ASD: angular standard "
     "deviation, and MF: margin fluctuation, of the largest part's outline (of the volume: in the slice with most). "
     "BEVR: volume over that of the smallest ellipsoid around it. P: probability within the outline."
@@ -93,11 +97,11 @@ def _view(model: Model, volume: Volume) -> None:
             key="threshold",
         )
         sequence = st.selectbox("Sequence", SEQUENCE_CHOICES, index=SEQUENCE_CHOICES.index("FLAIR"), key="sequence")
-        choices = (_PREDICTION, _TRUTH) if volume.has_mask.any() else (_PREDICTION,)
+        choices = (_PREDICTION, _TRUTH) if volume.truth.known.any() else (_PREDICTION,)
         outlines = st.pills(
             "Outlines", choices, selection_mode="multi", default=choices, key=f"{len(choices)} outlines"
         )
-        maps = (_PROBABILITY, _ERRORS) if volume.has_mask.any() else (_PROBABILITY,)
+        maps = (_PROBABILITY, _ERRORS) if volume.truth.known.any() else (_PROBABILITY,)
         colours = st.segmented_control("Colours", maps, default=_PROBABILITY, required=True, key=f"{len(maps)} maps")
         opacity = st.slider("Opacity of the colours", 0.0, 1.0, OPACITY, 0.05, key="opacity")
         grey_window = st.slider(
@@ -106,24 +110,24 @@ def _view(model: Model, volume: Volume) -> None:
     measured = cached_measurements(model, volume, threshold)
     with shown:
         k = _choose_slice(volume, measured)
-        place, in_slice = f"slice {volume.scan.numbers[k]}", bool(volume.has_mask[k])
+        place, in_slice = f"slice {volume.scan.numbers[k]}", bool(volume.truth.known[k])
         grey = windowed(cached_background(volume, sequence)[k], grey_window)
         prediction = measured.mask[k] if _PREDICTION in outlines else None
-        truth = volume.truth[k] if _TRUTH in outlines and in_slice else None
+        truth = volume.truth.mask[k] if _TRUTH in outlines and in_slice else None
         outline_side, heat_side = st.columns(2)
         # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
         outlines_png = encode_image(outlined(grey, prediction, truth), ".png")
-        wrong = colours == _ERRORS and in_slice
-        coloured = (
-            errors(grey, measured.mask[k], volume.truth[k], opacity) if wrong else heated(grey, probability[k], opacity)
-        )
+        if wrong := colours == _ERRORS and in_slice:
+            coloured = errors(grey, measured.mask[k], volume.truth.mask[k], opacity)
+        else:
+            coloured = heated(grey, probability[k], opacity)
         coloured_png = encode_image(coloured, ".png")
         outline_side.image(outlines_png, width="stretch", alt=f"{place} with outlines")
         rule = _rule(threshold, model.postprocess)
         outline_side.html(outline_legend(rule, truth=_TRUTH in choices, in_slice=in_slice))
         heat_side.image(coloured_png, width="stretch", alt=f"{place}, {_ERRORS if wrong else _PROBABILITY}")
         heat_side.html(error_legend() if wrong else heat_legend(float(probability[k].max())))
-        st.caption("Left and right are as in the files, which do not say which side is the patient's left.")
+        st.caption(_place(volume.scan))
     with controls:
         _numbers(volume, measured, k)
     if len(measured.mask) > 1:
@@ -160,18 +164,39 @@ def _rule(threshold: float, postprocess: str) -> str:
     return f"P ≥ {threshold:.2f}{more}"
 
 
+def _place(scan: Scan) -> str:
+    """Which side is the patient's left, and the size of a voxel, as far as the files say."""
+    if not scan.left_is_known:
+        left = "Left and right are as in the files, which do not say which side is the patient's left."
+    else:
+        left = "The patient's right is on the left of the picture, as radiologists look at it."
+    if scan.sides_mm is None:
+        return f"{left} The files hold no voxel size."
+    return f"{left} A voxel is {' x '.join(f'{side:.3g}' for side in scan.sides_mm)} mm."
+
+
+def _millilitres(scan: Scan, voxels: int) -> str:
+    return "" if scan.voxel_mm3 is None else f"{voxels * scan.voxel_mm3 / 1000:.1f}"
+
+
 def _numbers(volume: Volume, measured: Measurements, k: int) -> None:
     """Areas and Dice of the slice and of the volume."""
-    areas, has_mask = measured.mask.sum(axis=(1, 2)), volume.has_mask
+    areas, has_mask = measured.mask.sum(axis=(1, 2)), volume.truth.known
+    true_areas, sized = volume.truth.mask.sum(axis=(1, 2)), volume.scan.voxel_mm3 is not None
     rows = [("", f"slice {volume.scan.numbers[k]}", "volume"), (":--", "--:", "--:")]
     rows += [("prediction, px", f"{areas[k]:,}", f"{areas.sum():,}")]
+    if sized:
+        rows += [("prediction, mL", "", _millilitres(volume.scan, areas.sum()))]
     if has_mask.any():
         of_slice, of_volume = measured.per_slice["dice"][k], measured.per_volume["dice"][0]
-        area = f"{volume.truth[k].sum():,}" if has_mask[k] else "none"
-        empty = not (areas[k] or volume.truth[k].any())
+        area = f"{true_areas[k]:,}" if has_mask[k] else "none"
+        empty = not (areas[k] or true_areas[k])
         dice = "" if not has_mask[k] else "no tumour in either" if empty else f"{of_slice:.3f}"
-        whole = "no tumour in either" if not (areas.any() or volume.truth.any()) else f"{of_volume:.3f}"
-        rows += [("ground truth, px", area, f"{volume.truth.sum():,}"), ("Dice", dice, whole)]
+        whole = "no tumour in either" if not (areas[has_mask].any() or true_areas.any()) else f"{of_volume:.3f}"
+        rows += [("ground truth, px", area, f"{true_areas.sum():,}")]
+        if sized:
+            rows += [("ground truth, mL", "", _millilitres(volume.scan, true_areas.sum()))]
+        rows += [("Dice", dice, whole)]
     rows += [("slices with tumour", "", f"{np.count_nonzero(areas)} of {len(areas)}")]
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if has_mask.any() and not has_mask.all():
@@ -180,9 +205,10 @@ def _numbers(volume: Volume, measured: Measurements, k: int) -> None:
 
 def areas_chart(volume: Volume, measured: Measurements, k: int) -> alt.LayerChart | alt.FacetChart:
     """Bars of predicted areas over the slices, ticks of the ground truth's, and a line at slice `k` of the volume."""
-    numbers, has_mask = np.array(volume.scan.numbers), volume.has_mask
+    numbers, has_mask = np.array(volume.scan.numbers), volume.truth.known
     predicted = pd.DataFrame({"slice": numbers, "area": measured.mask.sum(axis=(1, 2)), "what": _PREDICTION})
-    true = pd.DataFrame({"slice": numbers[has_mask], "area": volume.truth[has_mask].sum(axis=(1, 2)), "what": _TRUTH})
+    true_areas = volume.truth.mask[has_mask].sum(axis=(1, 2))
+    true = pd.DataFrame({"slice": numbers[has_mask], "area": true_areas, "what": _TRUTH})
     names = [_PREDICTION, _TRUTH] if has_mask.any() else [_PREDICTION]
     colours = alt.Scale(domain=names, range=[f"rgb{_OUTLINES[name]}" for name in names])
     x = alt.X("slice:O", axis=alt.Axis(labelAngle=0, labelOverlap=True))
@@ -216,7 +242,7 @@ def _features(measured: Measurements) -> None:
 def _table(table: pd.DataFrame) -> None:
     columns = {name: column for name, column in _FEATURES.items() if name in table}
     config = {name: st.column_config.NumberColumn(label, format=form) for name, (label, form) in columns.items()}
-    numbers = table[list(columns)].apply(pd.to_numeric)
+    numbers = table[list(columns)].apply(pd.to_numeric).dropna(axis="columns", how="all")
     height = min(_MAX_TABLE_HEIGHT, _ROW_HEIGHT * (len(table) + 1) + 3)
     st.dataframe(numbers, hide_index=True, column_config=config, height=height, placeholder="")
 
@@ -229,7 +255,7 @@ def _downloads(name: str, measured: Measurements, masks: bytes) -> None:
     """
     stem = name.replace("/", "_")
     files = (
-        ("Masks (zip of TIFF)", f"{stem}_masks.zip", "application/zip", masks),
+        ("Masks (zip)", f"{stem}_masks.zip", "application/zip", masks),
         ("Slices (CSV)", f"{stem}_per_slice.csv", "text/csv", to_csv(measured.per_slice)),
         ("Volume (CSV)", f"{stem}_per_volume.csv", "text/csv", to_csv(measured.per_volume)),
     )

@@ -23,6 +23,8 @@ from lgg_seg.prediction.filenames import (
     without_ending,
 )
 from lgg_seg.prediction.formats import dicom_tags, is_dicom
+from lgg_seg.prediction.journal import JOURNAL
+from lgg_seg.prediction.output import PER_VOLUME
 from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
 from lgg_seg.prediction.slices import SliceFiles, StackFile, flair_alone, slice_volumes
@@ -40,11 +42,12 @@ _BESIDE = "is a picture beside scans, and may be anything; put it into a folder 
 
 @dataclass(frozen=True)
 class ScanListing:
-    """The volumes of an input below its folder `root`, and the files that are left out."""
+    """The volumes of an input below its folder `root`, the files that are left out, and the masks beside them."""
 
     root: Path
     volumes: tuple[ScanFiles, ...]
     issues: tuple[Issue, ...]
+    masks: tuple[str, ...] = ()
 
 
 def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListing:
@@ -82,10 +85,10 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     files: list[str] = []
     dicom: list[str] = []
     top = path.resolve().name
-    masks = 0
+    masks: list[str] = []
     for folder, names in _folders(path, issues):
         scans = _scans(folder, names, top, firsts, issues)
-        masks += sum(is_image(name) for name in names) - len(scans)
+        masks += _masks(folder, names, top)
         files += [folder + name for name in scans if is_volume(name)]
         series = [name for name in names if may_be_dicom(name) and is_dicom(path / folder / name)]
         dicom += [folder + name for name in series]
@@ -103,9 +106,9 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     cases = [*volumes_of_cases(path, files, top, endings, issues), *dicom_studies(path, dicom, issues)]
     volumes += _with_unique_masks(cases, issues)
     if not volumes and not issues:
-        but = f", but masks by their names ({masks})" if masks else ""
+        but = f", but masks by their names ({len(masks)})" if masks else ""
         raise UserError(f"{path} holds no scans{but}; input= is {_KINDS}.")
-    return ScanListing(path, tuple(with_unique_names(volumes)), tuple(issues))
+    return ScanListing(path, tuple(with_unique_names(volumes)), tuple(issues), tuple(masks))
 
 
 def named_scan(files: Mapping[str, Path]) -> ScanListing:
@@ -125,7 +128,8 @@ def named_scan(files: Mapping[str, Path]) -> ScanListing:
     below = {sequence: file.absolute().relative_to(root).as_posix() for sequence, file in files.items()}
     stem = without_ending(below[FLAIR])
     resample = all(is_dicom(file) for file in files.values())
-    return ScanListing(root, (VolumeFiles(stem, stem, below, resample=resample),), ())
+    volume = VolumeFiles(stem, stem, below, role_of(below[FLAIR]).case, resample=resample)
+    return ScanListing(root, (volume,), (), _beside(root, below[FLAIR]))
 
 
 def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
@@ -164,15 +168,15 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     if role.kind not in (FLAIR, None):
         return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
     if is_tiff(name) and is_stack(path):
-        return ScanListing(folder, (StackFile(without_ending(name), name),), ())
+        return ScanListing(folder, (StackFile(without_ending(name), name),), (), _beside(folder, name))
     if not is_volume(name):
-        return ScanListing(folder, (SliceFiles.of_one(name),), ())
+        return ScanListing(folder, (SliceFiles.of_one(name),), (), _beside(folder, name))
     issues: list[Issue] = []
     match = CHANNEL.fullmatch(without_ending(name))
     beside = [file.name for file in folder.iterdir() if match and file.name.startswith(match["case"] + "_")]
     channels = sorted(file for file in beside if CHANNEL.fullmatch(without_ending(file)))
     volumes = volumes_of_cases(folder, channels or [name], folder.name, endings, issues)
-    return ScanListing(folder, tuple(volumes), tuple(issues))
+    return ScanListing(folder, tuple(volumes), tuple(issues), _beside(folder, name))
 
 
 def _one_series(path: Path) -> ScanListing:
@@ -187,13 +191,15 @@ def _one_series(path: Path) -> ScanListing:
         reason = f"is a {kind} series by its description; give its folder, or flair=FILE"
         return ScanListing(folder, (), (Issue(name, reason),))
     stem = without_ending(name) if name.lower().endswith(DICOM_ENDINGS) else name
-    return ScanListing(folder, (VolumeFiles(stem, stem, {FLAIR: name}, patient=tags.get("0010|0020", "")),), ())
+    series = VolumeFiles(stem, stem, {FLAIR: name}, stem, patient=tags.get("0010|0020", ""))
+    return ScanListing(folder, (series,), (), _beside(folder, name))
 
 
 def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
     """Every folder below `root`, itself included, with its files; a folder that links lead to twice, once.
 
-    A folder that may not be opened is added to `issues`.
+    A folder that may not be opened is added to `issues`. One below `root` that an earlier prediction wrote is passed
+    over: its pictures are no scans, and its masks no truth.
     """
 
     def unreadable(error: OSError) -> None:
@@ -203,7 +209,8 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
     for folder, below, names in os.walk(root, followlinks=True, onerror=unreadable):
         below[:] = sorted(name for name in below if not name.startswith("."))
         path = Path(folder)
-        if (real := path.resolve()) in visited:
+        written = {JOURNAL, PER_VOLUME} & set(names) and path != root
+        if (real := path.resolve()) in visited or written:
             below.clear()
             continue
         visited.add(real)
@@ -211,11 +218,26 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
         yield "" if relative == "." else f"{relative}/", sorted(name for name in names if not name.startswith("."))
 
 
+def _images(names: Sequence[str]) -> list[str]:
+    """The images of a folder by their names; the header of a pair of files is none by itself."""
+    return [name for name in names if is_image(name) and not (
+        name.lower().endswith(".hdr") and any(name[:-4] + end in names for end in (".img", ".IMG")))]  # fmt: skip
+
+
+def _masks(folder: str, names: Sequence[str], top: str) -> list[str]:
+    return [folder + name for name in _images(names) if role_of(folder + name, top).kind == MASK]
+
+
+def _beside(root: Path, file: str) -> tuple[str, ...]:
+    """The masks in the folder of a file below `root`."""
+    folder, slash, _ = file.rpartition("/")
+    names = sorted(path.name for path in (root / folder).iterdir() if path.is_file())
+    return tuple(_masks(folder + slash, names, root.name))
+
+
 def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], issues: list[Issue]) -> list[str]:
     """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
-    # The header of a pair of files is no volume by itself.
-    images = [name for name in names if is_image(name) and not (
-        name.lower().endswith(".hdr") and any(name[:-4] + end in names for end in (".img", ".IMG")))]  # fmt: skip
+    images = _images(names)
     scans = [name for name in images if role_of(folder + name, top).kind != MASK]
     suspects = [name for name in images if not is_mask(name) and role_of(name).kind == MASK]
     if suspects and not scans:

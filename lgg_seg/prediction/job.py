@@ -14,10 +14,11 @@ from lgg_seg.errors import UserError, explained
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.discover import ScanFiles, ScanListing
-from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.output import PER_SLICE, PER_VOLUME, OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.tables import Row, slice_rows, volume_row
+from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.runs.provenance import volume_digest
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ def predict_all(
 ) -> PredictionResult:
     """Predict on every volume of `scans`; a file that cannot be read is listed and does not stop the others.
 
+    What is predicted is scored where there are masks beside the scans. Of `settings`, `probabilities` and
+    `mask_threshold` are read here.
+
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
     `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. After an error or an interruption
     the tables hold the volumes that were done, and those are not done again by another call with the same output: the
@@ -61,6 +65,7 @@ def predict_all(
         UserError: the device runs out of memory; the output cannot be written; a network's output is not finite.
     """
     result = PredictionResult(issues=list(scans.issues))
+    masks = MaskFiles(scans)
     decisive = {"overlays": overlays, **{key: settings[key] for key in settings if key not in INDIFFERENT}}
     with output.job() as journal:
         try:
@@ -70,12 +75,15 @@ def predict_all(
                 except ScanError as error:
                     result.issues += error.issues
                     continue
-                key = _key(files, scans.root, scan, decisive)
+                truth, faults = read_truth(files, scans.root, scan, masks, settings["mask_threshold"])
+                scan = replace(scan, issues=(*scan.issues, *faults))
+                key = _key(files, scans.root, scan, truth, decisive)
                 if done := journal.finished(key):
                     output.keep(done)
                     result.add(PredictionResult(done.slices, done.volumes, [Issue(**issue) for issue in done.issues]))
                 else:
-                    part = _predict(model, classifier, files, scans.root, scan, output, overlays)
+                    keep = settings["probabilities"]
+                    part = _predict(model, classifier, files, scans.root, scan, truth, output, overlays, keep)
                     journal.finish(key, **asdict(part))
                     result.add(part)
         except BaseException:
@@ -89,9 +97,9 @@ def predict_all(
     return result
 
 
-def _key(files: ScanFiles, root: Path, scan: Scan, settings: Mapping[str, Any]) -> str:
+def _key(files: ScanFiles, root: Path, scan: Scan, truth: Truth, settings: Mapping[str, Any]) -> str:
     """A digest of all that a volume's result follows from: what was read of it, the headers of its files, settings."""
-    digest = hashlib.sha256(scan.images.tobytes())
+    digest = hashlib.sha256(scan.images.tobytes() + truth.mask.tobytes() + truth.known.tobytes())
     for path in files.paths:
         with (root / path).open("rb") as file:
             digest.update(file.read(_HEADER))
@@ -111,8 +119,10 @@ def _predict(
     files: ScanFiles,
     root: Path,
     scan: Scan,
+    truth: Truth,
     output: OutputFolder,
     overlays: Overlays,
+    keep_probability: bool,
 ) -> PredictionResult:
     """The part of one volume, whose mask and pictures are written."""
     scan = replace(scan, warnings=(*scan.warnings, *model.warnings(len(scan.images))))
@@ -125,17 +135,19 @@ def _predict(
             classes[classifier.target] = classifier.predict(scan.images)
     mask = model.mask(probability)
     files.write_mask(root, scan, mask, output)
+    if keep_probability:
+        files.write_probability(root, scan, probability, output)
     _write_overlays(output, files.name, scan, mask, overlays)
     seen = model.was_trained_on(scan_digest(scan), _folder(root), files.name, files.patient, *set(scan.files))
-    slices = slice_rows(files.name, scan, mask, probability, classes)
-    volume = volume_row(files.name, scan, mask, probability, classes, seen)
+    slices = slice_rows(files.name, scan, mask, probability, classes, truth)
+    volume = volume_row(files.name, scan, mask, probability, classes, seen, truth)
     return PredictionResult(slices, [volume], list(scan.issues))
 
 
 def _write_tables(output: OutputFolder, result: PredictionResult) -> None:
     if result.volumes:
-        output.write_table("per_slice.csv", result.slices)
-        output.write_table("per_volume.csv", result.volumes)
+        output.write_table(PER_SLICE, result.slices)
+        output.write_table(PER_VOLUME, result.volumes)
     if result.issues:
         output.write_table("faults.csv", [asdict(issue) for issue in result.issues])
 

@@ -16,10 +16,8 @@ finds: `SHARED` says so.
 import hashlib
 import json
 import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -30,7 +28,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.prediction.discover import find_scans, with_unique_names
 from lgg_seg.prediction.filenames import nifti_ending
-from lgg_seg.prediction.roles import MASK, role_of
+from lgg_seg.prediction.truth import MaskFiles
 from lgg_seg.prediction.volumes import VolumeFiles
 
 LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
@@ -52,7 +50,8 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     """
     listing = find_scans(root)
     found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, VolumeFiles)]
-    truths = list(zip(with_unique_names(found), _truths(root, found), strict=True))
+    masks = MaskFiles(listing)
+    truths = [(volume, masks.of_volume(volume)) for volume in with_unique_names(found)]
     wrong = [f"{issue.file} {issue.reason}" for issue in listing.issues]
     wrong += [
         f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
@@ -73,18 +72,6 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
             _write(root, volume, truth, partial / volume.name)
         partial.rename(folder)
     return folder
-
-
-def _truths(root: Path, volumes: Sequence[VolumeFiles]) -> Iterator[list[str]]:
-    """The segmentations of each volume: those of its case, or `seg` and the like alone in its folder."""
-    by_case: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(root.rglob("*.nii*")):
-        file = path.relative_to(root).as_posix()
-        if nifti_ending(file) and (role := role_of(file)).kind == MASK:
-            by_case[role.case.casefold()].append(file)
-    for volume in volumes:
-        folder = PurePosixPath(volume.files["FLAIR"]).parent
-        yield by_case[volume.case.casefold()] or by_case["" if str(folder) == "." else str(folder).casefold()]
 
 
 def _key(root: Path, pairs: list[tuple[VolumeFiles, str]]) -> str:

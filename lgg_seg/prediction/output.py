@@ -9,13 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tifffile import imwrite
 
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
+from lgg_seg.metrics.arrays import Floats32
 from lgg_seg.prediction.journal import JOURNAL, Finished, Journal
 from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.status import LOCK, locked
 
+PER_SLICE, PER_VOLUME = "per_slice.csv", "per_volume.csv"
 LZW = 5  # TIFF's compression that every reader knows; masks shrink to nearly nothing
 MAX_NAME = 200  # bytes of a file's name: disks take 255, and the name that it has while it is written is longer
 _HEAD, _TAIL = 120, 40  # bytes of a longer one that stay
@@ -71,6 +74,11 @@ class OutputFolder(AtomicFolder):
             self._journal.begin(name)
         with super().writing(name) as partial:
             yield partial
+
+    def write_floats(self, name: str, pixels: Floats32) -> None:
+        """Write (H, W), or pages (D, H, W), as a TIFF of float32 with zlib's compression."""
+        with self.writing(name) as path:
+            imwrite(path, pixels, photometric="minisblack", compression="zlib")
 
     def write_image(self, name: str, pixels: NDArray[np.uint8]) -> None:
         """Write (H, W) or RGB (H, W, 3) in the format of the name's ending: TIFF or PNG."""

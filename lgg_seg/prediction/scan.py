@@ -54,6 +54,8 @@ class Scan:
             along the file's own axis, from 0.
         issues: files of this volume that were left out.
         voxel_mm3: volume of a voxel; None where the files do not say.
+        sides_mm: of a voxel, from column to column, row to row and slice to slice; None where the files do not say.
+        left_is_known: whether the files say how the patient lay: columns then go to the patient's left.
         warnings: what a reader of the result should know of this volume.
         to_file: (4, 4) affine from (column, row, slice) to the voxel indices of the file that holds all slices; None
             where each slice has a file.
@@ -64,6 +66,8 @@ class Scan:
     numbers: tuple[int, ...]
     issues: tuple[Issue, ...] = ()
     voxel_mm3: float | None = None
+    sides_mm: tuple[float, ...] | None = None
+    left_is_known: bool = False
     warnings: tuple[str, ...] = ()
     to_file: Floats | None = None
 

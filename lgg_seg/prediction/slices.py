@@ -15,7 +15,7 @@ from tifffile import imwrite
 from lgg_seg.data.kaggle.images import ImageError, read_scan, read_stack
 from lgg_seg.data.kaggle.pixels import Pixels
 from lgg_seg.data.preprocessing import FLAIR
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.filenames import is_picture, without_ending
 from lgg_seg.prediction.intensity import detached_air, is_flat, to_uint8
 from lgg_seg.prediction.limits import require_size
@@ -60,6 +60,11 @@ class SliceFiles:
             name = path.with_name(f"{path.stem}_mask{ending}")
             output.write_image(str(name), one.astype(np.uint8) * 255)
 
+    def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as VolumeFiles
+        """Write `<slice>_probability.tif` of each slice: float32 (H, W), 0 to 1."""
+        for file, one in zip(scan.files, probability, strict=True):
+            output.write_floats(f"{without_ending(file)}_probability.tif", one)
+
 
 @dataclass(frozen=True)
 class StackFile:
@@ -86,6 +91,10 @@ class StackFile:
         """Write `<file>_mask.tif`: a page a slice, uint8 (H, W), 0 and 255."""
         with output.writing(f"{without_ending(self.file)}_mask.tif") as path:
             imwrite(path, mask.astype(np.uint8) * 255, photometric="minisblack", compression="zlib")
+
+    def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
+        """Write `<file>_probability.tif`: a page a slice, float32 (H, W), 0 to 1."""
+        output.write_floats(f"{without_ending(self.file)}_probability.tif", probability)
 
 
 def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:

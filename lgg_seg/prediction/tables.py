@@ -6,6 +6,9 @@ the slices that were read; where numbers are missing it is an index, not a slice
 `slice` is the number in a TIFF slice's name; of NIfTI it is the voxel index, from 0, along the file's axis
 `slice_axis` (i, j or k), and `centroid_i`, `centroid_j`, `centroid_k` are the centroid in the file's own voxel indices
 from 0, as nibabel, FSLeyes and 3D Slicer count them (ITK-SNAP counts from 1). Only NIfTI has those four columns.
+
+Where a mask lies beside a scan there are `true_area_px` and `dice` of each slice that has one, and of the volume
+`scored_slices`, `true_voxels` and the metrics of `PATIENT_METRICS`, over those slices; the distances need them all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +20,10 @@ from nibabel.affines import apply_affine
 
 from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.metrics.overlap import confusion, dice
+from lgg_seg.metrics.registry import PATIENT_METRICS, PatientVolumes
 from lgg_seg.prediction.scan import Scan, slice_axis
+from lgg_seg.prediction.truth import Truth
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
 
 Row = dict[str, Any]
@@ -26,10 +32,16 @@ ClassifierProbabilities = Mapping[str, Floats32]
 
 
 def slice_rows(
-    volume: str, scan: Scan, mask: Bools, probability: Probability, classes: ClassifierProbabilities
+    volume: str,
+    scan: Scan,
+    mask: Bools,
+    probability: Probability,
+    classes: ClassifierProbabilities,
+    truth: Truth | None = None,
 ) -> list[Row]:
     """A row a slice: its file, the fields of `SliceShape`, probabilities of tumour, and the classifier's."""
     shapes = [slice_shape(one) for one in mask]
+    scores = _slice_scores(mask, truth) if truth and truth.known.any() else [{}] * len(mask)
     return [
         {
             "volume": volume,
@@ -39,13 +51,20 @@ def slice_rows(
             **_in_file(scan, (k, shape.centroid_row, shape.centroid_column)),
             **_certainty(mask[k], probability[k]),
             **{f"{target}_probability": float(p[k]) for target, p in classes.items()},
+            **scores[k],
         }
         for k, shape in enumerate(shapes)
     ]
 
 
 def volume_row(
-    volume: str, scan: Scan, mask: Bools, probability: Probability, classes: ClassifierProbabilities, seen: bool | None
+    volume: str,
+    scan: Scan,
+    mask: Bools,
+    probability: Probability,
+    classes: ClassifierProbabilities,
+    seen: bool | None,
+    truth: Truth | None = None,
 ) -> Row:
     """The fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the classifier's mean.
 
@@ -60,10 +79,30 @@ def volume_row(
         "volume_mm3": None if scan.voxel_mm3 is None else shape.volume_voxels * scan.voxel_mm3,
         **_certainty(mask, probability),
         **{f"{target}_probability": float(p.mean(dtype=np.float64)) for target, p in classes.items()},
+        **(_volume_scores(mask, truth) if truth and truth.known.any() else {}),
         "missing_sequences": " and ".join(scan.missing_sequences) or "none",
         "seen_in_training": "unknown" if seen is None else seen,
         "files_left_out": len(scan.issues),
         "notes": "; ".join(scan.warnings),
+    }
+
+
+def _slice_scores(mask: Bools, truth: Truth) -> list[Row]:
+    areas, scores = truth.mask.sum(axis=(1, 2)), dice(confusion(mask, truth.mask))
+    return [
+        {"true_area_px": int(area), "dice": float(score)} if known else {"true_area_px": None, "dice": None}
+        for area, score, known in zip(areas, scores, truth.known, strict=True)
+    ]
+
+
+def _volume_scores(mask: Bools, truth: Truth) -> Row:
+    prediction, true = mask[truth.known], truth.mask[truth.known]
+    volumes = PatientVolumes(prediction, true, confusion(prediction, true).sum())
+    metrics = {key: one for key, one in PATIENT_METRICS.items() if one.of_counts or truth.known.all()}
+    return {
+        "scored_slices": len(true),
+        "true_voxels": int(true.sum()),
+        **{key: float(metric.function(volumes)) for key, metric in metrics.items()},
     }
 
 

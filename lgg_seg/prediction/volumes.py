@@ -14,7 +14,7 @@ from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.metrics.arrays import Bools
+from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.formats import FormatError, open_volume, series_gaps, unreadable
 from lgg_seg.prediction.intensity import detached_air, to_uint8
@@ -66,7 +66,11 @@ class VolumeFiles:
     @property
     def mask(self) -> str:
         """Where its mask is written, below the output; of other formats than NIfTI it is `.nii.gz`, too."""
-        return f"{self.stem}_mask{nifti_ending(self.files['FLAIR']) or '.nii.gz'}"
+        return f"{self.stem}_mask{self._ending}"
+
+    @property
+    def _ending(self) -> str:
+        return nifti_ending(self.files["FLAIR"]) or ".nii.gz"
 
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
@@ -108,9 +112,26 @@ class VolumeFiles:
             numbers=tuple(int(number) for number in slice_voxels[:, slice_axis(to_file)]),
             issues=tuple(issues),
             voxel_mm3=float(abs(np.linalg.det(axes_mm))),
+            sides_mm=tuple(float(side) for side in sides_mm),
+            left_is_known=_knows_place(image),
             warnings=(*warnings, *filled, *_header_warnings(image, sides_mm), *volume_warnings(images, ())),
             to_file=to_file,
         )
+
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        """Slices, height and width of what `read` gives, by FLAIR's header alone.
+
+        Raises:
+            ScanError: it is damaged or too large.
+        """
+        image = _open(root, self.files["FLAIR"])
+        if len(image.shape) < 3:
+            raise ScanError([Issue(self.files["FLAIR"], "holds no volume")])
+        columns, rows, slices = apply_orientation(
+            np.broadcast_to(np.uint8(0), image.shape[:3]),
+            ornt_transform(_orientation(image, self.files["FLAIR"]), _AS_TRAINED),
+        ).shape
+        return slices, rows, columns
 
     def read_mask(self, root: Path, file: str) -> Bools:
         """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
@@ -135,16 +156,24 @@ class VolumeFiles:
 
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
         """Write `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header."""
+        self._write(root, mask.astype(np.uint8), self.mask, output)
+
+    def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
+        """Write `<stem>_probability.nii[.gz]`: float32, 0 to 1, on FLAIR's grid and with its header."""
+        self._write(root, probability, f"{self.stem}_probability{self._ending}", output)
+
+    def _write(self, root: Path, volume: NDArray[Any], name: str, output: OutputFolder) -> None:
+        """Write a volume (D, H, W) of numbers from 0 to 1."""
         file = self.files["FLAIR"]
         image = _open(root, file)
         back = ornt_transform(_AS_TRAINED, _orientation(image, file))
-        voxels = apply_orientation(mask.astype(np.uint8).transpose(2, 1, 0), back)
+        voxels = apply_orientation(volume.transpose(2, 1, 0), back)
         header = image.header.copy()
-        header.set_data_dtype(np.uint8)
+        header.set_data_dtype(volume.dtype)
         header["cal_min"], header["cal_max"] = 0, 1
         header.set_slope_inter(1, 0)
         made = type(image)(voxels, image.affine, header)
-        with output.writing(self.mask) as path:
+        with output.writing(name) as path:
             nib.save(made, path)
 
 
@@ -241,9 +270,14 @@ def _space_unit(image: nib.Nifti1Image) -> int:
     return int(image.header["xyzt_units"]) & _SPACE_UNIT
 
 
+def _knows_place(image: nib.Nifti1Image) -> bool:
+    """Whether the header says how the patient lay."""
+    return bool(int(image.header["qform_code"]) or int(image.header["sform_code"]))
+
+
 def _header_warnings(image: nib.Nifti1Image, sides_mm: NDArray[np.float64]) -> Iterator[str]:
     """`sides_mm` (3,) of a voxel: from column to column, row to row and slice to slice."""
-    if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
+    if not _knows_place(image):
         yield "the file does not say how the patient lay; its third axis was taken for the body's"
     if _space_unit(image) not in _MM:
         yield "the file does not say the unit of its voxels' sides; millimetres were taken"

@@ -145,7 +145,7 @@ def test_files_of_the_operating_system_are_ignored() -> None:
 
 def test_bytes_and_not_names_make_an_archive() -> None:
     assert read_upload([("slice_1.tif", zipped(GOOD))]).volumes
-    assert "is not a TIFF" in read_upload([("patient.zip", b"no zip")]).issues[0].reason
+    assert "is no zip, or a damaged one" in read_upload([("patient.zip", b"no zip")]).issues[0].reason
 
 
 def test_the_budget_is_one_for_all_archives() -> None:

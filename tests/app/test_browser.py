@@ -114,7 +114,7 @@ def tab(request: pytest.FixtureRequest, browser: Browser, address: str, head: Pa
 def test_everything_is_on_the_page_and_nothing_is_cut_off(tab: Tab) -> None:
     text = tab.page.inner_text("body")
     for words in ("Threshold", "Sequence", "Outlines", "prediction, P ≥ 0.50", "ground truth", "highest here", "Dice",
-                  "Features of the volume", "Masks (zip of TIFF)", "About the network"):  # fmt: skip
+                  "Features of the volume", "Masks (zip)", "About the network"):  # fmt: skip
         assert words in text
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     boxes = f"{PICTURES}.map(one => one.getBoundingClientRect()).every(b => b.x >= 0 && b.right <= innerWidth)"
@@ -159,7 +159,7 @@ def test_the_wheel_on_a_picture_goes_through_the_volume(tab: Tab) -> None:
 @pytest.mark.parametrize("tab", [DESK], indirect=True)
 def test_the_masks_and_the_tables_are_downloaded(tab: Tab) -> None:
     files = []
-    for label in ("Masks (zip of TIFF)", "Slices (CSV)"):
+    for label in ("Masks (zip)", "Slices (CSV)"):
         with tab.page.expect_download() as download:
             tab.page.get_by_role("button", name=label).click()
         files.append(download.value.path())

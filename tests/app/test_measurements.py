@@ -46,7 +46,7 @@ def test_without_a_mask_there_is_no_dice_and_no_true_area() -> None:
 def test_without_some_masks_dice_is_of_the_others_and_says_of_how_many() -> None:
     result = measured(volume(masks=(1,)))
     assert result.per_volume["dice"][0] == pytest.approx(2 * 21 / (2 * 21 + 7))
-    assert result.per_volume["dice_slices"][0] == 1
+    assert result.per_volume["scored_slices"][0] == 1
     assert result.per_slice["dice"].isna().tolist() == [False, True, True]
     assert result.per_slice["true_area_px"].isna().tolist() == [False, True, True]
 
@@ -80,8 +80,8 @@ def test_the_archive_can_be_dropped_again_as_ground_truth() -> None:
     result = measured(of)
     slices = {file: tiff(pixels) for file, pixels in zip(of.scan.files, of.scan.images, strict=True)}
     (again,) = read_upload([("p.zip", zipped(slices)), ("masks.zip", pack_masks(of, result.mask))]).volumes
-    assert again.has_mask.all()
-    assert np.array_equal(again.truth, result.mask)
+    assert again.truth.known.all()
+    assert np.array_equal(again.truth.mask, result.mask)
 
 
 def test_the_table_has_the_predictions_columns_with_the_threshold() -> None:

@@ -98,7 +98,7 @@ def test_a_patients_zip_gives_pictures_numbers_tables_and_downloads(page: AppTes
     drop(page, ("head.zip", head))
     assert len(pictures(page)) == 2
     assert [button.label for button in elements(page, "download_button")] == [
-        "Masks (zip of TIFF)", "Slices (CSV)", "Volume (CSV)"
+        "Masks (zip)", "Slices (CSV)", "Volume (CSV)"
     ]  # fmt: skip
     volume, slices = (element.value for element in page.dataframe)
     assert list(volume["tumour_slices"]) == [int((slices["area_px"] > 0).sum())]

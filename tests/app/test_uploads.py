@@ -29,7 +29,7 @@ def test_slices_are_in_the_order_of_their_numbers_and_channels_in_the_files() ->
     assert volume.name == "TCGA_DU_1234_19990101"
     assert volume.scan.numbers == (1, 2, 9, 10)
     assert np.array_equal(volume.scan.images, np.stack([pixels[n] for n in (1, 2, 9, 10)]))
-    assert not volume.has_mask.any()
+    assert not volume.truth.known.any()
 
 
 def test_a_zip_of_a_patients_folder_is_the_same_as_its_files() -> None:
@@ -38,7 +38,7 @@ def test_a_zip_of_a_patients_folder_is_the_same_as_its_files() -> None:
     packed = only(read_upload([("anything.at.all", zipped(files))]))
     assert packed.scan.files == ("p/p_1.tif", "p/p_2.tif", "p/p_11.tif")
     assert np.array_equal(packed.scan.images, loose.scan.images)
-    assert np.array_equal(packed.truth, loose.truth)
+    assert np.array_equal(packed.truth.mask, loose.truth.mask)
     assert packed.digest == loose.digest
 
 
@@ -46,15 +46,15 @@ def test_masks_of_0_and_255_and_of_0_and_1_are_the_same_ground_truth() -> None:
     files = [(f"a_{n}.tif", tiff(image())) for n in (1, 2, 3)]
     files += [("a_1_mask.tif", tiff(mask(tumour=255))), ("a_3_MASK.tif", tiff(mask(tumour=1)))]
     volume = only(read_upload(files))
-    assert volume.has_mask.tolist() == [True, False, True]
-    assert np.array_equal(volume.truth[0], mask() > 0)
-    assert np.array_equal(volume.truth[2], mask() > 0)
-    assert not volume.truth[1].any()
+    assert volume.truth.known.tolist() == [True, False, True]
+    assert np.array_equal(volume.truth.mask[0], mask() > 0)
+    assert np.array_equal(volume.truth.mask[2], mask() > 0)
+    assert not volume.truth.mask[1].any()
 
 
 def test_masks_may_lie_in_their_own_folder_unless_two_slices_have_the_name() -> None:
     files = {"x/images/a_1.tif": tiff(image()), "x/masks/a_1_mask.tif": tiff(mask())}
-    assert only(read_upload([("x.zip", zipped(files))])).has_mask.all()
+    assert only(read_upload([("x.zip", zipped(files))])).truth.known.all()
     two = read_upload(
         [
             (
@@ -65,7 +65,7 @@ def test_masks_may_lie_in_their_own_folder_unless_two_slices_have_the_name() -> 
             )
         ]
     )
-    assert not any(volume.has_mask.any() for volume in two.volumes)
+    assert not any(volume.truth.known.any() for volume in two.volumes)
     assert reasons(two) == {"x/masks/a_1_mask.tif": "is a mask without its slice"}
 
 
@@ -77,7 +77,7 @@ def test_masks_in_a_folder_of_their_own_and_pictures_in_png_are_taken() -> None:
     assert upload.issues == ()
     (volume,) = upload.volumes
     assert np.array_equal(volume.scan.images[0], pixels)
-    assert np.array_equal(volume.truth[0], truth > 0)
+    assert np.array_equal(volume.truth.mask[0], truth > 0)
 
 
 @pytest.mark.parametrize("name", ["P_T1_1.tif", "t2/P_1.tif"])
@@ -87,9 +87,11 @@ def test_a_slice_of_another_sequence_is_not_shown_as_flair(name: str) -> None:
     assert "another sequence than FLAIR" in upload.issues[0].reason
 
 
-def test_dicom_is_sent_to_the_command_that_reads_it() -> None:
+def test_damaged_dicom_and_files_of_no_scan_are_one_sentence() -> None:
     (issue,) = read_upload([("IM1", bytes(128) + b"DICM")]).issues
-    assert "is DICOM, which this page does not read; `python -m lgg_seg.predict" in issue.reason
+    assert issue.reason == "cannot be read as DICOM"
+    (issue,) = read_upload([("notes.txt", b"none")]).issues
+    assert issue.reason.startswith("holds no scan; drop slices in TIFF")
 
 
 def test_every_folder_and_every_patient_is_a_volume_of_its_own() -> None:

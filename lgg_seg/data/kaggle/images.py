@@ -116,7 +116,11 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
 
 def decode_mask(data: bytes, name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
     """`read_mask` of a file's contents, for an upload; `name` stands in the error."""
-    mask = _decode(data, name, channels=(1,))
+    return mask_of(_decode(data, name, channels=(1,)), name, threshold)
+
+
+def mask_of(mask: NDArray[np.uint8], name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
+    """Decoded values of a mask, of any shape, as 0 and 1; details and errors as `read_mask`."""
     if threshold is not None:
         return (mask > threshold).astype(np.uint8)
     tumour = np.minimum(mask, 1)
