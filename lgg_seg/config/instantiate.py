@@ -4,10 +4,12 @@ Hydra's own `instantiate` reaches any importable object (`os.system`, `torch.loa
 run folder from elsewhere. Here each group has a list of its own, and nothing outside it is imported.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import inspect
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -90,8 +92,14 @@ def own_packages() -> tuple[str, ...]:
     group `lgg_seg.packages`. No config can.
     """
     listed = (name.strip() for name in os.environ.get(PACKAGES, "").split(","))
-    declared = (point.module for point in importlib.metadata.entry_points(group=ENTRY_POINTS))
-    return tuple(name for name in (*listed, *declared) if name)
+    return tuple(name for name in (*listed, *_declared_packages(tuple(sys.path))) if name)
+
+
+@functools.cache
+def _declared_packages(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The modules of the group's entry points on a `sys.path`: a config asks for them forty times, for 30 ms each."""
+    installed = importlib.metadata.distributions(path=list(path))
+    return tuple(point.module for one in installed for point in one.entry_points.select(group=ENTRY_POINTS))
 
 
 def is_own(target: Any) -> bool:

@@ -12,7 +12,7 @@ from lgg_seg.runs.identity import flatten, in_configuration
 def publish_result(
     logger: TensorBoardLogger, folder: RunFolder, config: dict[str, Any], content: dict[str, Any], step: int
 ) -> None:
-    """Log the config's numbers and words with the test's metrics, and every figure of the run.
+    """Log the config's numbers and words with the test's metrics, and every figure of the run; close the event file.
 
     `content` is `metrics.json`'s; names are its own after `test/`, or `validation/` with `evaluation.subset=val`.
     """
@@ -27,4 +27,4 @@ def publish_result(
     logger.log_hyperparams({key: value for key, value in plain.items() if "_target_" not in key}, metrics)
     for path in sorted(folder.path.glob("figures/*.png")):
         logger.experiment.add_image(f"figures/{path.stem}", matplotlib.image.imread(path), step, dataformats="HWC")
-    logger.save()
+    logger.finalize("success")  # Lightning's own was before: each record opens the file anew, with a thread

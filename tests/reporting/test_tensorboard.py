@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -20,8 +21,9 @@ def test_hyper_parameters_stand_beside_the_tests_metrics_and_every_figure_is_the
     logger = TensorBoardLogger(str(tmp_path), name="", version="tensorboard", default_hp_metric=False)
     config = {"optimizer": {"_target_": "torch.optim.Adam", "lr": 0.01}, "trainer": {"precision": "auto"}, "seed": 3}
     metrics = {"patient/dice": {"mean": 0.8, "ci95": None}, "loss": 0.3, "lesion/f1": None}
+    threads = threading.active_count()
     publish_result(logger, folder, config, {"split": "test", "metrics": metrics}, step=7)
-    logger.finalize("success")
+    assert threading.active_count() == threads, "a sweep would gather one a run"
     events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0})
     events.Reload()
     assert [event.value for event in events.Scalars("test/patient/dice")] == [0.800000011920929]
