@@ -37,8 +37,15 @@ def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(w
     assert not list(killed.rglob(".partial*")), "what it was writing is gone"
 
 
+PAIRS = [
+    (scheduler, (number + place) % 2 * 2, recipe)
+    for (number, scheduler), (place, recipe) in product(enumerate(SCHEDULERS), enumerate(RECIPES))
+]
+"""Every schedule with every recipe, and each of either with 0 and with 2 workers."""
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize(("scheduler", "workers", "recipe"), list(product(SCHEDULERS, (0, 2), RECIPES)))
+@pytest.mark.parametrize(("scheduler", "workers", "recipe"), PAIRS)
 def test_every_schedule_and_recipe_goes_on_bit_for_bit(
     workplace: Workplace, scheduler: str, workers: int, recipe: str
 ) -> None:

@@ -12,7 +12,7 @@ import psutil
 
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
-from tests.faults.killed import SMALL
+from tests.faults.killed import CODES, SMALL
 from tests.workplace import Command, Workplace
 
 SWEEP = ("-m", *SMALL, "trainer.max_epochs=8", "callbacks=none", "seed=1,2,3", "hydra.sweep.dir=sweep")
@@ -31,7 +31,7 @@ def kill_a_worker(sweep: Path, process: psutil.Popen) -> None:
     workers[0].kill()
 
 
-def test_a_killed_worker_and_ctrl_c_cost_no_other_job_and_the_same_command_goes_on(workplace: Workplace) -> None:
+def test_a_killed_worker_and_signals_cost_no_other_job_and_the_same_command_goes_on(workplace: Workplace) -> None:
     folder, environment = workplace
     sweep = folder / "sweep"
     words = [sys.executable, "-m", "lgg_seg", *SWEEP, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
@@ -44,11 +44,12 @@ def test_a_killed_worker_and_ctrl_c_cost_no_other_job_and_the_same_command_goes_
     assert "Traceback" not in output
     assert states(sweep) == ["finished", "interrupted", "interrupted"]
 
-    dying = environment | {"DIE_AT": "SIGINT training 2"}
-    stopped = Command((folder, dying), *SWEEP, module="tests.faults.dying").wait()
-    assert stopped.returncode == 130, stopped.stderr
-    assert "the sweep is interrupted; the same command goes on with what is missing" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
+    for name in ("SIGINT", "SIGTERM"):  # the second one where the first has left off
+        dying = environment | {"DIE_AT": f"{name} training 2"}
+        stopped = Command((folder, dying), *SWEEP, module="tests.faults.dying").wait()
+        assert stopped.returncode == CODES[name], stopped.stderr
+        assert "the sweep is interrupted; the same command goes on with what is missing" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
 
     done = Command(workplace, *SWEEP).wait()
     assert done.returncode == 0, done.stderr

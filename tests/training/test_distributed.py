@@ -109,6 +109,12 @@ def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: 
     assert steps_of_an_epoch(folder) == steps
 
 
+@pytest.mark.soak
+def test_none_of_four_processes_outlives_a_killed_main_one(workplace: Workplace) -> None:
+    words = (*CLASSIFIER, "trainer.devices=5", "trainer.max_epochs=50")
+    assert stopped_after_two_epochs(workplace, workplace[0] / "five", signal.SIGKILL, *words) == -signal.SIGKILL
+
+
 def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> None:
     done = lgg(workplace, *TWO, "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=diverged")
     assert done.returncode == 2, done.stderr
