@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,33 +19,36 @@ from tests.faults.fuzzing import assert_none_escapes
 from tests.faults.mutators import file_mutated
 
 pytestmark = pytest.mark.fuzz
-FILES = ("config.yaml", "overrides.yaml", "provenance.json", "status.json", "metrics.json", "per_patient.csv",
-         "per_slice.csv", "history.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt")  # fmt: skip
+CONFIG = "config.yaml", "overrides.yaml", "provenance.json", "status.json"
+TABLES = "metrics.json", "per_patient.csv", "per_slice.csv", "history.csv"
+BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
 
 
-def mutate(draw: random.Random, run: Path) -> None:
-    present = [name for name in FILES if (run / name).exists()]
+def mutate(draw: random.Random, run: Path, files: Sequence[str]) -> None:
+    present = [name for name in files if (run / name).exists()]
     for name in draw.sample(present, draw.choice((1, 1, 2, 3))):
         file_mutated(draw, run / name)
 
 
-COMMANDS: dict[str, Callable[[Path], object]] = {
-    "predict": from_run,
-    "evaluate": lambda run: measure(run, device="cpu"),
-    "resume": resume,
+COMMANDS: dict[str, tuple[Callable[[Path], object], Sequence[str]]] = {
+    "predict": (from_run, (*CONFIG, "metrics.json", BEST)),
+    "evaluate": (lambda run: measure(run, device="cpu"), (*CONFIG, "metrics.json", BEST)),
+    "resume": (resume, (*CONFIG, "history.csv", BEST, LAST)),
 }
+"""Each with the files that it reads: of others it sees no change."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_run(name: str, trained_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
+    command, files = COMMANDS[name]
 
     def attempt(draw: random.Random) -> None:
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(trained_run, run)
         RunFolder(run).set_status("interrupted")
-        mutate(draw, run)
-        COMMANDS[name](run)
+        mutate(draw, run, files)
+        command(run)
 
     assert_none_escapes(name, attempt)
 
@@ -59,7 +62,7 @@ def test_compare(tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(sound, folder / "sound")
         shutil.copytree(other, folder / "damaged")
-        mutate(draw, folder / "damaged")
+        mutate(draw, folder / "damaged", (*CONFIG, *TABLES))
         board = compare_folders([folder], tmp_path / "out")
         seeds = [runs for table in board.tables for entry in table.entries for runs in entry.seeds.values()]
         assert "sound" in {run.folder.name for runs in seeds for run in runs}
