@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, explained
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
 
@@ -111,11 +111,6 @@ def damaged(path: Path, what: str) -> UserError:
     return UserError(f"{path} {what}; {_REMEDIES.get(path.name, _RESTORE)}.")
 
 
-def barred(path: Path) -> UserError:
-    """The sentence on a file that may not be read, which is not damaged for that."""
-    return UserError(f"{path} cannot be read (Permission denied); see to its permissions.")
-
-
 def check_content(path: Path, content: object) -> None:
     """Refuse what a JSON or YAML file of a run folder cannot hold; what nobody reads may be anything.
 
@@ -141,9 +136,8 @@ def read_table(
         UserError: with the column.
     """
     try:
-        table = pd.read_csv(path, dtype={"patient": str, "institution": str}, low_memory=False)
-    except PermissionError as error:
-        raise barred(path) from error
+        with explained():  # what may not be read is not damaged for that
+            table = pd.read_csv(path, dtype={"patient": str, "institution": str}, low_memory=False)
     except (OSError, ValueError) as error:  # pandas' parsing errors are ValueErrors
         raise damaged(path, f"cannot be read ({' '.join(str(error).split())})") from error
     known = list(table) if columns is None else [*columns, *optional]

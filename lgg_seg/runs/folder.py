@@ -13,9 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, explained
 from lgg_seg.files import replacing, writable
-from lgg_seg.runs.contents import State, barred, check_content, damaged
+from lgg_seg.runs.contents import State, check_content, damaged
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
 
@@ -152,10 +152,9 @@ class RunFolder(AtomicFolder):
     def _reading(self, name: str) -> Iterator[Path]:
         path = self.path / name
         try:
-            yield path
+            with explained():  # what may not be read is not damaged for that
+                yield path
         except FileNotFoundError as error:
             raise UserError(f"{path} is missing; is {self.path} a run's folder?") from error
-        except PermissionError as error:
-            raise barred(path) from error
         except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:
             raise damaged(path, f"cannot be read ({' '.join(str(error).split())})") from error

@@ -1,5 +1,6 @@
 """`latest` in place of a run's folder."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from lgg_seg.errors import UserError
@@ -18,8 +19,8 @@ def find_run(path: Path, *, unfinished: bool = False) -> Path:
     if path != Path(LATEST) or path.is_dir():
         return path
     for status in sorted(RUNS.rglob("status.json"), key=lambda file: file.stat().st_mtime, reverse=True):
-        finished = RunFolder(status.parent).read_json(status.name)["state"] == "finished"
-        if finished != unfinished:
-            return status.parent
+        with suppress(UserError):  # a damaged one is another run's
+            if (RunFolder(status.parent).read_json(status.name)["state"] == "finished") != unfinished:
+                return status.parent
     kind = "unfinished" if unfinished else "finished"
     raise UserError(f"latest: there is no {kind} run below {RUNS}; name the folder of one.")

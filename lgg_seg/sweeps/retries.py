@@ -80,6 +80,7 @@ def next_attempt(
             return Attempt(folder, "nothing")
         if state in ("interrupted", "running") and folder.last.exists():
             return Attempt(folder, "resume")
+        mark_interrupted(path)  # killed before its first checkpoint, it would be called running for ever
     raise AssertionError("the retries have no end")
 
 

@@ -21,6 +21,8 @@ from lgg_seg.training.experiment import Experiment
 
 log = logging.getLogger(__name__)
 
+MAX_KEYS, MAX_VALUE = 5, 100  # keys, and characters of a value, in a sentence
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -95,11 +97,17 @@ def require_same_config(content: dict[str, Any], config: DictConfig, folder: Run
         return
     before = to_plain(upgraded(content["config"]))
     if changed := changed_keys(before, to_plain(config)):
-        listed = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in changed.items())
+        keys = [f"{key} was {_short(old)}, is {_short(new)}" for key, (old, new) in changed.items()]
+        listed = "; ".join([*keys[:MAX_KEYS], *([f"and {len(keys) - MAX_KEYS} more"] if keys[MAX_KEYS:] else [])])
         raise UserError(
             f"{folder.path / 'config.yaml'} is not what the run was trained with so far: {listed}. Put it back, or "
             "start a new run with it. Of the training, only its length, the device and what is watched may change."
         )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 
 
 def same_data(experiment: Experiment, folder: RunFolder) -> DataModule:

@@ -130,7 +130,7 @@ def test_an_unreadable_run_costs_a_leaderboard_its_row_alone(tmp_path: Path) -> 
         board = compare_folders([sweep], tmp_path / "out")
     assert [len(table.entries) for table in board.tables] == [1]
     assert [row.run.reason for row in board.unmeasured] == [
-        f"{sweep / 'unet_bn' / 'metrics.json'} cannot be read (Permission denied); see to its permissions."
+        f"{sweep / 'unet_bn' / 'metrics.json'} cannot be used (Permission denied); see to its permissions."
     ]
 
 

@@ -23,4 +23,6 @@ def test_latest_is_the_run_that_ended_last_or_the_one_to_go_on_with(
         os.utime(status, (age, age))
     assert find_run(Path("latest")) == Path("runs/b")
     assert find_run(Path("latest"), unfinished=True) == Path("runs/c")
+    (write_run(tmp_path / "runs" / "damaged") / "status.json").write_text("{", encoding="utf-8")
+    assert find_run(Path("latest")) == Path("runs/b"), "past another run's damage"
     assert find_run(Path("elsewhere")) == Path("elsewhere")

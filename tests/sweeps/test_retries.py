@@ -47,6 +47,8 @@ def test_the_state_of_a_job_decides_what_is_left_to_do(
     attempt(tmp_path / "job", state, checkpoint=checkpoint)
     found = next_attempt(tmp_path / "job", WANTED, pruned_counts=False)
     assert (found.todo, found.folder.path.name) == (todo, name)
+    if todo == "run":
+        assert "running" not in (tmp_path / "job" / "status.json").read_text(encoding="utf-8"), "it is dead"
 
 
 def test_a_new_job_is_run_in_its_own_folder(tmp_path: Path) -> None:

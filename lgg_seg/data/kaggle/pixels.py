@@ -19,6 +19,7 @@ PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
 MAX_STACK = 2**27  # pixels of a volume: 512³
 UNSUSPECTED = 2**24  # 256³: up to here a volume's files may be as small as they like
 MAX_PER_BYTE = 100  # pixels; a brain cut out of a large grid of zeros has 50, a file of zeros alone 1,000
+USUAL = 6  # bytes of a pixel: three channels of 16 bits; of larger pixels fewer may be in a byte
 
 OPENCV = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 """TIFF's compressions that OpenCV decodes; of others it makes black pixels, or nothing. tifffile decodes those."""
@@ -59,12 +60,12 @@ def check_limits(header: Header) -> None:
         )
 
 
-def size_fault(pixels: int, size: int) -> str | None:
+def size_fault(pixels: int, size: int, each: float = USUAL) -> str | None:
     """Why a volume of so many pixels is not read from files of `size` bytes, completing "the file …": it is too large,
-    or unpacks as no scan does. None where it may be read."""
+    or unpacks as no scan does. None where it may be read. A pixel takes `each` bytes of memory."""
     if pixels > MAX_STACK:
         return f"is of a volume of {pixels:,} pixels; the limit is 512³"
-    if pixels > max(UNSUSPECTED, MAX_PER_BYTE * size):
+    if pixels * max(1, each / USUAL) > max(UNSUSPECTED, MAX_PER_BYTE * size):
         reason = f"is of a volume of {pixels:,} pixels in {size / 1e6:.1f} MB, and no scan is so empty"
         return f"{reason}; crop it, or restore it from its source"
     return None
@@ -105,7 +106,8 @@ def decode_pages(data: bytes) -> list[Pixels]:
             first = file.pages.first
             compression = getattr(first.compression, "name", str(first.compression))
             pages = full_pages(file)
-            fault = size_fault(first.imagelength * first.imagewidth * len(pages), len(data))
+            pixels, unpacked = first.imagelength * first.imagewidth * len(pages), sum(page.nbytes for page in pages)
+            fault = size_fault(pixels, len(data), unpacked / pixels)
             fault = fault or next(filter(None, (stream_fault(page, data) for page in pages)), None)
             if fault or (len(pages) > 1 and (fault := channels_fault(file))):
                 raise _RefusedError(fault)

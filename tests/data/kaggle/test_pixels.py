@@ -80,6 +80,16 @@ def test_a_stream_of_more_bytes_than_its_page_has_is_cut_off_or_refused(compress
         assert decode_scan(bomb, "a.tif").shape == (64, 64, 3)
 
 
+def test_large_pixels_of_zeros_are_not_unpacked() -> None:
+    for dtype in (np.uint16, np.float32):
+        zeros = tiff(np.zeros((3000, 3000, 3), dtype), compression="deflate", rowsperstrip=3000)
+        if dtype is np.uint16:
+            assert decode_scan(zeros, "a.tif").nbytes == 54_000_000
+        else:
+            with pytest.raises(ImageError, match=r"of 9,000,000 pixels in 0\.1 MB, and no scan is so empty"):
+                decode_scan(zeros, "a.tif")
+
+
 def test_a_volume_in_one_page_is_refused() -> None:
     for compression in (None, "zstd"):
         data = tiff(np.zeros((16, 32, 32), np.uint8), volumetric=True, tile=(16, 16, 16), compression=compression)
