@@ -14,7 +14,7 @@ from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.onnx import onnx_runner
-from lgg_seg.inference.runner import BATCH_SIZE, Runner, TorchRunner
+from lgg_seg.inference.runner import BATCH_SIZE, Runner
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
 from lgg_seg.metrics.registry import PATIENT_METRICS
@@ -83,9 +83,7 @@ def predict(
     hardware = choose_hardware(device, precision)
 
     def member(one: TrainedModel) -> tuple[TrainedModel, Runner]:
-        return one, onnx_runner(one, batch_size) if backend == "onnx" else TorchRunner(
-            one.network, hardware, batch_size
-        )
+        return one, onnx_runner(one, batch_size) if backend == "onnx" else one.runner(hardware, batch_size)
 
     model = Model([member(one) for one in trained], threshold, postprocess, tta)
     volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None

@@ -17,7 +17,7 @@ from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
 from lgg_seg.inference.model import Model
-from lgg_seg.inference.runner import Probability, TorchRunner
+from lgg_seg.inference.runner import Probability
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
 
@@ -37,7 +37,7 @@ def _load(run: RunFolder = None, zoo: ZooName = None, device: Device = "auto") -
         raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
     trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)
     configure_process()
-    return Model([(trained, TorchRunner(trained.network, choose_hardware(device, "auto")))])
+    return Model([(trained, trained.runner(choose_hardware(device, "auto")))])
 
 
 def trained_network(model: Model) -> TrainedModel:

@@ -18,7 +18,6 @@ from lgg_seg.inference.runner import (
     POSTPROCESSES,
     Probability,
     Runner,
-    TorchRunner,
     binarise,
     slice_probabilities,
     volume_probabilities,
@@ -137,7 +136,7 @@ class VolumeClassifier:
 def load_model(source: str | Path | None, device: Accelerator = "auto", precision: Precision = "auto") -> Model:
     """See `lgg_seg.load`."""
     trained = restore(DEFAULT if source is None else source)
-    return Model([(trained, TorchRunner(trained.network, choose_hardware(device, precision)))])
+    return Model([(trained, trained.runner(choose_hardware(device, precision)))])
 
 
 def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8], tta: bool) -> Probability:

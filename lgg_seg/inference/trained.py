@@ -14,6 +14,9 @@ from lgg_seg.config.instantiate import TARGET, instantiate, to_plain
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
+from lgg_seg.hardware import Hardware
+from lgg_seg.inference.folding import folded
+from lgg_seg.inference.runner import BATCH_SIZE, TorchRunner
 from lgg_seg.inference.zoo import CARD, entry_folder, names, read_card, read_weights
 from lgg_seg.networks import without_pretrained
 from lgg_seg.networks.build import build_network, target_of
@@ -23,6 +26,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 
 log = logging.getLogger(__name__)
+NATIVE = 256  # pixels, where slices are not resized: any size tells what follows what
 NODES = ("model", "preprocess", "evaluation")
 
 
@@ -42,6 +46,11 @@ class TrainedModel:
     all_recorded: bool  # whether these are all of them: not if it was fine-tuned from a file of weights
     config: Mapping[str, Any]  # nodes `model` and `preprocess` as plain containers, from which both can be built again
     source_dir: Path  # the run's or the zoo entry's
+
+    def runner(self, hardware: Hardware, batch_size: int = BATCH_SIZE) -> TorchRunner:
+        """The network on that hardware, as fast as it predicts; `network` itself stays where it is."""
+        network = folded(self.network, self.preprocess.channel_count, self.preprocess.size or NATIVE)
+        return TorchRunner(network, hardware, batch_size)
 
 
 def restore(source: str | Path) -> TrainedModel:

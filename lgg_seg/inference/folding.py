@@ -1,0 +1,57 @@
+"""Batch normalisation folded into the convolution before it, for prediction."""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+TOLERANCE = 1e-4  # of the logits, relative to the largest: float32 rounds at 1e-6 in each layer
+
+
+@torch.no_grad()
+def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
+    """A copy of a trained network in float32 on the CPU whose convolutions do the work of its batch normalisation.
+
+    In evaluation batch normalisation is one scale and one shift a channel, so the convolution before it can do both
+    (Jacob et al. 2018, section 3.2). Which convolution that is, is read off a forward pass of noise (1, channels, size,
+    size). A network whose copy gives other logits for the noise is returned as it is.
+    """
+    copy = deepcopy(network).eval()
+    example = torch.randn(1, channels, size, size, generator=torch.Generator().manual_seed(0))
+    expected = copy(example)
+    for name, (convolution, normalisation) in _pairs(copy, example).items():
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
+            convolution.weight, convolution.bias, normalisation.running_mean, normalisation.running_var,
+            normalisation.eps, normalisation.weight, normalisation.bias, isinstance(convolution, nn.ConvTranspose2d),
+        )  # fmt: skip
+        copy.set_submodule(name, _activation(normalisation))
+    return copy if torch.allclose(copy(example), expected, atol=TOLERANCE * float(expected.abs().max())) else network
+
+
+def _pairs(network: nn.Module, example: Tensor) -> dict[str, tuple[Any, Any]]:
+    """The convolution and the normalisation of its output, by the name of the latter; none shares its part."""
+    names = {module: name for name, module in network.named_modules()}
+    made: dict[int, tuple[nn.Module, Tensor]] = {}  # the outputs stay alive, so that no other takes their address
+    found: list[tuple[nn.Module, nn.Module]] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            made[id(output)] = module, output
+        elif id(inputs[0]) in made and getattr(module, "running_mean", None) is not None:
+            found.append((made[id(inputs[0])][0], module))
+
+    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
+    hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, kinds)]
+    network(example)
+    for hook in hooks:
+        hook.remove()
+    pairs = set(found)
+    once = [module for pair in pairs for module in pair]
+    return {names[bn]: (conv, bn) for conv, bn in pairs if once.count(conv) == once.count(bn) == 1}
+
+
+def _activation(normalisation: nn.Module) -> nn.Module:
+    """What else the module does: timm's holds the activation that follows."""
+    return getattr(normalisation, "act", None) or nn.Identity()
