@@ -26,6 +26,13 @@ _CALLBACKS = (
 )  # fmt: skip
 """Those of Lightning that write no file and call nothing that a config could name."""
 
+_INSTEAD = {
+    # Lightning's finder sets the optimizer's rate alone, and the schedule's next step undoes it.
+    "pytorch_lightning.callbacks.LearningRateFinder": "-m sweep=learning_rate searches the rate by validation Dice",
+    "pytorch_lightning.callbacks.ModelCheckpoint": "callbacks=epoch_checkpoints keeps that of every nth epoch",
+}
+"""What does the work of a target that people ask for and a config may not name."""
+
 ALLOWED: dict[str, tuple[str, ...]] = {
     "augment": ("lgg_seg.data.Augmentation", "lgg_seg.data.SubstituteFlair", "albumentations"),
     "callbacks": (
@@ -64,12 +71,7 @@ def resolve_target(path: object, key: str) -> Any:
         UserError: it is not on the list of the key's group, or does not exist.
     """
     allowed = next((names for group, names in ALLOWED.items() if is_below(key.partition("[")[0], (group,))), ())
-    remedy = (
-        f"what may stand there is from {' or '.join(allowed)}, or from a package of your own that ${PACKAGES} names"
-        if allowed
-        else "no key of this group is built"
-    )
-    refused = UserError(f"{key}._target_ is {path!r}, which a config may not use there; {remedy}.")
+    refused = UserError(f"{key}._target_ is {path!r}, which a config may not use there; {_remedy(path, allowed)}.")
     package, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
     own = next((one for one in own_packages() if is_below(package, (one,))), None) if allowed else None
     if not package or not name or name.startswith("_") or not (own or path in allowed or package in allowed):
@@ -83,6 +85,17 @@ def resolve_target(path: object, key: str) -> Any:
     if not callable_ or not (path in allowed or is_below(target.__module__, (own or package,))):
         raise refused
     return target
+
+
+def _remedy(path: object, allowed: tuple[str, ...]) -> str:
+    """What to take in place of a target that is not among the `allowed` ones."""
+    if not allowed:
+        return "no key of this group is built"
+    if path in _INSTEAD:
+        return _INSTEAD[str(path)]
+    packages = sorted({name.rpartition(".")[0] for name in allowed})
+    listed = " or ".join(allowed) if len(allowed) < 4 else f"{' or '.join(packages)} and writes no file"
+    return f"what may stand there is from {listed}, or from a package of your own that ${PACKAGES} names"
 
 
 def own_packages() -> tuple[str, ...]:
