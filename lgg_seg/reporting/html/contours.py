@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
-from lgg_seg.data.kaggle.images import read_image, read_mask
-from lgg_seg.data.kaggle.listing import find_dataset_root
+from lgg_seg.data.kaggle.images import read_mask, read_slice
+from lgg_seg.data.kaggle.listing import list_dataset
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
@@ -93,15 +93,13 @@ def _first_run(entry: SegmentationResult, patient: str) -> Run:
 
 def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
     """The slice from the run's data set; None where it is gone, or holds another slice than the one measured."""
-    root = run.config.get("data", {}).get("root")
+    data = run.config.get("data", {})
     try:
-        folder = find_dataset_root(Path(root)) if root else None
-        if folder is None:
-            return None
-        file = folder / patient / f"{patient}_{number}.tif"
-        mask = read_mask(file.with_name(f"{file.stem}_mask.tif")).astype(bool)
-        image = read_image(file)
-    except (UserError, OSError):  # damaged, or a folder without permission
+        pairs = list_dataset(Path(data["root"])).pairs
+        pair = next(one for one in pairs if (one.patient, one.number) == (patient, number))
+        mask = read_mask(pair.mask, data.get("mask_threshold")).astype(bool)
+        image, _ = read_slice(pair.image)
+    except (KeyError, StopIteration, UserError, OSError):  # unknown, gone, damaged, or without permission
         return None
     same = image.shape[:2] == truth.shape and np.array_equal(mask, truth)
     return np.ascontiguousarray(image[..., FLAIR]) if same else None

@@ -129,6 +129,19 @@ def test_masks_of_other_values_are_thresholded_when_asked_and_said(
     assert all(area == read for area, read in areas)
 
 
+def test_masks_in_jpeg_are_thresholded_when_asked(three: Path, phantom_root: Path, tmp_path: Path) -> None:
+    def put(root: Path, patient: str, number: str, image: np.ndarray, mask: np.ndarray) -> None:
+        write(root / "images" / f"{patient}_{number}.png", image)
+        write(root / "masks" / f"{patient}_{number}.jpg", mask)
+
+    root = converted(phantom_root, tmp_path / "root", put)
+    with pytest.raises(DataError, match=r"values \(\d+\): .*data\.mask_threshold=127"):
+        build_index(root, cache_dir=tmp_path)
+    index, exact = build_index(root, cache_dir=tmp_path, mask_threshold=127), build_index(three, cache_dir=tmp_path)
+    for ours, theirs in zip(index.slices, exact.slices, strict=True):
+        assert np.array_equal(ours.read_mask(), theirs.read_mask()), "JPEG of quality 95 moves no edge"
+
+
 def test_inverted_masks_are_an_error(three: Path, tmp_path: Path) -> None:
     first = min(three.iterdir())
     for file in first.glob("*_mask.tif"):

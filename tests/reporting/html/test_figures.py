@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -243,6 +244,21 @@ def test_flair_is_drawn_only_if_the_tree_holds_the_measured_slice(phantom_root: 
     write_masks(run.place / "masks.npz", moved | {other: kept})
     assert not contours.slice_panels(table, styles, [0], name).background
     assert contours.slice_panels(table, styles, [0], other).background
+
+
+def test_flair_is_found_in_images_and_masks_of_other_values(phantom_root: Path, tmp_path: Path) -> None:
+    truths = tree_volumes(phantom_root, 1)
+    (name,) = truths
+    for kind in ("images", "masks"):
+        (tmp_path / "tree" / kind).mkdir(parents=True)
+    for file in (phantom_root / name).iterdir():
+        kind, pixels = ("masks", 128 / 255) if file.stem.endswith("_mask") else ("images", 1)
+        picture = tmp_path / "tree" / kind / f"{file.stem.removesuffix('_mask')}.png"
+        cv2.imwrite(str(picture), (cv2.imread(str(file), cv2.IMREAD_UNCHANGED) * pixels).astype(np.uint8))
+    for threshold, found in ((127, True), (None, False)):
+        words = f"data.root={tmp_path / 'tree'}", f"data.mask_threshold={threshold or 'null'}"
+        table, styles = measured(tmp_path / str(threshold), truths, *words)
+        assert contours.slice_panels(table, styles, [0], name).background is found
 
 
 def test_damaged_masks_are_an_error_that_names_the_file(tmp_path: Path) -> None:
