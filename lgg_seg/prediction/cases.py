@@ -1,6 +1,7 @@
 """Which volume files are the sequences of one patient, by their names and folders."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ from lgg_seg.prediction.volumes import VolumeFiles
 OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
 """The arguments of `predict` that name a sequence."""
 
+# What a file's name gets when it is processed: `P1_FLAIR_n4` is P1's, whom `P1_FLAIR` shows already.
+_VERSION = re.compile(
+    r"[-_. ]?(?<![a-z0-9])(n[34]|bfc|bias[a-z]*|corr[a-z]*|norm[a-z]*|(co)?reg[a-z]*|aligned|resampl[a-z]*|iso|"
+    r"denois[a-z]*|brain|bet|(skull)?strip[a-z]*|crop[a-z]*|desc-[a-z0-9]+|(pre)?proc[a-z]*)(?![a-z0-9])"
+)
 _CHANNELS = range(10)  # more numbers than that are patients'
 
 
@@ -81,7 +87,7 @@ def volumes_of_cases(
         if role.kind != UNUSED:
             case.sequences[role.kind] = file
     volumes = []
-    for _, case in sorted(cases.items()):
+    for _, case in sorted(_without_versions(cases, issues).items()):
         if flair := case.sequences.get(FLAIR):
             name = case.name or without_ending(flair)
             volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name))
@@ -99,6 +105,24 @@ def volumes_of_cases(
             )
             issues.append(Issue(file, f"has no sequence in its name, beside {beside}; {remedy}"))
     return volumes
+
+
+def _without_versions(cases: Mapping[str, _Case], issues: list[Issue]) -> dict[str, _Case]:
+    """The cases without those that are others processed in some way, whose files join these or become issues."""
+    kept = {}
+    for name, case in cases.items():
+        first = cases.get("/".join(part for part in _VERSION.sub("", name).split("/") if part))
+        if first is None or first is case:
+            kept[name] = case
+            continue
+        for kind, file in case.sequences.items():
+            if kind in first.sequences:
+                beside = Path(first.sequences[kind]).name
+                issues.append(Issue(file, f"is another version of {beside}, which counts; give it alone to have it"))
+            else:
+                first.files.append(file)
+                first.sequences[kind] = file
+    return kept
 
 
 def not_flair(file: str, kind: str, words: str) -> str:

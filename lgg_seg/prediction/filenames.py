@@ -12,11 +12,18 @@ _UNREAD = {
         ".par", ".rec", ".mnc", ".mif", ".mif.gz", ".head", ".brik", ".brik.gz", ".npy", ".npz", ".h5", ".mat"),
     "save it as TIFF or PNG": (".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic"),
 }  # fmt: skip
+_DERIVATIVE = re.compile(r"(?P<root>(.*/)?)derivatives/[^/]+/(?P<path>.+)")
 
 
 def nifti_ending(file: str) -> str | None:
     """`.nii` or `.nii.gz`; None for any other file."""
     return next((end for end in (".nii.gz", ".nii") if PurePosixPath(file).name.lower().endswith(end)), None)
+
+
+def below_derivatives(file: str) -> str:
+    """Where a file of BIDS' `derivatives/NAME/sub-1/anat/…` belongs: `sub-1/anat/…`; empty of any other path."""
+    match = _DERIVATIVE.fullmatch(file)
+    return match["root"] + match["path"] if match else ""
 
 
 def is_tiff(name: str) -> bool:

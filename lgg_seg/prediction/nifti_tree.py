@@ -5,9 +5,10 @@ The layout is that of BraTS: a folder for each patient, at any depth, with
     CASE_flair.nii.gz  CASE_t1.nii.gz  CASE_t1ce.nii.gz  CASE_seg.nii.gz
 
 on one grid, or under other names that `roles.role_of` knows, such as `images/CASE` and `masks/CASE`, or `imagesTr` and
-`labelsTr`. T2 is passed over, and FLAIR stands in for a
-sequence that is missing. Every label above 0 of the segmentation is tumour. Slices are axial, on the files' own grid,
-numbered by their voxel index; intensities become 8 bits as for `predict`.
+`labelsTr`. In BIDS the segmentations may lie below `derivatives`; its `desc-brain_mask` is none, and scans below it do
+not count. T2 is passed over, and FLAIR stands in for a sequence that is missing or on another grid. Every label above 0
+of the segmentation is tumour. Slices are axial, on the files' own grid, numbered by their voxel index; intensities
+become 8 bits as for `predict`.
 
 BraTS itself holds most patients of TCGA-LGG, resampled and under other names, which no comparison of names or pixels
 finds: `SHARED` says so.
@@ -15,6 +16,7 @@ finds: `SHARED` says so.
 
 import hashlib
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +29,11 @@ from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.prediction.discover import find_scans, with_unique_names
-from lgg_seg.prediction.filenames import nifti_ending
+from lgg_seg.prediction.filenames import below_derivatives, nifti_ending
 from lgg_seg.prediction.truth import MaskFiles
 from lgg_seg.prediction.volumes import VolumeFiles
+
+log = logging.getLogger(__name__)
 
 LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
 SHARED = "BraTS holds most patients of TCGA-LGG, resampled and under other names: leave out those of the training"
@@ -49,10 +53,12 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
         UserError: a patient without FLAIR or segmentation, a damaged file, several grids of one patient.
     """
     listing = find_scans(root)
-    found = [replace(one, name=Path(one.name).name) for one in listing.volumes if isinstance(one, VolumeFiles)]
+    volumes = [one for one in listing.volumes if isinstance(one, VolumeFiles)]
+    raw = [one for one in volumes if not below_derivatives(one.files["FLAIR"])]
+    found = [replace(one, name=Path(one.name).name) for one in raw or volumes]
     masks = MaskFiles(listing)
     truths = [(volume, masks.of_volume(volume)) for volume in with_unique_names(found)]
-    wrong = [f"{issue.file} {issue.reason}" for issue in listing.issues]
+    wrong = [f"{one.file} {one.reason}" for one in listing.issues if not raw or not below_derivatives(one.file)]
     wrong += [
         f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
         for volume, files in truths
@@ -83,6 +89,8 @@ def _key(root: Path, pairs: list[tuple[VolumeFiles, str]]) -> str:
 def _write(root: Path, volume: VolumeFiles, truth: str, folder: Path) -> None:
     """A patient's slices `<patient>_<n>.tif` and their masks."""
     scan, mask = volume.read(root), volume.read_mask(root, truth)
+    for issue in scan.issues:
+        log.warning("%s %s; FLAIR stands in for it", issue.file, issue.reason)
     folder.mkdir(parents=True)
     for number, image, tumour in zip(scan.numbers, scan.images, mask, strict=True):
         stem = f"{folder.name}_{number}"

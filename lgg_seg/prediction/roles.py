@@ -53,6 +53,7 @@ _WORD = re.compile(r"[^\W_]+?(?=[\W_]|$|(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[Tt][12](?
 _NAMES = re.compile(r"tcga[-_. ]?[a-z0-9]{2}[-_. ]?[a-z0-9]{4}|(?<![a-z])(sub|ses|space)-[a-z0-9]+", re.IGNORECASE)
 # T1 as FreeSurfer names it; `T1.mgz` has the word, `brainmask.mgz` a mask's.
 _FREESURFER = re.compile(r"(.*?[-_. ])??(orig|orig_nu|nu|norm|brain|brain\.finalsurfs|rawavg)", re.IGNORECASE)
+_FREESURFER_RAW = "orig"  # its folder of what came from the scanner: 001.mgz is T1
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -
         endings: what names of a sequence end in, by sequence, instead of any words: `{"FLAIR": "_0003"}`.
     """
     path = PurePosixPath(without_ending(file))
-    folders = [_Words(part) for part in path.parts[:-1]]
+    freesurfer = file.lower().endswith((".mgz", ".mgh"))
+    raw = freesurfer and (top, *path.parts)[-2].lower() == _FREESURFER_RAW
+    folders = [_Words(part) for part in path.parts[: -2 if raw else -1]]
     name = path.name
     kind = next((kind for kind, ending in endings.items() if name.casefold().endswith(ending.casefold())), None)
     if kind is not None:
@@ -95,9 +98,10 @@ def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -
             break
         if kind is None:
             kind, words = folder.kind(in_folder=True)
-    freesurfer = _FREESURFER.fullmatch(name) if file.lower().endswith((".mgz", ".mgh")) else None
-    if kind is None and freesurfer:
-        kind, words, name = UNUSED, freesurfer[2], (freesurfer[1] or "")[:-1]
+    if kind is None and freesurfer and (match := _FREESURFER.fullmatch(name)):
+        kind, words, name = UNUSED, match[2], (match[1] or "")[:-1]
+    elif kind is None and raw and name.isdigit():
+        kind, words, name = UNUSED, f"{_FREESURFER_RAW}/{name}", ""
     parts = [folder.without(kind, in_folder=True) for folder in folders] + [name]
     return Role(kind, "/".join(part for part in parts if part), words)
 

@@ -10,6 +10,7 @@ import numpy as np
 from lgg_seg.data.kaggle.images import ImageError, mask_of, read_mask, read_stack
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.discover import ScanFiles, ScanListing
+from lgg_seg.prediction.filenames import below_derivatives
 from lgg_seg.prediction.roles import role_of
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles
@@ -33,16 +34,19 @@ class Truth:
 
 
 class MaskFiles:
-    """The masks of a listing, by the case that they are of, as `roles.role_of` says."""
+    """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too."""
 
     def __init__(self, listing: ScanListing) -> None:
         self._of_case: dict[str, list[str]] = defaultdict(list)
         self._of_name: dict[str, list[str]] = defaultdict(list)
+        self._of_folder: dict[str, list[str]] = defaultdict(list)  # of BIDS' raw data
         for file in listing.masks:
             if not _OTHER.search(PurePosixPath(file).name):
                 case = _case(file)
                 self._of_case[case].append(file)
                 self._of_name[PurePosixPath(case).name].append(file)
+                if place := below_derivatives(file):
+                    self._of_folder[str(PurePosixPath(place).parent).casefold()].append(file)
         scans = {file for volume in listing.volumes for file in volume.paths}
         self._scans = Counter(PurePosixPath(_case(file)).name for file in scans)
 
@@ -53,11 +57,11 @@ class MaskFiles:
         return self._of_case.get(case) or (self._of_name.get(name, []) if self._scans[name] == 1 else [])
 
     def of_volume(self, volume: VolumeFiles) -> list[str]:
-        """The masks of a volume: those of its case, or `seg` and the like alone in its folder."""
-        folder = PurePosixPath(volume.files["FLAIR"]).parent
-        return self._of_case.get(volume.case.casefold()) or self._of_case.get(
-            "" if str(folder) == "." else str(folder).casefold(), []
-        )
+        """The masks of a volume: those of its case, or `seg` and the like alone in its folder; in BIDS those of its
+        folder below `derivatives`."""
+        folder = str(PurePosixPath(volume.files["FLAIR"]).parent).casefold()
+        cases = self._of_case.get(volume.case.casefold()) or self._of_case.get("" if folder == "." else folder)
+        return cases or self._of_folder.get(folder, [])
 
     def all_of(self, files: ScanFiles) -> set[str]:
         """The masks of a volume."""
@@ -118,4 +122,4 @@ def _read(files: ScanFiles, root: Path, mask: str, scan: Scan, threshold: int | 
 
 
 def _case(file: str) -> str:
-    return role_of(file).case.casefold()
+    return role_of(below_derivatives(file) or file).case.casefold()

@@ -75,10 +75,11 @@ class VolumeFiles:
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
-        A flat file beside FLAIR is left out, and FLAIR stands in for it.
+        A file beside FLAIR that is flat or on another grid is left out, which is among the issues, and FLAIR stands in
+        for it.
 
         Raises:
-            ScanError: a file is damaged, too large, or of another shape or place than FLAIR; FLAIR is flat.
+            ScanError: a file is damaged or too large; FLAIR is flat.
         """
         flair = self.files["FLAIR"]
         image = _open(root, flair)
@@ -94,7 +95,11 @@ class VolumeFiles:
             raise ScanError([Issue(flair, fault)])
         for sequence, file in self.files.items():
             if sequence != "FLAIR":
-                volume = _read_beside(image, root, file, warnings, resample=self.resample)
+                try:
+                    volume = _read_beside(image, root, file, warnings, resample=self.resample)
+                except _OtherGridError as error:
+                    issues += error.issues
+                    continue
                 if fault := contrast_fault(volume):
                     issues.append(Issue(file, fault))
                 else:

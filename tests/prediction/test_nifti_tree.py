@@ -93,6 +93,29 @@ def test_what_cannot_be_measured_whole_is_refused_by_name(trees: tuple[Path, Pat
         as_slices(root, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["sub-0_FLAIR_dseg", "sub-0_space-orig_desc-tumour_mask", "sub-0_label-lesion_roi"])
+def test_ground_truth_lies_among_the_derivatives_of_bids(
+    name: str, trees: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    anat, below = Path("sub-0", "anat"), tmp_path / "bids" / "derivatives" / "manual" / "sub-0" / "anat"
+    for folder in (below, tmp_path / "bids" / anat):
+        folder.mkdir(parents=True)
+    was = trees[1] / "Other_0" / "Other_0"
+    for sequence, new in (("flair", "FLAIR"), ("t1", "T1w")):
+        shutil.copy(f"{was}_{sequence}.nii.gz", tmp_path / "bids" / anat / f"sub-0_{new}.nii.gz")
+    shutil.copy(f"{was}_flair.nii.gz", below / "sub-0_desc-preproc_FLAIR.nii.gz")
+    shutil.copy(f"{was}_seg.nii.gz", below / "sub-0_desc-brain_mask.nii.gz")
+    with pytest.raises(UserError, match=r"sub-0_FLAIR\.nii\.gz has no segmentation"):
+        as_slices(tmp_path / "bids", tmp_path)
+    shutil.copy(f"{was}_seg.nii.gz", below / f"{name}.nii.gz")
+    t1 = tmp_path / "bids" / anat / "sub-0_T1w.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(nib.load(t1).dataobj), RAS * 2), t1)
+    (patient,) = build_index(as_slices(tmp_path / "bids", tmp_path), cache_dir=tmp_path).patients
+    assert (patient.name, patient.substituted) == ("sub-0", ("pre-contrast", "post-contrast"))
+    assert sum(s.tumour_pixels for s in patient.slices) > 0
+    assert "sub-0_T1w.nii.gz is on another grid than its FLAIR" in caplog.text
+
+
 @pytest.mark.parametrize("value", [0.4, -1, np.nan])
 def test_what_holds_no_labels_is_refused(trees: tuple[Path, Path], tmp_path: Path, value: float) -> None:
     """A map of probabilities, or another file under a segmentation's name."""

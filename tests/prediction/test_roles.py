@@ -84,6 +84,10 @@ def test_freesurfers_images_are_t1_and_label_maps(tmp_path: Path) -> None:
     assert not find_scans(tmp_path / "mri" / "orig.mgz").volumes
     touch(tmp_path, "mri/T1.mgz", "mri/FLAIR.mgz")
     assert volumes(tmp_path) == {"mri": {FLAIR: "mri/FLAIR.mgz", PRE: "mri/T1.mgz"}}
+    touch(tmp_path, "mri/orig/001.mgz", "mri/orig/FLAIRraw.mgz")
+    assert volumes(tmp_path) == {"mri": {FLAIR: "mri/FLAIR.mgz", PRE: "mri/T1.mgz"}}, "and no patient 001"
+    assert "mri/orig/FLAIRraw.mgz" in {one.file for one in find_scans(tmp_path).issues}
+    assert not find_scans(tmp_path / "mri" / "orig" / "001.mgz").volumes
 
 
 def volumes(path: Path, **endings: str) -> dict[str, dict[str, str]]:
@@ -99,6 +103,21 @@ def test_words_in_mid_name_and_of_folders_put_a_patients_files_together(tmp_path
         "P2": {FLAIR: "flair/P2.nii", PRE: "t1/P2.nii"},
     }
     assert find_scans(tmp_path).issues == ()
+
+
+def test_a_processed_version_of_a_sequence_is_no_second_patient(tmp_path: Path) -> None:
+    touch(tmp_path, "P1_FLAIR.nii", "P1_FLAIR_n4.nii", "P1_T1_n4_reg.nii", "P2_FLAIR_brain.nii", "P1_2_FLAIR.nii")
+    touch(tmp_path, "a/sub-1_FLAIR.nii", "a/sub-1_desc-preproc_FLAIR.nii", "b/flair.nii", "b/flair_n4.nii")
+    assert volumes(tmp_path) == {
+        "P1": {FLAIR: "P1_FLAIR.nii", PRE: "P1_T1_n4_reg.nii"},
+        "P1_2": {FLAIR: "P1_2_FLAIR.nii"},
+        "P2_brain": {FLAIR: "P2_FLAIR_brain.nii"},
+        "a/sub-1": {FLAIR: "a/sub-1_FLAIR.nii"},
+        "b": {FLAIR: "b/flair.nii"},
+    }
+    versions = {issue.file: issue.reason for issue in find_scans(tmp_path).issues}
+    assert set(versions) == {"P1_FLAIR_n4.nii", "a/sub-1_desc-preproc_FLAIR.nii", "b/flair_n4.nii"}
+    assert versions["P1_FLAIR_n4.nii"].startswith("is another version of P1_FLAIR.nii, which counts")
 
 
 @pytest.mark.parametrize(

@@ -247,11 +247,14 @@ def test_a_file_that_is_no_nifti_is_an_issue(tmp_path: Path, content: bytes) -> 
         files(flair="v.nii.gz").read(tmp_path)
 
 
-def test_sequences_on_different_grids_are_refused(tmp_path: Path) -> None:
+def test_a_sequence_on_another_grid_is_an_issue_and_flair_stands_in_for_it(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "flair.nii")
     nib.save(nib.Nifti1Image(HEAD[..., 2].transpose(2, 1, 0), LPS + np.eye(4)[:, [3, 3, 3, 0]]), tmp_path / "post.nii")
-    with pytest.raises(ScanError, match=r"post\.nii is on another grid"):
-        files(flair="flair.nii", post="post.nii").read(tmp_path)
+    scan = files(flair="flair.nii", post="post.nii").read(tmp_path)
+    assert np.array_equal(scan.images, HEAD[..., [1, 1, 1]])
+    assert [issue.file for issue in scan.issues] == ["post.nii"]
+    assert "is on another grid than its FLAIR" in scan.issues[0].reason
+    assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in "; ".join(scan.warnings)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS[::7], ids=lambda o: "".join(map(str, o.ravel().astype(int))))
