@@ -93,7 +93,7 @@ def _parent(config: DictConfig, key: str) -> tuple[DictConfig, str]:
 
 def _retargeted(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {
-            key: TARGETS.get(value, value) if key == "_target_" else _retargeted(value) for key, value in node.items()
-        }
+        targets = {key: TARGETS.get(value, value) for key, value in node.items()
+                   if key == "_target_" and isinstance(value, str)}  # fmt: skip
+        return {key: _retargeted(value) for key, value in node.items()} | targets
     return [_retargeted(part) for part in node] if isinstance(node, list) else node

@@ -35,6 +35,11 @@ def test_a_current_config_stays_as_it_is() -> None:
     assert upgraded({"name": "a"}) == OmegaConf.create({"name": "a"})
 
 
+def test_a_target_that_is_no_name_is_left_to_what_checks_targets() -> None:
+    damaged = {"loss": {"_target_": {"a": 1}}}
+    assert upgraded(damaged) == OmegaConf.create(damaged)
+
+
 def test_a_value_under_the_new_name_wins() -> None:
     both = {"trainer": {"accumulate": 2, "accumulate_grad_batches": None}}
     assert upgraded(both) == OmegaConf.create({"trainer": {"accumulate_grad_batches": None}})
