@@ -1,10 +1,12 @@
-"""`python -m lgg_seg.evaluate run=RUN`: runs measured again from their folders alone, on their own or other data.
+"""`python -m lgg_seg.evaluate run=RUN|zoo=NAME`: trained networks measured, runs on their own data or others.
 
 Another data set is a dataset root of slices, or patients in NIfTI as BraTS has them: see `prediction.nifti_tree`.
 """
 
 import logging
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +18,6 @@ from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.cli.progress import tracked
-from lgg_seg.config.validation import check_config
 from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.splits import AllPatients
@@ -24,7 +25,7 @@ from lgg_seg.errors import UserError, explained, require
 from lgg_seg.evaluation import evaluate
 from lgg_seg.files import writable
 from lgg_seg.hardware import Accelerator
-from lgg_seg.inference.trained import starting_weights, tested_threshold, training_volumes
+from lgg_seg.inference.trained import starting_weights, training_volumes
 from lgg_seg.prediction.nifti_tree import LAYOUT, SHARED, as_slices, is_nifti_tree
 from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.reporting.run_table import print_result, runs_table, subsets_table
@@ -32,15 +33,19 @@ from lgg_seg.runs.folder import AtomicFolder, RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import has_same_data, known_patients
 from lgg_seg.training.experiment import Experiment
+from lgg_seg.training.measured import MeasuredNetwork
 
 log = logging.getLogger(__name__)
 
 
 def measure(
     run: Annotated[
-        Path,
+        Path | None,
         Argument("the run's folder, or latest; several with commas or a sweep's folder are measured in turn"),
-    ],
+    ] = None,
+    zoo: Annotated[
+        str | None, Argument("a model that ships with the package, on data.root=; several with commas in turn")
+    ] = None,
     data_root: Annotated[
         Path | None,
         Argument(
@@ -61,11 +66,15 @@ def measure(
         Accelerator | None, Argument("auto, cpu, gpu or mps; null: the run's own, or the best one here")
     ] = None,
     output: Annotated[
-        Path | None, Argument("a new folder for tables and figures; null: below evaluations/ of the run's")
+        Path | None,
+        Argument("a new folder for tables and figures; null: below evaluations/ of the run's, or here for zoo="),
+    ] = None,
+    batch_size: Annotated[
+        int | None, Argument("slices at once; null: evaluation.batch_size of the run's config", key="data.batch_size")
     ] = None,
     mask_threshold: MaskThreshold = None,
 ) -> tuple[Path, dict[str, Any]]:
-    """Measure a run from its folder alone, on its own or another data set.
+    """Measure a run from its folder alone, on its own or another data set, or a model of the zoo.
 
     Returns:
         the folder of the tables and figures, and the content of its `metrics.json`.
@@ -74,11 +83,13 @@ def measure(
         UserError: the folder is no finished run; the data are not the split's; the run was trained on patients of it.
     """
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
-    folder = RunFolder(find_run(run))
-    config, _ = folder.read_config()
-    check_config(config)
-    provenance = folder.read_json("provenance.json")
-    experiment = _with(Experiment.of(config), threshold, postprocess, tta)
+    require(batch_size is None or batch_size >= 1, "data.batch_size", batch_size, "1 or more")
+    network = _network(run, zoo)
+    network.require(split, data_root)
+    if not network.has_split:
+        split = "all"
+    experiment = _with(network.experiment, threshold, postprocess, tta, batch_size)
+    network, provenance = replace(network, experiment=experiment), network.provenance
     hardware = experiment.trainer.prepare_again(device)
     if data_root is not None and is_nifti_tree(data_root):
         if split not in ("test", "all"):
@@ -98,15 +109,15 @@ def measure(
             "allow_seen=true, and the table will say so too."
         )
     settings = experiment.evaluation
-    runner = experiment.runner(folder, data, hardware)
+    runner = network.runner(data, hardware)
     given: dict[str, Any] = {"value": threshold, "from": "given"}
-    decision = tested_threshold(folder, settings) if threshold is None else given
-    cost = folder.read_json("metrics.json", missing_ok=True).get("cost", {})
-    place = output or folder.path / f"evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
+    decision = network.threshold() if threshold is None else given
+    cost = network.tested.get("cost", {})
+    place = output or network.results / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
     results = AtomicFolder(place, "choose another folder with output=FOLDER.")
     with writable(results.path, results.remedy):
         results.path.mkdir(parents=True)
-    with explained("try a smaller evaluation.batch_size in the run's config.yaml, or device=cpu."):
+    with explained("try a smaller data.batch_size, or device=cpu."):
         evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
@@ -118,9 +129,20 @@ def measure(
     return results.display_path, content
 
 
-def _with(experiment: Experiment, threshold: float | None, postprocess: str | None, tta: bool | None) -> Experiment:
+def _network(run: Path | None, zoo: str | None) -> MeasuredNetwork:
+    if run is not None and zoo is None:
+        return MeasuredNetwork.of_run(find_run(run))
+    if zoo is not None and run is None:
+        return MeasuredNetwork.of_zoo(zoo)
+    raise UserError("Name what is measured: run=RUN or zoo=NAME. See --help.")
+
+
+def _with(
+    experiment: Experiment, threshold: float | None, postprocess: str | None, tta: bool | None, batch_size: int | None
+) -> Experiment:
     """The experiment with what was given in place of the run's own evaluation settings."""
     chosen: dict[str, Any] = {"fixed_threshold": threshold, "postprocess": postprocess, "tta": tta}
+    chosen["batch_size"] = batch_size
     if threshold is not None:
         chosen["threshold"] = "fixed"
     given = {key: value for key, value in chosen.items() if value is not None}
@@ -130,7 +152,7 @@ def _with(experiment: Experiment, threshold: float | None, postprocess: str | No
 
 
 def _data(
-    experiment: Experiment, root: Path | None, mask_threshold: int | None, split: str, provenance: dict[str, Any]
+    experiment: Experiment, root: Path | None, mask_threshold: int | None, split: str, provenance: Mapping[str, Any]
 ) -> DataModule:
     everyone = AllPatients() if split == "all" else None
     data = experiment.existing_data(root, everyone, mask_threshold)
@@ -149,51 +171,58 @@ def _data(
 
 
 @command
-@arguments_of(measure, "lgg_seg.evaluate run=RUN [key=value …]")
+@arguments_of(measure, "lgg_seg.evaluate run=RUN|zoo=NAME [key=value …]")
 def main(arguments: dict[str, Any]) -> int:
     """Measure and print; of several runs a row each, and exit code 1 where one could not be measured."""
     configure_logs()
-    runs = _runs(arguments["run"])
-    if len(runs) == 1:
-        return _print_one(arguments | {"run": runs[0]})
+    networks = _networks(arguments.pop("run", None), arguments.pop("zoo", None))
+    if len(networks) == 1:
+        return _print_one(*next(iter(networks.items())), arguments)
     results, failed = {}, 0
-    for run in tracked(runs, "measuring"):
+    for name, network in tracked(networks.items(), "measuring"):
+        output = {"output": arguments["output"] / name.replace("/", "_")} if arguments.get("output") else {}
         try:
-            output = arguments.get("output") and {"output": arguments["output"] / run.name}
-            place, content = measure(**arguments | {"run": run} | (output or {}))
+            place, content = measure(**arguments | network | output)
         except UserError as error:
-            print(f"error: {run.name}: {error}", file=sys.stderr)
+            print(f"error: {name}: {error}", file=sys.stderr)
             failed += 1
             continue
-        results[run.name] = content
+        results[name] = content
         print(f"written to {place}", flush=True)
     Console().print(runs_table(results))
     return int(failed > 0)
 
 
-def _runs(given: Path) -> list[Path]:
-    """The runs that `run=` names: one, several with commas, or the finished ones of a sweep's folder."""
-    named = [given] if given.exists() else [Path(name) for name in str(given).split(",") if name]
+def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
+    """The argument of `measure` for each network that is named, by its name.
+
+    `run=` names one run, several with commas, or the finished ones of a sweep's folder; `zoo=` one model or several.
+    """
+    if run is None or zoo is not None:
+        return {name: {"run": run, "zoo": name} for name in (zoo or "").split(",")} if zoo else {"": {}}
+    named = [run] if run.exists() else [Path(name) for name in str(run).split(",") if name]
     runs: list[Path] = []
     for one in map(find_run, named):
         if one.is_dir() and not (one / "config.yaml").exists():
             below = sorted(status.parent for status in one.rglob("status.json"))
-            runs += [run for run in below if RunFolder(run).read_json("status.json")["state"] == "finished"]
+            runs += [path for path in below if RunFolder(path).read_json("status.json")["state"] == "finished"]
         else:
             runs.append(one)
     if not runs:
-        raise UserError(f"{given} holds no finished run.")
-    return runs
+        raise UserError(f"{run} holds no finished run.")
+    names = Counter(path.name for path in runs)
+    return {path.name if names[path.name] == 1 else str(path): {"run": path} for path in runs}
 
 
-def _print_one(arguments: dict[str, Any]) -> int:
-    place, content = measure(**arguments)
-    name = arguments["run"].name
+def _print_one(name: str, network: dict[str, Any], arguments: dict[str, Any]) -> int:
+    place, content = measure(**arguments | network)
     print_result(content, f"{name}, {content['split']}")
-    tested = {"tta": False} | RunFolder(arguments["run"]).read_json("metrics.json", missing_ok=True)
-    alike = all(tested.get(key) == content[key] for key in ("threshold", "postprocess", "tta"))
-    if content["split"] in ("train", "val") and alike and tested["split"] != content["split"] and "task" not in content:
-        Console().print(subsets_table([content, tested], f"{name}: beside its own result"))
+    if run := network.get("run"):
+        tested = {"tta": False} | RunFolder(run).read_json("metrics.json", missing_ok=True)
+        alike = all(tested.get(key) == content[key] for key in ("threshold", "postprocess", "tta"))
+        other = content["split"] in ("train", "val") and tested.get("split") != content["split"]
+        if alike and other and "task" not in content:
+            Console().print(subsets_table([content, tested], f"{name}: beside its own result"))
     print(f"written to {place}")
     return 0
 
