@@ -4,7 +4,7 @@ import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,18 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import describe
 from lgg_seg.errors import UserError
+
+_NETWORK, _DATA = ("run", "zoo"), ("data.root", "input")
+ELSEWHERE = {
+    **dict.fromkeys(("checkpoint", "ckpt", "weights", "model", "network", "experiment"), _NETWORK),
+    **dict.fromkeys(("data", "data_dir", "dataset", "images", "folder", "path"), _DATA),
+    **dict.fromkeys(("out", "output_dir", "out_dir", "save_dir", "outdir"), ("output",)),
+    **dict.fromkeys(("gpu", "gpus", "cuda", "accelerator"), ("device",)),
+    **dict.fromkeys(("bs", "batch"), ("data.batch_size",)),
+    **dict.fromkeys(("image_size", "img_size", "size", "epochs", "lr"), ()),  # of the training alone
+    "subset": ("split",),
+}  # fmt: skip
+"""What people type who know other programs, and which of our arguments may be meant."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         if new := next((one for one in described if key in _argument(function, described[one].name).was), None):
             raise UserError(f"{key} is called {new} now; see --help.")
         if key not in described:
-            raise UserError(f"{key}: no such argument; {did_you_mean(key, described)}")
+            raise UserError(f"{key}: no such argument; {_remedy(key, described)}")
         if not equals:
             raise UserError(f"{key} needs a value: {key}=…")
         if not text:
@@ -64,6 +76,14 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         if parameter.default is inspect.Parameter.empty and parameter.name not in values:
             raise UserError(f"{key}= is missing: {_argument(function, parameter.name).help}. See --help.")
     return values
+
+
+def _remedy(key: str, described: Iterable[str]) -> str:
+    """Which of our arguments is meant by one that is none."""
+    if key not in ELSEWHERE:
+        return did_you_mean(key, described)
+    ours = [f"{one}=" for one in ELSEWHERE[key] if one in described]
+    return f"here it is {' or '.join(ours)}." if ours else f"choose from {', '.join(sorted(described))}."
 
 
 def with_home(text: str) -> str:

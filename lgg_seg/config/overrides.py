@@ -26,18 +26,20 @@ from lgg_seg.files import writable
 
 SEARCH_PATH = "hydra.searchpath"
 ELSEWHERE = {
-    "learning_rate": "optimizer.lr", "wd": "optimizer.weight_decay", "image_size": "preprocess.size",
-    "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices", "network": "model",
-    "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir", "output_dir": "hydra.run.dir",
-    "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
+    "wd": "optimizer.weight_decay", "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices",
+    "network": "model", "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir",
+    "output_dir": "hydra.run.dir", "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
     "threshold": "evaluation.fixed_threshold", "checkpoint": "resume=RUN to go on, or model.weights=FILE to begin with",
     "ckpt": "resume=RUN to go on, or model.weights=FILE to begin with", "run": "resume=RUN",
     "zoo": "model.weights=NAME, which takes a model of the zoo to begin with",
 }  # fmt: skip
 """What people type who know other programs, and what it is here; names that resemble ours are found without it."""
 
-ALIASES = {"device": "trainer.accelerator"}
-"""Words of the other commands that a training takes, too."""
+ALIASES = {
+    "device": "trainer.accelerator", "epochs": "trainer.max_epochs", "lr": "optimizer.lr",
+    "learning_rate": "optimizer.lr", "image_size": "preprocess.size", "weights": "model.weights",
+}  # fmt: skip
+"""Words of the other commands and of other programs that a training takes, too."""
 
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 

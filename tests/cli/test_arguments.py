@@ -42,6 +42,9 @@ def test_arguments_are_parsed_to_their_types() -> None:
         (["run=a", "split=vall"], "did you mean val?"),
         (["run=a", "count=x"], "a whole number"),
         (["run"], "run=…"),
+        (["checkpoint=last.ckpt"], "here it is run=."),
+        (["run=a", "dataset=b"], "here it is data.root=."),
+        (["run=a", "image_size=64"], "choose from count, data.root, run, split."),
     ],
 )
 def test_a_mistake_is_refused_with_a_remedy(arguments: list[str], message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lgg_seg.config.help import help_text
-from lgg_seg.config.overrides import without_aliases
+from lgg_seg.config.overrides import compose_config, without_aliases
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,13 @@ def test_an_experiment_tells_its_own_value() -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("  evaluation.postprocess=")]
     assert "largest_component" in line
     assert line.endswith("of the volume")
+
+
+def test_words_of_other_programs_are_keys_of_ours() -> None:
+    typed = without_aliases(["epochs=3", "lr=0.1", "learning_rate=0.1,0.2", "image_size=64", "weights=null"])
+    keys = ["trainer.max_epochs", "optimizer.lr", "optimizer.lr", "preprocess.size", "model.weights"]
+    assert [one.partition("=")[0] for one in typed] == keys
+    assert compose_config([one for one in typed if "," not in one]).trainer.max_epochs == 3
 
 
 def test_device_is_a_word_of_the_training_too() -> None:
