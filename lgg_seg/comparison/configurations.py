@@ -1,6 +1,7 @@
 """When two runs are of one configuration, and what to call configurations by what differs between them."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from lgg_seg.runs.identity import configuration_identity, flatten, in_configurat
 
 ABSENT = "-"
 MAX_TOLD = 2  # settings in a label
+_LONG = re.compile(r"\d*\.\d+(e-?\d+)?")  # a number that may have more figures than a reader needs
 
 
 def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
@@ -52,7 +54,7 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
     It is the `name=` that was typed; else the network with at most two of the settings that set it apart from the
     others: those that most of them share are left out, and the rarest come first.
     """
-    rows = _differing(rows)
+    rows = _shortened(_differing(rows))
     found = [run.given_name or _label(run, row, rows) for run, row in zip(runs, rows, strict=True)]
     for text, count in Counter(found).items():
         if count > 1:  # what differs among these tells them apart
@@ -97,6 +99,20 @@ def _value(key: str, overrides: Mapping[str, str], run: Run, flat: Mapping[str, 
         value = flat[key]
         return f"{value:g}" if isinstance(value, float) else str(value)
     return str(overrides.get(key, run.provenance.get("choices", {}).get(key, ABSENT)))
+
+
+def _shortened(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The rows with numbers of a key to three figures, where that leaves all of them apart."""
+    columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+    for key, values in columns.items():
+        short = [_three_figures(value) for value in values]
+        if len(set(short)) == len(set(values)):
+            columns[key] = short
+    return [{key: values[k] for key, values in columns.items()} for k in range(len(rows))]
+
+
+def _three_figures(text: str) -> str:
+    return f"{float(text):.3g}" if _LONG.fullmatch(text) else text
 
 
 def _differing(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
