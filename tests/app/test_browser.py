@@ -156,6 +156,16 @@ def test_the_wheel_on_a_picture_goes_through_the_volume(tab: Tab) -> None:
     tab.page.wait_for_function(f"/slice {number + step}\\s+volume/.test(document.body.innerText)")
 
 
+def test_the_arrow_keys_work_at_once_after_the_example_was_clicked(browser: Browser, address: str) -> None:
+    tab = Tab(browser, address, PHONE)
+    tab.page.get_by_text("Show an example").click()
+    tab.page.wait_for_function(DONE)
+    number = int(tab.page.evaluate("document.body.innerText.match(/slice (\\d+)\\s+volume/)[1]"))
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.wait_for_function(f"/slice {number - 1}\\s+volume/.test(document.body.innerText)")
+    tab.page.close()
+
+
 @pytest.mark.parametrize("tab", [DESK], indirect=True)
 def test_the_masks_and_the_tables_are_downloaded(tab: Tab) -> None:
     files = []
