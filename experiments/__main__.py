@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from experiments import index
+from experiments import api, index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
 from experiments.cost import by_network
@@ -19,6 +19,7 @@ from experiments.study_003.before_after import before_after
 ROOT = Path(__file__).parents[1]
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "leaderboard"): leaderboard.markdown,
+    ("docs/api.md", "api"): api.markdown,
     ("docs/cost.md", "cpu"): partial(by_network, "benchmark/folds"),
     ("docs/cost.md", "gpu"): partial(by_network, "benchmark/rates"),
     ("experiments/README.md", "index"): index.markdown,
