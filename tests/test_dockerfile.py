@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
+DOCKER = shutil.which("docker")
 ROOT = Path(__file__).parents[1]
 LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
 TEXT = "\n".join(line for line in LINES if not line.startswith("#")).replace("\\\n", " ")
@@ -46,3 +50,15 @@ def test_without_cuda_the_same_versions_are_installed_without_their_hashes() -> 
         r"^([\w.-]+==[^ ;\\]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     assert [line.split(" ;")[0] for line in lines] == locked
+
+
+@pytest.mark.skipif(
+    DOCKER is None or subprocess.run([DOCKER, "info"], capture_output=True, check=False).returncode != 0,
+    reason="no Docker runs here",
+)
+def test_the_image_is_built_and_its_command_answers() -> None:
+    """It fetches the CPU's dependencies where no layer has them."""
+    subprocess.run(["docker", "build", "--tag", "lgg_seg:test", "."], cwd=ROOT, capture_output=True, check=True)
+    command = ["docker", "run", "--rm", "lgg_seg:test", "--version"]
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+    assert done.stdout.startswith("lgg_seg ")
