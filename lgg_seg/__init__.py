@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lgg_seg.hardware import Accelerator, Precision
+    from lgg_seg.devices import Accelerator, Precision
     from lgg_seg.inference.model import Model
 
 # Both must stand before torch and albumentations are first imported.

@@ -22,7 +22,7 @@ from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError, explained
 
 if TYPE_CHECKING:
-    from lgg_seg.hardware import Accelerator
+    from lgg_seg.devices import Accelerator
 
 
 COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "predict", "radiomics", "zoo")

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
@@ -10,14 +10,13 @@ from lgg_seg.cli.progress import tracked
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.suggestions import did_you_mean
+from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
-from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process
-from lgg_seg.networks.build import target_of
 from lgg_seg.reporting.benchmark import print_benchmark
-from lgg_seg.runs.folder import AtomicFolder
-from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
-from lgg_seg.speed import loading_rates, network_speed
+
+if TYPE_CHECKING:
+    from lgg_seg.hardware import Hardware
 
 REMEDY = "give another output=."
 
@@ -51,6 +50,11 @@ def bench(
     models, augments = _members("model", model), _members("augment", augment)
     if output is not None:
         _require_writable(output)
+    from lgg_seg.hardware import choose_hardware, configure_process
+    from lgg_seg.runs.folder import AtomicFolder
+    from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
+    from lgg_seg.speed import loading_rates
+
     configure_process(threads)
     hardware = choose_hardware(device, precision)
     data = ["data=phantom", f"preprocess.size={size}", f"data.batch_size={batch_size}", "split.val=0", "split.test=0"]
@@ -98,7 +102,10 @@ def _require_writable(output: Path) -> None:
         output.unlink()
 
 
-def _speed(model: str, size: int, batch_size: int, seconds: float, hardware: Hardware) -> dict[str, Any]:
+def _speed(model: str, size: int, batch_size: int, seconds: float, hardware: "Hardware") -> dict[str, Any]:
+    from lgg_seg.networks.build import target_of
+    from lgg_seg.speed import network_speed
+
     overrides = [f"model={model}", f"preprocess.size={size}"]
     ours, plain = compose_config(overrides), compose_config([*overrides, "optimizer.fused=false"])
     if target_of(ours.model) is not None:

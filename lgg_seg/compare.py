@@ -5,27 +5,22 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-import pandas as pd
+from typing import TYPE_CHECKING, Annotated
 
 from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, wants_help
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.comparison.leakage import LeakageTable, leakage_tables
-from lgg_seg.comparison.runs import find_runs
-from lgg_seg.comparison.search import read_search
-from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.html import write_report
-from lgg_seg.reporting.leaderboard import classifiers_markdown, markdown, print_classifiers, print_leaderboard, rows
-from lgg_seg.reporting.leakage import leakage_markdown, leakage_rows, print_leakage
-from lgg_seg.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from lgg_seg.comparison.leakage import LeakageTable
+    from lgg_seg.comparison.tables import Leaderboard
+    from lgg_seg.runs.folder import RunFolder
 
 MAX_NAMED = 4  # folders in a command that is printed
 
 
-def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
+def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
     """Compare every run in or below the folders and print the result; classifiers are in tables of their own.
 
     Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`, and `leak.csv`
@@ -34,10 +29,21 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     Raises:
         UserError: a folder holds no run, or `output` cannot be written.
     """
-    from lgg_seg.reporting.wandb.report import write_spec  # seconds of imports, after the first mistakes are found
+    from lgg_seg.comparison.leakage import leakage_tables
+    from lgg_seg.comparison.runs import find_runs
+    from lgg_seg.comparison.search import read_search
+    from lgg_seg.comparison.tables import build_leaderboard
+
+    found = find_runs(folders)  # or the mistake, before the seconds that the next imports take
+
+    from lgg_seg.reporting.html import write_report
+    from lgg_seg.reporting.leaderboard import classifiers_markdown, markdown, print_classifiers, print_leaderboard
+    from lgg_seg.reporting.leakage import leakage_markdown, print_leakage
+    from lgg_seg.reporting.wandb.report import write_spec
+    from lgg_seg.runs.folder import RunFolder
 
     searches = [search for one in {output, *folders} if (search := read_search(one))]
-    board = build_leaderboard(find_runs(folders), searches[0] if len(searches) == 1 else None)
+    board = build_leaderboard(found, searches[0] if len(searches) == 1 else None)
     leakage = leakage_tables(board)
     folder = RunFolder(output)
     write_tables(board, leakage, folder)
@@ -57,8 +63,13 @@ def compare_folders(folders: Sequence[Path], output: Path) -> Leaderboard:
     return board
 
 
-def write_tables(board: Leaderboard, leakage: Sequence[LeakageTable], folder: RunFolder) -> None:
+def write_tables(board: "Leaderboard", leakage: Sequence["LeakageTable"], folder: "RunFolder") -> None:
     """`leaderboard.csv`, and `leak.csv` where there is a leak to measure."""
+    import pandas as pd
+
+    from lgg_seg.reporting.leaderboard import rows
+    from lgg_seg.reporting.leakage import leakage_rows
+
     folder.write_table("leaderboard.csv", pd.DataFrame(rows(board)).convert_dtypes())
     if leakage:
         folder.write_table("leak.csv", leakage_rows(leakage))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 
@@ -19,21 +19,17 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.arguments import MaskThreshold
-from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.splits import AllPatients
+from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError, explained, require
-from lgg_seg.evaluation import evaluate
 from lgg_seg.files import writable
-from lgg_seg.hardware import Accelerator
-from lgg_seg.inference.trained import starting_weights, training_volumes
-from lgg_seg.prediction.nifti_tree import LAYOUT, SHARED, as_slices, is_nifti_tree
-from lgg_seg.reporting.run_figures import draw_evaluation
-from lgg_seg.reporting.run_table import print_result, runs_table, subsets_table
+from lgg_seg.prediction import NIFTI_LAYOUT
 from lgg_seg.runs.folder import AtomicFolder, RunFolder
 from lgg_seg.runs.latest import find_run
-from lgg_seg.runs.provenance import has_same_data, known_patients
-from lgg_seg.training.experiment import Experiment
-from lgg_seg.training.measured import MeasuredNetwork
+
+if TYPE_CHECKING:
+    from lgg_seg.data.datamodule import DataModule
+    from lgg_seg.training.experiment import Experiment
+    from lgg_seg.training.measured import MeasuredNetwork
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +45,7 @@ def measure(
     data_root: Annotated[
         Path | None,
         Argument(
-            f"another data set than the run's own: slices, or {LAYOUT}",
+            f"another data set than the run's own: slices, or {NIFTI_LAYOUT}",
             key="data.root",
         ),
     ] = None,
@@ -84,6 +80,13 @@ def measure(
     """
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     require(batch_size is None or batch_size >= 1, "data.batch_size", batch_size, "1 or more")
+    # Seconds of imports, which help and mistakes on the command line do without.
+    from lgg_seg.evaluation.subsets import evaluate
+    from lgg_seg.inference.trained import starting_weights, training_volumes
+    from lgg_seg.prediction.nifti_tree import SHARED, as_slices, is_nifti_tree
+    from lgg_seg.reporting.run_figures import draw_evaluation
+    from lgg_seg.runs.provenance import known_patients
+
     network = _network(run, zoo)
     network.require(split, data_root)
     if not network.has_split:
@@ -129,7 +132,9 @@ def measure(
     return results.display_path, content
 
 
-def _network(run: Path | None, zoo: str | None) -> MeasuredNetwork:
+def _network(run: Path | None, zoo: str | None) -> "MeasuredNetwork":
+    from lgg_seg.training.measured import MeasuredNetwork
+
     if run is not None and zoo is None:
         return MeasuredNetwork.of_run(find_run(run))
     if zoo is not None and run is None:
@@ -138,8 +143,8 @@ def _network(run: Path | None, zoo: str | None) -> MeasuredNetwork:
 
 
 def _with(
-    experiment: Experiment, threshold: float | None, postprocess: str | None, tta: bool | None, batch_size: int | None
-) -> Experiment:
+    experiment: "Experiment", threshold: float | None, postprocess: str | None, tta: bool | None, batch_size: int | None
+) -> "Experiment":
     """The experiment with what was given in place of the run's own evaluation settings."""
     chosen: dict[str, Any] = {"fixed_threshold": threshold, "postprocess": postprocess, "tta": tta}
     chosen["batch_size"] = batch_size
@@ -152,8 +157,11 @@ def _with(
 
 
 def _data(
-    experiment: Experiment, root: Path | None, mask_threshold: int | None, split: str, provenance: Mapping[str, Any]
-) -> DataModule:
+    experiment: "Experiment", root: Path | None, mask_threshold: int | None, split: str, provenance: Mapping[str, Any]
+) -> "DataModule":
+    from lgg_seg.data.splits import AllPatients
+    from lgg_seg.runs.provenance import has_same_data
+
     everyone = AllPatients() if split == "all" else None
     data = experiment.existing_data(root, everyone, mask_threshold)
     data.setup("test")
@@ -189,6 +197,8 @@ def main(arguments: dict[str, Any]) -> int:
             continue
         results[name] = content
         print(f"written to {place}", flush=True)
+    from lgg_seg.reporting.run_table import runs_table
+
     Console().print(runs_table(results))
     return int(failed > 0)
 
@@ -215,6 +225,8 @@ def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
 
 
 def _print_one(name: str, network: dict[str, Any], arguments: dict[str, Any]) -> int:
+    from lgg_seg.reporting.run_table import print_result, subsets_table
+
     place, content = measure(**arguments | network)
     print_result(content, f"{name}, {content['split']}")
     if run := network.get("run"):

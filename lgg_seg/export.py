@@ -7,22 +7,20 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
-from lgg_seg.deploy.pages import export_page
-from lgg_seg.deploy.parity import Parity, compare, comparison_slices
-from lgg_seg.deploy.programs import FILES, Format, is_plain, model_json, write_program
+from lgg_seg.deploy import Format
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.hardware import configure_process
-from lgg_seg.inference.onnx import DESCRIPTION, export_folder
-from lgg_seg.inference.trained import from_run, from_zoo
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
+
+if TYPE_CHECKING:
+    from lgg_seg.deploy.parity import Parity
 
 log = logging.getLogger(__name__)
 TOLERANCE = 1e-3  # of a probability
@@ -38,7 +36,7 @@ def export(
     output: Annotated[
         Path | None, Argument("a folder for the export; null: where predict backend=onnx looks for it")
     ] = None,
-) -> tuple[Path, Parity]:
+) -> "tuple[Path, Parity]":
     """Export a network, check it on a few slices, and describe its preprocessing beside it.
 
     Batch, height and width of the exported network are free; height and width must exceed the 16 or 32 pixels that a
@@ -53,6 +51,12 @@ def export(
     """
     if (run is None) == (zoo is None):
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")
+    from lgg_seg.deploy.pages import export_page
+    from lgg_seg.deploy.parity import compare, comparison_slices
+    from lgg_seg.deploy.programs import FILES, is_plain, model_json, write_program
+    from lgg_seg.inference.onnx import DESCRIPTION, export_folder
+    from lgg_seg.inference.trained import from_run, from_zoo
+
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
     of, batches = comparison_slices(trained, _comparison_root(run, data_root))
     target = output or export_folder(trained) / format
@@ -87,6 +91,8 @@ def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
 
 def _replace(folder: Path, target: Path) -> None:
     """Move a finished export to `target`, in place of an earlier export there."""
+    from lgg_seg.inference.onnx import DESCRIPTION
+
     if target.exists() and not (target / DESCRIPTION).is_file():
         raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
     with writable(target, "free space there."):
@@ -101,6 +107,8 @@ def _replace(folder: Path, target: Path) -> None:
 @arguments_of(export, "lgg_seg.export run=RUN|zoo=NAME format=onnx|torch")
 def main(given: dict[str, Any]) -> int:
     """Export and print."""
+    from lgg_seg.hardware import configure_process
+
     configure_logs()
     configure_process()
     folder, parity = export(**given)

@@ -11,10 +11,9 @@ from typing import Literal
 import psutil
 import torch
 
+from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError
 
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 log = logging.getLogger(__name__)
 
 

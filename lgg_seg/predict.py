@@ -4,28 +4,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.arguments import MaskThreshold
+from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Precision, choose_hardware, configure_process
-from lgg_seg.inference.model import Model, VolumeClassifier
-from lgg_seg.inference.onnx import onnx_runner
-from lgg_seg.inference.runner import BATCH_SIZE, Runner
-from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
+from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.inference.zoo import DEFAULT
-from lgg_seg.metrics.registry import PATIENT_METRICS
-from lgg_seg.prediction.cases import OPTIONS
-from lgg_seg.prediction.discover import ScanListing, find_scans, named_scan
-from lgg_seg.prediction.job import Overlays, PredictionResult, predict_all
-from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.roles import FLAIR
-from lgg_seg.prediction.tables import Row
+from lgg_seg.prediction import Overlays
 from lgg_seg.reporting.formatting import counted
-from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
+
+if TYPE_CHECKING:
+    from lgg_seg.inference.runner import Runner
+    from lgg_seg.inference.trained import TrainedModel
+    from lgg_seg.prediction.discover import ScanListing
+    from lgg_seg.prediction.job import PredictionResult
+    from lgg_seg.prediction.tables import Row
 
 Backend = Literal["torch", "onnx"]
 
@@ -67,7 +64,7 @@ def predict(
     batch_size: Annotated[int, Argument("slices at once", key="data.batch_size")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
-) -> PredictionResult:
+) -> "PredictionResult":
     """Segment new scans with trained networks, and score them where masks (…_mask, …_seg, masks/…) lie beside.
 
     Raises:
@@ -75,6 +72,15 @@ def predict(
     """
     require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
+    # Seconds of imports, which help and mistakes on the command line do without.
+    from lgg_seg.hardware import choose_hardware, configure_process
+    from lgg_seg.inference.model import Model, VolumeClassifier
+    from lgg_seg.inference.trained import from_run, from_zoo
+    from lgg_seg.prediction.cases import OPTIONS
+    from lgg_seg.prediction.job import predict_all
+    from lgg_seg.prediction.output import OutputFolder
+    from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
+
     trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
     if not trained:
         trained = [from_zoo(DEFAULT)]
@@ -82,8 +88,12 @@ def predict(
     configure_process()
     hardware = choose_hardware(device, precision)
 
-    def member(one: TrainedModel) -> tuple[TrainedModel, Runner]:
-        return one, onnx_runner(one, batch_size) if backend == "onnx" else one.runner(hardware, batch_size)
+    def member(one: "TrainedModel") -> "tuple[TrainedModel, Runner]":
+        if backend == "onnx":
+            from lgg_seg.inference.onnx import onnx_runner
+
+            return one, onnx_runner(one, batch_size)
+        return one, one.runner(hardware, batch_size)
 
     model = Model([member(one) for one in trained], threshold, postprocess, tta)
     volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None
@@ -106,8 +116,11 @@ def predict(
     return predict_all(model, volume_classifier, scans, OutputFolder(output), overlays, settings)
 
 
-def _scans(input: Path | None, named: dict[str, str]) -> ScanListing:
+def _scans(input: Path | None, named: dict[str, str]) -> "ScanListing":
     """The scans of `input`, or of the files `named` by their sequences; beside `input`, those are endings of names."""
+    from lgg_seg.prediction.discover import find_scans, named_scan
+    from lgg_seg.prediction.roles import FLAIR
+
     if named and FLAIR not in named:
         raise UserError("t1= and t1ce= are beside FLAIR; give flair=, too.")
     if input is not None:
@@ -126,15 +139,17 @@ def _names(text: str | None) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-def _provenance(trained: TrainedModel) -> dict[str, Any]:
+def _provenance(trained: "TrainedModel") -> dict[str, Any]:
     return {"name": trained.name, "weights_sha256": trained.digest, **trained.config}
 
 
-def _scores(volumes: Sequence[Row]) -> list[str]:
+def _scores(volumes: Sequence["Row"]) -> list[str]:
     """The mean scores of the volumes that have masks."""
     scored = [row for row in volumes if "dice" in row]
     if not scored:
         return []
+    from lgg_seg.metrics.registry import PATIENT_METRICS
+
     means = []
     for key, metric in PATIENT_METRICS.items():
         if values := [row[key] for row in scored if key in row]:

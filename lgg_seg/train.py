@@ -17,9 +17,10 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.validation import check_config
+from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.hardware import Accelerator, Hardware
+from lgg_seg.hardware import Hardware
 from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import tensorboard, wandb

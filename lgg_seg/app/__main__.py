@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from lgg_seg.app.caching import Device, RunFolder, ZooName, cached_model
+from lgg_seg.app.arguments import Device, RunFolder, ZooName
 from lgg_seg.app.limits import MAX_UPLOAD, MB
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
@@ -48,6 +48,8 @@ def serve(
         UserError: there is no such network, or it makes no masks; the port is taken.
     """
     require(0 <= port <= 65535, "port", port, "between 0 and 65535")
+    from lgg_seg.app.caching import cached_model
+
     given = {"run": run, "zoo": zoo, "device": device}
     words = [f"{key}={value}" for key, value in given.items() if value is not None]
     cached_model(tuple(words))  # here, so that its errors end the command and the first visitor does not wait

@@ -5,25 +5,22 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 import streamlit as st
 
+from lgg_seg.app.arguments import Device, RunFolder, ZooName
 from lgg_seg.app.measurements import Measurements, measure, pack_masks
 from lgg_seg.app.pictures import Picture, SequenceChoice, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
-from lgg_seg.cli.arguments import Argument, parse_arguments
+from lgg_seg.cli.arguments import parse_arguments
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Accelerator, choose_hardware, configure_process
+from lgg_seg.hardware import choose_hardware, configure_process
 from lgg_seg.inference.model import Model
 from lgg_seg.inference.runner import Probability
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
 from lgg_seg.inference.zoo import DEFAULT
-
-RunFolder = Annotated[Path | None, Argument("the network of this run's folder")]
-ZooName = Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")]
-Device = Annotated[Accelerator, Argument("auto, cpu, gpu or mps")]
 
 
 @functools.cache

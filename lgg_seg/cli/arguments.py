@@ -1,8 +1,13 @@
-"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with their help."""
+"""`key=value` arguments of the smaller commands: the parameters of a function, annotated with their help.
+
+A command's module imports at its top what its arguments need, and in its functions what takes seconds: help and a
+mistake on the command line are answered at once.
+"""
 
 import functools
 import inspect
 import json
+import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +53,7 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
     Raises:
         UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
     """
-    hints, described = typing.get_type_hints(function), _parameters(function)
+    hints, described = _hints(function), _parameters(function)
     keys = {parameter.name: key for key, parameter in described.items()}
     values: dict[str, Any] = {}
     for argument in arguments:
@@ -160,5 +165,12 @@ def _as_typed(value: object) -> str:
 
 
 def _argument(function: Callable[..., Any], name: str) -> Argument:
-    hint = typing.get_type_hints(function, include_extras=True)[name]
+    hint = _hints(function, include_extras=True)[name]
     return next((extra for extra in typing.get_args(hint) if isinstance(extra, Argument)), Argument(""))
+
+
+def _hints(function: Callable[..., Any], include_extras: bool = False) -> dict[str, Any]:
+    """The annotations of its parameters; what it returns may be of a type that type checkers alone import."""
+    parameters = {name: hint for name, hint in inspect.get_annotations(function).items() if name != "return"}
+    holder = types.SimpleNamespace(__annotations__=parameters)
+    return typing.get_type_hints(holder, inspect.unwrap(function).__globals__, include_extras=include_extras)

@@ -15,9 +15,7 @@ from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
-from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.html.exploration import write_exploration
 from lgg_seg.reporting.integrity import print_report
 
 
@@ -35,6 +33,8 @@ def explore(
     mask_threshold: MaskThreshold = None,
 ) -> int:
     """Write the data set as one HTML page of pictures: slices, tumours, sequences, clinical data, augmentation."""
+    from lgg_seg.reporting.html.exploration import write_exploration
+
     source = compose_config([f"data={data}"]).data
     folder = root or Path(source.root)
     if data == "phantom":
@@ -58,6 +58,8 @@ def phantom(
     seed: Annotated[int, Argument("of the drawing")] = 0,
 ) -> int:
     """Write drawn heads, with tumours, in the dataset's layout."""
+    from lgg_seg.data.phantom.generator import write_phantom
+
     written = write_phantom(root, patients=patients, slices=slices, size=size, seed=seed)
     print(f"{patients} phantom patients of {slices} slices are at {written}")
     return 0

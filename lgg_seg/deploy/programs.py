@@ -3,13 +3,14 @@
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import onnx
 import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
+from lgg_seg.deploy import Format
 from lgg_seg.deploy.parity import SLICES, Parity, exact_runner
 from lgg_seg.errors import UserError
 from lgg_seg.inference.onnx import INPUT, OUTPUT, OnnxRunner
@@ -17,7 +18,6 @@ from lgg_seg.inference.runner import Runner
 from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.runs.provenance import versions
 
-Format = Literal["onnx", "torch"]
 FILES: dict[str, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
 AXES = ("batch", "height", "width")
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.barcode import barcode, named_in
 from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Accelerator, Precision, choose_hardware
+from lgg_seg.hardware import choose_hardware
 from lgg_seg.inference.runner import (
     POSTPROCESSES,
     Probability,

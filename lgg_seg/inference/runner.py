@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from lgg_seg.data.preprocessing import normalise
 from lgg_seg.hardware import Hardware
+from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.metrics.morphology import largest_component
 
-BATCH_SIZE = 16
 Probability = Floats32
 
 

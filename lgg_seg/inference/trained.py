@@ -15,8 +15,9 @@ from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
+from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.inference.folding import folded
-from lgg_seg.inference.runner import BATCH_SIZE, TorchRunner
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.inference.zoo import CARD, entry_folder, names, read_card, read_weights
 from lgg_seg.networks import without_pretrained
 from lgg_seg.networks.build import build_network, target_of

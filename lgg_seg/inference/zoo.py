@@ -1,17 +1,20 @@
 """Reading a zoo entry: `card.json` (the card, with the config to build the network from) and its weights."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import OmegaConf
-from safetensors.torch import load
-from torch import Tensor
 
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MODELS = Path(__file__).parents[1] / "zoo" / "models"
 DEFAULT = "unet_efficientnet"
@@ -53,6 +56,8 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def read_weights(folder: Path, card: dict[str, Any]) -> dict[str, Tensor]:
     """An entry's tensors by name, if the file is the one that its card was written for (else UserError)."""
+    from safetensors.torch import load  # PyTorch: seconds, which a list of the zoo does without
+
     path = folder / WEIGHTS
     try:
         content = path.read_bytes()

@@ -3,7 +3,6 @@
 from abc import ABC
 from typing import Literal
 
-import segmentation_models_pytorch as smp
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -55,9 +54,11 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
     ) -> None:
         require(hidden >= 1, "model.hidden", hidden, "1 or more")
         require(0 <= dropout < 1, "model.dropout", dropout, "from 0 to under 1")
+        from segmentation_models_pytorch.encoders import get_encoder  # a second, for this network alone
+
         super().__init__(target)
         path = None if weights is None else weights_file("resnet50", weights)
-        self.encoder = smp.encoders.get_encoder("resnet50", in_channels=in_channels, weights=None)
+        self.encoder = get_encoder("resnet50", in_channels=in_channels, weights=None)
         self.weights_file = path
         if path is not None:
             load_encoder(self.encoder, "resnet50", in_channels, path)

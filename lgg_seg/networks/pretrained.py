@@ -1,4 +1,7 @@
-"""Pre-trained weights of an encoder: exactly those that the config names, or a clear refusal."""
+"""Pre-trained weights of an encoder: exactly those that the config names, or a clear refusal.
+
+timm, segmentation-models-pytorch and the hub's client are imported where they are used: no other network needs them.
+"""
 
 import logging
 import os
@@ -9,12 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 
-import timm
 import torch
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors.torch import load_file
-from segmentation_models_pytorch import encoders as smp_encoders
 from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
@@ -143,7 +142,9 @@ def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) ->
     Raises:
         UserError: weights missing, left over or of another shape.
     """
-    donor = smp_encoders.get_encoder(name, in_channels=3, weights=None)
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    donor = get_encoder(name, in_channels=3, weights=None)
     try:
         donor.load_state_dict(_named_as(donor, read_state_dict(path)))
     except (RuntimeError, LookupError) as error:
@@ -161,6 +162,8 @@ def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: weights missing, left over or of another shape.
     """
+    import timm
+
     try:
         state = _named_as(timm.create_model(name), read_state_dict(path))
         timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
@@ -183,14 +186,20 @@ def mismatch(encoder: str, path: Path, error: Exception) -> UserError:
 
 def _published(encoder: str) -> dict[str, tuple[str, str | None]]:
     """Hub repository and revision of each published set of weights of an encoder."""
+    import timm
+    from segmentation_models_pytorch.encoders import encoders
+
     if encoder.startswith("tu-"):
         config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
         return {"imagenet": (config.hf_hub_id, None)} if config and config.hf_hub_id else {}
-    settings = smp_encoders.encoders[encoder]["pretrained_settings"]
+    settings = encoders[encoder]["pretrained_settings"]
     return {name: (hub["repo_id"], hub["revision"]) for name, hub in settings.items()}
 
 
 def _from_hub(encoder: str, weights: str, repository: str, revision: str | None) -> Path:
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     filename = "model.safetensors"
     try:
         return Path(hf_hub_download(repository, filename, revision=revision, local_files_only=True))

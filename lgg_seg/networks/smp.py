@@ -1,13 +1,16 @@
-"""Networks of segmentation-models-pytorch."""
+"""Networks of segmentation-models-pytorch.
+
+The library and timm take more than a second to import, so that only a network of theirs does it.
+"""
+
+from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import segmentation_models_pytorch as smp
-import timm
 from torch import Tensor, nn
 
 from lgg_seg.config.suggestions import did_you_mean
@@ -15,7 +18,8 @@ from lgg_seg.errors import UserError, require
 from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file
 
-_ARCHITECTURES: dict[str, str] = {key: model.__name__ for key, model in smp.MODEL_ARCHITECTURES_MAPPING.items()}
+if TYPE_CHECKING:
+    from segmentation_models_pytorch.base import SegmentationModel
 
 _SET_HERE = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs")
 """Arguments of the library's constructors that are not left to a config: the network gives one map of logits."""
@@ -51,10 +55,12 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         out_channels: int = 1,
         **options: Any,
     ) -> None:
+        from segmentation_models_pytorch import DPT
+
         path = None if weights is None else weights_file(encoder, weights)
         network = _network(architecture, encoder, path, in_channels, out_channels, options)
         # DPT halves its patches once more, and doubles them again without a look at the size it came from.
-        stride: int = network.encoder.output_stride * (2 if isinstance(network, smp.DPT) else 1)
+        stride: int = network.encoder.output_stride * (2 if isinstance(network, DPT) else 1)
         super().__init__(stride)
         self.network = network
         self.weights_file = path
@@ -141,18 +147,22 @@ def _network(
     in_channels: int,
     out_channels: int,
     options: Mapping[str, Any],
-) -> smp.base.SegmentationModel:
-    if architecture.lower() not in _ARCHITECTURES:
-        raise _unknown("architecture", architecture, list(_ARCHITECTURES.values()))
+) -> SegmentationModel:
+    import segmentation_models_pytorch as smp
+    import timm
+
+    model = smp.MODEL_ARCHITECTURES_MAPPING.get(architecture.lower())
+    if model is None:
+        raise _unknown("architecture", architecture, [one.__name__ for one in smp.MODEL_ARCHITECTURES_MAPPING.values()])
     known = [*smp.encoders.encoders, *(f"tu-{name}" for name in (*timm.list_models(), *timm.list_pretrained()))]
     if encoder not in known:
         raise _unknown("encoder", encoder, known)
 
-    named = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters
+    named = inspect.signature(model).parameters
     free = [name for name in named if name not in _SET_HERE]
     if unknown := next((name for name in options if name not in free), None):
         choice = did_you_mean(unknown, free)
-        raise UserError(f"model.{unknown} is no option of {_ARCHITECTURES[architecture.lower()]}; {choice}")
+        raise UserError(f"model.{unknown} is no option of {model.__name__}; {choice}")
 
     options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
     if architecture.lower() == "dpt":
@@ -178,6 +188,8 @@ def _network(
 
 def _fixed_size(encoder: str) -> int | None:
     """The side of the images that a timm encoder is made for; None where it takes any."""
+    import timm
+
     config = timm.get_pretrained_cfg(encoder.removeprefix("tu-")) if encoder.startswith("tu-") else None
     return config.input_size[-1] if config and config.fixed_input_size else None
 

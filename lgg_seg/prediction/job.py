@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.images import checksum
 from lgg_seg.errors import UserError, explained
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
+from lgg_seg.prediction import Overlays
 from lgg_seg.prediction.discover import ScanFiles, ScanListing
 from lgg_seg.prediction.output import PER_SLICE, PER_VOLUME, OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
@@ -22,7 +23,6 @@ from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.runs.provenance import volume_digest
 
 log = logging.getLogger(__name__)
-Overlays = Literal["tumour", "all", "none"]
 INDIFFERENT = ("input", "batch_size", "hardware")
 """The settings that change no more than the rounding of a volume's result."""
 _HEADER = 4096  # bytes of a file, in which the header is

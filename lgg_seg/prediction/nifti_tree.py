@@ -35,7 +35,6 @@ from lgg_seg.prediction.volumes import VolumeFiles
 
 log = logging.getLogger(__name__)
 
-LAYOUT = "NIfTI as in BraTS: a folder a patient, with CASE_flair.nii.gz, CASE_t1, CASE_t1ce and CASE_seg"
 SHARED = "BraTS holds most patients of TCGA-LGG, resampled and under other names: leave out those of the training"
 _FORMAT = 1  # raise it when a change of code changes what is written
 _MAX_NAMED = 5

@@ -5,9 +5,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import sklearn
 from rich.console import Console
 from rich.progress import Progress
 
@@ -16,31 +15,11 @@ from lgg_seg.data.arguments import MaskThreshold, Root
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
 from lgg_seg.errors import require
-from lgg_seg.prediction.masks import mask_volumes
-from lgg_seg.radiomics.clinical import clinical_table, endpoints
-from lgg_seg.radiomics.features import Features, dataset_volumes, masked_patients, measure, predicted_volumes
-from lgg_seg.radiomics.model import MODELS, OutcomeModel, read_models, write_models
-from lgg_seg.radiomics.nested import Imputation
-from lgg_seg.radiomics.outcome import (
-    SHAPE,
-    corrected,
-    evaluate_endpoint,
-    predictor_sets,
-    shape_predictors,
-    single_features,
-)
-from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
-from lgg_seg.reporting.outcomes import (
-    answer_table,
-    curves_by_endpoint,
-    flat,
-    outcome_tables,
-    prediction_rows,
-    roc_figure,
-    single_table,
-)
+from lgg_seg.radiomics import Imputation
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.provenance import code_state, versions
+
+if TYPE_CHECKING:
+    from lgg_seg.radiomics.features import Features
 
 Output = Annotated[Path | None, Argument("the folder to write to; null for a new one in runs/radiomics")]
 Seed = Annotated[int, Argument("of folds, shuffles and bootstrap")]
@@ -53,6 +32,8 @@ def features(
     mask_threshold: MaskThreshold = None,
 ) -> int:
     """Measure area, centroid, spread and irregularity of every tumour, per slice and per patient."""
+    from lgg_seg.radiomics.features import masked_patients, measure, predicted_volumes
+
     if run is None:
         measured = measure_masks(build_index(root, mask_threshold=mask_threshold))
     else:
@@ -83,6 +64,27 @@ def outcome(
     """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
     require(repeats >= 1, "repeats", repeats, "at least 1")
     require(permutations >= 0, "permutations", permutations, "0 or more")
+    from lgg_seg.radiomics.clinical import clinical_table, endpoints
+    from lgg_seg.radiomics.features import measure
+    from lgg_seg.radiomics.model import MODELS, OutcomeModel, write_models
+    from lgg_seg.radiomics.outcome import (
+        SHAPE,
+        corrected,
+        evaluate_endpoint,
+        predictor_sets,
+        shape_predictors,
+        single_features,
+    )
+    from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
+    from lgg_seg.reporting.outcomes import (
+        curves_by_endpoint,
+        flat,
+        outcome_tables,
+        prediction_rows,
+        roc_figure,
+        single_table,
+    )
+
     index = build_index(root, mask_threshold=mask_threshold)
     clinical = clinical_table(index)
     masks = None if run is None else out_of_fold_masks(index, run)
@@ -137,6 +139,12 @@ def answer(
     masks: Annotated[Path, Argument("a folder of predicted masks, as lgg_seg.predict writes them")],
 ) -> int:
     """Answer for new patients, from the shape of their tumours, what an outcome model was made for."""
+    from lgg_seg.prediction.masks import mask_volumes
+    from lgg_seg.radiomics.features import measure
+    from lgg_seg.radiomics.model import read_models
+    from lgg_seg.radiomics.outcome import shape_predictors
+    from lgg_seg.reporting.outcomes import answer_table
+
     models, volumes = read_models(model), mask_volumes(masks)
     empty = [volume.patient for volume in volumes if not volume.mask.any()]
     volumes = [volume for volume in volumes if volume.mask.any()]
@@ -150,8 +158,10 @@ def answer(
     return 1 if empty else 0
 
 
-def measure_masks(index: Index) -> Features:
+def measure_masks(index: Index) -> "Features":
     """Shape features of the masks of a dataset."""
+    from lgg_seg.radiomics.features import dataset_volumes, measure
+
     return measure(dataset_volumes(index), len(index.patients))
 
 
@@ -160,13 +170,17 @@ def new_folder(output: Path | None, name: str) -> RunFolder:
     return RunFolder(output or Path("runs/radiomics") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{name}")
 
 
-def _write_features(folder: RunFolder, measured: Features) -> None:
+def _write_features(folder: RunFolder, measured: "Features") -> None:
     for name, table in (("slice", measured.per_slice), ("patient", measured.per_patient)):
         folder.write_table(f"shape_per_{name}.csv", table)
 
 
 def provenance(index: Index, command: str, settings: Sequence[str]) -> dict[str, Any]:
     """What made a result: command, code, versions, data."""
+    import sklearn
+
+    from lgg_seg.runs.provenance import code_state, versions
+
     return {
         "command": ["python", "-m", *command.split(), *settings],
         "code": code_state(),

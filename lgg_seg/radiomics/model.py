@@ -16,8 +16,9 @@ import pydantic
 from sklearn.pipeline import Pipeline
 
 from lgg_seg.errors import UserError
+from lgg_seg.radiomics import Imputation
 from lgg_seg.radiomics.features import Volume
-from lgg_seg.radiomics.nested import CANDIDATES, Imputation, chosen_model, model_search, preparation
+from lgg_seg.radiomics.nested import CANDIDATES, chosen_model, model_search, preparation
 from lgg_seg.radiomics.outcome import Result
 
 MODELS = "outcome_models.json"  # in the folder that `outcome` writes

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.radiomics import Imputation
 from lgg_seg.statistics.auroc import auc
 
 OUTER, INNER = 5, 3
@@ -28,8 +29,6 @@ CANDIDATES: dict[str, Any] = {
     ),
 }
 """Models that the inner folds choose from, by name, the simplest first."""
-
-Imputation = Literal["scaled", "study_004"]
 
 
 class RoundedImputer(KNNImputer):  # type: ignore[misc]  # scikit-learn has no types

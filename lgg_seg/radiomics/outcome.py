@@ -9,8 +9,9 @@ import pandas as pd
 from scipy.stats import mannwhitneyu
 
 from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.radiomics import Imputation
 from lgg_seg.radiomics.clinical import AGE, MOLECULAR, Endpoint, clinical_predictors, encode, molecular_predictors
-from lgg_seg.radiomics.nested import Imputation, out_of_fold, shuffled_aucs
+from lgg_seg.radiomics.nested import out_of_fold, shuffled_aucs
 from lgg_seg.statistics.auroc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
 from lgg_seg.statistics.paired import holm
 

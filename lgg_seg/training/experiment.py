@@ -19,7 +19,8 @@ from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.labels import labelled, require_both_classes, slice_labels
 from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import Evaluation, EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.evaluation import Evaluation, EvaluationSettings
+from lgg_seg.evaluation.subsets import choose_threshold, evaluate
 from lgg_seg.hardware import Hardware, peak_memory_bytes
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.inference.trained import starting_weights

@@ -14,8 +14,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import ParallelStrategy
 
+from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, require
-from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, is_available
+from lgg_seg.hardware import Hardware, choose_hardware, configure_process, is_available
 from lgg_seg.training.callbacks import Progress
 from lgg_seg.training.checkpoints import AtomicCheckpoints
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 from lgg_seg.cli.arguments import Argument, subcommands
-from lgg_seg.hardware import configure_process
 from lgg_seg.inference.zoo import DEFAULT, MODELS, PAGE, names, read_card
 
 
@@ -32,7 +31,8 @@ def add_model(
     note: Annotated[str | None, Argument("one more limit for the card, such as on whom the recipe was chosen")] = None,
 ) -> int:
     """Store a run's weights in half precision with a card; refused over 16 MB, or where that changes the masks."""
-    from lgg_seg.deploy.publish import add  # which imports every network and takes seconds; a list does not need it
+    from lgg_seg.deploy.publish import add
+    from lgg_seg.hardware import configure_process
 
     configure_process()
     folder = add(run, name, models or MODELS, data_root, cross_validation, note)

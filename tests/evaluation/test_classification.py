@@ -17,8 +17,9 @@ from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
-from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.classification import ClassifierEvaluation
+from lgg_seg.evaluation.subsets import choose_threshold, evaluate
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.losses import BCE
 from lgg_seg.networks import SliceClassifier

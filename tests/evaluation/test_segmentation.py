@@ -14,8 +14,9 @@ import torch
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
-from lgg_seg.evaluation import EvaluationSettings, choose_threshold, evaluate
+from lgg_seg.evaluation import EvaluationSettings
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation, patient_rows, strata
+from lgg_seg.evaluation.subsets import choose_threshold, evaluate
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner, probabilities
 from lgg_seg.losses import Dice

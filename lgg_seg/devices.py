@@ -1,0 +1,6 @@
+"""Devices and precisions by the names that users give them."""
+
+from typing import Literal
+
+Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
