@@ -94,6 +94,7 @@ def _run_module(words: list[str], folder: Path, environment: dict[str, str], out
     os.environ.update(environment)
     os.dup2(out.detach(), 1)
     os.dup2(err.detach(), 2)
+    multiprocessing.set_start_method(None, force=True)  # a command's own processes start as they do anywhere
     sys.argv = words
     sys.path.insert(0, str(folder))
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
