@@ -58,8 +58,10 @@ def export(
     from lgg_seg.inference.trained import from_run, from_zoo
 
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
-    of, batches = comparison_slices(trained, _comparison_root(run, data_root))
     target = output or export_folder(trained) / format
+    if target.exists() and not (target / DESCRIPTION).is_file():
+        raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
+    of, batches = comparison_slices(trained, _comparison_root(run, data_root))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / format
         folder.mkdir()
@@ -91,10 +93,6 @@ def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
 
 def _replace(folder: Path, target: Path) -> None:
     """Move a finished export to `target`, in place of an earlier export there."""
-    from lgg_seg.inference.onnx import DESCRIPTION
-
-    if target.exists() and not (target / DESCRIPTION).is_file():
-        raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
     with writable(target, "free space there."):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():

@@ -16,6 +16,13 @@ import yaml
 import lgg_seg
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+OFFLINE = """
+import socket, sys
+def refused(*_): raise OSError("no network")
+socket.socket.connect = socket.getaddrinfo = refused
+from lgg_seg.predict import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +124,10 @@ def test_the_wheel_writes_and_verifies_a_phantom_tree(installed: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     checked = python(installed, tmp_path, "-m", "lgg_seg.data", "verify", "root=tree")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_model_of_the_zoo_predicts_without_a_network(installed: Path, phantom_root: Path, tmp_path: Path) -> None:
+    patient = sorted(p for p in phantom_root.iterdir() if p.is_dir())[0]
+    done = python(installed, tmp_path, "-c", OFFLINE, "zoo=unet_slim", f"input={patient}", "output=out")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").rglob("*_mask.tif"))) == 6

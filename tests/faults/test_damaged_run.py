@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lgg_seg.compare import compare_folders
+from lgg_seg.comparison.runs import find_runs
+from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
 from lgg_seg.inference.trained import from_run
@@ -65,7 +66,7 @@ def test_a_damaged_run_is_a_marked_row_beside_the_others(
 ) -> None:
     write_run(tmp_path / "sound", ["model=unet_slim"])
     damage(write_run(tmp_path / "damaged", ["model=unet_bn"]) / name, change)
-    board = compare_folders([tmp_path], tmp_path / "out")
+    board = build_leaderboard(find_runs([tmp_path]), None)
     assert [len(table.entries) for table in board.tables] == [1]
     (row,) = board.unmeasured
     assert row.run.state == "unreadable"

@@ -63,9 +63,8 @@ def job_states(sweep: Path) -> dict[str, str]:
 def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
     workplace: Path,
 ) -> None:
-    """joblib first, then the basic launcher twice at once: neither changes which sweep it is."""
     overrides = (*FAST, "data.root=tree,later")
-    code, output = launch(workplace, *overrides, "hydra/launcher=joblib")
+    code, output = finish(start(workplace, *overrides))
     assert code == 1, output
     assert "Traceback" not in output
     assert "failed: " in output
