@@ -10,7 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from lgg_seg.reporting.formatting import ABSENT, counted, duration
+from lgg_seg.errors import counted
+from lgg_seg.reporting.formatting import ABSENT, duration
 from lgg_seg.reporting.table import Column, markdown_table
 
 HERE = Path(__file__).parent

@@ -104,10 +104,12 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def help_lines(function: Callable[..., Any]) -> str:
     """The first line of a function's docstring, and a line for each of its arguments."""
     lines = [f"  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}"]
-    for key, parameter in _parameters(function).items():
+    described = _parameters(function)
+    width = max(map(len, described), default=0) + 1
+    for key, parameter in described.items():
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else f"default {_as_typed(parameter.default)}"
-        lines.append(f"    {key + '=':<14} {_argument(function, parameter.name).help} ({default})")
+        lines.append(f"    {key + '=':<{width}} {_argument(function, parameter.name).help} ({default})")
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, counted
 from lgg_seg.reporting.integrity import print_report
 
 
@@ -61,7 +61,7 @@ def phantom(
     from lgg_seg.data.phantom.generator import write_phantom
 
     written = write_phantom(root, patients=patients, slices=slices, size=size, seed=seed)
-    print(f"{patients} phantom patients of {slices} slices are at {written}")
+    print(f"{counted(patients, 'phantom patient')} of {counted(slices, 'slice')}: {written}")
     return 0
 
 

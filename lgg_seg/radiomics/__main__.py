@@ -14,7 +14,7 @@ from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.arguments import MaskThreshold, Root
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
-from lgg_seg.errors import require
+from lgg_seg.errors import counted, require
 from lgg_seg.radiomics import Imputation
 from lgg_seg.runs.folder import RunFolder
 
@@ -42,7 +42,7 @@ def features(
     folder = new_folder(output, "features")
     _write_features(folder, measured)
     written = folder.display_path / "shape_per_patient.csv"
-    print(f"{len(measured.per_patient)} patients, {len(measured.per_slice)} slices: {written}, …")
+    print(f"{counted(len(measured.per_patient), 'patient')}, {counted(len(measured.per_slice), 'slice')}: {written}, …")
     return 0
 
 

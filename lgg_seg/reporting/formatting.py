@@ -43,11 +43,6 @@ def with_spread(seeds: int, spread: float | None) -> str:
     return str(seeds) + (f" ± {three(spread)}" if spread is not None else "")
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 patient`, `2 patients`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def si(value: float) -> str:
     """Three figures with k, M or G."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

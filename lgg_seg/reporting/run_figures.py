@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.errors import counted
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
@@ -25,7 +26,7 @@ from lgg_seg.reporting.figures import (
     roc_axes,
     square_around,
 )
-from lgg_seg.reporting.formatting import counted, with_interval
+from lgg_seg.reporting.formatting import with_interval
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.statistics.classification import roc_band

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lgg_seg.errors import counted
 from lgg_seg.statistics.paired import ALPHA, Comparison, Difference
 
 MAX_NAMED = 3  # configurations of a group
@@ -15,7 +16,8 @@ def verdict(comparison: Comparison) -> str:
     best, score, patients = comparison.best, f"mean {comparison.mean:.3f}", comparison.patients
     others = comparison.differences
     if not others:
-        return f"{best} ({score}, {_count(patients)}) is the only configuration: there is nothing to compare it with."
+        of = counted(patients, "patient")
+        return f"{best} ({score}, {of}) is the only configuration: there is nothing to compare it with."
     if patients == 1:
         names = listed([one.name for one in others])
         return f"A single patient cannot separate {best} ({comparison.mean:.3f}) from {names}."
@@ -55,7 +57,7 @@ def too_few(comparison: Comparison) -> str:
     smallest = min(1.0, len(others) * 2.0 ** (1 - differing))
     if differing == 0 or comparison.patients == 1 or smallest < ALPHA:
         return ""
-    who = _count(differing) + (" that differ" if differing < comparison.patients else "")
+    who = counted(differing, "patient") + (" that differ" if differing < comparison.patients else "")
     family = f" and Holm's correction for {len(others)} comparisons" if len(others) > 1 else ""
     return f"A signed-rank test of {who}{family} cannot reach p < {ALPHA}: {smallest:.3g} is the smallest."
 
@@ -75,7 +77,3 @@ def _figures(difference: Difference, p_name: str) -> str:
     assert p is not None, "a single patient"
     low, high = difference.ci95
     return f"{mean:z.3f}, {low:z.3f} to {high:z.3f}, {p_name} {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-
-
-def _count(patients: int) -> str:
-    return "1 patient" if patients == 1 else f"{patients} patients"

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import UserError, counted, require
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences
@@ -43,15 +43,15 @@ class Changes:
         done, longer = content["epoch"] + 1, self.max_epochs is not None and self.max_epochs > content["epoch"] + 1
         if folder.read_json("status.json")["state"] == "finished" and not longer:
             raise UserError(
-                f"{folder.path} has finished after {done} epochs; give a larger trainer.max_epochs beside resume= to "
-                "train it further, or start a new run."
+                f"{folder.path} has finished after {counted(done, 'epoch')}; give a larger trainer.max_epochs beside "
+                "resume= to train it further, or start a new run."
             )
         if self.max_epochs in (None, config.trainer.max_epochs):
             return
         if any(state.get("stopped_epoch") for state in content["callbacks"].values() if isinstance(state, dict)):
             raise UserError(
-                f"{folder.path} stopped early after {done} epochs, because it no longer improved, and another "
-                "trainer.max_epochs does not change that; start a new run, for example with a larger "
+                f"{folder.path} stopped early after {counted(done, 'epoch')}, because it no longer improved, and "
+                "another trainer.max_epochs does not change that; start a new run, for example with a larger "
                 "callbacks.early_stopping.patience."
             )
         if config.scheduler["_target_"] == "lgg_seg.schedulers.onecycle":

@@ -16,9 +16,10 @@ from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.failures import FAILED
 from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
+from lgg_seg.errors import counted
 from lgg_seg.reporting import leakage as leakage_texts
 from lgg_seg.reporting.columns import holm_p, metric_columns
-from lgg_seg.reporting.formatting import counted, three, with_spread
+from lgg_seg.reporting.formatting import three, with_spread
 from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, THEME, Picture, palette, svg, table_styles, themed
