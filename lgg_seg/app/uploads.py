@@ -3,6 +3,7 @@
 They lie in a temporary folder until nobody needs the volumes any more.
 """
 
+import re
 import shutil
 import weakref
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from lgg_seg.app.limits import MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, Limi
 from lgg_seg.data.kaggle.pixels import OPENCV, picture_header
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.discover import ScanFiles, find_scans
-from lgg_seg.prediction.filenames import is_picture, is_tiff
+from lgg_seg.prediction.filenames import ITK_ENDINGS, is_picture, is_tiff
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.prediction.roles import MASK, role_of
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
@@ -24,6 +25,8 @@ from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.prediction.volumes import VolumeFiles
 
 Files = Mapping[str, bytes]  # contents by path
+# In the header of MetaImage and NRRD: any path, on this computer.
+_ELSEWHERE = re.compile(rb"^\s*(ElementDataFile\s*=(?!\s*LOCAL\b)|data ?file\s*:)", re.IGNORECASE | re.MULTILINE)
 READ = "slices in TIFF, PNG or JPEG, NIfTI, DICOM, .mgz, .mha or .nrrd"
 
 
@@ -153,13 +156,14 @@ def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, issues: list[Is
 
 
 def _decodable(files: Files, budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
-    """The files without pictures that are not safe to decode by their headers; the squares that slices fit in are
-    counted."""
+    """The files without those that their headers show to be unsafe; the squares that slices fit in are counted."""
     decodable = {}
     for path, content in files.items():
         try:
             if len(content) > max_file(path):
                 raise ValueError(f"is larger than {max_file(path) // MB} MB, the limit of one file")
+            if path.lower().endswith(ITK_ENDINGS) and _ELSEWHERE.search(content):
+                raise ValueError("keeps its voxels in another file, which this page does not open; save it as one file")
             if is_tiff(path) or is_picture(path):
                 side = max(_shape(content, path))
                 if role_of(path).kind != MASK:

@@ -11,6 +11,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
 from lgg_seg.app.measurements import measure, pack_masks
 from lgg_seg.app.uploads import Volume, read_upload
@@ -82,6 +83,19 @@ def test_files_stay_until_nobody_has_the_volume_and_not_longer() -> None:
     del upload
     gc.collect()
     assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd", ".mhd"])
+def test_a_header_that_names_another_file_is_not_followed(tmp_path: Path, ending: str) -> None:
+    """It could name any file of this computer, and its bytes would be shown."""
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HEAD), str(tmp_path / f"P_flair{ending}"))
+    content = (tmp_path / f"P_flair{ending}").read_bytes()
+    if ending != ".mhd":
+        assert read_upload([(f"P_flair{ending}", content)]).volumes
+    content = content.replace(b"ElementDataFile = LOCAL", b"ElementDataFile = /etc/hostname")
+    content = content.replace(b"\n\n", b"\ndata file: /etc/hostname\n\n", 1) if ending == ".nrrd" else content
+    (issue,) = read_upload([(f"P_flair{ending}", content)]).issues
+    assert "keeps its voxels in another file" in issue.reason
 
 
 def test_a_volume_beyond_the_limit_is_refused_before_its_voxels_are_read() -> None:
