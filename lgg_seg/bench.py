@@ -1,6 +1,8 @@
 """`python -m lgg_seg.bench key=value …`: how fast this machine trains and predicts, beside plain PyTorch."""
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +15,12 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
-from lgg_seg.reporting.benchmark import print_benchmark
+from lgg_seg.reporting.benchmark import of_roof, print_benchmark
 
 if TYPE_CHECKING:
     from lgg_seg.hardware import Hardware
 
+STARTED = ("lgg_seg", "lgg_seg.predict")
 REMEDY = "give another output=."
 
 
@@ -30,12 +33,15 @@ def bench(
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto, 32-true, bf16-mixed or 16-mixed")] = "auto",
     threads: Annotated[int | None, Argument("of the CPU; null: one a core")] = None,
-    output: Annotated[Path | None, Argument("a .json file for the numbers and where they come from")] = None,
+    output: Annotated[
+        Path | None, Argument("a .json file for the numbers and their origin; .jsonl: a line a case")
+    ] = None,
 ) -> dict[str, Any]:
-    """Time training steps, predictions and the loading of batches, the plain way of PyTorch in turn with ours.
+    """Time training steps, predictions, the loading of batches and starts, the plain way of PyTorch in turn with ours.
 
-    Plain: float32, channels first, an optimizer that is not fused. Ours: what a run with these choices would take. Both
-    profit from the process's allocator and threads. The pixels are noise; no weights and no data are needed.
+    Plain: float32, channels first, an optimizer that is not fused, in a process that has its threads in common with
+    ours and no other setting. Ours: what a run with these choices would take. The roof is a large matrix product on
+    the same hardware. The pixels are noise; no weights and no data are needed.
 
     Returns:
         the rates with the hardware, versions and commit they were measured with, as `output` holds them.
@@ -53,7 +59,7 @@ def bench(
     from lgg_seg.hardware import choose_hardware, configure_process
     from lgg_seg.runs.folder import AtomicFolder
     from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
-    from lgg_seg.speed import loading_rates
+    from lgg_seg.speed import loading_rates, roof, start_seconds
 
     configure_process(threads)
     hardware = choose_hardware(device, precision)
@@ -65,12 +71,15 @@ def bench(
             for name in tracked(models, "timing the networks")
         ]
         loading = dict(zip(augments, loading_rates(loaded, seconds, hardware), strict=True))
+        flops_per_second = roof(hardware, seconds)
     measured = {
         "unit": "slices a second",
         "size": size,
         "batch_size": batch_size,
         "networks": networks,
         "fetched_by_one_process": loading,
+        "start_seconds": {name: start_seconds(name) for name in STARTED},
+        "roof_flops_per_second": flops_per_second,
         "precision": hardware.precision,
         "channels_last": hardware.channels_last,
         "hardware": hardware_metadata(hardware),
@@ -78,8 +87,30 @@ def bench(
         "code": code_state(),
     }
     if output is not None:
-        AtomicFolder(output.parent, REMEDY).write_json(output.name, measured)
+        folder = AtomicFolder(output.parent, REMEDY)
+        if output.suffix == ".jsonl":
+            with folder.writing(output.name) as path:
+                path.write_text("".join(f"{json.dumps(case)}\n" for case in cases(measured)), encoding="utf-8")
+        else:
+            folder.write_json(output.name, measured)
     return measured
+
+
+def cases(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What `bench` measured, one case at a time; rates in slices a second, `of_roof` a share."""
+    size, batch_size = measured["size"], measured["batch_size"]
+    of_networks = [
+        {"case": case, "model": one["model"], "size": size, "batch_size": batch, **one[case],
+         "of_roof": of_roof(measured, one, case)}
+        for one in measured["networks"]
+        for case, batch in (("train", batch_size), ("predict", batch_size), ("predict_one", 1))
+    ]  # fmt: skip
+    fetched = [
+        {"case": "fetch", "augment": name, "size": size, "ours": rate}
+        for name, rate in measured["fetched_by_one_process"].items()
+    ]
+    started = [{"case": "start", "command": name, "seconds": took} for name, took in measured["start_seconds"].items()]
+    return [*of_networks, *fetched, *started, {"case": "roof", "flops_per_second": measured["roof_flops_per_second"]}]
 
 
 def _members(group: str, text: str) -> list[str]:
@@ -93,7 +124,7 @@ def _members(group: str, text: str) -> list[str]:
 
 
 def _require_writable(output: Path) -> None:
-    require(output.suffix == ".json", "output", output, "a .json file")
+    require(output.suffix in (".json", ".jsonl"), "output", output, "a .json or .jsonl file")
     if output.exists():
         raise UserError(f"{output} exists, and nothing is overwritten; give another output=.")
     with writable(output, REMEDY):

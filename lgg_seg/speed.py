@@ -1,7 +1,14 @@
-"""What a benchmark times (training step, prediction, loading of a batch), and how it times several of them fairly."""
+"""What a benchmark times (training step, prediction, loading, start), and how it times several of them fairly."""
 
+import multiprocessing
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +18,7 @@ from omegaconf import DictConfig
 
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.hardware import Hardware
+from lgg_seg.inference.folding import folded
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
 from lgg_seg.runs.cost import network_cost
@@ -20,7 +28,7 @@ from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.experiment import Experiment
 
 Step = Callable[[], object]
-Clock = Callable[[], float]
+Timed = Callable[[], float]  # the seconds of one repetition
 
 CHANNELS = 3
 WARM_UP, MIN_REPETITIONS = 2, 3
@@ -32,42 +40,69 @@ def network_speed(
 ) -> dict[str, Any]:
     """Slices a second of training and prediction, plain and ours in turn, and the network's cost for a single slice.
 
-    Plain is the config `plain` in float32 with channels first, ours the config `ours` on `hardware` as it is.
+    Plain is the config `plain` in float32 with channels first, in a process of its own with the settings that Python
+    starts with. Ours is the config `ours` on `hardware` as it is. Prediction is also timed one slice at a time.
     """
     reference = Hardware(hardware.device, "32-true", channels_last=False)
+    batches = {"train": batch_size, "predict": batch_size, "predict_one": 1}
 
-    def rates(step: Callable[[DictConfig, Hardware, int], Step]) -> dict[str, float]:
-        steps = [step(plain, reference, batch_size), step(ours, hardware, batch_size)]
-        times = best_times(steps, seconds, clock_for(hardware))
-        return {name: batch_size / took for name, took in zip(("plain", "ours"), times, strict=True)}
+    def rates(theirs: Timed, own: Timed, batch: int) -> dict[str, float]:
+        times = best_times([theirs, own], seconds)
+        return {name: batch / took for name, took in zip(("plain", "ours"), times, strict=True)}
 
+    with apart(reference, plain_steps, plain, reference, batch_size) as repeat:
+        found = {
+            case: rates(partial(repeat, case), timed(step, hardware), batches[case])
+            for case, step in our_steps(ours, hardware, batch_size).items()
+        }
     network = build_network(ours.model, CHANNELS)
     network = network.to(hardware.device).to(memory_format=hardware.memory_format)
     size = ours.preprocess.size
-    return {
-        "train": rates(training_step),
-        "predict": rates(prediction_step),
-        "cost": network_cost(network, CHANNELS, (size, size), hardware),
-    }
+    return {**found, "cost": network_cost(network, CHANNELS, (size, size), hardware)}
 
 
 def loading_rates(configs: Sequence[DictConfig], seconds: float, hardware: Hardware) -> list[float]:
     """Slices a second that one process loads under each of the configs, whose data is a phantom."""
     with TemporaryDirectory() as folder:
-        times = best_times([loading_step(config, Path(folder)) for config in configs], seconds, clock_for(hardware))
-    return [config.data.batch_size / took for config, took in zip(configs, times, strict=True)]
+        steps = [timed(loading_step(config, Path(folder)), hardware) for config in configs]
+        return [config.data.batch_size / took for config, took in zip(configs, best_times(steps, seconds), strict=True)]
 
 
-def best_times(steps: Sequence[Step], seconds: float, clock: Clock) -> list[float]:
+def roof(hardware: Hardware, seconds: float) -> float:
+    """The floating point operations a second of a large matrix product, in the precision that networks run in."""
+    size = 2048 if hardware.device.type == "cpu" else 8192
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}[hardware.precision]
+    a, b = (torch.rand(size, size, device=hardware.device).to(dtype) for _ in range(2))
+
+    def multiply() -> None:
+        a @ b
+        _wait(hardware)
+
+    (took,) = best_times([timed(multiply, hardware)], seconds)
+    return 2 * size**3 / took
+
+
+def start_seconds(module: str) -> float:
+    """Seconds of CPU until a command that is asked for its help has ended: the least of three starts."""
+    words = [sys.executable, "-m", module, "--help"]
+    took = []
+    for _ in range(MIN_REPETITIONS):
+        before = os.times()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        after = os.times()
+        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return min(took)
+
+
+def best_times(steps: Sequence[Timed], seconds: float) -> list[float]:
     """The seconds of each step's fastest repetition.
 
     The steps take turns, so that other load on the machine slows all of them alike, and the fastest repetition is the
-    least disturbed one. Two repetitions before are not timed: compilation, allocation, choice of kernels.
+    least disturbed one. Two repetitions before are not counted: compilation, allocation, choice of kernels.
 
     Args:
-        steps: what is timed; each returns when its work is done, on a GPU too.
+        steps: what is timed; each gives its seconds when its work is done, on a GPU too.
         seconds: how long each of them is repeated; three times at least.
-        clock: gives the time in seconds.
     """
     for step in steps:
         for _ in range(WARM_UP):
@@ -76,16 +111,93 @@ def best_times(steps: Sequence[Step], seconds: float, clock: Clock) -> list[floa
     started = time.perf_counter()
     while len(times[-1]) < MIN_REPETITIONS or time.perf_counter() - started < seconds * len(steps):
         for step, of_step in zip(steps, times, strict=True):
-            before = clock()
-            step()
-            of_step.append(clock() - before)
+            of_step.append(step())
     return [min(of_step) for of_step in times]
 
 
-def clock_for(hardware: Hardware) -> Clock:
-    """CPU time of this process where one CPU thread works, since other processes do not lengthen it; else wall time."""
+def timed(step: Step, hardware: Hardware) -> Timed:
+    """A repetition of the step: CPU time where one CPU thread works, since other processes do not lengthen it."""
     one_thread = hardware.device.type == "cpu" and torch.get_num_threads() == 1
-    return time.process_time if one_thread else time.perf_counter
+    clock = time.process_time if one_thread else time.perf_counter
+
+    def repeat() -> float:
+        before = clock()
+        step()
+        return clock() - before
+
+    return repeat
+
+
+@contextmanager
+def apart(
+    hardware: Hardware, make: Callable[..., Mapping[str, Step]], *arguments: object
+) -> Iterator[Callable[[str], float]]:
+    """The steps of `make(*arguments)` in a process of its own, with as many threads and no other setting of this one.
+
+    Yields:
+        repeats the step of a name, and gives its seconds.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    given = (there, torch.get_num_threads(), hardware, make, *arguments)
+    process = context.Process(target=_repeat_on_demand, args=given, daemon=True)
+    process.start()
+    there.close()
+
+    def repeat(name: str) -> float:
+        try:
+            here.send(name)
+            answer = here.recv()
+        except (EOFError, ConnectionError) as error:
+            raise MemoryError("the process of the plain network was killed") from error
+        if isinstance(answer, Exception):
+            raise answer
+        return float(answer)
+
+    try:
+        yield repeat
+    finally:
+        here.close()
+        process.join()
+
+
+def _repeat_on_demand(
+    pipe: Connection, threads: int, hardware: Hardware, make: Callable[..., Mapping[str, Step]], *arguments: object
+) -> None:
+    torch.set_num_threads(threads)
+    steps: dict[str, Timed] = {}
+    with suppress(EOFError, ConnectionError):  # nobody asks any more
+        while True:
+            name = pipe.recv()
+            try:
+                steps = steps or {key: timed(step, hardware) for key, step in make(*arguments).items()}
+                answer: float | Exception = steps[name]()
+            except (RuntimeError, MemoryError) as error:  # of memory, which the other process tells
+                answer = error
+            pipe.send(answer)
+
+
+def _wait(hardware: Hardware) -> None:
+    if hardware.device.type != "cpu":
+        torch.accelerator.synchronize(hardware.device)
+
+
+def our_steps(config: DictConfig, hardware: Hardware, batch_size: int) -> dict[str, Step]:
+    """What is timed of the config as a run and `predict` would take it."""
+    return {
+        "train": training_step(config, hardware, batch_size),
+        "predict": prediction_step(config, hardware, batch_size),
+        "predict_one": prediction_step(config, hardware, 1),
+    }
+
+
+def plain_steps(config: DictConfig, hardware: Hardware, batch_size: int) -> dict[str, Step]:
+    """The same of the network as it was trained."""
+    return {
+        "train": training_step(config, hardware, batch_size),
+        "predict": prediction_step(config, hardware, batch_size, fold=False),
+        "predict_one": prediction_step(config, hardware, 1, fold=False),
+    }
 
 
 def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
@@ -110,15 +222,16 @@ def training_step(config: DictConfig, hardware: Hardware, batch_size: int) -> St
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         optimizer.step()
         optimizer.zero_grad()
-        if hardware.device.type != "cpu":
-            torch.accelerator.synchronize(hardware.device)
+        _wait(hardware)
 
     return step
 
 
-def prediction_step(config: DictConfig, hardware: Hardware, batch_size: int) -> Step:
+def prediction_step(config: DictConfig, hardware: Hardware, batch_size: int, *, fold: bool = True) -> Step:
     """What predicting does with a batch: to the device, normalised, through the network, and the logits back."""
     network = build_network(config.model, CHANNELS)
+    if fold:
+        network = folded(network, CHANNELS, config.preprocess.size)
     runner = TorchRunner(network, hardware, batch_size)
     batch = random_batch(config.preprocess.size, batch_size)
     return lambda: runner.logits(batch["image"], batch["statistics"]).cpu()

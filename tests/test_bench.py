@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +13,43 @@ import torch
 
 from lgg_seg import bench
 from lgg_seg.config.overrides import compose_config
+from lgg_seg.errors import out_of_memory
 from lgg_seg.hardware import Hardware
-from lgg_seg.speed import best_times, loading_step, prediction_step, random_batch, training_step
+from lgg_seg.speed import (
+    Step,
+    apart,
+    best_times,
+    loading_step,
+    prediction_step,
+    random_batch,
+    training_step,
+)
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 TINY = ["model=unet_slim", "size=32", "batch_size=2", "seconds=0.01", "threads=1", "device=cpu"]
 
 
 class Bench:
-    """A clock, and steps that take the seconds they are given."""
+    """Steps that take the seconds they are given."""
 
     def __init__(self) -> None:
-        self.now, self.order = 0.0, ""
+        self.order = ""
 
-    def step(self, name: str, *seconds: float) -> None:
+    def step(self, name: str, *seconds: float) -> float:
         self.order += name
-        self.now += seconds[min(self.order.count(name), len(seconds)) - 1]
+        return seconds[min(self.order.count(name), len(seconds)) - 1]
 
 
 def test_steps_take_turns_and_the_best_time_of_each_counts() -> None:
     on = Bench()
     steps = [lambda: on.step("a", 9, 9, 3, 2, 4), lambda: on.step("b", 0.1, 0.1, 7, 5, 6)]
-    assert best_times(steps, 0.0, lambda: on.now) == [2, 5]  # not the first two of either
+    assert best_times(steps, 0.0) == [2, 5]  # not the first two of either
     assert on.order == "aabb" + 3 * "ab"
 
 
 def test_steps_are_repeated_for_the_given_time() -> None:
     on = Bench()
-    best_times([lambda: on.step("a", 0.0)], 0.05, lambda: on.now)
+    best_times([lambda: on.step("a", 0.0)], 0.05)
     assert len(on.order) > 100
 
 
@@ -67,9 +78,32 @@ def _noting(method, made):  # type: ignore[no-untyped-def]  # a method of torch'
 
 
 def test_a_timed_prediction_gives_logits_of_every_slice() -> None:
-    logits = prediction_step(compose_config(["model=unet_slim", "preprocess.size=32"]), CPU, batch_size=3)()
-    assert isinstance(logits, torch.Tensor)
-    assert (logits.shape, logits.device.type) == ((3, 1, 32, 32), "cpu")
+    config = compose_config(["model=unet_slim", "preprocess.size=32"])
+    for fold in (True, False):
+        logits = prediction_step(config, CPU, batch_size=3, fold=fold)()
+        assert isinstance(logits, torch.Tensor)
+        assert (logits.shape, logits.device.type) == ((3, 1, 32, 32), "cpu")
+
+
+def _steps(file: Path) -> dict[str, Step]:
+    told = f"{os.getpid()} {torch.get_num_threads()}"
+    return {
+        "tell": lambda: file.write_text(told, encoding="utf-8"),
+        "allocate": lambda: torch.empty(2**50),
+        "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    }
+
+
+def test_plain_is_timed_in_a_process_of_its_own_whose_lack_of_memory_is_told(tmp_path: Path) -> None:
+    with apart(CPU, _steps, tmp_path / "process") as repeat:
+        assert repeat("tell") < 1
+        process, threads = map(int, (tmp_path / "process").read_text(encoding="utf-8").split())
+        assert process != os.getpid()
+        assert threads == torch.get_num_threads()
+        for name in ("allocate", "die"):
+            with pytest.raises((RuntimeError, MemoryError)) as raised:
+                repeat(name)
+            assert out_of_memory(raised.value)
 
 
 def test_loading_goes_on_after_the_last_batch(tmp_path: Path) -> None:
@@ -94,13 +128,17 @@ def test_rates_are_printed_and_recorded_with_where_they_come_from(
     found = json.loads(output.read_text(encoding="utf-8"))
     [network] = found["networks"]
     assert network["model"] == "unet_slim"
-    assert all(rate > 0 for kind in ("train", "predict") for rate in network[kind].values())
+    assert all(rate > 0 for kind in ("train", "predict", "predict_one") for rate in network[kind].values())
     assert network["cost"]["parameters"] == 1_942_577
     assert network["cost"]["latency_ms"] > 0
     assert set(found["fetched_by_one_process"]) == {"none", "strong"}
     assert (found["size"], found["batch_size"], found["precision"]) == (32, 2, "bf16-mixed")
     assert found["hardware"]["threads"] == 1
     assert found["versions"]["torch"]
+    lines = [json.dumps(case) for case in bench.cases(found)]
+    assert [json.loads(line)["case"] for line in lines] == ["train", "predict", "predict_one", *2 * ["fetch"],
+                                                           *2 * ["start"], "roof"]  # fmt: skip
+    assert 0 < json.loads(lines[0])["of_roof"] < 1
     rates = network["train"]
     assert f"(x {rates['ours'] / rates['plain']:.1f})" in capsys.readouterr().out
 

@@ -22,8 +22,16 @@ _COLUMNS = (
     Column("", "network", itemgetter("model"), left=True),
     Column("", "training: plain, ours", itemgetter("train"), _rates),
     Column("", "predicting: plain, ours", itemgetter("predict"), _rates),
-    Column("", "ms for one slice", lambda one: one["cost"]["latency_ms"], _digits),
+    Column("", "one at a time", itemgetter("predict_one"), _rates),
 )
+PASSES = {"train": 3, "predict": 1, "predict_one": 1}
+"""Forward, and in training backward to the activations and to the weights, which each take as many operations."""
+
+
+def of_roof(measured: Mapping[str, Any], network: Mapping[str, Any], case: str) -> float:
+    """The share that ours reaches of the operations a second of a large matrix product."""
+    operations = PASSES[case] * network["cost"]["flops_per_slice"] * network[case]["ours"]
+    return float(operations / measured["roof_flops_per_second"])
 
 
 def print_benchmark(measured: Mapping[str, Any]) -> None:
@@ -31,8 +39,16 @@ def print_benchmark(measured: Mapping[str, Any]) -> None:
     size, machine = measured["size"], measured["hardware"]
     where = machine["gpu"] or f"{machine['processor']}, threads: {machine['threads']}"
     title = f"slices a second at {size} x {size}, {measured['batch_size']} at once, {where}"
-    caption = f"plain: float32, channels first. Ours: {measured['precision']}, channels last, fused optimizer."
+    caption = f"plain: float32, channels first, its own process. Ours: {measured['precision']}, channels last, fused."
     console = Console()
     console.print(rich_table(_COLUMNS, measured["networks"], title, caption))
+    console.print(
+        f"a large matrix product: {measured['roof_flops_per_second'] / 1e12:.3g} TFLOP/s, of which", highlight=False
+    )
+    for one in measured["networks"]:
+        train, predict = (of_roof(measured, one, case) for case in ("train", "predict"))
+        console.print(f"{one['model']} reaches {train:.0%} in training, {predict:.0%} in predicting", highlight=False)
     for name, rate in measured["fetched_by_one_process"].items():
         console.print(f"one process fetches {rate:,.0f} a second with augment={name}", highlight=False)
+    for name, took in measured["start_seconds"].items():
+        console.print(f"python -m {name} --help takes {took:.1f} s of CPU", highlight=False)
