@@ -146,7 +146,11 @@ class TrainingModule(pl.LightningModule):
             super().lr_scheduler_step(scheduler, metric)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's validation loss and metrics."""
+        """Log the epoch's validation loss and metrics; stop a run whose weights are too large to compute with."""
+        self._check_losses()  # first: it names the step
+        self._check_weights()
+        if not math.isfinite(loss := float(self.val_loss.compute())):
+            raise self._diverged("validation loss", loss)
         self._log_epoch("val", self.val_loss, self.val_metric)
 
     def _log_epoch(self, subset: str, loss: MeanLoss, metric: Metric) -> None:

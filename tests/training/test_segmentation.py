@@ -176,9 +176,13 @@ def test_frozen_parameters_are_not_in_the_optimizer_and_do_not_decay(data: DataM
 
 
 def test_a_diverged_training_stops_and_names_the_remedies(data: DataModule, tmp_path: Path) -> None:
-    for batches, says in ((3, r"loss became (nan|inf) in epoch 1, step \d, on TCGA\S+/\d"), (1, "weights became")):
+    for lr, batches, says in (
+        (1e38, 3, r"training loss became (nan|inf) in epoch 1, step \d, on TCGA\S+/\d"),
+        (1e38, 1, "sum of the weights became"),
+        (1e30, 1, "validation loss became nan in epoch 1;"),  # the weights are finite, what they make is not
+    ):
         with pytest.raises(UserError, match=rf"{says}.*optimizer\.lr"):
-            fit(module_of(network(), lr=1e38), data, tmp_path, f"trainer.limit_train_batches={batches}")
+            fit(module_of(network(), lr=lr), data, tmp_path, f"trainer.limit_train_batches={batches}")
     assert not list(tmp_path.rglob("*.ckpt")), "no weights are kept of an epoch that diverged"
 
 
