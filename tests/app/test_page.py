@@ -18,6 +18,7 @@ from lgg_seg.app.limits import MAX_FILES
 from lgg_seg.app.page import NOTICE
 from lgg_seg.app.page import tested_on as sentence_of
 from lgg_seg.data.splits.split import LEAKY
+from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.runs.folder import RunFolder
 from tests.app.dropped import image, mask, patient, tiff, zipped
 
@@ -73,7 +74,9 @@ def pictures(page: AppTest) -> list[str]:
 def forward_passes() -> Iterator[list[int]]:
     """The sizes of the batches that the network gets meanwhile."""
     batches: list[int] = []
-    hook = cached_model(WORDS).network.register_forward_hook(lambda _, inputs, __: batches.append(len(inputs[0])))
+    ((_, runner),) = cached_model(WORDS).members
+    assert isinstance(runner, TorchRunner)
+    hook = runner.network.register_forward_hook(lambda _, inputs, __: batches.append(len(inputs[0])))
     try:
         yield batches
     finally:
