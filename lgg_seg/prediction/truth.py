@@ -19,6 +19,8 @@ from lgg_seg.prediction.volumes import VolumeFiles
 # Masks of a brain and of its regions, and predictions: none is the truth about a tumour.
 _OTHER = re.compile(r"brain[-_. ]?mask|aparc|(?<![a-z])aseg|wmparc|ribbon|(?<![a-z])pred", re.IGNORECASE)
 
+_MOST = 0.6  # of the head's voxels
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -100,7 +102,21 @@ def read_truth(
                 issues.append(Issue(found[0], error.reason))
             except ScanError as error:
                 issues += error.issues
+    if (mask := _covering(truth, scan)) is not None:
+        first = next(found[0] for _, found in masks.of_slices(files, scan) if found)
+        reason = f"marks {mask:.0%} of the head, as the mask of a brain does, or an inverted one; it is not scored"
+        return Truth(np.zeros_like(truth.mask), np.zeros_like(truth.known)), [*issues, Issue(first, reason)]
     return truth, issues
+
+
+def _covering(truth: Truth, scan: Scan) -> float | None:
+    """The share of the head that is marked, where that is more than a tumour can be; None otherwise.
+
+    What is brighter than the mean over all slices is the head: around it is air.
+    """
+    head = (scan.flair > scan.flair.mean())[truth.known]
+    share = float(np.sum(truth.mask[truth.known] & head) / max(1, int(np.sum(head))))
+    return share if share > _MOST else None
 
 
 def _read(files: ScanFiles, root: Path, mask: str, scan: Scan, threshold: int | None) -> Bools:

@@ -107,7 +107,7 @@ def truth_of(root: Path) -> tuple[Truth, list[str]]:
 
 def test_a_stack_and_a_named_volume_have_their_masks_and_a_brains_is_none(tmp_path: Path) -> None:
     head = HEAD.astype(np.uint16)
-    tumour = (head > 500).astype(np.uint8) * 255
+    tumour = (head > 800).astype(np.uint8) * 255
     (tmp_path / "stack").mkdir()
     tifffile.imwrite(tmp_path / "stack" / "P.tif", head, photometric="minisblack")
     tifffile.imwrite(tmp_path / "stack" / "P_mask.tif", tumour, photometric="minisblack")
@@ -122,13 +122,23 @@ def test_a_stack_and_a_named_volume_have_their_masks_and_a_brains_is_none(tmp_pa
     assert not read_truth(named.volumes[0], tmp_path, scan, MaskFiles(named))[0].known.any()
 
 
-def test_of_two_masks_the_first_counts_and_one_on_another_grid_is_an_issue(tmp_path: Path) -> None:
-    for name, voxels in (("P_flair", HEAD), ("P_mask", HEAD > 500), ("P_seg", HEAD > 900)):
+def test_a_mask_of_the_whole_head_is_no_truth_about_a_tumour(tmp_path: Path) -> None:
+    for name, voxels in (("P_flair", HEAD), ("P_mask", HEAD > 100)):
         nib.save(nib.Nifti1Image(voxels.astype(np.int16), np.eye(4)), tmp_path / f"{name}.nii")
     truth, issues = truth_of(tmp_path)
-    assert truth.mask.sum() == (HEAD > 500).sum()
+    assert not truth.known.any()
+    assert issues == [
+        "P_mask.nii marks 100% of the head, as the mask of a brain does, or an inverted one; it is not scored"
+    ]
+
+
+def test_of_two_masks_the_first_counts_and_one_on_another_grid_is_an_issue(tmp_path: Path) -> None:
+    for name, voxels in (("P_flair", HEAD), ("P_mask", HEAD > 800), ("P_seg", HEAD > 900)):
+        nib.save(nib.Nifti1Image(voxels.astype(np.int16), np.eye(4)), tmp_path / f"{name}.nii")
+    truth, issues = truth_of(tmp_path)
+    assert truth.mask.sum() == (HEAD > 800).sum()
     assert issues == ["P_seg.nii is a second mask beside P_mask.nii, which counts"]
-    nib.save(nib.Nifti1Image((HEAD > 500).astype(np.int16), np.diag([1, 1, 3, 1])), tmp_path / "P_mask.nii")
+    nib.save(nib.Nifti1Image((HEAD > 800).astype(np.int16), np.diag([1, 1, 3, 1])), tmp_path / "P_mask.nii")
     truth, issues = truth_of(tmp_path)
     assert not truth.known.any()
     assert "is on another grid than its FLAIR" in issues[1]
