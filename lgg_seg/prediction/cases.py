@@ -27,11 +27,12 @@ _CHANNELS = range(10)  # more numbers than that are patients'
 
 @dataclass
 class _Case:
-    """The files of one patient: all in order, and by sequence those that are read."""
+    """The files of one patient: all in order, by sequence those that are read, and what to say of them."""
 
     name: str
     files: list[str] = field(default_factory=list)
     sequences: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def may_include(self, stem: str) -> bool:
         """Whether a file whose name says no sequence may be of this case.
@@ -90,7 +91,7 @@ def volumes_of_cases(
     for _, case in sorted(_without_versions(cases, issues).items()):
         if flair := case.sequences.get(FLAIR):
             name = case.name or without_ending(flair)
-            volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name))
+            volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name, tuple(case.notes)))
         else:
             issues += [Issue(file, f"has no FLAIR ({_flair_name(case.name)}) beside it") for file in case.files]
     for file in _without_channels(unlabelled, issues):
@@ -122,6 +123,7 @@ def _without_versions(cases: Mapping[str, _Case], issues: list[Issue]) -> dict[s
             else:
                 first.files.append(file)
                 first.sequences[kind] = file
+                first.notes.append(f"by its name, {Path(file).name} was processed otherwise than the FLAIR")
     return kept
 
 

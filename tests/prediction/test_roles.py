@@ -115,7 +115,10 @@ def test_a_processed_version_of_a_sequence_is_no_second_patient(tmp_path: Path) 
         "a/sub-1": {FLAIR: "a/sub-1_FLAIR.nii"},
         "b": {FLAIR: "b/flair.nii"},
     }
-    versions = {issue.file: issue.reason for issue in find_scans(tmp_path).issues}
+    found = find_scans(tmp_path)
+    (notes,) = (one.notes for one in found.volumes if isinstance(one, VolumeFiles) and one.name == "P1")
+    assert notes == ("by its name, P1_T1_n4_reg.nii was processed otherwise than the FLAIR",)
+    versions = {issue.file: issue.reason for issue in found.issues}
     assert set(versions) == {"P1_FLAIR_n4.nii", "a/sub-1_desc-preproc_FLAIR.nii", "b/flair_n4.nii"}
     assert versions["P1_FLAIR_n4.nii"].startswith("is another version of P1_FLAIR.nii, which counts")
 
