@@ -31,7 +31,7 @@ TWO = (
 CLASSIFIER = (
     "model=classifier_resnet50", "model.target=tumour", "model.weights=null", "model.hidden=8",
     "model.freeze_encoder=true", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug",
-    "trainer.max_epochs=5", "trainer.devices=2", "data.batch_size=3",
+    "trainer.max_epochs=5", "trainer.devices=3", "data.batch_size=2",
 )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Work
 
 
 def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: Workplace) -> None:
-    """A run of two GPUs is recorded as this one but for the accelerator; on a CPU one process takes their steps."""
+    """A run of three GPUs is recorded as this one but for the accelerator; on a CPU one process takes their steps."""
     folder = workplace[0] / "killed"
     assert stopped_after_two_epochs(workplace, folder, signal.SIGKILL, *CLASSIFIER) == -signal.SIGKILL
     steps = steps_of_an_epoch(folder)
@@ -103,7 +103,7 @@ def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: 
     without_gpu = workplace[0], workplace[1] | {"CUDA_VISIBLE_DEVICES": ""}
     done = lgg(without_gpu, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr
-    assert "the run trained on 2 GPUs; 1 process(es) here add up 2 batches a step" in done.stderr
+    assert "the run trained on 3 GPUs; 1 process(es) here add up 3 batches a step" in done.stderr
     history = pd.read_csv(folder / "history.csv")
     assert history["epoch"].tolist() == list(range(5))
     assert steps_of_an_epoch(folder) == steps

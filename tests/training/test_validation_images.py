@@ -102,6 +102,8 @@ def test_tensorboard_gets_an_image_and_the_learning_rate_for_each_epoch(trained:
     assert len(pictures) == 3
     assert pictures[0].width > 2 * pictures[0].height > 400, "three slices side by side, large enough to see"
     assert [event.value for event in events.Scalars("lr")] == pytest.approx([0.1] * 4)
+    numbers = {f"{subset}/{name}" for subset in ("train", "val") for name in ("loss", "dice", "iou", "recall")}
+    assert numbers <= set(events.Tags()["scalars"])
 
 
 def test_a_resumed_run_keeps_earlier_masks_which_load_without_running_code(

@@ -142,7 +142,8 @@ def test_the_run_has_its_name_its_config_its_history_and_its_figures(run: Path, 
     assert named["choices"]["model"] == "unet_slim"
     assert named["split"] == {"protocol": "patient", "hash": made["split"]["hash"]}
     history = pd.read_csv(run / "history.csv")
-    for name in ("train/loss", "train/dice", "val/loss", "val/dice", "lr"):
+    numbers = [f"{subset}/{name}" for subset in ("train", "val") for name in ("loss", "dice", "iou", "recall")]
+    for name in (*numbers, "lr"):
         assert recorded.history[name] == pytest.approx(history[name].iloc[-1])
     assert recorded.summary["val/dice"]["max"] == pytest.approx(history["val/dice"].max())
     for figure in (run / "figures").glob("*.png"):
