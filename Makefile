@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 help:
 	@echo "make demo    environment, then train and test a small network on phantom data (under 3 minutes)"
 	@echo "make test    environment, lint, types, tests"
-	@echo "make soak    the long tests of faults (half an hour on 2 cores)"
+	@echo "make soak    the long tests: killed runs, and every choice with every recipe (an hour on 2 cores)"
 	@echo "make fuzz    damaged files and odd words at random (a minute a test)"
 	@echo "make setup   the environment alone, in $(VENV)"
 	@echo "make lock    write requirements.txt anew from pyproject.toml (needs uv)"
@@ -53,7 +53,8 @@ types: setup
 pytest: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# Runs that are killed in many ways, at places drawn with a fixed seed. The longest test begins first, alone on its core.
+# Runs that are killed in many ways, at places drawn with a fixed seed, and every member of every group with every recipe.
+# The longest test begins first, alone on its core.
 soak: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak -n auto --maxschedchunk 1
 

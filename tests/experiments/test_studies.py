@@ -76,7 +76,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 LEAKS = {"study_000", "study_002"}
 WHOLE = ("study_000", "study_001_subset", "study_001_crop", "study_002", "study_003", "study_004_unetpp",
          "study_004_resnet50")  # fmt: skip
-"""The others differ from one of these by a loss, a schedule or a preprocessing that has tests of its own."""
+"""The others run in tests/test_every_combination.py, and tests/test_demo.py and tests/test_readme.py run two more."""
 
 # What makes a recipe short, and nothing else of it: 2 batches of 4 slices of 32 x 32 pixels, narrow networks.
 SHORT = (
