@@ -80,6 +80,8 @@ def measure(
     """
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     require(batch_size is None or batch_size >= 1, "data.batch_size", batch_size, "1 or more")
+    if (run is None) == (zoo is None):
+        raise UserError("Name what is measured: run=RUN or zoo=NAME. See --help.")
     # Seconds of imports, which help and mistakes on the command line do without.
     from lgg_seg.evaluation.subsets import evaluate
     from lgg_seg.inference.trained import starting_weights, training_volumes
@@ -135,11 +137,7 @@ def measure(
 def _network(run: Path | None, zoo: str | None) -> "MeasuredNetwork":
     from lgg_seg.training.measured import MeasuredNetwork
 
-    if run is not None and zoo is None:
-        return MeasuredNetwork.of_run(find_run(run))
-    if zoo is not None and run is None:
-        return MeasuredNetwork.of_zoo(zoo)
-    raise UserError("Name what is measured: run=RUN or zoo=NAME. See --help.")
+    return MeasuredNetwork.of_zoo(str(zoo)) if run is None else MeasuredNetwork.of_run(find_run(run))
 
 
 def _with(
