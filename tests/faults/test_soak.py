@@ -48,9 +48,12 @@ def test_a_hundred_runs_of_a_sweep_that_is_killed_six_times(workplace: Workplace
     for _ in range(KILLS):
         command, target = Command(workplace, *words), states(sweep).count("finished") + draw.randint(1, 4)
         end = time.monotonic() + ENOUGH
-        while states(sweep).count("finished") < target and time.monotonic() < end:
+        while time.monotonic() < end:
+            now = states(sweep)
+            if now.count("finished") >= target and "running" in now:  # it must hit a run, also on a busy machine
+                break
             time.sleep(0.1)
-        time.sleep(draw.uniform(0, 2))
+        time.sleep(draw.uniform(0, 1))
         command.send_signal(9)
         assert command.wait().returncode == -9
         interrupted |= {
@@ -66,7 +69,8 @@ def test_a_hundred_runs_of_a_sweep_that_is_killed_six_times(workplace: Workplace
         f"{len(interrupted)} runs killed; open files and resident MB: {[(files, size // MB) for files, size in seen]}"
     )
     early, late = seen[5:15], seen[-10:]
-    assert max(files for files, _ in late) <= max(files for files, _ in early) + 2, seen
+    # A sample may fall into a moment in which a file is being written: the level is the least.
+    assert min(files for files, _ in late) <= min(files for files, _ in early), seen
     assert max(size for _, size in late) <= max(size for _, size in early) + 60 * MB, seen
 
     board = pd.read_csv(sweep / "leaderboard.csv")
