@@ -24,7 +24,7 @@ from lgg_seg.prediction.filenames import (
 )
 from lgg_seg.prediction.formats import dicom_tags, is_dicom
 from lgg_seg.prediction.journal import JOURNAL
-from lgg_seg.prediction.output import PER_VOLUME
+from lgg_seg.prediction.output import OVERLAYS, PER_VOLUME, is_ours, is_output
 from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.prediction.scan import Issue
 from lgg_seg.prediction.slices import SliceFiles, StackFile, flair_alone, slice_volumes
@@ -64,8 +64,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     case's with something after it (`<case>_fa`): that may be anything of the same patient and is left out. Numbered
     channels (`<case>_0000`) are what `endings` or nnU-Net's `dataset.json` says, else left out.
 
-    Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are passed over. Whatever else is left out is among
-    the issues.
+    Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are passed over; those that an earlier prediction
+    wrote are no ground truth. Whatever else is left out is among the issues.
 
     Args:
         path: the file or folder.
@@ -88,7 +88,7 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     masks: list[str] = []
     for folder, names in _folders(path, issues):
         scans = _scans(folder, names, top, firsts, issues)
-        masks += _masks(folder, names, top)
+        masks += _masks(path, folder, names, issues)
         files += [folder + name for name in scans if is_volume(name)]
         series = [name for name in names if may_be_dicom(name) and is_dicom(path / folder / name)]
         dicom += [folder + name for name in series]
@@ -129,7 +129,7 @@ def named_scan(files: Mapping[str, Path]) -> ScanListing:
     stem = without_ending(below[FLAIR])
     resample = all(is_dicom(file) for file in files.values())
     volume = VolumeFiles(stem, stem, below, role_of(below[FLAIR]).case, resample=resample)
-    return ScanListing(root, (volume,), (), _beside(root, below[FLAIR]))
+    return _with_masks(root, [volume], [], below[FLAIR])
 
 
 def with_unique_names(volumes: Sequence[_Files]) -> Iterator[_Files]:
@@ -168,15 +168,15 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     if role.kind not in (FLAIR, None):
         return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
     if is_tiff(name) and is_stack(path):
-        return ScanListing(folder, (StackFile(without_ending(name), name),), (), _beside(folder, name))
+        return _with_masks(folder, [StackFile(without_ending(name), name)], [], name)
     if not is_volume(name):
-        return ScanListing(folder, (SliceFiles.of_one(name),), (), _beside(folder, name))
+        return _with_masks(folder, [SliceFiles.of_one(name)], [], name)
     issues: list[Issue] = []
     match = CHANNEL.fullmatch(without_ending(name))
     beside = [file.name for file in folder.iterdir() if match and file.name.startswith(match["case"] + "_")]
     channels = sorted(file for file in beside if CHANNEL.fullmatch(without_ending(file)))
     volumes = volumes_of_cases(folder, channels or [name], folder.name, endings, issues)
-    return ScanListing(folder, tuple(volumes), tuple(issues), _beside(folder, name))
+    return _with_masks(folder, volumes, issues, name)
 
 
 def _one_series(path: Path) -> ScanListing:
@@ -192,14 +192,14 @@ def _one_series(path: Path) -> ScanListing:
         return ScanListing(folder, (), (Issue(name, reason),))
     stem = without_ending(name) if name.lower().endswith(DICOM_ENDINGS) else name
     series = VolumeFiles(stem, stem, {FLAIR: name}, stem, patient=tags.get("0010|0020", ""))
-    return ScanListing(folder, (series,), (), _beside(folder, name))
+    return _with_masks(folder, [series], [], name)
 
 
 def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
     """Every folder below `root`, itself included, with its files; a folder that links lead to twice, once.
 
     A folder that may not be opened is added to `issues`. One below `root` that an earlier prediction wrote is passed
-    over: its pictures are no scans, and its masks no truth.
+    over: its pictures are no scans, and its masks no truth. Of `root` itself only the overlays are.
     """
 
     def unreadable(error: OSError) -> None:
@@ -209,10 +209,12 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
     for folder, below, names in os.walk(root, followlinks=True, onerror=unreadable):
         below[:] = sorted(name for name in below if not name.startswith("."))
         path = Path(folder)
-        written = {JOURNAL, PER_VOLUME} & set(names) and path != root
-        if (real := path.resolve()) in visited or written:
+        written = {JOURNAL, PER_VOLUME} & set(names)
+        if (real := path.resolve()) in visited or (written and path != root):
             below.clear()
             continue
+        if written and OVERLAYS in below:
+            below.remove(OVERLAYS)
         visited.add(real)
         relative = path.relative_to(root).as_posix()
         yield "" if relative == "." else f"{relative}/", sorted(name for name in names if not name.startswith("."))
@@ -224,15 +226,22 @@ def _images(names: Sequence[str]) -> list[str]:
         name.lower().endswith(".hdr") and any(name[:-4] + end in names for end in (".img", ".IMG")))]  # fmt: skip
 
 
-def _masks(folder: str, names: Sequence[str], top: str) -> list[str]:
-    return [folder + name for name in _images(names) if role_of(folder + name, top).kind == MASK]
+def _masks(root: Path, folder: str, names: Sequence[str], issues: list[Issue]) -> list[str]:
+    """The masks of a folder below `root`; the first of those that an earlier prediction wrote becomes an issue."""
+    masks = [folder + name for name in _images(names) if role_of(folder + name, root.resolve().name).kind == MASK]
+    ours = masks if masks and is_output(root / folder) else [mask for mask in masks if is_ours(root / mask)]
+    if ours:
+        others = f", as {len(ours) - 1} others beside it were," if ours[1:] else ""
+        issues.append(Issue(ours[0], f"was written by an earlier prediction{others} and is no ground truth"))
+    return [mask for mask in masks if mask not in ours]
 
 
-def _beside(root: Path, file: str) -> tuple[str, ...]:
-    """The masks in the folder of a file below `root`."""
+def _with_masks(root: Path, volumes: Sequence[ScanFiles], issues: list[Issue], file: str) -> ScanListing:
+    """The listing of a file below `root`, with the masks in its folder."""
     folder, slash, _ = file.rpartition("/")
     names = sorted(path.name for path in (root / folder).iterdir() if path.is_file())
-    return tuple(_masks(folder + slash, names, root.name))
+    masks = _masks(root, folder + slash, names, issues)
+    return ScanListing(root, tuple(volumes), tuple(issues), tuple(masks))
 
 
 def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], issues: list[Issue]) -> list[str]:

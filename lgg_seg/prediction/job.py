@@ -15,7 +15,7 @@ from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction import Overlays
 from lgg_seg.prediction.discover import ScanFiles, ScanListing
-from lgg_seg.prediction.output import PER_SLICE, PER_VOLUME, OutputFolder
+from lgg_seg.prediction.output import OVERLAYS, PER_SLICE, PER_VOLUME, OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
 from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.tables import Row, slice_rows, volume_row
@@ -161,7 +161,7 @@ def _write_overlays(output: OutputFolder, name: str, scan: Scan, mask: Bools, ov
     """`overlays/<volume>/sheet.png`, and `overlays/<volume>/<n>.png` of each slice with tumour, or of all."""
     if overlays == "none":
         return
-    output.write_image(f"overlays/{name}/sheet.png", sheet(scan, mask, name))
+    output.write_image(f"{OVERLAYS}/{name}/sheet.png", sheet(scan, mask, name))
     for number, grey, one in zip(scan.numbers, window(scan.flair), mask, strict=True):
         if overlays == "all" or one.any():
-            output.write_image(f"overlays/{name}/{number}.png", overlay(grey, one))
+            output.write_image(f"{OVERLAYS}/{name}/{number}.png", overlay(grey, one))

@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import struct
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -19,7 +22,11 @@ from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.status import LOCK, locked
 
 PER_SLICE, PER_VOLUME = "per_slice.csv", "per_volume.csv"
-LZW = 5  # TIFF's compression that every reader knows; masks shrink to nearly nothing
+OVERLAYS = "overlays"  # their folder
+MARK = "lgg_seg.predict"
+"""Stands in every mask that is written, near its beginning: NIfTI's `descrip`, `Software` in TIFF and PNG."""
+_HEADER = 1024  # bytes in which the mark is
+_AFTER_IHDR = 33  # bytes of PNG's signature and first chunk
 MAX_NAME = 200  # bytes of a file's name: disks take 255, and the name that it has while it is written is longer
 _HEAD, _TAIL = 120, 40  # bytes of a longer one that stay
 
@@ -78,7 +85,7 @@ class OutputFolder(AtomicFolder):
     def write_floats(self, name: str, pixels: Floats32) -> None:
         """Write (H, W), or pages (D, H, W), as a TIFF of float32 with zlib's compression."""
         with self.writing(name) as path:
-            imwrite(path, pixels, photometric="minisblack", compression="zlib")
+            imwrite(path, pixels, photometric="minisblack", compression="zlib", software=MARK)
 
     def write_image(self, name: str, pixels: NDArray[np.uint8]) -> None:
         """Write (H, W) or RGB (H, W, 3) in the format of the name's ending: TIFF or PNG."""
@@ -96,6 +103,28 @@ def _fitting(name: str) -> str:
 
 def encode_image(pixels: NDArray[np.uint8], ending: str) -> bytes:
     """(H, W) or RGB (H, W, 3) encoded in the format of an `ending`: `.tif` or `.png`."""
+    if ending != ".png":
+        file = BytesIO()  # every reader knows LZW, and masks shrink to nearly nothing
+        imwrite(file, pixels, photometric="minisblack" if pixels.ndim == 2 else "rgb", compression="lzw", software=MARK)
+        return file.getvalue()
     ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(ending, ordered, [cv2.IMWRITE_TIFF_COMPRESSION, LZW])
-    return bytes(encoded.tobytes())
+    encoded = cv2.imencode(ending, ordered)[1].tobytes()
+    text = b"tEXtSoftware\0" + MARK.encode()
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    return encoded[:_AFTER_IHDR] + chunk + encoded[_AFTER_IHDR:]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a prediction wrote a file, by its mark."""
+    with suppress(OSError, zlib.error), path.open("rb") as file:
+        content = file.read(_HEADER)
+        if content.startswith(b"\x1f\x8b"):  # gzip
+            content = zlib.decompressobj(wbits=31).decompress(content, _HEADER)
+        return MARK.encode() in content
+    return False
+
+
+def is_output(folder: Path) -> bool:
+    """Whether a prediction wrote a folder, or one around it."""
+    resolved = folder.resolve()
+    return any((one / name).is_file() for one in (resolved, *resolved.parents) for name in (JOURNAL, PER_VOLUME))

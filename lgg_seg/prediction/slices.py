@@ -19,7 +19,7 @@ from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction.filenames import is_picture, without_ending
 from lgg_seg.prediction.intensity import detached_air, is_flat, to_uint8
 from lgg_seg.prediction.limits import require_size
-from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.output import MARK, OutputFolder
 from lgg_seg.prediction.roles import FLAIR as FLAIR_NAME
 from lgg_seg.prediction.roles import UNCLEAR, role_of
 from lgg_seg.prediction.scan import Issue, Scan, ScanError, contrast_fault, fill_flat_sequences, volume_warnings
@@ -90,7 +90,7 @@ class StackFile:
     def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
         """Write `<file>_mask.tif`: a page a slice, uint8 (H, W), 0 and 255."""
         with output.writing(f"{without_ending(self.file)}_mask.tif") as path:
-            imwrite(path, mask.astype(np.uint8) * 255, photometric="minisblack", compression="zlib")
+            imwrite(path, mask.astype(np.uint8) * 255, photometric="minisblack", compression="zlib", software=MARK)
 
     def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
         """Write `<file>_probability.tif`: a page a slice, float32 (H, W), 0 to 1."""

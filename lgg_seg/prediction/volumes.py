@@ -19,7 +19,7 @@ from lgg_seg.prediction.filenames import nifti_ending
 from lgg_seg.prediction.formats import FormatError, open_volume, series_gaps, unreadable
 from lgg_seg.prediction.intensity import detached_air, to_uint8
 from lgg_seg.prediction.limits import require_intensities, require_size
-from lgg_seg.prediction.output import OutputFolder
+from lgg_seg.prediction.output import MARK, OutputFolder
 from lgg_seg.prediction.scan import (
     Issue,
     Scan,
@@ -176,6 +176,7 @@ class VolumeFiles:
         header = image.header.copy()
         header.set_data_dtype(volume.dtype)
         header["cal_min"], header["cal_max"] = 0, 1
+        header["descrip"] = MARK
         header.set_slope_inter(1, 0)
         made = type(image)(voxels, image.affine, header)
         with output.writing(name) as path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from lgg_seg.data.kaggle.images import read_image, read_mask
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.predict import main
 from lgg_seg.prediction.discover import find_scans, named_scan
-from lgg_seg.prediction.roles import FLAIR
+from lgg_seg.prediction.output import OutputFolder, encode_image, is_ours
+from lgg_seg.prediction.roles import DERIVED, FLAIR, MASK, role_of
 from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.runs.folder import RunFolder
 from tests.prediction.series import HEAD
@@ -142,3 +144,41 @@ def test_of_two_masks_the_first_counts_and_one_on_another_grid_is_an_issue(tmp_p
     truth, issues = truth_of(tmp_path)
     assert not truth.known.any()
     assert "is on another grid than its FLAIR" in issues[1]
+
+
+def saved(folder: Path, *names: str) -> None:
+    """Volumes of a head; what is a mask by its name marks its tumour."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        voxels = HEAD > 800 if role_of(name).kind in (MASK, DERIVED) else HEAD
+        nib.save(nib.Nifti1Image(voxels.astype(np.int16), np.eye(4)), folder / name)
+
+
+def test_masks_that_a_prediction_wrote_are_no_truth_wherever_they_lie(tmp_path: Path) -> None:
+    saved(tmp_path / "in", "P_flair.nii.gz")
+    cv2.imwrite(str(tmp_path / "in" / "s_1.tif"), (HEAD[0] / 8).astype(np.uint8))
+    tifffile.imwrite(tmp_path / "in" / "z.tif", HEAD.astype(np.uint16), photometric="minisblack")
+    output = OutputFolder(tmp_path / "out")
+    for files in find_scans(tmp_path / "in").volumes:
+        scan = files.read(tmp_path / "in")
+        files.write_mask(tmp_path / "in", scan, scan.flair > 0, output)
+    masks = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert masks == ["P_mask.nii.gz", "s_1_mask.tif", "z_mask.tif"]
+    shutil.copytree(tmp_path / "in", tmp_path / "out", dirs_exist_ok=True)
+    for path in (tmp_path / "out", tmp_path / "out" / "z.tif"):
+        found = find_scans(path)
+        assert not found.masks
+        (issue,) = (issue for issue in found.issues if "earlier" in issue.reason)
+        assert (
+            issue.reason == "was written by an earlier prediction, as 2 others beside it were, and is no ground truth"
+        )
+    picture = encode_image(np.eye(9, dtype=np.uint8), ".png")
+    (tmp_path / "m.png").write_bytes(picture)
+    assert is_ours(tmp_path / "m.png")
+    assert np.array_equal(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_UNCHANGED), np.eye(9))
+    # Another's mask counts, but not in a folder that a prediction wrote, as an older version did without the mark.
+    saved(tmp_path / "out", "P_seg.nii.gz")
+    assert find_scans(tmp_path / "out").masks == ("P_seg.nii.gz",)
+    (tmp_path / "out" / "per_volume.csv").touch()
+    assert not find_scans(tmp_path / "out").masks
+    assert not find_scans(tmp_path / "out" / "P_flair.nii.gz").masks
