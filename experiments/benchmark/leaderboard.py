@@ -16,6 +16,7 @@ from lgg_seg.reporting.formatting import ABSENT, number, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.statistics.bootstrap import Interval, summarise
 from lgg_seg.statistics.paired import differences
+from lgg_seg.statistics.verdict import listed
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def answer(rows: Sequence[Standing]) -> str:
 
 def _sides(rows: Sequence[Standing]) -> str:
     words = {-1: "does better than", 0: "cannot be told from", 1: "does worse than"}
-    names = {side: ", ".join(one.name for one in rows if one.side == side) for side in words}
-    return ", and ".join(f"{words[side]} {listed}" for side, listed in names.items() if listed)
+    names = {side: [one.name for one in rows if one.side == side] for side in words}
+    return ", and ".join(f"{words[side]} {listed(found)}" for side, found in names.items() if found)
 
 
 COLUMNS = (
