@@ -207,19 +207,27 @@ def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
     `run=` names one run, several with commas, or the finished ones of a sweep's folder; `zoo=` one model or several.
     """
     if run is None or zoo is not None:
-        return {name: {"run": run, "zoo": name} for name in (zoo or "").split(",")} if zoo else {"": {}}
+        return {name: {"run": run, "zoo": name} for name in (zoo or "").split(",") if name} or {"": {}}
     named = [run] if run.exists() else [Path(name) for name in str(run).split(",") if name]
     runs: list[Path] = []
     for one in map(find_run, named):
         if one.is_dir() and not (one / "config.yaml").exists():
             below = sorted(status.parent for status in one.rglob("status.json"))
-            runs += [path for path in below if RunFolder(path).read_json("status.json")["state"] == "finished"]
+            runs += filter(_may_be_measured, below)
         else:
             runs.append(one)
     if not runs:
         raise UserError(f"{run} holds no finished run.")
     names = Counter(path.name for path in runs)
     return {path.name if names[path.name] == 1 else str(path): {"run": path} for path in runs}
+
+
+def _may_be_measured(path: Path) -> bool:
+    """Whether the run has finished; measuring a damaged one says what is wrong, and costs the others nothing."""
+    try:
+        return RunFolder(path).read_json("status.json")["state"] == "finished"
+    except UserError:
+        return True
 
 
 def _print_one(name: str, network: dict[str, Any], arguments: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -158,12 +159,14 @@ def apart(
         yield repeat
     finally:
         here.close()
+        process.terminate()
         process.join()
 
 
 def _repeat_on_demand(
     pipe: Connection, threads: int, hardware: Hardware, make: Callable[..., Mapping[str, Step]], *arguments: object
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other process, which ends this one
     torch.set_num_threads(threads)
     steps: dict[str, Timed] = {}
     with suppress(EOFError, ConnectionError):  # nobody asks any more
@@ -172,7 +175,7 @@ def _repeat_on_demand(
             try:
                 steps = steps or {key: timed(step, hardware) for key, step in make(*arguments).items()}
                 answer: float | Exception = steps[name]()
-            except (RuntimeError, MemoryError) as error:  # of memory, which the other process tells
+            except Exception as error:  # the other process tells it
                 answer = error
             pipe.send(answer)
 

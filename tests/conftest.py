@@ -24,9 +24,9 @@ settings.load_profile("reproducible")
 _RESTORE = Path(__file__).resolve().parents[2] / "shared" / "data" / "restore.py"
 _REAL_PATIENTS = 4
 _LONGEST_FIRST = ("test_soak", "test_distributed", "test_multirun", "test_sweep", "test_readme", "test_export",
-                  "test_resume", "test_train", "test_train_classifier", "test_every_combination", "test_page", "test_logger",
-                  "test_sweep_to_report", "test_ready_made", "test_config_groups", "test_leakage", "test_browser",
-                  "test_studies", "test_nested", "test_wheel")  # fmt: skip
+                  "test_resume", "test_train", "test_train_classifier", "test_every_combination", "test_page",
+                  "test_logger", "test_sweep_to_report", "test_ready_made", "test_config_groups", "test_leakage",
+                  "test_browser", "test_studies", "test_nested", "test_wheel")  # fmt: skip
 """Files; no other takes a core half a minute."""
 
 

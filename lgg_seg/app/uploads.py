@@ -25,8 +25,8 @@ from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.prediction.volumes import VolumeFiles
 
 Files = Mapping[str, bytes]  # contents by path
-# In the header of MetaImage and NRRD: any path, on this computer.
-_ELSEWHERE = re.compile(rb"^\s*(ElementDataFile\s*=(?!\s*LOCAL\b)|data ?file\s*:)", re.IGNORECASE | re.MULTILINE)
+# In the header of MetaImage and NRRD: any path, on this computer. Only LOCAL alone means the file itself.
+_ELSEWHERE = re.compile(rb"(^|[\r\n])\s*(ElementDataFile\s*[=:](?!\s*LOCAL\s*[\r\n])|data ?file\s*:)", re.IGNORECASE)
 READ = "slices in TIFF, PNG or JPEG, NIfTI, DICOM, .mgz, .mha or .nrrd"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lgg_seg.config.overrides import ALIASES
 from lgg_seg.errors import UserError, require
 
 _BESIDE_RESUME = ("resume", "device", "trainer.max_epochs", "data.root")
@@ -20,10 +21,11 @@ class ResumeArguments(NamedTuple):
 
 def resume_arguments(arguments: Sequence[str]) -> ResumeArguments | None:
     """What `resume=RUN` is to go on with; None without it. A resumed run keeps its own config otherwise."""
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    typed = [argument.partition("=") for argument in arguments]
+    given = {key if key in _BESIDE_RESUME else ALIASES.get(key, key): value for key, _, value in typed}
     if "resume" not in given:
         return None
-    others = [argument for argument in arguments if argument.partition("=")[0] not in _BESIDE_RESUME]
+    others = [f"{key}={value}" for key, value in given.items() if key not in _BESIDE_RESUME]
     if len(given) < len(arguments):
         raise UserError(f"{' '.join(arguments)} names something twice; resume one run, on one device.")
     if others:

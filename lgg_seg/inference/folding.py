@@ -31,13 +31,16 @@ def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
 
 
 def _pairs(network: nn.Module, example: Tensor) -> dict[str, tuple[Any, Any]]:
-    """The convolution and the normalisation of its output, by the name of the latter; none shares its part."""
+    """The convolution and the normalisation of its output, by the name of the latter; none shares its part.
+
+    Grouped transposed convolutions are left out: torch's `fuse_conv_bn_weights` has no layout for their weights.
+    """
     names = {module: name for name, module in network.named_modules()}
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # the outputs stay alive, so that no other takes their address
     found: list[tuple[nn.Module, nn.Module]] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, nn.Conv2d) or (isinstance(module, nn.ConvTranspose2d) and module.groups == 1):
             made[id(output)] = module, output
         elif id(inputs[0]) in made and getattr(module, "running_mean", None) is not None:
             found.append((made[id(inputs[0])][0], module))

@@ -85,15 +85,25 @@ def test_files_stay_until_nobody_has_the_volume_and_not_longer() -> None:
     assert not folder.parent.exists()
 
 
-@pytest.mark.parametrize("ending", [".mha", ".nrrd", ".mhd"])
-def test_a_header_that_names_another_file_is_not_followed(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "line"),
+    [
+        *((ending, b"ElementDataFile = /etc/hostname") for ending in (".mha", ".mhd")),
+        (".mha", b"ElementDataFile : /etc/hostname"),
+        (".mha", b"ElementDataFile = LOCAL/../../../etc/hostname"),
+        (".mha", b"ElementDataFile = LIST"),
+        (".nrrd", b"data file: /etc/hostname"),
+        (".nrrd", b"datafile: /etc/hostname"),
+    ],
+)
+def test_a_header_that_names_another_file_is_not_followed(tmp_path: Path, ending: str, line: bytes) -> None:
     """It could name any file of this computer, and its bytes would be shown."""
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HEAD), str(tmp_path / f"P_flair{ending}"))
     content = (tmp_path / f"P_flair{ending}").read_bytes()
     if ending != ".mhd":
         assert read_upload([(f"P_flair{ending}", content)]).volumes
-    content = content.replace(b"ElementDataFile = LOCAL", b"ElementDataFile = /etc/hostname")
-    content = content.replace(b"\n\n", b"\ndata file: /etc/hostname\n\n", 1) if ending == ".nrrd" else content
+    content = content.replace(b"ElementDataFile = LOCAL", line)
+    content = content.replace(b"\n\n", b"\n" + line + b"\n\n", 1) if ending == ".nrrd" else content
     (issue,) = read_upload([(f"P_flair{ending}", content)]).issues
     assert "keeps its voxels in another file" in issue.reason
 

@@ -154,6 +154,7 @@ def test_a_valid_sweep_passes(overrides: list[str]) -> None:
 def test_resume_takes_a_device_and_nothing_else() -> None:
     assert resume_arguments(["model=unet"]) is None
     assert resume_arguments(["resume=runs/a"]) == (Path("runs/a"), None, None, None)
+    assert resume_arguments(["resume=runs/a", "epochs=7"]) == (Path("runs/a"), None, 7, None)
     assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu", None, None)
     with pytest.raises(UserError, match="seed=2"):
         resume_arguments(["resume=runs/a", "seed=2"])

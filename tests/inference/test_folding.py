@@ -79,3 +79,8 @@ def test_a_normalisation_after_two_convolutions_is_kept() -> None:
 
     result = folded(as_if_trained(Shared()), 3, SIZE)
     assert count(result) == 1
+
+
+def test_a_grouped_transposed_convolution_keeps_its_normalisation() -> None:
+    network = as_if_trained(nn.Sequential(nn.ConvTranspose2d(4, 8, 2, groups=2), nn.BatchNorm2d(8), nn.Conv2d(8, 1, 1)))
+    assert count(folded(network, 4, SIZE)) == 1
