@@ -225,7 +225,7 @@ def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
 def _may_be_measured(path: Path) -> bool:
     """Whether the run has finished; measuring a damaged one says what is wrong, and costs the others nothing."""
     try:
-        return RunFolder(path).read_json("status.json")["state"] == "finished"
+        return bool(RunFolder(path).read_json("status.json")["state"] == "finished")
     except UserError:
         return True
 

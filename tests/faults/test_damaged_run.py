@@ -15,7 +15,7 @@ import torch
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.evaluate import measure
+from lgg_seg.evaluate import main, measure
 from lgg_seg.inference.trained import from_run
 from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
@@ -93,6 +93,19 @@ def test_no_command_takes_a_damaged_run(
     (run / name).write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rf"{name} .*; restore it from a copy, or train the run again\.$"):
         command(run)
+
+
+def test_a_damaged_run_costs_the_evaluation_of_a_sweep_nothing_but_its_own_row(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("damaged", "sound"):
+        shutil.copytree(trained_run, tmp_path / name)
+    for name in ("status.json", "provenance.json"):
+        (tmp_path / "damaged" / name).write_text("[1]", encoding="utf-8")
+    assert main([f"run={tmp_path}"]) == 1
+    told = capsys.readouterr()
+    assert "provenance.json" in told.err
+    assert "1 run measured" in told.out
 
 
 @pytest.mark.parametrize(
