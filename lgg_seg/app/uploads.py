@@ -98,8 +98,8 @@ def _read(files: Files, budget: Budget, issues: list[Issue]) -> Upload:
     except UserError:
         issues += _orphans(files, set(), decodable)
         return Upload((), tuple(issues) or (Issue("The upload", f"holds no scan; drop {READ}"),))
-    issues += listing.issues
     masks, used, volumes = MaskFiles(listing), set(), []
+    issues += [*listing.issues, *masks.issues]
     dropped = repr([(path, sha256(content).digest()) for path, content in files.items()])
     digest = sha256(dropped.encode()).hexdigest()
     for source in listing.volumes:

@@ -12,6 +12,7 @@ from lgg_seg.prediction.cases import not_flair, volumes_of_cases
 from lgg_seg.prediction.dicom import dicom_studies, series_kind
 from lgg_seg.prediction.filenames import (
     DICOM_ENDINGS,
+    below_derivatives,
     duplicate_reason,
     is_image,
     is_mask,
@@ -249,7 +250,8 @@ def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], 
     images = _images(names)
     scans = [name for name in images if role_of(folder + name, top).kind != MASK]
     suspects = [name for name in images if not is_mask(name) and role_of(name).kind == MASK]
-    if suspects and not scans:
+    of_masks = below_derivatives(f"{folder}x") or role_of(f"{folder}x").kind == MASK
+    if suspects and not scans and not of_masks:
         # Somebody may name scans like masks: no patient is passed over without a message.
         others = f", and so are others beside it ({len(suspects) - 1})" if len(suspects) > 1 else ""
         issues.append(Issue(folder + suspects[0], f"is a mask by its name{others}; rename what is a scan"))

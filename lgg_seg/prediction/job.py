@@ -64,8 +64,8 @@ def predict_all(
     Raises:
         UserError: the device runs out of memory; the output cannot be written; a network's output is not finite.
     """
-    result = PredictionResult(issues=list(scans.issues))
     masks = MaskFiles(scans)
+    result = PredictionResult(issues=[*scans.issues, *masks.issues])
     decisive = {"overlays": overlays, **{key: settings[key] for key in settings if key not in INDIFFERENT}}
     with output.job() as journal:
         try:

@@ -57,7 +57,8 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     found = [replace(one, name=Path(one.name).name) for one in raw or volumes]
     masks = MaskFiles(listing)
     truths = [(volume, masks.of_volume(volume)) for volume in with_unique_names(found)]
-    wrong = [f"{one.file} {one.reason}" for one in listing.issues if not raw or not below_derivatives(one.file)]
+    issues = [one for one in listing.issues if not raw or not below_derivatives(one.file)]
+    wrong = [f"{one.file} {one.reason}" for one in (*issues, *masks.issues)]
     wrong += [
         f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
         for volume, files in truths

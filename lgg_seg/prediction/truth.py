@@ -16,8 +16,15 @@ from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.slices import SliceFiles
 from lgg_seg.prediction.volumes import VolumeFiles
 
-# Masks of a brain and of its regions, and predictions: none is the truth about a tumour.
-_OTHER = re.compile(r"brain[-_. ]?mask|aparc|(?<![a-z])aseg|wmparc|ribbon|(?<![a-z])pred", re.IGNORECASE)
+# Masks of a brain and of its regions, probabilities, predictions: none is the truth about a tumour.
+_OTHER = re.compile(r"brain[-_. ]?mask|aparc|(?<![a-z])aseg|wmparc|ribbon|probseg|(?<![a-z])pred", re.IGNORECASE)
+# Folders of tools that segment tissue.
+_TOOLS = re.compile(
+    r"(?<![a-z])(fmriprep|smriprep|freesurfer|fastsurfer|fast|synthseg|cat12|mriqc|hd-?bet)(?![a-z])", re.IGNORECASE
+)
+_TUMOUR = re.compile(r"(?<![a-z])(lesions?|tumou?rs?)(?![a-z])", re.IGNORECASE)
+_OF_MASK = re.compile(r"_(label|desc)-[^_/.]+", re.IGNORECASE)  # in BIDS what a file shows, not what it is of
+_RUN = re.compile(r"(?<![a-z0-9])(ses|run)-([a-z0-9]+)")
 
 _MOST = 0.6  # of the head's voxels
 
@@ -36,21 +43,36 @@ class Truth:
 
 
 class MaskFiles:
-    """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too."""
+    """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too.
+
+    Attributes:
+        issues: the masks that might be of several volumes.
+    """
 
     def __init__(self, listing: ScanListing) -> None:
         self._of_case: dict[str, list[str]] = defaultdict(list)
         self._of_name: dict[str, list[str]] = defaultdict(list)
+        self._of_subject: dict[str, list[str]] = defaultdict(list)  # by the case without what the mask shows
         self._of_folder: dict[str, list[str]] = defaultdict(list)  # of BIDS' raw data
         for file in listing.masks:
-            if not _OTHER.search(PurePosixPath(file).name):
+            path = PurePosixPath(listing.root.resolve().name, file)
+            if not _OTHER.search(path.name) and not _TOOLS.search(str(path.parent)):
                 case = _case(file)
                 self._of_case[case].append(file)
                 self._of_name[PurePosixPath(case).name].append(file)
+                self._of_subject[_case(_OF_MASK.sub("", file))].append(file)
                 if place := below_derivatives(file):
                     self._of_folder[str(PurePosixPath(place).parent).casefold()].append(file)
         scans = {file for volume in listing.volumes for file in volume.paths}
         self._scans = Counter(PurePosixPath(_case(file)).name for file in scans)
+        flairs = [v.files["FLAIR"] if isinstance(v, VolumeFiles) else v.paths[0] for v in listing.volumes]
+        self._volumes = Counter(map(_folder, flairs))
+        volumes = [volume for volume in listing.volumes if isinstance(volume, VolumeFiles)]
+        self._subjects = Counter(_subject(volume) for volume in volumes)
+        unclear = {mask for volume in volumes if not self.of_volume(volume) for mask in self._beside(volume)}
+        unclear -= {mask for volume in volumes for mask in self.of_volume(volume)}
+        reason = "lies beside several volumes, and its name does not say of which it is; it is not scored"
+        self.issues = tuple(Issue(mask, reason) for mask in sorted(unclear))
 
     def of_file(self, file: str) -> list[str]:
         """The masks of a slice or a stack: those of its case, else of its name, if no other scan has that."""
@@ -59,11 +81,25 @@ class MaskFiles:
         return self._of_case.get(case) or (self._of_name.get(name, []) if self._scans[name] == 1 else [])
 
     def of_volume(self, volume: VolumeFiles) -> list[str]:
-        """The masks of a volume: those of its case, or `seg` and the like alone in its folder; in BIDS those of its
-        folder below `derivatives`."""
-        folder = str(PurePosixPath(volume.files["FLAIR"]).parent).casefold()
-        cases = self._of_case.get(volume.case.casefold()) or self._of_case.get("" if folder == "." else folder)
-        return cases or self._of_folder.get(folder, [])
+        """The masks of a volume: those of its case, or of its folder where that is no other volume's.
+
+        Those of lesions or tumours come before others.
+        """
+        subject = _subject(volume)
+        groups = (
+            self._of_case.get(volume.case.casefold(), []),
+            self._of_subject.get(subject, []) if self._subjects[subject] == 1 else [],
+            self._beside(volume) if self._volumes[_folder(volume.files["FLAIR"])] == 1 else [],
+        )
+        tumour = [[mask for mask in masks if _TUMOUR.search(mask)] for masks in groups]
+        return next((masks for masks in (*tumour, *groups) if masks), [])
+
+    def _beside(self, volume: VolumeFiles) -> list[str]:
+        """`seg` and the like in the folder of a volume; in BIDS the masks of its folder below `derivatives`."""
+        flair = volume.files["FLAIR"]
+        folder = _folder(flair)
+        masks = dict.fromkeys([*self._of_case.get(folder, ()), *self._of_folder.get(folder or ".", ())])
+        return [mask for mask in masks if _of_one_run(mask, flair)]
 
     def all_of(self, files: ScanFiles) -> set[str]:
         """The masks of a volume."""
@@ -93,8 +129,10 @@ def read_truth(
     truth = Truth(np.zeros(scan.images.shape[:3], np.bool_), np.zeros(len(scan.images), np.bool_))
     issues: list[Issue] = []
     for place, found in masks.of_slices(files, scan):
-        issues += [Issue(file, f"is a second mask beside {found[0]}, which counts") for file in found[1:]]
-        if found:
+        if len(found) > 1:
+            others = ", ".join(found[1:])
+            issues.append(Issue(found[0], f"is not the only mask of its scan ({others}); none is scored, so leave one"))
+        elif found:
             try:
                 truth.mask[place] = _read(files, root, found[0], scan, threshold)
                 truth.known[place] = True
@@ -103,7 +141,7 @@ def read_truth(
             except ScanError as error:
                 issues += error.issues
     if (mask := _covering(truth, scan)) is not None:
-        first = next(found[0] for _, found in masks.of_slices(files, scan) if found)
+        first = next(found[0] for _, found in masks.of_slices(files, scan) if len(found) == 1)
         reason = f"marks {mask:.0%} of the head, as the mask of a brain does, or an inverted one; it is not scored"
         return Truth(np.zeros_like(truth.mask), np.zeros_like(truth.known)), [*issues, Issue(first, reason)]
     return truth, issues
@@ -139,3 +177,18 @@ def _read(files: ScanFiles, root: Path, mask: str, scan: Scan, threshold: int | 
 
 def _case(file: str) -> str:
     return role_of(below_derivatives(file) or file).case.casefold()
+
+
+def _subject(volume: VolumeFiles) -> str:
+    return _OF_MASK.sub("", volume.case.casefold())
+
+
+def _folder(file: str) -> str:
+    folder = str(PurePosixPath(file).parent).casefold()
+    return "" if folder == "." else folder
+
+
+def _of_one_run(mask: str, scan: str) -> bool:
+    """Whether two files of BIDS name no different sessions or runs."""
+    ours, theirs = (dict(_RUN.findall(file.casefold())) for file in (mask, scan))
+    return all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys())

@@ -134,16 +134,18 @@ def test_a_mask_of_the_whole_head_is_no_truth_about_a_tumour(tmp_path: Path) -> 
     ]
 
 
-def test_of_two_masks_the_first_counts_and_one_on_another_grid_is_an_issue(tmp_path: Path) -> None:
+def test_of_two_masks_none_counts_and_one_on_another_grid_is_an_issue(tmp_path: Path) -> None:
     for name, voxels in (("P_flair", HEAD), ("P_mask", HEAD > 800), ("P_seg", HEAD > 900)):
         nib.save(nib.Nifti1Image(voxels.astype(np.int16), np.eye(4)), tmp_path / f"{name}.nii")
     truth, issues = truth_of(tmp_path)
-    assert truth.mask.sum() == (HEAD > 800).sum()
-    assert issues == ["P_seg.nii is a second mask beside P_mask.nii, which counts"]
+    assert not truth.known.any()
+    assert issues == ["P_mask.nii is not the only mask of its scan (P_seg.nii); none is scored, so leave one"]
+    (tmp_path / "P_seg.nii").unlink()
+    assert truth_of(tmp_path)[0].mask.sum() == (HEAD > 800).sum()
     nib.save(nib.Nifti1Image((HEAD > 800).astype(np.int16), np.diag([1, 1, 3, 1])), tmp_path / "P_mask.nii")
     truth, issues = truth_of(tmp_path)
     assert not truth.known.any()
-    assert "is on another grid than its FLAIR" in issues[1]
+    assert "is on another grid than its FLAIR" in issues[0]
 
 
 def saved(folder: Path, *names: str) -> None:
@@ -182,3 +184,44 @@ def test_masks_that_a_prediction_wrote_are_no_truth_wherever_they_lie(tmp_path: 
     (tmp_path / "out" / "per_volume.csv").touch()
     assert not find_scans(tmp_path / "out").masks
     assert not find_scans(tmp_path / "out" / "P_flair.nii.gz").masks
+
+
+def masks_of(root: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """The masks of each volume, and the files of all issues."""
+    listing = find_scans(root)
+    masks = MaskFiles(listing)
+    issues = [issue.file for issue in (*listing.issues, *masks.issues)]
+    return {files.name: sorted(masks.all_of(files)) for files in listing.volumes}, issues
+
+
+def test_a_mask_is_of_one_volume_alone(tmp_path: Path) -> None:
+    saved(tmp_path / "a", "P_flair.nii.gz", "seg.nii.gz")
+    assert masks_of(tmp_path / "a") == ({"P": ["seg.nii.gz"]}, [])
+    saved(tmp_path / "a", "Q_flair.nii.gz")
+    assert masks_of(tmp_path / "a") == ({"P": [], "Q": []}, ["seg.nii.gz"])
+    mask = "derivatives/x/sub-1/anat/sub-1_run-1_label-lesion_mask.nii.gz"
+    saved(tmp_path / "b", "sub-1/anat/sub-1_run-2_FLAIR.nii.gz", mask)
+    assert masks_of(tmp_path / "b") == ({"sub-1/anat/sub-1_run-2": []}, [])
+    saved(tmp_path / "b", "sub-1/anat/sub-1_run-1_FLAIR.nii.gz")
+    assert masks_of(tmp_path / "b") == ({"sub-1/anat/sub-1_run-1": [mask], "sub-1/anat/sub-1_run-2": []}, [])
+
+
+def test_among_derivatives_the_tumour_counts_and_no_tissue(tmp_path: Path) -> None:
+    saved(tmp_path, "sub-1/anat/sub-1_FLAIR.nii.gz")
+    for tool in ("fmriprep", "fmriprep-23.1", "fsl_fast", "sourcedata/freesurfer"):
+        saved(tmp_path, f"derivatives/{tool}/sub-1/anat/sub-1_dseg.nii.gz")
+    saved(tmp_path, "derivatives/masks/sub-1/anat/sub-1_label-GM_probseg.nii.gz")
+    assert masks_of(tmp_path) == ({"sub-1/anat/sub-1": []}, [])
+    one, two, lesion = (
+        f"derivatives/{name}.nii.gz"
+        for name in ("a/sub-1/anat/sub-1_dseg", "b/sub-1/anat/sub-1_dseg", "c/sub-1/anat/sub-1_label-lesion_mask")
+    )
+    saved(tmp_path, one)
+    assert masks_of(tmp_path) == ({"sub-1/anat/sub-1": [one]}, [])
+    saved(tmp_path, two)
+    truth, issues = truth_of(tmp_path)
+    assert not truth.known.any()
+    assert issues == [f"{one} is not the only mask of its scan ({two}); none is scored, so leave one"]
+    saved(tmp_path, lesion)
+    assert masks_of(tmp_path) == ({"sub-1/anat/sub-1": [lesion]}, [])
+    assert truth_of(tmp_path)[0].known.all()
