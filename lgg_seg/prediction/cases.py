@@ -17,19 +17,25 @@ from lgg_seg.prediction.volumes import VolumeFiles
 OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
 """The arguments of `predict` that name a sequence."""
 
-# What a file's name gets when it is processed: `P1_FLAIR_n4` is P1's, whom `P1_FLAIR` shows already.
+# What a file's name gets when it is processed: `P1_FLAIR_n4` is P1's, whom `P1_FLAIR` shows already. Whole words alone,
+# since `DOE_NORMAN` is another patient than `DOE`.
 _VERSION = re.compile(
-    r"[-_. ]?(?<![a-z0-9])(n[34]|bfc|bias[a-z]*|corr[a-z]*|norm[a-z]*|(co)?reg[a-z]*|aligned|resampl[a-z]*|iso|"
-    r"denois[a-z]*|brain|bet|(skull)?strip[a-z]*|crop[a-z]*|desc-[a-z0-9]+|(pre)?proc[a-z]*)(?![a-z0-9])"
+    r"[-_. ]?(?<![a-z0-9])(n[34]|bfc|bias([-_]?field)?([-_]?corr(ected|ection)?)?|corr(ected)?|norm(ali[sz]ed)?|"
+    r"(co)?reg(istered)?|aligned|resampled?|iso|denoised?|brain|bet|(skull[-_]?)?strip(ped)?|crop(ped)?|"
+    r"desc-[a-z0-9]+|(pre)?proc(essed)?)(?![a-z0-9])"
 )
 _CHANNELS = range(10)  # more numbers than that are patients'
 
 
 @dataclass
 class _Case:
-    """The files of one patient: all in order, by sequence those that are read, and what to say of them."""
+    """The files of one patient: all in order, by sequence those that are read, and what to say of them.
+
+    `folder` is the part of the name that folders gave.
+    """
 
     name: str
+    folder: str
     files: list[str] = field(default_factory=list)
     sequences: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -80,7 +86,7 @@ def volumes_of_cases(
         if role.kind in (DERIVED, UNCLEAR):
             issues.append(Issue(file, not_flair(file, role.kind, role.words)))
             continue
-        case = cases.setdefault(role.case.casefold(), _Case(role.case))
+        case = cases.setdefault(role.case.casefold(), _Case(role.case, role.folder))
         if first := case.sequences.get(role.kind):
             issues.append(Issue(file, f"is a second {role.kind} beside {Path(first).name}"))
             continue
@@ -112,7 +118,8 @@ def _without_versions(cases: Mapping[str, _Case], issues: list[Issue]) -> dict[s
     """The cases without those that are others processed in some way, whose files join these or become issues."""
     kept = {}
     for name, case in cases.items():
-        first = cases.get("/".join(part for part in _VERSION.sub("", name).split("/") if part))
+        folder = case.folder.casefold()
+        first = cases.get((folder + _VERSION.sub("", name[len(folder) :])).removesuffix("/"))
         if first is None or first is case:
             kept[name] = case
             continue

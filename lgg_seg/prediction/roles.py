@@ -64,11 +64,13 @@ class Role:
         kind: a member of `SEQUENCES`, `MASK`, `UNUSED`, `DERIVED`, `UNCLEAR`; None where no word says it.
         case: the file's path without ending and without the words of its kind: one patient's files share it.
         words: what says it.
+        folder: the part of the case that is of folders' names.
     """
 
     kind: str | None
     case: str
     words: str = ""
+    folder: str = ""
 
 
 def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -> Role:
@@ -102,8 +104,8 @@ def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -
         kind, words, name = UNUSED, match[2], (match[1] or "")[:-1]
     elif kind is None and raw and name.isdigit():
         kind, words, name = UNUSED, f"{_FREESURFER_RAW}/{name}", ""
-    parts = [folder.without(kind, in_folder=True) for folder in folders] + [name]
-    return Role(kind, "/".join(part for part in parts if part), words)
+    around = "/".join(part for one in folders if (part := one.without(kind, in_folder=True)))
+    return Role(kind, "/".join(part for part in (around, name) if part), words, around)
 
 
 class _Words:

@@ -123,6 +123,40 @@ def test_a_processed_version_of_a_sequence_is_no_second_patient(tmp_path: Path) 
     assert versions["P1_FLAIR_n4.nii"].startswith("is another version of P1_FLAIR.nii, which counts")
 
 
+def test_names_of_patients_are_no_words_of_processing(tmp_path: Path) -> None:
+    others = ("NORMAN", "REGINA", "Corrigan", "Proctor", "Bianca", "Stripling", "Cropper")
+    touch(tmp_path, "DOE_flair.nii", *(f"DOE_{name}_flair.nii" for name in others))
+    touch(tmp_path, "DOE_REG/flair.nii", "DOE_n4/flair.nii", "P/reg/flair.nii", "P/flair.nii", "ROE_flair.nii")
+    folders = {"DOE_REG", "DOE_n4", "P", "P/reg", "ROE"}
+    assert set(volumes(tmp_path)) == {"DOE", *(f"DOE_{name}" for name in others)} | folders
+    touch(tmp_path, "ROE_NORMAN_t1.nii", "ROE_bias_corrected_t1.nii")
+    assert volumes(tmp_path)["ROE"] == {FLAIR: "ROE_flair.nii", PRE: "ROE_bias_corrected_t1.nii"}
+    (issue,) = find_scans(tmp_path).issues
+    assert issue.file == "ROE_NORMAN_t1.nii"
+    assert "has no FLAIR" in issue.reason
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "norm",
+        "normalised",
+        "reg",
+        "registered",
+        "corr",
+        "preproc",
+        "processed",
+        "biascorrected",
+        "n4",
+        "skull_stripped",
+    ],
+)
+def test_a_word_of_processing_makes_another_version(tmp_path: Path, word: str) -> None:
+    touch(tmp_path, "P_flair.nii", f"P_flair_{word}.nii", f"Q/P_{word.upper()}_FLAIR.nii", "Q/P_FLAIR.nii")
+    assert set(volumes(tmp_path)) == {"P", "Q/P"}
+    assert len(find_scans(tmp_path).issues) == 2
+
+
 @pytest.mark.parametrize(
     "name", ["P1_T1_brain.nii", "t1/P1.nii", "mni_t1.nii", "mni_gm.nii", "T2/P1_1.tif", "P_T1_1.tif"]
 )
