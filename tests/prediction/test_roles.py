@@ -138,18 +138,7 @@ def test_names_of_patients_are_no_words_of_processing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [
-        "norm",
-        "normalised",
-        "reg",
-        "registered",
-        "corr",
-        "preproc",
-        "processed",
-        "biascorrected",
-        "n4",
-        "skull_stripped",
-    ],
+    ["norm", "normalised", "reg", "registered", "corr", "preproc", "processed", "bias_field", "n4", "skull_stripped"],
 )
 def test_a_word_of_processing_makes_another_version(tmp_path: Path, word: str) -> None:
     touch(tmp_path, "P_flair.nii", f"P_flair_{word}.nii", f"Q/P_{word.upper()}_FLAIR.nii", "Q/P_FLAIR.nii")
