@@ -64,7 +64,7 @@ def test_a_run_on_every_patient_is_listed_but_not_ranked_and_predicts(
     words = f"run={everyone}", f"input={patient}", "output=predicted", "device=cpu"
     done = lgg(workplace, *words, module="lgg_seg.predict")
     assert done.returncode == 0, done.stderr
-    assert "1 of the volumes were trained on" in done.stdout
+    assert "1 of the volumes was trained on" in done.stdout
 
 
 def test_a_search_without_validation_patients_is_refused(workplace: Workplace) -> None:
