@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import pandas as pd
 import psutil
@@ -22,6 +21,7 @@ RECIPE = (*TINY, "logger=none", "data.batch_size=4", "split.val=2", "split.test=
 RATES = [f"{0.001 * (1 + number):.3f}" for number in range(RUNS)]
 ENOUGH = 900  # seconds
 MB = 2**20
+MOMENTARY = 8  # files
 
 
 def states(sweep: Path) -> list[str]:
@@ -70,8 +70,8 @@ def test_a_hundred_runs_of_a_sweep_that_is_killed_six_times(workplace: Workplace
         f"{len(interrupted)} runs killed; open files and resident MB: {[(files, size // MB) for files, size in seen]}"
     )
     early, late = seen[5:15], seen[-10:]
-    # A sample may fall into a moment in which a file is being written: the level is the median.
-    assert median(files for files, _ in late) <= median(files for files, _ in early), seen
+    # Samples differ by the files being written at their moment; a run that left one open would add seventy.
+    assert max(files for files, _ in late) <= max(files for files, _ in early) + MOMENTARY, seen
     assert max(size for _, size in late) <= max(size for _, size in early) + 60 * MB, seen
 
     board = pd.read_csv(sweep / "leaderboard.csv")
