@@ -51,10 +51,10 @@ def network_speed(
         times = best_times([theirs, own], seconds)
         return {name: batch / took for name, took in zip(("plain", "ours"), times, strict=True)}
 
-    with apart(reference, plain_steps, plain, reference, batch_size) as repeat:
+    with apart(reference, timed_steps, plain, reference, batch_size, False) as repeat:
         found = {
             case: rates(partial(repeat, case), timed(step, hardware), batches[case])
-            for case, step in our_steps(ours, hardware, batch_size).items()
+            for case, step in timed_steps(ours, hardware, batch_size, fold=True).items()
         }
     network = build_network(ours.model, CHANNELS)
     network = network.to(hardware.device).to(memory_format=hardware.memory_format)
@@ -185,21 +185,12 @@ def _wait(hardware: Hardware) -> None:
         torch.accelerator.synchronize(hardware.device)
 
 
-def our_steps(config: DictConfig, hardware: Hardware, batch_size: int) -> dict[str, Step]:
-    """What is timed of the config as a run and `predict` would take it."""
+def timed_steps(config: DictConfig, hardware: Hardware, batch_size: int, fold: bool) -> dict[str, Step]:
+    """What is timed of the config; `fold` predicts as `predict` does, else by the network as it was trained."""
     return {
         "train": training_step(config, hardware, batch_size),
-        "predict": prediction_step(config, hardware, batch_size),
-        "predict_one": prediction_step(config, hardware, 1),
-    }
-
-
-def plain_steps(config: DictConfig, hardware: Hardware, batch_size: int) -> dict[str, Step]:
-    """The same of the network as it was trained."""
-    return {
-        "train": training_step(config, hardware, batch_size),
-        "predict": prediction_step(config, hardware, batch_size, fold=False),
-        "predict_one": prediction_step(config, hardware, 1, fold=False),
+        "predict": prediction_step(config, hardware, batch_size, fold=fold),
+        "predict_one": prediction_step(config, hardware, 1, fold=fold),
     }
 
 
