@@ -55,14 +55,21 @@ def _record_end(folder: RunFolder, state: State, reason: str) -> None:
         log.error("%s", error)
 
 
-def read_status(folder: RunFolder) -> dict[str, Any]:
-    """The content of `status.json`; a run whose process was killed counts as interrupted."""
+def read_status(folder: RunFolder, *, record: bool = False) -> dict[str, Any]:
+    """The content of `status.json`; a run whose process was killed counts as interrupted.
+
+    Args:
+        record: write that into the folder, too, and remove what the process was writing.
+    """
     status = folder.read_json("status.json")
     if status["state"] == "running":
         with suppress(Busy), locked(folder):  # no live process is writing it
             status = folder.read_json("status.json")
             if status["state"] == "running":
                 status |= {"state": "interrupted", "reason": "its process was killed"}
+                if record:
+                    folder.remove_partial_files()
+                    folder.set_status(status["state"], status["reason"])
     return status
 
 

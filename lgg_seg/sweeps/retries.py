@@ -106,14 +106,10 @@ def latest_attempts(sweep: Path) -> list[Path]:
 
 def mark_interrupted(path: Path) -> str:
     """The state of the run in the folder `path`; one whose process was killed is recorded as interrupted."""
-    folder = RunFolder(path)
     try:
-        status = read_status(folder)
+        return str(read_status(RunFolder(path), record=True)["state"])
     except UserError:
         return UNREADABLE
-    if status != folder.read_json(STATUS):
-        folder.set_status(status["state"], status["reason"])
-    return str(status["state"])
 
 
 def record_failure(

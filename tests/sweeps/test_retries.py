@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder, State
-from lgg_seg.runs.status import record_status
+from lgg_seg.runs.status import read_status, record_status
 from lgg_seg.sweeps.retries import job_lock, latest_attempts, mark_interrupted, next_attempt
 from tests.workplace import FORKSERVER
 
@@ -116,16 +116,23 @@ def test_the_last_attempt_at_each_job_counts(tmp_path: Path) -> None:
     assert found == {"a-3", "b", "seed-2", "nested/c-2"}
 
 
-def test_a_run_of_a_killed_process_is_marked_interrupted(tmp_path: Path) -> None:
+def test_a_run_of_a_killed_process_is_marked_interrupted_and_what_it_was_writing_goes(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "running")
+    partial = folder.checkpoints / ".partial-1-best.ckpt"
+    partial.write_bytes(b"half")
+    assert read_status(folder)["state"] == "interrupted"
+    assert partial.exists(), "who reads alone changes nothing"
     assert mark_interrupted(folder.path) == "interrupted"
     assert folder.read_json("status.json")["reason"] == "its process was killed"
+    assert not partial.exists()
 
 
 def test_a_run_that_is_being_written_stays_running(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "interrupted")
-    with record_status(folder):
+    with record_status(folder), folder.writing("history.csv") as partial:
+        partial.touch()
         assert mark_interrupted(folder.path) == "running"
+        assert partial.exists()
 
 
 def constantly(value: str | None) -> Callable[[], str | None]:
