@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.reporting.formatting import ABSENT, duration
 from lgg_seg.reporting.table import Column, markdown_table
 

@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read, what the machine refuses, told by it, and the grammar of messages."""
+"""The one exception a user is meant to read, and what the machine refuses, told by it."""
 
 import errno
 import traceback
@@ -71,8 +71,3 @@ def require(holds: bool, key: str, value: object, range_: str) -> None:
     """Refuse, with a UserError, a value out of its range: `key` is what the user would change."""
     if not holds:
         raise UserError(f"{key} is {value}; it must be {range_}.")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 patient`, `2 patients`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,9 +11,10 @@ from lgg_seg.cli.console import command, terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.devices import Accelerator, Precision
-from lgg_seg.errors import UserError, counted, require
+from lgg_seg.errors import UserError, require
 from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.inference.zoo import DEFAULT
+from lgg_seg.messages import counted
 from lgg_seg.prediction import Overlays
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from lgg_seg.data.kaggle.download import ensure_tree
 from lgg_seg.data.kaggle.index import check_integrity
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, list_dataset
 from lgg_seg.data.kaggle.scan import read_all
-from lgg_seg.errors import UserError, counted
+from lgg_seg.errors import UserError
+from lgg_seg.messages import counted
 from lgg_seg.reporting.integrity import print_report
 
 

@@ -14,7 +14,8 @@ from lgg_seg.cli.arguments import Argument, subcommands
 from lgg_seg.data.arguments import MaskThreshold, Root
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT
-from lgg_seg.errors import counted, require
+from lgg_seg.errors import require
+from lgg_seg.messages import counted
 from lgg_seg.radiomics import Imputation
 from lgg_seg.runs.folder import RunFolder
 

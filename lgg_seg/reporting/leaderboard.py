@@ -13,7 +13,7 @@ from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
 from lgg_seg.comparison.results import ComparisonTable
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
 from lgg_seg.reporting.formatting import number, three
 from lgg_seg.reporting.run_table import TARGETS

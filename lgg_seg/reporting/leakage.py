@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from lgg_seg.comparison.leakage import HEADLINE, MEASURES, LeakageRow, LeakageTable
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.reporting.formatting import three, with_interval
 from lgg_seg.reporting.table import Column, Function, bounds, csv_rows, markdown_table, rich_table
 from lgg_seg.statistics.bootstrap import Bootstrapped

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.errors import counted
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
+from lgg_seg.messages import counted
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
 from lgg_seg.metrics.error_kinds import KINDS, slice_error
 from lgg_seg.metrics.patient import PatientScore

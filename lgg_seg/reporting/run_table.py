@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import interval, number, with_interval
 from lgg_seg.reporting.table import Column, rich_table

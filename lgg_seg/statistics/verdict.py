@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.statistics.paired import ALPHA, Comparison, Difference
 
 MAX_NAMED = 3  # configurations of a group

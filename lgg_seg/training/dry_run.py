@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lgg_seg.errors import UserError, out_of_memory
+from lgg_seg.messages import counted
 
 REFUSALS = (RuntimeError, ValueError, AssertionError)
 """What torch, segmentation-models-pytorch and timm raise for a shape that they do not take."""
@@ -42,7 +43,7 @@ def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, 
     except REFUSALS as error:
         if out_of_memory(error):
             raise
-        size = f"{image[0]} image{'s' * (image[0] > 1)} of {image[1]} channels and {image[2]} x {image[3]} pixels"
+        size = f"{counted(image[0], 'image')} of {image[1]} channels and {image[2]} x {image[3]} pixels"
         raise UserError(
             f"The network cannot train on {size}: {' '.join(str(error).split()).rstrip('.')}. Batch norm may need "
             "data.batch_size=2 or more, an encoder another preprocess.size."

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.errors import UserError, counted, require
+from lgg_seg.errors import UserError, require
+from lgg_seg.messages import counted
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences

@@ -18,6 +18,7 @@ from lgg_seg.data.kaggle.pixels import (
 from lgg_seg.data.kaggle.streams import MAX_PIXELS
 from lgg_seg.data.kaggle.tiff import Header, read_header
 from lgg_seg.errors import UserError
+from lgg_seg.messages import counted
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")  # the channels of a slice
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be a slice within MAX_PIXELS
@@ -110,7 +111,7 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
     opaque = count == 4 and (header.alpha or decoded[..., 3].min() == decoded[..., 3].max())
     if count not in (1, 3) and not opaque:
         wanted = f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone"
-        raise ValueError(f"has {count} channel{'s' * (count > 1)}, where {wanted}")
+        raise ValueError(f"has {counted(count, 'channel')}, where {wanted}")
     return np.repeat(decoded.reshape(*decoded.shape[:2], 1), 3, axis=2) if count == 1 else decoded[..., :3]
 
 
@@ -158,7 +159,7 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
         raise ImageError(name, str(error)) from error
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
     if count not in channels:
-        raise ImageError(name, f"has {count} channel{'s' * (count > 1)}, where {_WANTED[channels]}")
+        raise ImageError(name, f"has {counted(count, 'channel')}, where {_WANTED[channels]}")
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
     return np.asarray(decoded, dtype=np.uint8)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lgg_seg.errors import UserError
+from lgg_seg.messages import counted
 
 Severity = Literal["error", "warning", "note"]
 
@@ -69,7 +70,7 @@ def in_order(issues: Iterable[Issue]) -> tuple[Issue, ...]:
 
 
 def _summary(root: Path, errors: Sequence[Issue]) -> str:
-    lines = [f"{root} has {len(errors)} error{'s' * (len(errors) != 1)} that must be mended before it is used:"]
+    lines = [f"{root} has {counted(len(errors), 'error')} that must be mended before it is used:"]
     listed = 0
     for kind, group in groupby(errors, key=lambda issue: issue.kind):
         issues = list(group)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from lgg_seg.comparison.runs import Run
+from lgg_seg.messages import counted
 
 UNKNOWN = "not recorded"
 
@@ -64,7 +65,7 @@ def _torch(run: Run) -> str:
 
 def _counted(values: Counter[str]) -> str:
     ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} ({count} run{'s' * (count > 1)})" for name, count in ordered)
+    return ", ".join(f"{name} ({counted(count, 'run')})" for name, count in ordered)
 
 
 def _of(part: int, whole: int) -> str:

@@ -16,7 +16,7 @@ from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.failures import FAILED
 from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
-from lgg_seg.errors import counted
+from lgg_seg.messages import counted
 from lgg_seg.reporting import leakage as leakage_texts
 from lgg_seg.reporting.columns import holm_p, metric_columns
 from lgg_seg.reporting.formatting import three, with_spread
