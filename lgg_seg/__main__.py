@@ -14,9 +14,10 @@ from omegaconf import DictConfig
 import lgg_seg
 from lgg_seg.cli.arguments import with_home
 from lgg_seg.cli.console import command
+from lgg_seg.config.aliases import without_aliases
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir
 from lgg_seg.config.help import help_text
-from lgg_seg.config.overrides import check_overrides, make_output_folder, without_aliases
+from lgg_seg.config.overrides import check_overrides, make_output_folder
 from lgg_seg.config.resume import resume_arguments
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError, explained

@@ -16,31 +16,17 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError
 
+from lgg_seg.config.aliases import ELSEWHERE
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups, own_folders
 from lgg_seg.config.instantiate import TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
+from lgg_seg.config.resume import RESUME
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import COLLECTIONS, check_config, keys_of, takes_options
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 
 SEARCH_PATH = "hydra.searchpath"
-ELSEWHERE = {
-    "wd": "optimizer.weight_decay", "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices",
-    "network": "model", "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir",
-    "output_dir": "hydra.run.dir", "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
-    "threshold": "evaluation.fixed_threshold", "checkpoint": "resume=RUN to go on, or model.weights=FILE to begin with",
-    "ckpt": "resume=RUN to go on, or model.weights=FILE to begin with", "run": "resume=RUN",
-    "zoo": "model.weights=NAME, which takes a model of the zoo to begin with",
-}  # fmt: skip
-"""What people type who know other programs, and what it is here; names that resemble ours are found without it."""
-
-ALIASES = {
-    "device": "trainer.accelerator", "epochs": "trainer.max_epochs", "lr": "optimizer.lr",
-    "learning_rate": "optimizer.lr", "image_size": "preprocess.size", "weights": "model.weights",
-}  # fmt: skip
-"""Words of the other commands and of other programs that a training takes, too."""
-
 OPTIONAL = ("experiment", "debug")  # groups of which no member may be chosen
 
 
@@ -111,7 +97,7 @@ def check_overrides(
         own = [key for key in keys if key.partition(".")[0] != "hydra"]
         for override in changes:
             if not override.is_hydra_override():
-                _check_key(override, [*own, *members, "resume"], config, values)
+                _check_key(override, [*own, *members, RESUME], config, values)
             elif override.key_or_group != SEARCH_PATH and not (
                 override.is_add() or override.is_force_add() or override.is_delete()
             ):  # else left to Hydra
@@ -255,12 +241,6 @@ def _keys(config: DictConfig, prefix: str = "") -> list[str]:
         if isinstance(child, DictConfig):
             names.extend(_keys(child, f"{prefix}{name}."))
     return names
-
-
-def without_aliases(arguments: Sequence[str]) -> list[str]:
-    """The arguments with a training's own key for each of `ALIASES`."""
-    split = [argument.partition("=") for argument in arguments]
-    return [f"{ALIASES.get(key, key)}{equals}{value}" for key, equals, value in split]
 
 
 def make_output_folder(path: str, key: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lgg_seg.config.aliases import without_aliases
 from lgg_seg.config.help import help_text
-from lgg_seg.config.overrides import compose_config, without_aliases
+from lgg_seg.config.overrides import compose_config
 
 
 @pytest.fixture(scope="module")
