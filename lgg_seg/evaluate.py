@@ -1,6 +1,6 @@
 """`python -m lgg_seg.evaluate run=RUN|zoo=NAME`: trained networks measured, runs on their own data or others.
 
-Another data set is a dataset root of slices, or patients in NIfTI as BraTS has them: see `prediction.nifti_tree`.
+Another data set is a dataset root of slices, or patients in NIfTI as BraTS has them: see `scans.nifti_dataset`.
 """
 
 import logging
@@ -22,9 +22,9 @@ from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
-from lgg_seg.prediction import NIFTI_LAYOUT
 from lgg_seg.runs.folder import AtomicFolder, RunFolder
 from lgg_seg.runs.latest import find_run
+from lgg_seg.scans import NIFTI_LAYOUT
 
 if TYPE_CHECKING:
     from lgg_seg.data.datamodule import DataModule
@@ -85,9 +85,9 @@ def measure(
     # Seconds of imports, which help and mistakes on the command line do without.
     from lgg_seg.evaluation.subsets import evaluate
     from lgg_seg.inference.trained import starting_weights, training_volumes
-    from lgg_seg.prediction.nifti_tree import SHARED, as_slices, is_nifti_tree
     from lgg_seg.reporting.run_figures import draw_evaluation
     from lgg_seg.runs.provenance import known_patients
+    from lgg_seg.scans.nifti_dataset import SHARED, as_slices, is_nifti_dataset
 
     network = _network(run, zoo)
     network.require(split, data_root)
@@ -96,7 +96,7 @@ def measure(
     experiment = _with(network.experiment, threshold, postprocess, tta, batch_size)
     network, provenance = replace(network, experiment=experiment), network.provenance
     hardware = experiment.trainer.prepare_again(device)
-    if data_root is not None and is_nifti_tree(data_root):
+    if data_root is not None and is_nifti_dataset(data_root):
         if split not in ("test", "all"):
             raise UserError(f"split={split} is of the run's own data; the patients of {data_root} are measured whole.")
         split = "all"

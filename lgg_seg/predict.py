@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,11 +19,12 @@ from lgg_seg.messages import counted
 from lgg_seg.prediction import Overlays
 
 if TYPE_CHECKING:
+    from lgg_seg.hardware import Hardware
     from lgg_seg.inference.runner import Runner
     from lgg_seg.inference.trained import TrainedModel
-    from lgg_seg.prediction.discover import ScanListing
     from lgg_seg.prediction.job import PredictionResult
     from lgg_seg.prediction.tables import Row
+    from lgg_seg.scans.discover import ScanListing
 
 Backend = Literal["torch", "onnx"]
 
@@ -75,32 +77,23 @@ def predict(
     # Seconds of imports, which help and mistakes on the command line do without.
     from lgg_seg.hardware import choose_hardware, configure_process
     from lgg_seg.inference.model import Model, VolumeClassifier
-    from lgg_seg.inference.trained import from_run, from_zoo
-    from lgg_seg.prediction.cases import OPTIONS
+    from lgg_seg.inference.trained import from_run
     from lgg_seg.prediction.job import predict_all
     from lgg_seg.prediction.output import OutputFolder
     from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
 
-    trained = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
-    if not trained:
-        trained = [from_zoo(DEFAULT)]
-    scans = _scans(input, {OPTIONS[key]: name for key, name in (("flair", flair), ("t1", t1), ("t1ce", t1ce)) if name})
+    trained = _trained(run, zoo)
+    scans = _scans(input, {"flair": flair, "t1": t1, "t1ce": t1ce})
     configure_process()
     hardware = choose_hardware(device, precision)
-
-    def member(one: "TrainedModel") -> "tuple[TrainedModel, Runner]":
-        if backend == "onnx":
-            from lgg_seg.inference.onnx import onnx_runner
-
-            return one, onnx_runner(one, batch_size)
-        return one, one.runner(hardware, batch_size)
-
-    model = Model([member(one) for one in trained], threshold, postprocess, tta)
-    volume_classifier = VolumeClassifier(*member(from_run(classifier))) if classifier else None
+    runner = partial(_runner, backend=backend, hardware=hardware, batch_size=batch_size)
+    model = Model([(one, runner(one)) for one in trained], threshold, postprocess, tta)
+    classifying = from_run(classifier) if classifier else None
+    volume_classifier = VolumeClassifier(classifying, runner(classifying)) if classifying else None
     settings = {
         "input": (input or scans.root).absolute().name,  # the last part alone: the others are of this machine
         "models": [_provenance(one) for one in trained],
-        "classifiers": [] if volume_classifier is None else [_provenance(volume_classifier.trained)],
+        "classifiers": [_provenance(classifying)] if classifying else [],
         "threshold": model.threshold,
         "postprocess": model.postprocess,
         "mirror": model.tta,
@@ -116,11 +109,29 @@ def predict(
     return predict_all(model, volume_classifier, scans, OutputFolder(output), overlays, settings)
 
 
-def _scans(input: Path | None, named: dict[str, str]) -> "ScanListing":
-    """The scans of `input`, or of the files `named` by their sequences; beside `input`, those are endings of names."""
-    from lgg_seg.prediction.discover import find_scans, named_scan
-    from lgg_seg.prediction.roles import FLAIR
+def _trained(run: str | None, zoo: str | None) -> "list[TrainedModel]":
+    """The networks that are named, else the zoo's best."""
+    from lgg_seg.inference.trained import from_run, from_zoo
 
+    named = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
+    return named or [from_zoo(DEFAULT)]
+
+
+def _runner(trained: "TrainedModel", backend: Backend, hardware: "Hardware", batch_size: int) -> "Runner":
+    if backend == "torch":
+        return trained.runner(hardware, batch_size)
+    from lgg_seg.inference.onnx import onnx_runner
+
+    return onnx_runner(trained, batch_size)
+
+
+def _scans(input: Path | None, given: dict[str, str | None]) -> "ScanListing":
+    """The scans of `input`, or of the files `given` by sequence; beside `input`, those are endings of names."""
+    from lgg_seg.scans.cases import OPTIONS
+    from lgg_seg.scans.discover import find_scans, named_scan
+    from lgg_seg.scans.roles import FLAIR
+
+    named = {OPTIONS[key]: name for key, name in given.items() if name}
     if named and FLAIR not in named:
         raise UserError("t1= and t1ce= are beside FLAIR; give flair=, too.")
     if input is not None:

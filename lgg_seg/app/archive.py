@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 
 from lgg_seg.app.limits import MAX_FILES, MB, Budget, LimitError, max_file, unsafe_path
-from lgg_seg.prediction.scan import Issue
+from lgg_seg.scans.scan import Issue
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ENTRY = b"PK\x01\x02"  # begins every entry of the directory of a zip

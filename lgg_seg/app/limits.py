@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
-from lgg_seg.prediction.filenames import is_picture, is_tiff
+from lgg_seg.scans.filenames import is_picture, is_tiff
 
 MB = 2**20  # as Streamlit counts, so that the page names one number
 

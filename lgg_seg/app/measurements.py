@@ -11,6 +11,7 @@ import pandas as pd
 from lgg_seg.app.uploads import Volume
 from lgg_seg.inference.runner import Probability, binarise
 from lgg_seg.metrics.arrays import Bools
+from lgg_seg.prediction.masks import write_mask
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.tables import slice_rows, volume_row
 
@@ -57,7 +58,7 @@ def pack_masks(volume: Volume, mask: Bools) -> bytes:
     content = BytesIO()
     with TemporaryDirectory() as folder, zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         output = OutputFolder(Path(folder) / "masks")
-        volume.files.write_mask(volume.folder.path, volume.scan, mask, output)
+        write_mask(volume.files, volume.folder.path, volume.scan, mask, output)
         for path in sorted(output.path.rglob("*_mask.*")):
             # Of a fixed date: the same masks make the same file. They are compressed themselves.
             archive.writestr(zipfile.ZipInfo(path.relative_to(output.path).as_posix()), path.read_bytes())

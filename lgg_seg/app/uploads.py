@@ -16,13 +16,13 @@ from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, max_file, unsafe_path
 from lgg_seg.data.kaggle.pixels import OPENCV, picture_header
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.discover import ScanFiles, find_scans
-from lgg_seg.prediction.filenames import ITK_ENDINGS, is_picture, is_tiff
 from lgg_seg.prediction.job import scan_digest
-from lgg_seg.prediction.roles import MASK, role_of
-from lgg_seg.prediction.scan import Issue, Scan, ScanError
-from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.discover import ScanFiles, find_scans
+from lgg_seg.scans.filenames import ITK_ENDINGS, is_picture, is_tiff
+from lgg_seg.scans.roles import MASK, role_of
+from lgg_seg.scans.scan import Issue, Scan, ScanError
+from lgg_seg.scans.truth import MaskFiles, Truth, read_truth
+from lgg_seg.scans.volumes import VolumeFiles
 
 Files = Mapping[str, bytes]  # contents by path
 # In the header of MetaImage and NRRD: any path, on this computer. Only LOCAL alone means the file itself.

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -13,6 +14,7 @@ from lgg_seg.app.measurements import Measurements, largest_slice
 from lgg_seg.app.pictures import (
     OPACITY,
     SEQUENCE_CHOICES,
+    SequenceChoice,
     error_legend,
     errors,
     heat_legend,
@@ -25,9 +27,9 @@ from lgg_seg.app.uploads import Volume
 from lgg_seg.errors import UserError
 from lgg_seg.inference.model import Model
 from lgg_seg.prediction.output import encode_image
-from lgg_seg.prediction.scan import Scan
 from lgg_seg.reporting.colours import PREDICTION_RGB, TRUTH_RGB
 from lgg_seg.runs.folder import to_csv
+from lgg_seg.scans.scan import Scan
 
 _OUTLINES = {"prediction": PREDICTION_RGB, "ground truth": TRUTH_RGB}
 _PREDICTION, _TRUTH = _OUTLINES
@@ -83,57 +85,79 @@ def view(model: Model, volume: Volume) -> None:
         st.error(escape_markdown(str(error)))
 
 
+class _Choices(NamedTuple):
+    """What the reader has chosen."""
+
+    threshold: float
+    sequence: SequenceChoice
+    outlines: list[str]
+    colours: str
+    opacity: float
+    window: tuple[int, int]
+
+
 def _view(model: Model, volume: Volume) -> None:
-    probability = cached_probability(model, volume)
     shown, controls = st.columns(_COLUMN_SHARES, gap="medium")
     with controls:
-        threshold = st.slider(
-            "Threshold",
-            _MIN_THRESHOLD,
-            _MAX_THRESHOLD,
-            float(np.clip(model.threshold, _MIN_THRESHOLD, _MAX_THRESHOLD)),
-            0.01,
-            help=f"The probability from which a pixel counts as tumour; tested at {model.threshold:g}.",
-            key="threshold",
-        )
-        sequence = st.selectbox("Sequence", SEQUENCE_CHOICES, index=SEQUENCE_CHOICES.index("FLAIR"), key="sequence")
-        choices = (_PREDICTION, _TRUTH) if volume.truth.known.any() else (_PREDICTION,)
-        outlines = st.pills(
-            "Outlines", choices, selection_mode="multi", default=choices, key=f"{len(choices)} outlines"
-        )
-        maps = (_PROBABILITY, _ERRORS) if volume.truth.known.any() else (_PROBABILITY,)
-        colours = st.segmented_control("Colours", maps, default=_PROBABILITY, required=True, key=f"{len(maps)} maps")
-        opacity = st.slider("Opacity of the colours", 0.0, 1.0, OPACITY, 0.05, key="opacity")
-        grey_window = st.slider(
-            "Window", 0, 255, (0, 255), help="Grey values from black to white: narrow it for contrast.", key="window"
-        )
-    measured = cached_measurements(model, volume, threshold)
+        choices = _choose(model, volume)
+    measured = cached_measurements(model, volume, choices.threshold)
     with shown:
         k = _choose_slice(volume, measured)
-        place, in_slice = f"slice {volume.scan.numbers[k]}", bool(volume.truth.known[k])
-        grey = windowed(cached_background(volume, sequence)[k], grey_window)
-        prediction = measured.mask[k] if _PREDICTION in outlines else None
-        truth = volume.truth.mask[k] if _TRUTH in outlines and in_slice else None
-        outline_side, heat_side = st.columns(2)
-        # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
-        outlines_png = encode_image(outlined(grey, prediction, truth), ".png")
-        if wrong := colours == _ERRORS and in_slice:
-            coloured = errors(grey, measured.mask[k], volume.truth.mask[k], opacity)
-        else:
-            coloured = heated(grey, probability[k], opacity)
-        coloured_png = encode_image(coloured, ".png")
-        outline_side.image(outlines_png, width="stretch", alt=f"{place} with outlines")
-        rule = _rule(threshold, model.postprocess)
-        outline_side.html(outline_legend(rule, truth=_TRUTH in choices, in_slice=in_slice))
-        heat_side.image(coloured_png, width="stretch", alt=f"{place}, {_ERRORS if wrong else _PROBABILITY}")
-        heat_side.html(error_legend() if wrong else heat_legend(float(probability[k].max())))
+        _show_slice(model, volume, measured, choices, k)
         st.caption(_place(volume.scan))
     with controls:
         _numbers(volume, measured, k)
     if len(measured.mask) > 1:
         st.altair_chart(areas_chart(volume, measured, k), key="areas")
     _features(measured)
-    _downloads(volume.name, measured, cached_masks(model, volume, threshold))
+    _downloads(volume.name, measured, cached_masks(model, volume, choices.threshold))
+
+
+def _choose(model: Model, volume: Volume) -> _Choices:
+    """The controls beside the pictures."""
+    threshold = st.slider(
+        "Threshold",
+        _MIN_THRESHOLD,
+        _MAX_THRESHOLD,
+        float(np.clip(model.threshold, _MIN_THRESHOLD, _MAX_THRESHOLD)),
+        0.01,
+        help=f"The probability from which a pixel counts as tumour; tested at {model.threshold:g}.",
+        key="threshold",
+    )
+    sequence = st.selectbox("Sequence", SEQUENCE_CHOICES, index=SEQUENCE_CHOICES.index("FLAIR"), key="sequence")
+    has_truth = bool(volume.truth.known.any())
+    names = (_PREDICTION, _TRUTH) if has_truth else (_PREDICTION,)
+    outlines = st.pills("Outlines", names, selection_mode="multi", default=names, key=f"{len(names)} outlines")
+    maps = (_PROBABILITY, _ERRORS) if has_truth else (_PROBABILITY,)
+    colours = st.segmented_control("Colours", maps, default=_PROBABILITY, required=True, key=f"{len(maps)} maps")
+    opacity = st.slider("Opacity of the colours", 0.0, 1.0, OPACITY, 0.05, key="opacity")
+    window = st.slider(
+        "Window", 0, 255, (0, 255), help="Grey values from black to white: narrow it for contrast.", key="window"
+    )
+    return _Choices(threshold, sequence, outlines, colours, opacity, window)
+
+
+def _show_slice(model: Model, volume: Volume, measured: Measurements, choices: _Choices, k: int) -> None:
+    """Two pictures of slice `k` of the volume with their legends: outlines, and colours."""
+    probability, truth = cached_probability(model, volume)[k], volume.truth
+    place, in_slice = f"slice {volume.scan.numbers[k]}", bool(truth.known[k])
+    grey = windowed(cached_background(volume, choices.sequence)[k], choices.window)
+    outlines = outlined(
+        grey,
+        measured.mask[k] if _PREDICTION in choices.outlines else None,
+        truth.mask[k] if _TRUTH in choices.outlines and in_slice else None,
+    )
+    if wrong := choices.colours == _ERRORS and in_slice:
+        coloured = errors(grey, measured.mask[k], truth.mask[k], choices.opacity)
+    else:
+        coloured = heated(grey, probability, choices.opacity)
+    left, right = st.columns(2)
+    # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
+    left.image(encode_image(outlines, ".png"), width="stretch", alt=f"{place} with outlines")
+    rule = _rule(choices.threshold, model.postprocess)
+    left.html(outline_legend(rule, truth=bool(truth.known.any()), in_slice=in_slice))
+    right.image(encode_image(coloured, ".png"), width="stretch", alt=f"{place}, {_ERRORS if wrong else _PROBABILITY}")
+    right.html(error_legend() if wrong else heat_legend(float(probability.max())))
 
 
 def _choose_slice(volume: Volume, measured: Measurements) -> int:

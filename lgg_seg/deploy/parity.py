@@ -16,8 +16,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel
-from lgg_seg.prediction.discover import find_scans
-from lgg_seg.prediction.scan import ScanError
+from lgg_seg.scans.discover import find_scans
+from lgg_seg.scans.scan import ScanError
 
 VOLUMES, SLICES = 4, 4
 PHANTOM_SIZE = 128

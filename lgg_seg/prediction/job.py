@@ -14,13 +14,15 @@ from lgg_seg.errors import UserError, explained
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.prediction import Overlays
-from lgg_seg.prediction.discover import ScanFiles, ScanListing
-from lgg_seg.prediction.output import OVERLAYS, PER_SLICE, PER_VOLUME, OutputFolder
+from lgg_seg.prediction.masks import write_mask, write_probability
+from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
-from lgg_seg.prediction.scan import Issue, Scan, ScanError
 from lgg_seg.prediction.tables import Row, slice_rows, volume_row
-from lgg_seg.prediction.truth import MaskFiles, Truth, read_truth
 from lgg_seg.runs.provenance import volume_digest
+from lgg_seg.scans.discover import ScanFiles, ScanListing
+from lgg_seg.scans.marks import OVERLAYS, PER_VOLUME
+from lgg_seg.scans.scan import Issue, Scan, ScanError
+from lgg_seg.scans.truth import MaskFiles, Truth, read_truth
 
 log = logging.getLogger(__name__)
 INDIFFERENT = ("input", "batch_size", "hardware")
@@ -134,9 +136,9 @@ def _predict(
         if classifier is not None:
             classes[classifier.target] = classifier.predict(scan.images)
     mask = model.mask(probability)
-    files.write_mask(root, scan, mask, output)
+    write_mask(files, root, scan, mask, output)
     if keep_probability:
-        files.write_probability(root, scan, probability, output)
+        write_probability(files, root, scan, probability, output)
     _write_overlays(output, files.name, scan, mask, overlays)
     seen = model.was_trained_on(scan_digest(scan), _folder(root), files.name, files.patient, *set(scan.files))
     slices = slice_rows(files.name, scan, mask, probability, classes, truth)
@@ -146,7 +148,7 @@ def _predict(
 
 def _write_tables(output: OutputFolder, result: PredictionResult) -> None:
     if result.volumes:
-        output.write_table(PER_SLICE, result.slices)
+        output.write_table("per_slice.csv", result.slices)
         output.write_table(PER_VOLUME, result.volumes)
     if result.issues:
         output.write_table("faults.csv", [asdict(issue) for issue in result.issues])

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lgg_seg.files import writable
 from lgg_seg.runs.folder import AtomicFolder
-
-JOURNAL = ".unfinished.jsonl"
+from lgg_seg.scans.marks import JOURNAL
 
 
 class Finished(BaseModel):

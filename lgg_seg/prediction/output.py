@@ -5,9 +5,10 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,16 +17,11 @@ from tifffile import imwrite
 
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.metrics.arrays import Floats32
-from lgg_seg.prediction.journal import JOURNAL, Finished, Journal
+from lgg_seg.prediction.journal import Finished, Journal
 from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.runs.status import LOCK, locked
+from lgg_seg.scans.marks import JOURNAL, MARK
 
-PER_SLICE, PER_VOLUME = "per_slice.csv", "per_volume.csv"
-OVERLAYS = "overlays"  # their folder
-MARK = "lgg_seg.predict"
-"""Stands in every mask that is written, near its beginning: NIfTI's `descrip`, `Software` in TIFF and PNG."""
-_HEADER = 1024  # bytes in which the mark is
 _AFTER_IHDR = 33  # bytes of PNG's signature and first chunk
 MAX_NAME = 200  # bytes of a file's name: disks take 255, and the name that it has while it is written is longer
 _HEAD, _TAIL = 120, 40  # bytes of a longer one that stay
@@ -82,8 +78,8 @@ class OutputFolder(AtomicFolder):
         with super().writing(name) as partial:
             yield partial
 
-    def write_floats(self, name: str, pixels: Floats32) -> None:
-        """Write (H, W), or pages (D, H, W), as a TIFF of float32 with zlib's compression."""
+    def write_tiff(self, name: str, pixels: NDArray[Any]) -> None:
+        """Write (H, W), or pages (D, H, W), of any numbers as a TIFF with zlib's compression."""
         with self.writing(name) as path:
             imwrite(path, pixels, photometric="minisblack", compression="zlib", software=MARK)
 
@@ -112,19 +108,3 @@ def encode_image(pixels: NDArray[np.uint8], ending: str) -> bytes:
     text = b"tEXtSoftware\0" + MARK.encode()
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     return encoded[:_AFTER_IHDR] + chunk + encoded[_AFTER_IHDR:]
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a prediction wrote a file, by its mark."""
-    with suppress(OSError, zlib.error), path.open("rb") as file:
-        content = file.read(_HEADER)
-        if content.startswith(b"\x1f\x8b"):  # gzip
-            content = zlib.decompressobj(wbits=31).decompress(content, _HEADER)
-        return MARK.encode() in content
-    return False
-
-
-def is_output(folder: Path) -> bool:
-    """Whether a prediction wrote a folder, or one around it."""
-    resolved = folder.resolve()
-    return any((one / name).is_file() for one in (resolved, *resolved.parents) for name in (JOURNAL, PER_VOLUME))

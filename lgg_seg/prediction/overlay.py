@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgg_seg.metrics.arrays import Bools, Ints
-from lgg_seg.prediction.scan import Scan
 from lgg_seg.reporting.colours import PREDICTION_RGB as COLOUR
+from lgg_seg.scans.scan import Scan
 
 TINT = 0.22
 SIDE, TILE = 512, 256  # pixels of a slice's longer side, by itself and on a sheet

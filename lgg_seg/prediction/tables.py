@@ -22,9 +22,9 @@ from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.metrics.overlap import confusion, dice
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientVolumes
-from lgg_seg.prediction.scan import Scan, slice_axis
-from lgg_seg.prediction.truth import Truth
 from lgg_seg.radiomics.shape import slice_shape, volume_shape
+from lgg_seg.scans.scan import Scan, slice_axis
+from lgg_seg.scans.truth import Truth
 
 Row = dict[str, Any]
 ClassifierProbabilities = Mapping[str, Floats32]

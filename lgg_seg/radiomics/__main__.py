@@ -140,8 +140,8 @@ def answer(
     masks: Annotated[Path, Argument("a folder of predicted masks, as lgg_seg.predict writes them")],
 ) -> int:
     """Answer for new patients, from the shape of their tumours, what an outcome model was made for."""
-    from lgg_seg.prediction.masks import mask_volumes
     from lgg_seg.radiomics.features import measure
+    from lgg_seg.radiomics.masks import mask_volumes
     from lgg_seg.radiomics.model import read_models
     from lgg_seg.radiomics.outcome import shape_predictors
     from lgg_seg.reporting.outcomes import answer_table

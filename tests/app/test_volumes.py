@@ -15,9 +15,9 @@ import SimpleITK
 
 from lgg_seg.app.measurements import measure, pack_masks
 from lgg_seg.app.uploads import Volume, read_upload
-from lgg_seg.prediction.discover import find_scans
+from lgg_seg.scans.discover import find_scans
 from tests.app.dropped import zipped
-from tests.prediction.series import HEAD, write_series
+from tests.scans.series import HEAD, write_series
 
 AFFINE = np.diag([-1.0, -1.0, 5.0, 1.0])
 

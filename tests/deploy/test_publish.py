@@ -21,8 +21,8 @@ from lgg_seg.errors import UserError
 from lgg_seg.export import export
 from lgg_seg.inference.trained import from_run, from_zoo
 from lgg_seg.predict import main as predict
-from lgg_seg.prediction.discover import find_scans
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.scans.discover import find_scans
 from lgg_seg.zoo.__main__ import main as zoo
 
 

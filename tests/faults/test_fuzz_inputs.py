@@ -18,8 +18,8 @@ from lgg_seg.app.uploads import read_upload
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import check_overrides, compose_config
 from lgg_seg.predict import predict
-from lgg_seg.prediction.slices import SliceFiles
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.slices import SliceFiles
+from lgg_seg.scans.volumes import VolumeFiles
 from lgg_seg.training.experiment import Experiment
 from tests.faults.fuzzing import assert_none_escapes
 from tests.faults.mutators import ODD, bytes_mutated

@@ -19,9 +19,9 @@ from lgg_seg.hardware import choose_hardware
 from lgg_seg.inference.model import Model, VolumeClassifier
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.inference.trained import TrainedModel, from_run, restore
-from lgg_seg.prediction.discover import find_scans
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.scans.discover import find_scans
 
 CPU = choose_hardware("cpu", "32-true")
 

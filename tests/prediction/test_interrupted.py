@@ -1,4 +1,4 @@
-"""The output of an interrupted prediction, and the refusal to write one name twice."""
+"""The output of an interrupted prediction."""
 
 from __future__ import annotations
 
@@ -99,11 +99,3 @@ def test_another_setting_is_another_result_and_another_process_waits(tmp_path: P
         assert journal.finished("one") is None, "its mask was written over"
         assert journal.finished("other") is not None
     assert [path.name for path in tmp_path.iterdir()] == ["a_mask.tif"]
-
-
-def test_no_name_is_written_twice_not_even_in_another_case(tmp_path: Path) -> None:
-    output = OutputFolder(tmp_path / "out")
-    output.write_image("A/x_1_mask.tif", np.zeros((4, 4), np.uint8))
-    with pytest.raises(UserError, match="written twice: two files of the input have one name"):
-        output.write_image("a/X_1_mask.tif", np.ones((4, 4), np.uint8))
-    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["x_1_mask.tif"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lgg_seg.prediction.overlay import BAR, MAX_TILES, TILE, chosen_slices, overlay, sheet, window
-from lgg_seg.prediction.scan import Scan
+from lgg_seg.scans.scan import Scan
 
 RNG = np.random.default_rng(0)
 

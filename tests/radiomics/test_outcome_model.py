@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from lgg_seg.data.kaggle.index import Index, build_index
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.masks import mask_volumes
 from lgg_seg.radiomics.__main__ import answer, main
 from lgg_seg.radiomics.features import dataset_volumes
+from lgg_seg.radiomics.masks import mask_volumes
 from lgg_seg.radiomics.model import MODELS, read_models
 from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
 from lgg_seg.runs.folder import RunFolder

@@ -12,7 +12,7 @@ import pytest
 
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.nifti_tree import as_slices, is_nifti_tree
+from lgg_seg.scans.nifti_dataset import as_slices, is_nifti_dataset
 from tests.workplace import Workplace, lgg, metrics
 
 RAS = np.diag([1.0, 1.0, 2.0, 1.0])
@@ -39,8 +39,8 @@ def trees(tmp_path_factory: pytest.TempPathFactory, phantom_root: Path) -> tuple
 
 def test_the_slices_are_those_of_the_volumes_and_are_made_once(trees: tuple[Path, Path], tmp_path: Path) -> None:
     slices, volumes = trees
-    assert is_nifti_tree(volumes)
-    assert not is_nifti_tree(slices)
+    assert is_nifti_dataset(volumes)
+    assert not is_nifti_dataset(slices)
     made = as_slices(volumes, tmp_path)
     ours, theirs = build_index(made, cache_dir=tmp_path), build_index(slices, cache_dir=tmp_path)
     assert [p.name for p in ours.patients] == [p.name for p in theirs.patients]

@@ -10,12 +10,11 @@ import pytest
 import SimpleITK
 
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.discover import find_scans, named_scan
-from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.roles import FLAIR, POST, PRE
-from lgg_seg.prediction.scan import Scan, ScanError
-from lgg_seg.prediction.volumes import VolumeFiles
-from tests.prediction.series import HEAD, write_series
+from lgg_seg.scans.discover import find_scans, named_scan
+from lgg_seg.scans.roles import FLAIR, POST, PRE
+from lgg_seg.scans.scan import Scan, ScanError
+from lgg_seg.scans.volumes import VolumeFiles
+from tests.scans.series import HEAD, write_series
 
 LPS = np.array([[-2.0, 0, 0, -30], [0, -2.0, 0, -40], [0, 0, 5.0, -20], [0, 0, 0, 1]])  # the same place in NIfTI
 
@@ -47,7 +46,7 @@ def write_nibabel(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["P1.mgz", "P1.img", "P1.mha", "P1.mhd", "P1.nrrd", "P1.nhdr"])
-def test_every_format_gives_the_same_head_and_a_mask_in_nifti(tmp_path: Path, name: str) -> None:
+def test_every_format_gives_the_same_head_and_a_place_for_its_mask(tmp_path: Path, name: str) -> None:
     root = tmp_path / "in"
     root.mkdir()
     (write_nibabel if name.endswith((".mgz", ".img")) else write_itk)(root / name)
@@ -55,10 +54,10 @@ def test_every_format_gives_the_same_head_and_a_mask_in_nifti(tmp_path: Path, na
     scan, wanted = files.read(root), expected(tmp_path)
     assert np.array_equal(scan.images, wanted.images)
     assert scan.voxel_mm3 == pytest.approx(20)
-    files.write_mask(root, scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
-    mask = nib.load(tmp_path / "out" / "P1_mask.nii.gz")
-    assert np.allclose(mask.affine, LPS)
-    assert np.array_equal(np.asarray(mask.dataobj).transpose(2, 1, 0), scan.flair > 99)
+    assert files.mask == "P1_mask.nii.gz"
+    back = files.in_file(root, scan.flair)
+    assert np.allclose(back.affine, LPS)
+    assert np.array_equal(np.asarray(back.dataobj).transpose(2, 1, 0), scan.flair)
 
 
 def test_analyze_does_not_say_how_the_patient_lay(tmp_path: Path) -> None:
@@ -102,9 +101,8 @@ def test_the_series_of_a_study_are_the_sequences_of_one_volume(tmp_path: Path, a
     assert np.array_equal(scan.images[..., 2], wanted.flair[::-1])
     assert not np.array_equal(scan.images[..., 0], scan.flair)
     assert sum("resampled to the grid of its FLAIR" in warning for warning in scan.warnings) == 1
-    files.write_mask(tmp_path / "in", scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
-    (mask,) = (tmp_path / "out").rglob("*_mask.nii.gz")
-    assert np.allclose(nib.load(mask).affine, LPS)
+    assert files.mask.endswith("_mask.nii.gz")
+    assert np.allclose(files.in_file(tmp_path / "in", scan.flair).affine, LPS)
 
 
 def test_t1_after_a_contrast_agent_is_post_contrast_and_one_flair_of_several_is_noted(tmp_path: Path) -> None:

@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 
-from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import ScanError
-from lgg_seg.prediction.tables import slice_rows, volume_row
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.scan import ScanError
+from lgg_seg.scans.volumes import VolumeFiles
 
 RNG = np.random.default_rng(0)
 # Slices to the crown, rows to the back, columns to the left; sides all different, so that no two axes are confused.
@@ -50,14 +48,14 @@ def test_every_orientation_gives_the_same_head_and_its_mask_the_same_position(
     scan = source.read(tmp_path)
     assert np.array_equal(scan.images, HEAD)
     assert scan.voxel_mm3 == pytest.approx(20)
-    mask = np.zeros(HEAD.shape[:3], bool)
-    mask[3, 2, 4] = True
-    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
-    written = nib.load(tmp_path / "out" / "v_mask.nii")
-    assert written.shape == image.shape[:3]
-    assert np.allclose(written.affine, image.affine)
-    (voxel,) = np.argwhere(np.asarray(written.dataobj))
-    assert np.allclose(apply_affine(written.affine, voxel), apply_affine(LPS, [4, 2, 3]))
+    assert source.shape(tmp_path) == HEAD.shape[:3]
+    mask = np.zeros(HEAD.shape[:3], np.uint8)
+    mask[3, 2, 4] = 1
+    back = source.in_file(tmp_path, mask)
+    assert back.shape == image.shape[:3]
+    assert np.allclose(back.affine, image.affine)
+    (voxel,) = np.argwhere(np.asarray(back.dataobj))
+    assert np.allclose(apply_affine(back.affine, voxel), apply_affine(LPS, [4, 2, 3]))
 
 
 def test_an_oblique_volume_is_sliced_along_the_axis_nearest_to_the_bodys(tmp_path: Path) -> None:
@@ -66,26 +64,6 @@ def test_an_oblique_volume_is_sliced_along_the_axis_nearest_to_the_bodys(tmp_pat
     turn[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
     nib.save(nib.Nifti1Image(HEAD.transpose(2, 1, 0, 3), turn @ LPS), tmp_path / "v.nii")
     assert np.array_equal(files(flair="v.nii").read(tmp_path).images, HEAD)
-
-
-def test_the_mask_keeps_the_header_that_says_where_it_is(tmp_path: Path) -> None:
-    image = nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0).astype(np.int16), LPS)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(LPS, code=2)
-    image.set_qform(LPS, code=1)
-    image.header.set_slope_inter(3, -50)
-    nib.save(image, tmp_path / "v.nii.gz")
-    source = files(flair="v.nii.gz")
-    scan = source.read(tmp_path)
-    mask = RNG.random(HEAD.shape[:3]) > 0.5
-    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
-    written = nib.load(tmp_path / "out" / "v_mask.nii.gz")
-    assert written.get_data_dtype() == np.uint8
-    assert sorted(np.unique(np.asarray(written.dataobj))) == [0, 1]
-    assert written.header.get_zooms() == image.header.get_zooms()
-    assert (int(written.header["sform_code"]), int(written.header["qform_code"])) == (2, 1)
-    assert written.header.get_xyzt_units()[0] == "mm"
-    assert np.array_equal(np.asarray(written.dataobj) > 0, mask.transpose(2, 1, 0))
 
 
 def test_flair_alone_stands_in_for_the_others_and_8_bits_stay_unscaled(tmp_path: Path) -> None:
@@ -191,25 +169,6 @@ def test_a_single_slice_and_flair_alone_are_warned_of(tmp_path: Path) -> None:
     assert "FLAIR stands in for the missing pre-contrast and post-contrast sequences" in warnings(tmp_path)
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda o: "".join(map(str, o.ravel().astype(int))))
-def test_slice_numbers_and_centroids_in_the_tables_are_the_files_own_voxel_indices(
-    tmp_path: Path, orientation: np.ndarray
-) -> None:
-    nib.save(stored(orientation), tmp_path / "v.nii")
-    source = files(flair="v.nii")
-    scan = source.read(tmp_path)
-    mask = np.zeros(HEAD.shape[:3], bool)
-    mask[3, 2:4, 4] = True
-    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
-    where = np.argwhere(np.asarray(nib.load(tmp_path / "out" / "v_mask.nii").dataobj)).mean(axis=0)
-    slices = slice_rows("v", scan, mask, mask.astype(np.float32), {})
-    for row in (slices[3], volume_row("v", scan, mask, mask.astype(np.float32), {}, False)):
-        assert [row["centroid_i"], row["centroid_j"], row["centroid_k"]] == pytest.approx(where)
-    assert slices[3]["slice"] == where["ijk".index(slices[3]["slice_axis"])]
-    assert sorted(row["slice"] for row in slices) == [0, 1, 2, 3, 4]
-    assert slices[0]["centroid_i"] is None
-
-
 def declaring(path: Path, shape: tuple[int, ...]) -> None:
     """Write a header of that shape with hardly a voxel behind it."""
     header = nib.Nifti1Header()
@@ -269,6 +228,13 @@ def test_sequences_in_another_order_of_axes_or_a_fraction_of_a_voxel_away_belong
     source = files(flair="flair.nii", post="post.nii")
     assert np.array_equal(source.read(tmp_path).images, HEAD[..., [1, 1, 2]])
     assert np.array_equal(source.read_mask(tmp_path, "seg.nii"), HEAD[..., 2] > 100)
+
+
+def test_a_flat_picture_in_place_of_a_mask_is_an_issue(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "flair.nii")
+    nib.save(nib.Nifti1Image(HEAD[0, ..., 1], LPS), tmp_path / "seg.nii")
+    with pytest.raises(ScanError, match=r"seg\.nii is on another grid"):
+        files(flair="flair.nii").read_mask(tmp_path, "seg.nii")
 
 
 def test_a_degenerate_affine_is_refused(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from lgg_seg.data.kaggle.images import ImageError, mask_of, read_mask, read_stack
 from lgg_seg.metrics.arrays import Bools
-from lgg_seg.prediction.discover import ScanFiles, ScanListing
-from lgg_seg.prediction.filenames import below_derivatives
-from lgg_seg.prediction.roles import role_of
-from lgg_seg.prediction.scan import Issue, Scan, ScanError
-from lgg_seg.prediction.slices import SliceFiles
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.discover import ScanFiles, ScanListing
+from lgg_seg.scans.filenames import below_derivatives
+from lgg_seg.scans.roles import FLAIR, role_of
+from lgg_seg.scans.scan import Issue, Scan, ScanError
+from lgg_seg.scans.slices import SliceFiles
+from lgg_seg.scans.volumes import VolumeFiles
 
 # Masks of a brain and of its regions, probabilities, predictions: none is the truth about a tumour.
 _OTHER = re.compile(r"brain[-_. ]?mask|aparc|(?<![a-z])aseg|wmparc|ribbon|probseg|(?<![a-z])pred", re.IGNORECASE)
@@ -65,7 +65,7 @@ class MaskFiles:
                     self._of_folder[str(PurePosixPath(place).parent).casefold()].append(file)
         scans = {file for volume in listing.volumes for file in volume.paths}
         self._scans = Counter(PurePosixPath(_case(file)).name for file in scans)
-        flairs = [v.files["FLAIR"] if isinstance(v, VolumeFiles) else v.paths[0] for v in listing.volumes]
+        flairs = [v.files[FLAIR] if isinstance(v, VolumeFiles) else v.paths[0] for v in listing.volumes]
         self._volumes = Counter(map(_folder, flairs))
         volumes = [volume for volume in listing.volumes if isinstance(volume, VolumeFiles)]
         self._subjects = Counter(_subject(volume) for volume in volumes)
@@ -89,14 +89,14 @@ class MaskFiles:
         groups = (
             self._of_case.get(volume.case.casefold(), []),
             self._of_subject.get(subject, []) if self._subjects[subject] == 1 else [],
-            self._beside(volume) if self._volumes[_folder(volume.files["FLAIR"])] == 1 else [],
+            self._beside(volume) if self._volumes[_folder(volume.files[FLAIR])] == 1 else [],
         )
         tumour = [[mask for mask in masks if _TUMOUR.search(mask)] for masks in groups]
         return next((masks for masks in (*tumour, *groups) if masks), [])
 
     def _beside(self, volume: VolumeFiles) -> list[str]:
         """`seg` and the like in the folder of a volume; in BIDS the masks of its folder below `derivatives`."""
-        flair = volume.files["FLAIR"]
+        flair = volume.files[FLAIR]
         folder = _folder(flair)
         masks = dict.fromkeys([*self._of_case.get(folder, ()), *self._of_folder.get(folder or ".", ())])
         return [mask for mask in masks if _of_one_run(mask, flair)]

@@ -1,4 +1,4 @@
-"""Volumes of TIFF slices: what is read, what is left out and why, and the masks beside them."""
+"""Volumes of TIFF slices: what is read, and what is left out and why."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lgg_seg.prediction.discover import find_scans
-from lgg_seg.prediction.intensity import to_uint8
-from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.scan import ScanError
-from lgg_seg.prediction.slices import SliceFiles, StackFile
+from lgg_seg.scans.discover import find_scans
+from lgg_seg.scans.intensity import to_uint8
+from lgg_seg.scans.scan import ScanError
+from lgg_seg.scans.slices import SliceFiles, StackFile
 
 RNG = np.random.default_rng(0)
 
@@ -67,18 +66,6 @@ def test_bad_slices_are_reported_with_a_reason_and_the_others_read(tmp_path: Pat
 def test_a_volume_of_which_nothing_can_be_read_names_every_file(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match=r"a_1\.tif cannot be opened.*a_2\.tif cannot be opened"):
         SliceFiles("a", ((1, "a_1.tif"), (2, "a_2.tif"))).read(tmp_path)
-
-
-def test_a_mask_has_its_slices_size_format_and_folder_and_values_0_and_255(tmp_path: Path) -> None:
-    write(tmp_path / "p" / "a_1.tif", pixels())
-    source = SliceFiles("p/a", ((1, "p/a_1.tif"),))
-    scan = source.read(tmp_path)
-    mask = RNG.random((1, 8, 6)) > 0.5
-    source.write_mask(tmp_path, scan, mask, OutputFolder(tmp_path / "out"))
-    assert [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")] == ["p/a_1_mask.tif"]
-    with Image.open(tmp_path / "out" / "p" / "a_1_mask.tif") as image:
-        assert (image.format, image.mode) == ("TIFF", "L")
-        assert np.array_equal(np.asarray(image), mask[0] * np.uint8(255))
 
 
 def test_a_file_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
@@ -149,7 +136,7 @@ def test_slices_of_16_bits_are_scaled_over_the_volume(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bigtiff", [False, True])
-def test_the_pages_of_a_tiff_are_one_volume_and_so_are_those_of_its_mask(tmp_path: Path, bigtiff: bool) -> None:
+def test_the_pages_of_a_tiff_are_one_volume(tmp_path: Path, bigtiff: bool) -> None:
     volume = RNG.integers(0, 256, (5, 8, 6), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "P1.tif", volume, photometric="minisblack", bigtiff=bigtiff, metadata=None)
     write(tmp_path / "Q_1.tif", pixels())
@@ -157,11 +144,9 @@ def test_the_pages_of_a_tiff_are_one_volume_and_so_are_those_of_its_mask(tmp_pat
     scan = stack.read(tmp_path)
     assert np.array_equal(scan.flair, volume)
     assert (stack.name, scan.numbers) == ("P1", (1, 2, 3, 4, 5))
-    stack.write_mask(tmp_path, scan, volume > 99, OutputFolder(tmp_path / "out"))
-    assert np.array_equal(tifffile.imread(tmp_path / "out" / "P1_mask.tif"), (volume > 99) * np.uint8(255))
 
 
-def test_png_and_jpeg_slices_get_masks_in_png_and_transparency_is_left_out(tmp_path: Path) -> None:
+def test_png_and_jpeg_slices_are_read_and_transparency_is_left_out(tmp_path: Path) -> None:
     image = pixels(40, 30)
     write(tmp_path / "a" / "a_1.png", np.dstack([image, np.full((40, 30), 9, np.uint8)]))
     smooth = np.asarray(Image.fromarray(pixels(4, 3)).resize((30, 40), Image.Resampling.BICUBIC))
@@ -171,8 +156,6 @@ def test_png_and_jpeg_slices_get_masks_in_png_and_transparency_is_left_out(tmp_p
     scan = jpeg.read(tmp_path)
     assert np.abs(scan.images[0].astype(int) - smooth).mean() < 20
     assert "JPEG has lost detail" in scan.warnings[0]
-    jpeg.write_mask(tmp_path, scan, scan.flair > 99, OutputFolder(tmp_path / "out"))
-    assert (tmp_path / "out" / "b" / "b_1_mask.png").is_file()
 
 
 def test_a_picture_beside_scans_is_an_issue(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgg_seg.prediction.intensity import TOP, detached_air, to_uint8
-from lgg_seg.prediction.scan import LABELS, contrast_fault
+from lgg_seg.scans.intensity import TOP, detached_air, to_uint8
+from lgg_seg.scans.scan import LABELS, contrast_fault
 
 HEAD = np.random.default_rng(0).gamma(3, 40, (6, 20, 20)).astype(np.float32)
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from lgg_seg.data.kaggle.tiff import is_stack
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.cases import not_flair, volumes_of_cases
-from lgg_seg.prediction.dicom import dicom_studies, series_kind
-from lgg_seg.prediction.filenames import (
+from lgg_seg.scans.cases import not_flair, volumes_of_cases
+from lgg_seg.scans.dicom import dicom_studies, series_kind
+from lgg_seg.scans.filenames import (
     DICOM_ENDINGS,
     below_derivatives,
     duplicate_reason,
@@ -23,16 +23,15 @@ from lgg_seg.prediction.filenames import (
     unread_reason,
     without_ending,
 )
-from lgg_seg.prediction.formats import dicom_tags, is_dicom
-from lgg_seg.prediction.journal import JOURNAL
-from lgg_seg.prediction.output import OVERLAYS, PER_VOLUME, is_ours, is_output
-from lgg_seg.prediction.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
-from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.slices import SliceFiles, StackFile, flair_alone, slice_volumes
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.formats import dicom_tags, is_dicom
+from lgg_seg.scans.marks import JOURNAL, OVERLAYS, PER_VOLUME, is_marked, is_output
+from lgg_seg.scans.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
+from lgg_seg.scans.scan import Issue
+from lgg_seg.scans.slices import SliceFiles, StackFile, flair_alone, slice_volumes
+from lgg_seg.scans.volumes import VolumeFiles
 
 ScanFiles = SliceFiles | StackFile | VolumeFiles
-"""The files of one volume: they are read, and its mask is written in their format."""
+"""The files of one volume: a prediction writes its mask in their format."""
 
 _Files = TypeVar("_Files", SliceFiles, VolumeFiles, ScanFiles)
 _KINDS = (
@@ -230,7 +229,7 @@ def _images(names: Sequence[str]) -> list[str]:
 def _masks(root: Path, folder: str, names: Sequence[str], issues: list[Issue]) -> list[str]:
     """The masks of a folder below `root`; the first of those that an earlier prediction wrote becomes an issue."""
     masks = [folder + name for name in _images(names) if role_of(folder + name, root.resolve().name).kind == MASK]
-    ours = masks if masks and is_output(root / folder) else [mask for mask in masks if is_ours(root / mask)]
+    ours = masks if masks and is_output(root / folder) else [mask for mask in masks if is_marked(root / mask)]
     if ours:
         others = f", as {len(ours) - 1} others beside it were," if ours[1:] else ""
         issues.append(Issue(ours[0], f"was written by an earlier prediction{others} and is no ground truth"))

@@ -28,10 +28,11 @@ from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.prediction.discover import find_scans, with_unique_names
-from lgg_seg.prediction.filenames import below_derivatives, nifti_ending
-from lgg_seg.prediction.truth import MaskFiles
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.discover import find_scans, with_unique_names
+from lgg_seg.scans.filenames import below_derivatives, nifti_ending
+from lgg_seg.scans.roles import FLAIR
+from lgg_seg.scans.truth import MaskFiles
+from lgg_seg.scans.volumes import VolumeFiles
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _FORMAT = 1  # raise it when a change of code changes what is written
 _MAX_NAMED = 5
 
 
-def is_nifti_tree(root: Path) -> bool:
+def is_nifti_dataset(root: Path) -> bool:
     """Whether there are NIfTI files below a folder, and no slices as the dataset has them."""
     return root.is_dir() and find_dataset_root(root) is None and any(nifti_ending(p.name) for p in root.rglob("*.nii*"))
 
@@ -53,14 +54,14 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
     """
     listing = find_scans(root)
     volumes = [one for one in listing.volumes if isinstance(one, VolumeFiles)]
-    raw = [one for one in volumes if not below_derivatives(one.files["FLAIR"])]
+    raw = [one for one in volumes if not below_derivatives(one.files[FLAIR])]
     found = [replace(one, name=Path(one.name).name) for one in raw or volumes]
     masks = MaskFiles(listing)
     truths = [(volume, masks.of_volume(volume)) for volume in with_unique_names(found)]
     issues = [one for one in listing.issues if not raw or not below_derivatives(one.file)]
     wrong = [f"{one.file} {one.reason}" for one in (*issues, *masks.issues)]
     wrong += [
-        f"{volume.files['FLAIR']} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
+        f"{volume.files[FLAIR]} has {len(files) or 'no'} segmentation{'s' if files else ''} (…_seg, labels/…)"
         for volume, files in truths
         if len(files) != 1
     ]

@@ -11,7 +11,7 @@ from lgg_seg.data.kaggle.listing import gaps
 from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.prediction.intensity import MAX_LABELS, is_flat, is_label_map
+from lgg_seg.scans.intensity import MAX_LABELS, is_flat, is_label_map
 
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
 """The issue of a file without contrast: finding no tumour in it would say nothing of the patient."""

@@ -12,8 +12,9 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.pixels import MAX_STACK, size_fault
-from lgg_seg.prediction.filenames import DICOM_ENDINGS, ITK_ENDINGS, is_volume
-from lgg_seg.prediction.limits import require_extensions
+from lgg_seg.scans.axes import is_sound
+from lgg_seg.scans.filenames import DICOM_ENDINGS, ITK_ENDINGS, is_volume
+from lgg_seg.scans.limits import require_extensions
 
 _HEADERS = (".mhd", ".nhdr")  # of voxels in a file of their own
 _SAME_PLACE = 1e-3  # mm
@@ -33,7 +34,7 @@ def open_volume(path: Path) -> nib.Nifti1Image:
     Voxels of NIfTI, Analyze and FreeSurfer stay on the disk until they are asked for.
 
     Raises:
-        FormatError: it is damaged or too large, or does not hold numbers.
+        FormatError: it is damaged or too large, does not hold numbers, or does not say where its voxels are.
     """
     itk = path.name.lower().endswith(ITK_ENDINGS) or not is_volume(path.name)
     try:
@@ -45,6 +46,8 @@ def open_volume(path: Path) -> nib.Nifti1Image:
     if image.get_data_dtype().kind not in "iuf":
         raise FormatError(f"holds {image.get_data_dtype()} voxels, where numbers are read")
     _check_size(image.shape)
+    if not is_sound(image.affine):
+        raise FormatError("has an affine that does not say where its voxels are")
     return image
 
 

@@ -10,7 +10,7 @@ from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.pixels import size_fault
-from lgg_seg.prediction.scan import Issue, ScanError
+from lgg_seg.scans.scan import Issue, ScanError
 
 MAX_EXTENSION = 2**24  # bytes of one extension of a NIfTI header, and of all: nibabel reads what they declare
 MAX_INTENSITY = 1e30

@@ -10,10 +10,10 @@ import numpy as np
 import SimpleITK
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.prediction.formats import dicom_tags
-from lgg_seg.prediction.roles import FLAIR, POST, PRE, role_of
-from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.formats import dicom_tags
+from lgg_seg.scans.roles import FLAIR, POST, PRE, role_of
+from lgg_seg.scans.scan import Issue
+from lgg_seg.scans.volumes import VolumeFiles
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 
 from lgg_seg.errors import UserError
 from lgg_seg.predict import main
-from lgg_seg.prediction.discover import find_scans, named_scan
-from lgg_seg.prediction.roles import DERIVED, FLAIR, MASK, POST, PRE, UNCLEAR, UNUSED, role_of
-from lgg_seg.prediction.volumes import VolumeFiles
-from tests.prediction.test_discover import touch
+from lgg_seg.scans.discover import find_scans, named_scan
+from lgg_seg.scans.roles import DERIVED, FLAIR, MASK, POST, PRE, UNCLEAR, UNUSED, role_of
+from lgg_seg.scans.volumes import VolumeFiles
+from tests.scans.test_discover import touch
 
 
 @pytest.mark.parametrize(

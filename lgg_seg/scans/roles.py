@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.prediction.filenames import without_ending
+from lgg_seg.scans.filenames import without_ending
 
 PRE, FLAIR, POST = SEQUENCES
 MASK = "mask"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.discover import find_scans
-from lgg_seg.prediction.slices import SliceFiles
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.discover import find_scans
+from lgg_seg.scans.slices import SliceFiles
+from lgg_seg.scans.volumes import VolumeFiles
 
 
 def touch(root: Path, *names: str) -> Path:

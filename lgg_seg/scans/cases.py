@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.errors import UserError
-from lgg_seg.prediction.filenames import without_ending
-from lgg_seg.prediction.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
-from lgg_seg.prediction.scan import Issue
-from lgg_seg.prediction.volumes import VolumeFiles
+from lgg_seg.scans.filenames import without_ending
+from lgg_seg.scans.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
+from lgg_seg.scans.scan import Issue
+from lgg_seg.scans.volumes import VolumeFiles
 
 OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
 """The arguments of `predict` that name a sequence."""
@@ -57,7 +57,7 @@ class _Case:
 def volumes_of_cases(
     root: Path, files: Sequence[str], top: str, endings: Mapping[str, str], issues: list[Issue]
 ) -> list[VolumeFiles]:
-    """The volumes of files, by the rules of `lgg_seg.prediction.discover.find_scans`.
+    """The volumes of files, by the rules of `lgg_seg.scans.discover.find_scans`.
 
     Args:
         root: the input's folder.
@@ -75,9 +75,34 @@ def volumes_of_cases(
             raise UserError(
                 f"{option}={ending}: no name in {root} ends so; without input=, {option}= names a file itself."
             )
+    endings_of = _Channels(root, endings)
+    cases, unlabelled = _sorted_by_case(files, top, endings_of, issues)
+    volumes = []
+    for _, case in sorted(_without_versions(cases, issues).items()):
+        if flair := case.sequences.get(FLAIR):
+            name = case.name or without_ending(flair)
+            volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name, tuple(case.notes)))
+        else:
+            issues += [Issue(file, f"has no FLAIR ({_flair_name(case.name)}) beside it") for file in case.files]
+    for file in _without_channels(unlabelled, issues):
+        stem = without_ending(file)
+        owner = next((case for case in cases.values() if case.may_include(stem)), None)
+        if owner is None:
+            volumes.append(VolumeFiles(stem, stem, {FLAIR: file}, role_of(file).case))
+        else:
+            name = f"{_flair_name(owner.name)}{file[len(stem) :]}"
+            remedy = f"name it {name} if it is FLAIR, or put it into another folder"
+            beside = Path(owner.files[0]).name
+            issues.append(Issue(file, f"has no sequence in its name, beside {beside}; {remedy}"))
+    return volumes
+
+
+def _sorted_by_case(
+    files: Sequence[str], top: str, endings_of: "_Channels", issues: list[Issue]
+) -> tuple[dict[str, _Case], list[str]]:
+    """The cases by name, and the files whose names and folders say no sequence."""
     cases: dict[str, _Case] = {}
     unlabelled = []
-    endings_of = _Channels(root, endings)
     for file in files:
         role = role_of(file, top, endings_of(file))
         if role.kind is None:
@@ -93,25 +118,7 @@ def volumes_of_cases(
         case.files.append(file)
         if role.kind != UNUSED:
             case.sequences[role.kind] = file
-    volumes = []
-    for _, case in sorted(_without_versions(cases, issues).items()):
-        if flair := case.sequences.get(FLAIR):
-            name = case.name or without_ending(flair)
-            volumes.append(VolumeFiles(name, _stem(flair, endings_of), case.sequences, case.name, tuple(case.notes)))
-        else:
-            issues += [Issue(file, f"has no FLAIR ({_flair_name(case.name)}) beside it") for file in case.files]
-    for file in _without_channels(unlabelled, issues):
-        stem = without_ending(file)
-        owner = next((case for case in cases.values() if case.may_include(stem)), None)
-        if owner is None:
-            volumes.append(VolumeFiles(stem, stem, {FLAIR: file}, role_of(file).case))
-        else:
-            beside = Path(owner.files[0]).name
-            remedy = (
-                f"name it {_flair_name(owner.name)}{file[len(stem) :]} if it is FLAIR, or put it into another folder"
-            )
-            issues.append(Issue(file, f"has no sequence in its name, beside {beside}; {remedy}"))
-    return volumes
+    return cases, unlabelled
 
 
 def _without_versions(cases: Mapping[str, _Case], issues: list[Issue]) -> dict[str, _Case]:

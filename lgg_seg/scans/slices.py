@@ -10,19 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import imwrite
 
 from lgg_seg.data.kaggle.images import ImageError, read_scan, read_stack
 from lgg_seg.data.kaggle.pixels import Pixels
-from lgg_seg.data.preprocessing import FLAIR
-from lgg_seg.metrics.arrays import Bools, Floats32
-from lgg_seg.prediction.filenames import is_picture, without_ending
-from lgg_seg.prediction.intensity import detached_air, is_flat, to_uint8
-from lgg_seg.prediction.limits import require_size
-from lgg_seg.prediction.output import MARK, OutputFolder
-from lgg_seg.prediction.roles import FLAIR as FLAIR_NAME
-from lgg_seg.prediction.roles import UNCLEAR, role_of
-from lgg_seg.prediction.scan import Issue, Scan, ScanError, contrast_fault, fill_flat_sequences, volume_warnings
+from lgg_seg.data.preprocessing import FLAIR as FLAIR_CHANNEL
+from lgg_seg.scans.filenames import without_ending
+from lgg_seg.scans.intensity import detached_air, is_flat, to_uint8
+from lgg_seg.scans.limits import require_size
+from lgg_seg.scans.roles import FLAIR, UNCLEAR, role_of
+from lgg_seg.scans.scan import Issue, Scan, ScanError, contrast_fault, fill_flat_sequences, volume_warnings
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})", re.ASCII)
 
@@ -52,19 +48,6 @@ class SliceFiles:
         sizes = [path.stat().st_size for _, file in self.files if (path := root / file).is_file()]
         return stack(self.files, lambda file: read_scan(root / file), sum(sizes))
 
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as VolumeFiles
-        """Write `<slice>_mask.tif` of each slice: uint8 (H, W), 0 and 255."""
-        for file, one in zip(scan.files, mask, strict=True):
-            path = Path(file)
-            ending = ".png" if is_picture(path.name) else path.suffix.lower()  # JPEG would smear a mask
-            name = path.with_name(f"{path.stem}_mask{ending}")
-            output.write_image(str(name), one.astype(np.uint8) * 255)
-
-    def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as VolumeFiles
-        """Write `<slice>_probability.tif` of each slice: float32 (H, W), 0 to 1."""
-        for file, one in zip(scan.files, probability, strict=True):
-            output.write_floats(f"{without_ending(file)}_probability.tif", one)
-
 
 @dataclass(frozen=True)
 class StackFile:
@@ -87,18 +70,9 @@ class StackFile:
             raise ScanError([Issue(self.file, error.reason)]) from error
         return _volume([_Slice(number, self.file, page) for number, page in enumerate(pages, start=1)], [])
 
-    def write_mask(self, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
-        """Write `<file>_mask.tif`: a page a slice, uint8 (H, W), 0 and 255."""
-        with output.writing(f"{without_ending(self.file)}_mask.tif") as path:
-            imwrite(path, mask.astype(np.uint8) * 255, photometric="minisblack", compression="zlib", software=MARK)
-
-    def write_probability(self, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:  # noqa: ARG002  # as SliceFiles
-        """Write `<file>_probability.tif`: a page a slice, float32 (H, W), 0 to 1."""
-        output.write_floats(f"{without_ending(self.file)}_probability.tif", probability)
-
 
 def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:
-    """The volumes of the slices of one folder, by the rules of `lgg_seg.prediction.discover.find_scans`.
+    """The volumes of the slices of one folder, by the rules of `lgg_seg.scans.discover.find_scans`.
 
     Args:
         folder: its path below the input with a slash at its end; empty for the input itself.
@@ -134,7 +108,7 @@ def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: s
 def flair_alone(folder: str, names: Sequence[str], top: str, issues: list[Issue]) -> list[str]:
     """The names without those of another sequence than FLAIR, of which the first becomes an issue."""
     roles = {name: role_of(folder + name, top) for name in names}
-    others = [name for name, role in roles.items() if role.kind not in (FLAIR_NAME, UNCLEAR, None)]
+    others = [name for name, role in roles.items() if role.kind not in (FLAIR, UNCLEAR, None)]
     if others:
         role = roles[others[0]]
         more = f"and so {'are' if len(others) > 2 else 'is'} {len(others) - 1} beside it; " if others[1:] else ""
@@ -183,7 +157,7 @@ class _Slice:
     @property
     def blank(self) -> bool:
         """Whether FLAIR is the same everywhere."""
-        return is_flat(self.pixels[..., FLAIR])
+        return is_flat(self.pixels[..., FLAIR_CHANNEL])
 
 
 def _volume(slices: Sequence[_Slice], issues: list[Issue]) -> Scan:
@@ -199,7 +173,7 @@ def _volume(slices: Sequence[_Slice], issues: list[Issue]) -> Scan:
     kept = [one for one in alike if one not in gone]
     stacked, warnings = _in_8_bits(np.stack([one.pixels for one in kept]))
     numbers, names = tuple(one.number for one in kept), tuple(one.file for one in kept)
-    if fault := contrast_fault(stacked[..., FLAIR]):
+    if fault := contrast_fault(stacked[..., FLAIR_CHANNEL]):
         raise ScanError([*issues, *(Issue(file, fault) for file in dict.fromkeys(names))])
     if any(name.lower().endswith((".jpg", ".jpeg")) for name in names):
         warnings.append(

@@ -1,0 +1,27 @@
+"""The marks of what an earlier prediction wrote: it is no scan, and no ground truth."""
+
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "lgg_seg.predict"
+"""Stands in every picture that is written, near its beginning: NIfTI's `descrip`, `Software` in TIFF and PNG."""
+JOURNAL, PER_VOLUME = ".unfinished.jsonl", "per_volume.csv"  # one or the other is in every output folder
+OVERLAYS = "overlays"  # a folder in it
+_HEADER = 1024  # bytes in which the mark is
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a prediction wrote a file."""
+    with suppress(OSError, zlib.error), path.open("rb") as file:
+        content = file.read(_HEADER)
+        if content.startswith(b"\x1f\x8b"):  # gzip
+            content = zlib.decompressobj(wbits=31).decompress(content, _HEADER)
+        return MARK.encode() in content
+    return False
+
+
+def is_output(folder: Path) -> bool:
+    """Whether a prediction wrote a folder, or one around it."""
+    resolved = folder.resolve()
+    return any((one / name).is_file() for one in (resolved, *resolved.parents) for name in (JOURNAL, PER_VOLUME))

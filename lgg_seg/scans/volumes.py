@@ -1,0 +1,241 @@
+"""Volumes of FLAIR alone or of three sequences, turned to axial slices as the dataset has them, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.affines import apply_affine
+from nibabel.orientations import apply_orientation, io_orientation
+from nibabel.processing import resample_from_to
+from numpy.typing import NDArray
+
+from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.scans.axes import AxialView, axes_in_mm, header_warnings, knows_place, turn_to
+from lgg_seg.scans.filenames import nifti_ending
+from lgg_seg.scans.formats import FormatError, open_volume, series_gaps, unreadable
+from lgg_seg.scans.intensity import detached_air, to_uint8
+from lgg_seg.scans.limits import require_intensities, require_size
+from lgg_seg.scans.roles import FLAIR
+from lgg_seg.scans.scan import (
+    Issue,
+    Scan,
+    ScanError,
+    contrast_fault,
+    fill_flat_sequences,
+    slice_axis,
+    volume_warnings,
+)
+
+
+@dataclass(frozen=True)
+class VolumeFiles:
+    """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
+
+    Attributes:
+        stem: what the mask is named after, a path below the input too.
+        case: what the patient's files have in common.
+        notes: what a reader of the result should know of the choice of files.
+        patient: an identifier that stands in the files, if there is one.
+        resample: whether a sequence on another grid is brought to FLAIR's, since positions are of one scanner's space.
+    """
+
+    name: str
+    stem: str
+    files: Mapping[str, str]
+    case: str = field(default="", compare=False)
+    notes: tuple[str, ...] = ()
+    patient: str = ""
+    resample: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file, below the input."""
+        return tuple(self.files.values())
+
+    @property
+    def mask(self) -> str:
+        """Where its mask is written, below the output; of other formats than NIfTI it is `.nii.gz`, too."""
+        return f"{self.stem}_mask{self._ending}"
+
+    @property
+    def probability(self) -> str:
+        """Where its probabilities are written."""
+        return f"{self.stem}_probability{self._ending}"
+
+    @property
+    def _ending(self) -> str:
+        return nifti_ending(self.files[FLAIR]) or ".nii.gz"
+
+    def read(self, root: Path) -> Scan:
+        """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
+
+        A file beside FLAIR that is flat or on another grid is left out, which is among the issues, and FLAIR stands in
+        for it.
+
+        Raises:
+            ScanError: a file is damaged or too large; FLAIR is flat.
+        """
+        flair = self.files[FLAIR]
+        image = _open(root, flair)
+        issues: list[Issue] = []
+        warnings = list(self.notes)
+        if gaps := series_gaps(root / flair):
+            warnings.append(gaps)
+        if flair.lower().endswith("gz"):  # what is not compressed holds what it declares
+            require_size(flair, int(np.prod(image.shape)), (root / flair).stat().st_size)
+        sequences = _sequences(image, flair, warnings)
+        if fault := contrast_fault(sequences[FLAIR]):
+            raise ScanError([Issue(flair, fault)])
+        sequences |= self._read_others(root, image, warnings, issues)
+        view = AxialView.of(image)
+        axial = [view.slices(sequences.get(name, sequences[FLAIR])) for name in SEQUENCES]
+        images, filled = fill_flat_sequences(np.stack(axial, axis=-1))
+        slice_voxels = apply_affine(view.to_file, [(0, 0, k) for k in range(len(images))])
+        sides_mm = np.linalg.norm(axes_in_mm(image) @ view.to_file[:3, :3], axis=0)
+        return Scan(
+            images=images,
+            files=(flair,) * len(images),
+            numbers=tuple(int(number) for number in slice_voxels[:, slice_axis(view.to_file)]),
+            issues=tuple(issues),
+            voxel_mm3=float(abs(np.linalg.det(axes_in_mm(image)))),
+            sides_mm=tuple(float(side) for side in sides_mm),
+            left_is_known=knows_place(image),
+            warnings=(*warnings, *filled, *header_warnings(image, sides_mm), *volume_warnings(images, ())),
+            to_file=view.to_file,
+        )
+
+    def _read_others(
+        self, root: Path, image: nib.Nifti1Image, warnings: list[str], issues: list[Issue]
+    ) -> dict[str, NDArray[np.uint8]]:
+        """The sequences beside FLAIR, whose `image` they are on the grid of; those that cannot be used are issues."""
+        sequences = {}
+        for sequence, file in self.files.items():
+            if sequence == FLAIR:
+                continue
+            try:
+                volume = _read_beside(image, root, file, warnings, resample=self.resample)
+            except _OtherGridError as error:
+                issues += error.issues
+                continue
+            if fault := contrast_fault(volume):
+                issues.append(Issue(file, fault))
+            else:
+                sequences[sequence] = volume
+        return sequences
+
+    def shape(self, root: Path) -> tuple[int, ...]:
+        """Slices, height and width of what `read` gives, by FLAIR's header alone.
+
+        Raises:
+            ScanError: it is damaged or too large.
+        """
+        image = _open(root, self.files[FLAIR])
+        if len(image.shape) < 3:
+            raise ScanError([Issue(self.files[FLAIR], "holds no volume")])
+        return AxialView.of(image).shape
+
+    def read_mask(self, root: Path, file: str) -> Bools:
+        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
+
+        Raises:
+            ScanError: it is damaged, too large, several volumes, on another grid than FLAIR, or no labels, which are
+                whole numbers from 0.
+        """
+        flair = _open(root, self.files[FLAIR])
+        image, turn = _open_beside(flair, root, file)
+        labels = _voxels(image, file)
+        if labels.size != np.prod(labels.shape[:3]):
+            raise ScanError([Issue(file, "holds several volumes, where one segmentation is read")])
+        if not (np.isfinite(labels) & (labels >= 0) & (labels == np.floor(labels))).all():
+            raise ScanError([Issue(file, "is no segmentation: labels are whole numbers from 0, and not all are")])
+        tumour = apply_orientation(labels.reshape(labels.shape[:3]) > 0, turn)
+        return np.asarray(AxialView.of(flair).slices(tumour), np.bool_)
+
+    def in_file(self, root: Path, slices: NDArray[Any]) -> nib.Nifti1Image:
+        """Numbers of the slices of `read`, (D, H, W), as an image on FLAIR's grid and with its header."""
+        image = _open(root, self.files[FLAIR])
+        header = image.header.copy()
+        header.set_data_dtype(slices.dtype)
+        header.set_slope_inter(1, 0)
+        return type(image)(AxialView.of(image).voxels(slices), image.affine, header)
+
+
+def _open(root: Path, file: str) -> nib.Nifti1Image:
+    try:
+        return open_volume(root / file)
+    except FormatError as error:
+        raise ScanError([Issue(file, str(error))]) from error
+
+
+def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[str, NDArray[np.uint8]]:
+    """The file's volumes (X, Y, Z) by sequence; adds to `warnings`."""
+    shape = image.shape
+    count = shape[-1] if len(shape) in (4, 5) else 1
+    if len(shape) not in (3, 4, 5) or (len(shape) == 5 and shape[3] != 1) or count not in (1, 3) or 0 in shape:
+        expected = "of FLAIR, or of 3 sequences along the fourth axis (pre-contrast, FLAIR, post-contrast)"
+        raise ScanError([Issue(file, f"is {' x '.join(map(str, shape))}, where a volume is read: {expected}")])
+    voxels = _voxels(image, file).reshape(*shape[:3], count)
+    if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
+        warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
+    require_intensities(file, voxels)
+    volumes = [_in_8_bits(volume, file, warnings) for volume in np.moveaxis(voxels, -1, 0)]
+    return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {FLAIR: volumes[0]}
+
+
+def _in_8_bits(volume: NDArray[Any], file: str, warnings: list[str]) -> NDArray[np.uint8]:
+    """What is already 8 bits stays as it is."""
+    if volume.dtype == np.uint8:
+        return volume
+    intensities = volume.astype(np.float32)
+    if (air := detached_air(intensities)) is not None:
+        warnings.append(f"the air of {file} has the value {air:g}, apart from the tissue's; the head was scaled alone")
+    return to_uint8(intensities, air)
+
+
+def _voxels(image: nib.Nifti1Image, file: str) -> NDArray[Any]:
+    try:
+        return np.asarray(image.dataobj)
+    except Exception as error:  # a truncated or damaged stream can raise anything
+        raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
+
+
+def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> tuple[nib.Nifti1Image, Floats]:
+    """The image, and what turns its axes to those of its FLAIR, on whose grid it is in whatever order of axes.
+
+    Raises:
+        _OtherGridError: it is on another.
+    """
+    image = _open(root, file)
+    if (turn := turn_to(flair, image)) is None:
+        raise _OtherGridError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
+    return image, turn
+
+
+def _read_beside(
+    flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str], *, resample: bool
+) -> NDArray[np.uint8]:
+    """The one volume of a file on the grid of its FLAIR (X, Y, Z), in the order of FLAIR's axes."""
+    try:
+        image, turn = _open_beside(flair, root, file)
+    except _OtherGridError:
+        if not resample:
+            raise
+        other = _open(root, file)
+        if len(other.shape) != 3:
+            raise
+        image, turn = resample_from_to(other, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
+        warnings.append(f"{Path(file).name} was resampled to the grid of its FLAIR")
+    if gaps := series_gaps(root / file):
+        warnings.append(f"{Path(file).name}: {gaps}")
+    volumes = _sequences(image, file, warnings)
+    if len(volumes) > 1:
+        raise ScanError([Issue(file, "holds several volumes beside a FLAIR of its own")])
+    return np.asarray(apply_orientation(volumes[FLAIR], turn))
+
+
+class _OtherGridError(ScanError):
+    pass
