@@ -9,7 +9,6 @@ from typing import TypeVar
 from lgg_seg.data.kaggle.tiff import is_stack
 from lgg_seg.errors import UserError
 from lgg_seg.scans.cases import not_flair, volumes_of_cases
-from lgg_seg.scans.dicom import dicom_studies, series_kind
 from lgg_seg.scans.filenames import (
     DICOM_ENDINGS,
     below_derivatives,
@@ -23,11 +22,12 @@ from lgg_seg.scans.filenames import (
     unread_reason,
     without_ending,
 )
-from lgg_seg.scans.formats import dicom_tags, is_dicom
 from lgg_seg.scans.marks import JOURNAL, OVERLAYS, PER_VOLUME, is_marked, is_output
 from lgg_seg.scans.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.scans.scan import Issue
+from lgg_seg.scans.series import PATIENT, dicom_tags, holds_no_picture, is_dicom
 from lgg_seg.scans.slices import SliceFiles, StackFile, flair_alone, slice_volumes
+from lgg_seg.scans.studies import description, dicom_studies, series_kind
 from lgg_seg.scans.volumes import VolumeFiles
 
 ScanFiles = SliceFiles | StackFile | VolumeFiles
@@ -64,6 +64,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     case's with something after it (`<case>_fa`): that may be anything of the same patient and is left out. Numbered
     channels (`<case>_0000`) are what `endings` or nnU-Net's `dataset.json` says, else left out.
 
+    Of a disc with a `DICOMDIR`, everything but DICOM is its viewer's.
+
     Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are passed over; those that an earlier prediction
     wrote are no ground truth. Whatever else is left out is among the issues.
 
@@ -86,7 +88,10 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     dicom: list[str] = []
     top = path.resolve().name
     masks: list[str] = []
+    is_disc = any(file.name.upper() == "DICOMDIR" for file in path.iterdir())
     for folder, names in _folders(path, issues):
+        if is_disc:
+            names = [name for name in names if may_be_dicom(name)]
         scans = _scans(folder, names, top, firsts, issues)
         masks += _masks(path, folder, names, issues)
         files += [folder + name for name in scans if is_volume(name)]
@@ -185,13 +190,14 @@ def _one_series(path: Path) -> ScanListing:
     try:
         tags = dicom_tags(path)
     except RuntimeError:
-        return ScanListing(folder, (), (Issue(name, "cannot be read as DICOM"),))
-    kind = series_kind(tags)
-    if kind not in (FLAIR, None):
-        reason = f"is a {kind} series by its description; give its folder, or flair=FILE"
+        none = "holds no picture, as reports and directories do; give the folder of its study"
+        reason = none if holds_no_picture(path) else "cannot be read as DICOM; restore it from its source"
+        return ScanListing(folder, (), (Issue(name, reason),))
+    if (described := description(tags)) and series_kind(tags) != FLAIR:
+        reason = f"is of a series that is no FLAIR by its name ({described}); give its study's folder, or flair=FILE"
         return ScanListing(folder, (), (Issue(name, reason),))
     stem = without_ending(name) if name.lower().endswith(DICOM_ENDINGS) else name
-    series = VolumeFiles(stem, stem, {FLAIR: name}, stem, patient=tags.get("0010|0020", ""))
+    series = VolumeFiles(stem, stem, {FLAIR: name}, stem, patient=tags.get(PATIENT, ""))
     return _with_masks(folder, [series], [], name)
 
 

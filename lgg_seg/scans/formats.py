@@ -1,7 +1,6 @@
 """Volumes in any format as NIfTI images: NIfTI, Analyze, FreeSurfer, MetaImage, NRRD, and series of DICOM files."""
 
 import os
-from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -9,19 +8,15 @@ import nibabel as nib
 import numpy as np
 import SimpleITK
 from nibabel.spatialimages import SpatialImage
-from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.pixels import MAX_STACK, size_fault
 from lgg_seg.scans.axes import is_sound
-from lgg_seg.scans.filenames import DICOM_ENDINGS, ITK_ENDINGS, is_volume
+from lgg_seg.scans.filenames import ITK_ENDINGS, is_volume
 from lgg_seg.scans.limits import require_extensions
+from lgg_seg.scans.series import series_fault, series_files, series_gaps
 
 _HEADERS = (".mhd", ".nhdr")  # of voxels in a file of their own
-_SAME_PLACE = 1e-3  # mm
-_UNEVEN = 1.1  # ratio of distances of slices up to which they count as even
 _RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK counts to the left and the back, NIfTI to the right and the front
-
-SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # what cannot be read is reported by us, with its name
 
 
 class FormatError(Exception):
@@ -51,42 +46,19 @@ def open_volume(path: Path) -> nib.Nifti1Image:
     return image
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its first bytes or its name."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM" or path.name.lower().endswith(DICOM_ENDINGS)
-    except OSError:
-        return False
+def gaps_in(path: Path) -> str | None:
+    """That slices of the DICOM series that a file is of are missing; None of any other file."""
+    return None if is_volume(path.name) else series_gaps(series_files(path))
 
 
 def unreadable(path: Path, error: Exception) -> FormatError:
-    """That a file's header or voxels are damaged."""
+    """That a file's header or voxels are damaged; what SimpleITK says names lines of its own code, and says no more."""
     name = path.name.lower()
     kind = "NIfTI" if ".nii" in name else f"a volume ({path.suffix.lower()})" if is_volume(name) else "DICOM"
-    return FormatError(f"cannot be read as {kind} ({' '.join(str(error).split())[:200]})")
-
-
-def series_files(path: Path) -> list[str]:
-    """The files of the DICOM series that a file is of, in the order of their positions."""
-    uid = dicom_tags(path).get("0020|000e", "")
-    return list(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(path.parent), uid)) or [str(path)]
-
-
-def series_gaps(path: Path) -> str | None:
-    """That slices of the DICOM series that a file is of are missing, by their distances; None of any other file."""
-    if is_volume(path.name) or not (distances := _distances(series_files(path))).size:
-        return None
-    low, high = distances.min(), distances.max()
-    return f"the volume is not whole: its slices are {low:.3g} to {high:.3g} mm apart" if high > _UNEVEN * low else None
-
-
-def dicom_tags(path: Path) -> dict[str, str]:
-    """The tags of a DICOM file by `group|element`, without its pixels."""
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    return {key: reader.GetMetaData(key).strip(" \0") for key in reader.GetMetaDataKeys()}
+    of_itk = isinstance(error, RuntimeError) and "SimpleITK" in str(error)
+    said = " ".join(str(error).replace(f"{path.parent}/", "").split())[:200]
+    reason = "its header or voxels are damaged" if of_itk else said
+    return FormatError(f"cannot be read as {kind} ({reason}); restore it from its source")
 
 
 def _check_size(shape: tuple[int, ...]) -> None:
@@ -116,9 +88,10 @@ def _by_itk(path: Path) -> nib.Nifti1Image:
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    names = [str(path)] if is_volume(path.name) else series_files(path)
-    if not is_volume(path.name) and (_distances(names) < _SAME_PLACE).any():
-        raise FormatError("is of a series with several slices at one place; give a series of one volume")
+    files = [path] if is_volume(path.name) else series_files(path)
+    if not is_volume(path.name) and (fault := series_fault(files)):
+        raise FormatError(fault)
+    names = [str(file) for file in files]
     shape = (*reader.GetSize(), reader.GetNumberOfComponents(), len(names))
     _check_size(shape)
     if path.suffix.lower() not in _HEADERS and (fault := size_fault(prod(shape), sum(map(os.path.getsize, names)))):
@@ -134,16 +107,3 @@ def _by_itk(path: Path) -> nib.Nifti1Image:
     made = nib.Nifti1Image(voxels.transpose(order), _RAS_OF_LPS @ affine)
     made.header.set_xyzt_units("mm")
     return made
-
-
-def _distances(files: Sequence[str]) -> NDArray[np.float64]:
-    """How far each slice of a series is from the next, in mm; empty where the files do not say their places."""
-    places = []
-    for file in files:
-        tags = dicom_tags(Path(file))
-        numbers = [tags.get(tag, "").split("\\") for tag in ("0020|0032", "0020|0037")]
-        if [len(one) for one in numbers] != [3, 6]:
-            return np.empty(0)
-        position, directions = (np.array(one, np.float64) for one in numbers)
-        places.append(position @ np.cross(directions[:3], directions[3:]))
-    return np.diff(np.sort(places))

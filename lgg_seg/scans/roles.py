@@ -39,8 +39,8 @@ _WORDS = {
     rf"{_T1}(?!\S*(pre|no|without|unenh|native))\S*(post|gd|gad|contrast|enh|km)\S*",
     PRE: rf"{_T1}\S*|{_PLANE}(mprage|mp2rage|f?spgr|bravo)|pre ?contrast",
     UNUSED: rf"{_T2}\S*|{_PLANE}stir|pdw?|adc|dwi|dti|swi|swan|bold|fmri|pwi|dsc|dce|asl|cb[fv]|mra|tof|ct|pet|"
-    r"localizer|scout",
-    FLAIR: rf"\S*flair\S*|t2f|({_T2}\S*)?(tirm|dark ?fluid)\S*",
+    r"localizer|scout|diffusion|perfusion|proton ?density",
+    FLAIR: rf"\S*flair\S*|t2f|fluid ?attenuated|({_T2}\S*)?(tirm|dark ?fluid)\S*",
 }
 _PATTERNS = {kind: re.compile(rf"(?<!\S)({words})(?!\S)") for kind, words in _WORDS.items()}
 _AGENTS, _NATIVES = (re.compile(rf"(?<!\S)({words})(?!\S)") for words in (_AGENT, _NATIVE))

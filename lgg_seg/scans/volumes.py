@@ -16,7 +16,7 @@ from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.scans.axes import AxialView, axes_in_mm, header_warnings, knows_place, turn_to
 from lgg_seg.scans.filenames import nifti_ending
-from lgg_seg.scans.formats import FormatError, open_volume, series_gaps, unreadable
+from lgg_seg.scans.formats import FormatError, gaps_in, open_volume, unreadable
 from lgg_seg.scans.intensity import detached_air, to_uint8
 from lgg_seg.scans.limits import require_intensities, require_size
 from lgg_seg.scans.roles import FLAIR
@@ -83,7 +83,7 @@ class VolumeFiles:
         image = _open(root, flair)
         issues: list[Issue] = []
         warnings = list(self.notes)
-        if gaps := series_gaps(root / flair):
+        if gaps := gaps_in(root / flair):
             warnings.append(gaps)
         if flair.lower().endswith("gz"):  # what is not compressed holds what it declares
             require_size(flair, int(np.prod(image.shape)), (root / flair).stat().st_size)
@@ -229,7 +229,7 @@ def _read_beside(
             raise
         image, turn = resample_from_to(other, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
         warnings.append(f"{Path(file).name} was resampled to the grid of its FLAIR")
-    if gaps := series_gaps(root / file):
+    if gaps := gaps_in(root / file):
         warnings.append(f"{Path(file).name}: {gaps}")
     volumes = _sequences(image, file, warnings)
     if len(volumes) > 1:

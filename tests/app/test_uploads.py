@@ -89,7 +89,7 @@ def test_a_slice_of_another_sequence_is_not_shown_as_flair(name: str) -> None:
 
 def test_damaged_dicom_and_files_of_no_scan_are_one_sentence() -> None:
     (issue,) = read_upload([("IM1", bytes(128) + b"DICM")]).issues
-    assert issue.reason == "cannot be read as DICOM"
+    assert issue.reason == "cannot be read as DICOM; restore it from its source"
     (issue,) = read_upload([("notes.txt", b"none")]).issues
     assert issue.reason.startswith("holds no scan; drop slices in TIFF")
 

@@ -77,6 +77,7 @@ def test_a_damaged_file_of_any_format_is_an_issue(tmp_path: Path, name: str) -> 
     (issue,) = issues
     assert issue.file == name
     assert "cannot be read as" in issue.reason
+    assert not any(inside in issue.reason for inside in ("Exception", "/", "ITK"))
 
 
 def test_images_in_formats_that_are_not_read_are_issues_with_a_remedy(tmp_path: Path) -> None:
@@ -144,7 +145,6 @@ def test_files_of_series_can_be_named(tmp_path: Path) -> None:
     scan = found.volumes[0].read(found.root)
     assert np.array_equal(scan.flair, wanted.flair)
     assert np.array_equal(scan.images[..., 0], wanted.flair[::-1])
-    assert np.array_equal(find_scans(one).volumes[0].read(one.parent).flair, wanted.flair)
 
 
 def test_a_picture_beside_a_series_is_no_patient(tmp_path: Path) -> None:

@@ -2,17 +2,30 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import SimpleITK
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.scans.formats import dicom_tags
 from lgg_seg.scans.roles import FLAIR, POST, PRE, role_of
 from lgg_seg.scans.scan import Issue
+from lgg_seg.scans.series import (
+    AGENT,
+    CONTRAST,
+    DESCRIPTION,
+    DIRECTIONS,
+    FRAME,
+    MODALITY,
+    PATIENT,
+    PROTOCOL,
+    SERIES,
+    STUDY,
+    dicom_tags,
+    holds_no_picture,
+    in_order,
+)
 from lgg_seg.scans.volumes import VolumeFiles
 
 
@@ -23,32 +36,32 @@ class Series:
     Attributes:
         file: the path below the input of its first file.
         slices: how many files it has.
-        tags: of its first file, by `group|element`.
+        tags: of one of its files, as of `series.dicom_tags`.
         kind: as of `roles.Role`; what its description says, and whether a contrast agent was given.
     """
 
     file: str
     slices: int
-    tags: dict[str, str]
+    tags: Mapping[str, str]
     kind: str | None
-
-    @property
-    def description(self) -> str:
-        """What the scanner's operator called it."""
-        return self.tags.get("0008|103e") or self.tags.get("0018|1030", "")
 
     @property
     def axial(self) -> bool:
         """Whether its slices lie across the body."""
-        directions = [float(number) for number in self.tags.get("0020|0037", "").split("\\") if number]
+        directions = [float(number) for number in self.tags.get(DIRECTIONS, "").split("\\") if number]
         return len(directions) == 6 and int(np.argmax(np.abs(np.cross(directions[:3], directions[3:])))) == 2
 
 
-def series_kind(tags: dict[str, str]) -> str | None:
-    """The role of a series by its description or protocol; T1 after a contrast agent is post-contrast."""
-    texts = (tags.get("0008|103e", ""), tags.get("0018|1030", ""))
+def description(tags: Mapping[str, str]) -> str:
+    """What the scanner's operator called a series, else its protocol, else the kind of its contrast."""
+    return next((text for tag in (DESCRIPTION, PROTOCOL, CONTRAST) if (text := tags.get(tag, ""))), "")
+
+
+def series_kind(tags: Mapping[str, str]) -> str | None:
+    """The role of a series by its description, protocol or contrast; T1 after a contrast agent is post-contrast."""
+    texts = [tags.get(tag, "") for tag in (DESCRIPTION, PROTOCOL, CONTRAST)]
     kind = next((role.kind for text in texts if (role := role_of(text.replace("/", " ") + ".dcm")).kind), None)
-    agent = tags.get("0018|0010", "").lower() not in ("", "no", "none", "n")
+    agent = tags.get(AGENT, "").lower() not in ("", "no", "none", "n")
     return POST if kind == PRE and agent and "pre" not in texts[0].lower() else kind
 
 
@@ -61,19 +74,19 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
     """
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in _series(root, files, issues):
-        studies[series.tags.get("0010|0020", ""), series.tags.get("0020|000d", "")].append(series)
+        studies[series.tags.get(PATIENT, ""), series.tags.get(STUDY, "")].append(series)
     taken: set[str] = set()
     for (patient, _), found in sorted(studies.items()):
-        scans = [series for series in found if series.tags.get("0008|0060", "MR") == "MR"]
+        scans = [series for series in found if series.tags.get(MODALITY, "MR") == "MR"]
         chosen, notes = _chosen(scans)
         if FLAIR not in chosen:
-            named = ", ".join(sorted({series.description or "no name" for series in scans})) or "none of MR"
+            named = ", ".join(sorted({description(series.tags) or "no name" for series in scans})) or "none of MR"
             remedy = "give one file of each sequence: flair=FILE t1=FILE t1ce=FILE"
             issues.append(Issue(found[0].file, f"is of a study without FLAIR by its series' names ({named}); {remedy}"))
             continue
         flair = chosen[FLAIR]
         for kind in (PRE, POST):
-            if kind in chosen and chosen[kind].tags.get("0020|0052") != flair.tags.get("0020|0052"):
+            if kind in chosen and chosen[kind].tags.get(FRAME) != flair.tags.get(FRAME):
                 del chosen[kind]
                 notes.append(f"{kind} is left out: the patient was moved between it and FLAIR")
         if cut := next(filter(None, (_cut(series, found) for series in chosen.values())), None):
@@ -89,22 +102,18 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
 
 
 def _series(root: Path, files: Sequence[str], issues: list[Issue]) -> Iterator[Series]:
-    """The series of files, in each folder by themselves."""
-    folders: dict[Path, set[str]] = defaultdict(set)
+    """The series of files, in each folder by themselves; what holds no picture is passed over."""
+    found: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for file in files:
-        folders[(root / file).parent].add(PurePosixPath(file).name)
-    for folder, names in folders.items():
-        below = folder.relative_to(root)
-        for uid in SimpleITK.ImageSeriesReader.GetGDCMSeriesIDs(str(folder)):
-            paths = [Path(path) for path in SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)]
-            names -= {path.name for path in paths}
-            try:
-                tags = dicom_tags(paths[0])
-            except RuntimeError:
-                names.add(paths[0].name)
-                continue
-            yield Series((below / paths[0].name).as_posix(), len(paths), tags, series_kind(tags))
-        issues += [Issue((below / name).as_posix(), "cannot be read as DICOM") for name in sorted(names)]
+        path = root / file
+        try:
+            found[path.parent, dicom_tags(path).get(SERIES) or path.name].append(path)
+        except RuntimeError:
+            if not holds_no_picture(path):
+                issues.append(Issue(file, "cannot be read as DICOM; restore it from its source"))
+    for paths in found.values():
+        first, tags = in_order(paths)[0], dicom_tags(paths[0])
+        yield Series(first.relative_to(root).as_posix(), len(paths), tags, series_kind(tags))
 
 
 def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
@@ -115,14 +124,16 @@ def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
         if candidates:
             chosen[kind] = candidates[0]
         if len(candidates) > 1:
-            notes.append(f"{kind} is the series {candidates[0].description}, of {len(candidates)} of that sequence")
+            notes.append(
+                f"{kind} is the series {description(candidates[0].tags)}, of {len(candidates)} of that sequence"
+            )
     return chosen, notes
 
 
 def _cut(series: Series, found: Sequence[Series]) -> Issue | None:
     """That a series lies in several folders, of which one alone would be read."""
-    uid = series.tags.get("0020|000e")
-    folders = sorted(str(PurePosixPath(one.file).parent) for one in found if uid and one.tags.get("0020|000e") == uid)
+    uid = series.tags.get(SERIES)
+    folders = sorted(str(PurePosixPath(one.file).parent) for one in found if uid and one.tags.get(SERIES) == uid)
     if len(folders) < 2:
         return None
     reason = f"is of a series in several folders ({', '.join(folders)}); put its files into one, and copies elsewhere"
