@@ -9,14 +9,16 @@ import numpy as np
 
 from lgg_seg.config.overrides import check_overrides
 from lgg_seg.metrics.curves import THRESHOLDS, PixelCurves
-from lgg_seg.reporting.figures import learning_curves, operating_figure
+from lgg_seg.reporting.figures import Panel, learning_curves, operating_figure, panel_grid
 
 check_overrides([], sweep=False)  # finds Hydra's plugins, and builds the tables of its parser
 
-# Fonts are read once, words measured once, and the parser of formulas is built once.
+# Fonts are read once, words measured once, the parser of formulas is built once, and what draws contours is imported.
 fall = np.linspace(1, 0, 9)
 row = {f"{subset}/{name}": 0.5 for subset in ("train", "val") for name in ("loss", "dice", "iou", "recall")}
+square = np.pad(np.ones((8, 8), bool), 4)
 for figure in (
+    panel_grid({"a row": [Panel("a slice", square.astype(np.uint8), square, square)]}, "a run"),
     learning_curves([{"epoch": 0, "lr": 1e-3, **row}], "a run"),
     operating_figure(PixelCurves(fall, 1 - fall, 1 - fall, fall), np.full(len(THRESHOLDS), 0.5), 0.5, "a run"),
 ):

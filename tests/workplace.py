@@ -25,7 +25,7 @@ FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
     ["lgg_seg.train", "lgg_seg.evaluate", "lgg_seg.predict", "lgg_seg.compare", "lgg_seg.sweeps.sweeper",
      "lgg_seg.sweeps.job", "lgg_seg.data.kaggle.download", "lgg_seg.reporting.wandb.report",
-     "sklearn.metrics", "skimage.measure", "torch.utils.tensorboard", "tests.preloaded"]
+     "sklearn.metrics", "skimage.measure", "segmentation_models_pytorch", "torch.utils.tensorboard", "tests.preloaded"]
 )  # fmt: skip
 
 Workplace = tuple[Path, dict[str, str]]

@@ -23,6 +23,7 @@ from lgg_seg.reporting.figures import (
     extremes,
     operating_figure,
     panel_grid,
+    place,
     roc_axes,
     square_around,
 )
@@ -108,8 +109,10 @@ def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title:
     panels = [("slices", evaluation.slices, metrics["slice/auroc"])]
     if (grades := evaluation.grades) is not None:
         panels.append(("patients", grades, metrics["patient/auroc"]))
-    figure = Figure(figsize=(4.8 * len(panels), 5.2), layout="constrained")
-    for axes, (name, predictions, area) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    figure = Figure(figsize=(4.8 * len(panels), 5.2))
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    place(figure, left=0.65, right=0.15, bottom=0.55, top=0.8, across=0.65)
+    for axes, (name, predictions, area) in zip(row, panels, strict=True):
         value = "of one class alone" if area["value"] is None else f"AUROC {with_interval(area['value'], area['ci95'])}"
         roc_axes(axes, f"{name}: {value}")
         _roc(axes, predictions, evaluation.threshold)

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lgg_seg.data.__main__ import main
+from tests.workplace import lgg
 
 
 def test_sound_files_pass_and_the_summary_lists_patients_and_slices(
@@ -25,24 +25,14 @@ def test_every_issue_of_damaged_files_is_listed_and_the_exit_code_is_1(phantom_r
     for folder in folders:
         for number in (1, 2, 3):
             (folder / f"{folder.name}_{number}.tif").write_bytes(b"")
-    done = subprocess.run(
-        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={root}"],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-    )
+    done = lgg((tmp_path, dict(os.environ)), "verify", f"root={root}", module="lgg_seg.data")
     assert done.returncode == 1
     assert all(f"{f.name}/{f.name}_{n}.tif is empty (zero bytes)" in done.stdout for f in folders for n in (1, 2, 3))
     assert "36 errors" in done.stdout
 
 
 def test_wrong_root_is_one_sentence_without_a_traceback(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lgg_seg.data", "verify", f"root={tmp_path}"],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-    )
+    done = lgg((tmp_path, dict(os.environ)), "verify", f"root={tmp_path}", module="lgg_seg.data")
     assert done.returncode == 2
     assert done.stderr.startswith("error: data root ")
     assert len(done.stderr.splitlines()) == 1
