@@ -55,13 +55,14 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
     others: those that most of them share are left out, and the rarest come first.
     """
     rows = _shortened(_differing(rows))
-    found = [run.given_name or _label(run, row, rows) for run, row in zip(runs, rows, strict=True)]
+    given = zip(runs, rows, _shares(rows), strict=True)
+    found = [run.given_name or _label(run, row, shares) for run, row, shares in given]
     for text, count in Counter(found).items():
         if count > 1:  # what differs among these tells them apart
             alike = [k for k, one in enumerate(found) if one == text]
             within = _differing([rows[k] for k in alike])
-            for k, row in zip(alike, within, strict=True):
-                found[k] = _label(runs[k], row, within)
+            for k, row, shares in zip(alike, within, _shares(within), strict=True):
+                found[k] = _label(runs[k], row, shares)
     seen: Counter[str] = Counter()
     for k, text in enumerate(found):
         seen[text] += 1
@@ -69,12 +70,17 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
     return found
 
 
-def _label(run: Run, row: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> str:
+def _shares(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
+    """For each row and key the share of the rows that have its value there."""
+    counts = {key: Counter(row[key] for row in rows) for key in rows[0]} if rows else {}
+    return [{key: counts[key][value] / len(rows) for key, value in row.items()} for row in rows]
+
+
+def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str:
     """The run's name or network with at most `MAX_TOLD` settings of its row: the member of a group alone, of any other
     key its last part, where unique, =value. The member `none` says nothing without its group."""
     member = row.get("model", ABSENT)
     network = str(run.provenance.get("choices", {}).get("model", run.label)) if member == ABSENT else member
-    shares = {key: sum(one[key] == value for one in rows) / len(rows) for key, value in row.items()}
     telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
     if len(telling) > MAX_TOLD:
         telling = [key for key in telling if shares[key] <= 0.5]

@@ -89,11 +89,16 @@ class LeakageTable:
 def leakage_tables(board: Leaderboard) -> list[LeakageTable]:
     """Every configuration of which any slice was measured under both splits, the table of most slices first."""
     results = [entry for table in board.tables for entry in table.entries]
+    leaking: dict[tuple[str, EvaluationProtocol], list[SegmentationResult]] = defaultdict(list)
+    for result in results:
+        if result.comparability.leaky:
+            leaking[_without_split(result)].append(result)
     pairs = [
         (by_patient, leaky)
         for by_patient in results
-        for leaky in results
-        if not by_patient.comparability.leaky and leaky.comparability.leaky and _same_but_split(by_patient, leaky)
+        if not by_patient.comparability.leaky
+        for leaky in leaking[_without_split(by_patient)]
+        if not by_patient.seeds.keys().isdisjoint(leaky.seeds)
     ]
     settings = [{key: value for key, value in one.settings.items() if key not in KIND} for one, _ in pairs]
     labels = configurations.labels([one.runs[0] for one, _ in pairs], settings)
@@ -114,12 +119,8 @@ def _leaked(leaky: SegmentationResult) -> Slices:
     return leaky.comparability.slices & leaked
 
 
-def _same_but_split(one: SegmentationResult, other: SegmentationResult) -> bool:
-    """Whether two results are equal except for the kind of split; its shares, folds and seed are equal, too."""
-    return _without_split(one) == _without_split(other) and not one.seeds.keys().isdisjoint(other.seeds)
-
-
 def _without_split(result: SegmentationResult) -> tuple[str, EvaluationProtocol]:
+    """The same for results that are equal except for the kind of split: its shares, folds and seed are equal, too."""
     config = result.runs[0].config
     split = {key: value for key, value in config["split"].items() if f"split.{key}" not in KIND}
     # Patients that were trained on and measured again leak too, but by no split.

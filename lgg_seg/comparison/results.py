@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -120,7 +121,7 @@ class ComparisonTable(ABC, Generic[Result]):
     reason: str
     entries: tuple[Result, ...]
 
-    @property
+    @cached_property
     def patients(self) -> list[str]:
         """Everyone measured, sorted."""
         return sorted(self.comparability.patients)

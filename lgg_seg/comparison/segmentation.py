@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any, Self
 
@@ -94,7 +94,7 @@ class SegmentationTable(ComparisonTable[SegmentationResult]):
         alone = Comparison(results[0].label, results[0].score, len(results[0].patients), ())
         return cls(results[0].comparability, reason, entries, alone, np.eye(len(results)), chosen_by_validation=True)
 
-    @property
+    @cached_property
     def dice(self) -> Floats:
         """Patient Dice (N, K): patients as `patients`, entries in their order."""
         return _dice(self.entries)

@@ -12,7 +12,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # at import it would ask
 
 import albumentations as A
 
-from lgg_seg.data.preprocessing import FLAIR
+from lgg_seg.data.kaggle.images import FLAIR
 
 __all__ = ["A", "Augmentation", "SubstituteFlair"]  # whoever needs albumentations takes it from here, silenced
 

@@ -20,8 +20,9 @@ from lgg_seg.data.dataset import SliceDataset
 from lgg_seg.data.device_augmentation import DeviceAugmentation
 from lgg_seg.data.device_feed import DeviceFeed, DrawnSlices
 from lgg_seg.data.grid import Grid
+from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
-from lgg_seg.data.preprocessing import FLAIR, Preprocess
+from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import EpochSampler, SampleKey, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
 from lgg_seg.errors import UserError, require

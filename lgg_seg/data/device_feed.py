@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from lgg_seg.data.cache import Cache
 from lgg_seg.data.context import neighbours
 from lgg_seg.data.device_augmentation import DeviceAugmentation, Draw
+from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index
-from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.data.sampling import SampleKey
 
 CHUNK = 256  # slices copied to the device at once

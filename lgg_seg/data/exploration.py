@@ -13,10 +13,9 @@ from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.augmentation import Augmentation
-from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.data.kaggle.images import FLAIR, SEQUENCES
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.kaggle.scan import SliceInfo
-from lgg_seg.data.preprocessing import FLAIR
 
 SIDE: Final = 256  # pixels of the maps, to whose grid slices of another size are brought
 THIRDS: Final = ("first third", "middle third", "last third")

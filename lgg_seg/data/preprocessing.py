@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.grid import Grid
+from lgg_seg.data.kaggle.images import FLAIR as FLAIR
 from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 
 Input = tuple[torch.Tensor, torch.Tensor]
 MAX_SIZE = 4096  # as of the files that are read; MR slices stay below 1024
-FLAIR = 1  # channels are pre-contrast, FLAIR, post-contrast
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lgg_seg.data import warps
 from lgg_seg.data.augmentation import A, SubstituteFlair
-from lgg_seg.data.preprocessing import FLAIR
+from lgg_seg.data.kaggle.images import FLAIR
 
 Drawn = tuple[Any, dict[str, Any]]
 """A transform and the parameters that it drew."""

@@ -21,6 +21,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.messages import counted
 
 SEQUENCES = ("pre-contrast", "FLAIR", "post-contrast")  # the channels of a slice
+FLAIR = SEQUENCES.index("FLAIR")
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be a slice within MAX_PIXELS
 MAX_STACK_BYTES = 12 * MAX_STACK
 

@@ -1,6 +1,6 @@
 """A patient's slice with the most tumour, with the contours of the best configurations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
-from lgg_seg.data.kaggle.images import read_mask, read_slice
-from lgg_seg.data.kaggle.listing import list_dataset
-from lgg_seg.data.preprocessing import FLAIR
+from lgg_seg.data.kaggle.images import FLAIR, read_mask, read_slice
+from lgg_seg.data.kaggle.listing import Pair, list_dataset
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.reporting.figures import MIN_SIDE, NEAR, Panel, draw, square_around
@@ -25,6 +24,7 @@ SIDE = 2.2  # inches of a tile
 MARGIN = 6  # pixels around the head
 MIN_HEAD = 12  # grey values above this are head, not air
 Grey = NDArray[np.uint8]
+Pairs = Callable[[Path], Mapping[tuple[str, int], Pair]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,14 @@ def with_masks(table: SegmentationTable) -> list[int]:
     return places[:MAX_ENTRIES]
 
 
-def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequence[int], patient: str) -> SlicePanels:
+def pairs_at(root: Path) -> dict[tuple[str, int], Pair]:
+    """The slices at a dataset root by patient and number."""
+    return {(one.patient, one.number): one for one in list_dataset(root).pairs}
+
+
+def slice_panels(
+    table: SegmentationTable, styles: Sequence[Style], places: Sequence[int], patient: str, pairs: Pairs
+) -> SlicePanels:
     """One patient's panels of the entries at `places`."""
     runs = [_first_run(table.entries[k], patient) for k in places]
     masks = [read_masks(run.place / "masks.npz", patient) for run in runs]
@@ -56,7 +63,7 @@ def slice_panels(table: SegmentationTable, styles: Sequence[Style], places: Sequ
     areas = truth.sum(axis=(1, 2))
     row = int((areas if areas.any() else masks[0].prediction.sum(axis=(1, 2))).argmax())
     number = int(masks[0].numbers[row])
-    flair = _flair(runs[0], patient, number, truth[row])
+    flair = _flair(runs[0], patient, number, truth[row], pairs)
     predictions = [one.prediction[row] for one in masks]
     grey = np.zeros(truth.shape[1:], np.uint8) if flair is None else flair
     near = square_around(np.logical_or.reduce([truth[row], *predictions]), NEAR, MIN_SIDE)
@@ -91,15 +98,14 @@ def _first_run(entry: SegmentationResult, patient: str) -> Run:
     return next(run for run in runs if patient in set(run.patients["patient"]))
 
 
-def _flair(run: Run, patient: str, number: int, truth: Bools) -> Grey | None:
+def _flair(run: Run, patient: str, number: int, truth: Bools, pairs: Pairs) -> Grey | None:
     """The slice from the run's data set; None where it is gone, or holds another slice than the one measured."""
     data = run.config.get("data", {})
     try:
-        pairs = list_dataset(Path(data["root"])).pairs
-        pair = next(one for one in pairs if (one.patient, one.number) == (patient, number))
+        pair = pairs(Path(data["root"]))[patient, number]
         mask = read_mask(pair.mask, data.get("mask_threshold")).astype(bool)
         image, _ = read_slice(pair.image)
-    except (KeyError, StopIteration, UserError, OSError):  # unknown, gone, damaged, or without permission
+    except (KeyError, UserError, OSError):  # unknown, gone, damaged, or without permission
         return None
     same = image.shape[:2] == truth.shape and np.array_equal(mask, truth)
     return np.ascontiguousarray(image[..., FLAIR]) if same else None

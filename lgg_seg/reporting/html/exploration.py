@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 
 import lgg_seg
 from lgg_seg.data.exploration import THIRDS, Pixels, TumourMap, augmented, examples, tumour_map
-from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.data.kaggle.images import FLAIR, SEQUENCES
 from lgg_seg.data.kaggle.index import Index, IntegrityReport
 from lgg_seg.data.kaggle.scan import SliceInfo
-from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.files import replacing, writable
 from lgg_seg.reporting.colours import TRUTH

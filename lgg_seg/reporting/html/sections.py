@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -192,9 +193,10 @@ def patient_pictures(
     chosen = dict(zip(("The hardest", "The easiest"), extremes(by_difficulty(table)), strict=True))
     pictures: dict[str, list[Strip]] = {heading: [] for heading, names in chosen.items() if names}
     black: list[str] = []
+    pairs = cache(contours.pairs_at)  # a data set is listed once
     for heading, name in ((heading, name) for heading, names in chosen.items() for name in names):
         try:
-            panels = contours.slice_panels(table, styles, places, name)
+            panels = contours.slice_panels(table, styles, places, name, pairs)
         except UserError as error:
             notes.append(f"{name} could not be drawn: {error}")
             continue

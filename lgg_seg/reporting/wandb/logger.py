@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.reporting.redaction import without_folders
+from lgg_seg.reporting.wandb.names import IDENTITY
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import AUROC, DICE, IOU, LOSS
 
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 
 Mode = Literal["offline", "online"]
 
-IDENTITY = "wandb/identity.json"  # in the run folder: with it a resumed run stays the same run of W&B
 COMPARED = ("data_fingerprint", "metric_version", "code", "versions", "choices", "precision")  # of `provenance.json`
 STEP = "trainer/global_step"  # Lightning's step, the x axis of every curve
 

@@ -14,6 +14,7 @@ from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.curves import THRESHOLDS
 from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.figures import MAX_EXTREMES
+from lgg_seg.reporting.wandb.names import prefix
 from lgg_seg.runs.folder import RunFolder
 
 LABELS = {1: "tumour"}
@@ -45,11 +46,6 @@ def publish_result(
             media[name] = wandb.plot.line(_table(run, f"{name}_table", pd.DataFrame(columns)), x, y, title=title)
         media[f"{part}/slices"] = masked_slices(evaluation, data)
     run.log(media)
-
-
-def prefix(subset: str) -> str:
-    """What the names of a result's numbers and tables begin with."""
-    return "test" if subset == "test" else "validation"  # `val/loss` is the curve over the epochs
 
 
 def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:

@@ -21,8 +21,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.reporting.columns import difference
 from lgg_seg.reporting.formatting import with_interval
 from lgg_seg.reporting.leaderboard import classifiers_markdown, markdown, table_heading
-from lgg_seg.reporting.wandb.logger import IDENTITY
-from lgg_seg.reporting.wandb.media import prefix
+from lgg_seg.reporting.wandb.names import IDENTITY, prefix
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import AUROC, DICE, LOSS, Monitor
 from lgg_seg.statistics.bootstrap import Interval

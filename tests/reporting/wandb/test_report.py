@@ -12,7 +12,7 @@ import pytest
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.wandb.logger import IDENTITY
+from lgg_seg.reporting.wandb.names import IDENTITY
 from lgg_seg.reporting.wandb.report import forest, publish, write_spec
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
