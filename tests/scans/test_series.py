@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_damaged_file_beside_a_series_costs_that_file_alone(tmp_path: Path) ->
         ("_00080008", "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC", "is a mosaic of a volume's slices"),
     ],
 )
-def test_what_is_no_stack_of_slices_is_refused(tmp_path: Path, tag: str, value: str, says: str) -> None:
+def test_what_is_no_stack_of_slices_is_refused(tmp_path: Path, tag: str, value: Any, says: str) -> None:
     write_series(tmp_path, "AX FLAIR")
     write_series(tmp_path, "AX FLAIR", head=HEAD[:2], ending="", **{tag: value})
     one = min(path for path in tmp_path.iterdir() if path.suffix != ".dcm")
