@@ -43,9 +43,9 @@ ELSEWHERE = {
     *(f"experiment={study}" for study in WHOLE),  # tests/experiments/test_studies.py
 }
 SENTENCES = (
-    "of which a classifier makes none; take loss=bce",
-    "A classifier has no masks to post-process",
-    "A classifier's best epoch is chosen by its AUROC",
+    "of which it makes none: take loss=bce",
+    "it has no masks to post-process",
+    "its best epoch is chosen by its AUROC",
     "scheduler.monitor=val/dice is not measured in this run; choose",
     "is not a parameter of lgg_seg.",  # of a model or a split that has other settings than the recipe's
     "model.target is no option of DeepLabV3Plus",

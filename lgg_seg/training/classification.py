@@ -32,7 +32,8 @@ class ClassificationModule(TrainingModule):
     """
 
     def __init__(self, parts: Parts, labels: Sequence[bool], validated: Sequence[int]) -> None:
-        require_slice_loss(parts.loss)
+        if fault := loss_fault(parts.loss):
+            raise UserError(f"The network is a classifier, and {fault}.")
         both_classes = len({labels[i] for i in validated}) == 2
         monitor = AUROC if both_classes else LOSS if validated else LAST
         super().__init__(parts, BinarySliceMetrics, monitor, plateau_metrics=(AUROC.column,) if both_classes else ())
@@ -59,13 +60,14 @@ class ClassificationModule(TrainingModule):
         return loss
 
 
-def require_slice_loss(loss: nn.Module) -> None:
-    """Refuse a loss that one label for a whole slice has no use for."""
-    if type(loss) not in LOSSES:
-        raise UserError(
-            f"The loss {type(loss).__name__} measures the overlap of masks, of which a classifier makes none; take "
-            "loss=bce, loss=weighted_bce or loss=focal."
-        )
+def loss_fault(loss: nn.Module) -> str | None:
+    """Why one label for a whole slice has no use for a loss, and which it has, as a clause; None where it has."""
+    if type(loss) in LOSSES:
+        return None
+    return (
+        f"the loss {type(loss).__name__} measures the overlap of masks, of which it makes none: take loss=bce, "
+        "loss=weighted_bce or loss=focal"
+    )
 
 
 def slice_loss(loss: nn.Module, logits: Tensor, truth: Tensor) -> Tensor:

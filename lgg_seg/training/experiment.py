@@ -33,7 +33,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS
 from lgg_seg.training.base import Parts
 from lgg_seg.training.callbacks import EarlyStopping
-from lgg_seg.training.classification import ClassificationModule, require_slice_loss
+from lgg_seg.training.classification import ClassificationModule, loss_fault
 from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.dry_run import dry_run
 from lgg_seg.training.segmentation import SegmentationModule
@@ -78,16 +78,16 @@ class Experiment:
         """
         if self.target is None:
             return
-        require_slice_loss(self.loss)
+        faults = [loss_fault(self.loss)]
         if self.evaluation.postprocess != "none" or self.evaluation.tta:
-            raise UserError(
-                "A classifier has no masks to post-process or to average; take evaluation.postprocess=none and "
-                "evaluation.tta=false."
-            )
+            remedy = "take evaluation.postprocess=none and evaluation.tta=false"
+            faults.append(f"it has no masks to post-process or to average: {remedy}")
         if self.trainer.monitor is not None:
-            raise UserError("A classifier's best epoch is chosen by its AUROC; take trainer.monitor=null.")
+            faults.append("its best epoch is chosen by its AUROC: take trainer.monitor=null")
         if self.config.data.batch_size < 2:
-            raise UserError("The classifier's batch norm needs 2 slices or more; take data.batch_size=2 or more.")
+            faults.append("its batch norm needs 2 slices or more: take data.batch_size=2 or more")
+        if clauses := [fault for fault in faults if fault]:
+            raise UserError(f"The network is a classifier, and {'; and '.join(clauses)}.")
 
     def data(self) -> DataModule:
         """The data to train on."""
