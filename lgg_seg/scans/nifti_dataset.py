@@ -23,6 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.data.kaggle.listing import find_dataset_root
@@ -70,14 +71,15 @@ def as_slices(root: Path, cache_dir: Path) -> Path:
         raise UserError(f"{root} cannot be measured whole: {'; '.join(wrong[:_MAX_NAMED])}{more}.")
     pairs = [(volume, files[0]) for volume, files in truths]
     folder = cache_dir / f"nifti-{_key(root, pairs)}"
-    if folder.is_dir():
-        return folder
-    partial = folder.with_suffix(".partial")
-    with writable(partial, "free space there, or choose another folder with LGG_CACHE_DIR."):
-        shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
-        for volume, truth in tracked(pairs, "reading volumes"):
-            _write(root, volume, truth, partial / volume.name)
-        partial.rename(folder)
+    with writable(folder, "free space there, or choose another folder with LGG_CACHE_DIR."):
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                partial = folder.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+                for volume, truth in tracked(pairs, "reading volumes"):
+                    _write(root, volume, truth, partial / volume.name)
+                partial.rename(folder)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nibabel as nib
@@ -91,6 +92,13 @@ def test_what_cannot_be_measured_whole_is_refused_by_name(trees: tuple[Path, Pat
     (root / "Other_2" / "Other_2_flair.nii.gz").unlink()
     with pytest.raises(UserError, match=r"Other_2_t1\.nii\.gz has no FLAIR"):
         as_slices(root, tmp_path)
+
+
+def test_two_processes_that_convert_at_once_get_one_folder(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: as_slices(trees[1], tmp_path), range(2))
+    assert one == two
+    assert len(build_index(one, cache_dir=tmp_path).patients) == 3
 
 
 @pytest.mark.parametrize("name", ["sub-0_FLAIR_dseg", "sub-0_space-orig_desc-tumour_mask", "sub-0_label-lesion_roi"])
