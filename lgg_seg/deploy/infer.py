@@ -20,6 +20,7 @@ from scipy import ndimage
 
 HERE = Path(__file__).parent
 BATCH = 16
+MARK = b"lgg_seg.predict"  # behind the pixels, where no reader of TIFF looks: by it a mask is known for a prediction
 
 
 def main(folder: Path, output: Path) -> None:
@@ -35,7 +36,8 @@ def main(folder: Path, output: Path) -> None:
     mask = largest(predict(model, images) >= model["threshold"], model["postprocess"])
     output.mkdir(parents=True, exist_ok=True)
     for file, one in zip(files, mask, strict=True):
-        cv2.imwrite(str(output / f"{file.stem}_mask.tif"), one.astype(np.uint8) * 255)
+        _, content = cv2.imencode(".tif", one.astype(np.uint8) * 255)
+        (output / f"{file.stem}_mask.tif").write_bytes(content.tobytes() + MARK)
     print(f"{len(files)} slices, {int(mask.any(axis=(1, 2)).sum())} with tumour: {output}")
 
 
