@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from lgg_seg.app.archive import is_archive, unpack
 from lgg_seg.app.limits import MAX_FILES, MAX_SIDE, MAX_UPLOAD, MB, Budget, LimitError, max_file, unsafe_path
 from lgg_seg.data.kaggle.pixels import OPENCV, picture_header
+from lgg_seg.data.kaggle.tiff import page_count
 from lgg_seg.errors import UserError
 from lgg_seg.prediction.job import scan_digest
 from lgg_seg.scans.discover import ScanFiles, find_scans
@@ -165,9 +166,9 @@ def _decodable(files: Files, budget: Budget, issues: list[Issue]) -> dict[str, b
             if path.lower().endswith(ITK_ENDINGS) and _ELSEWHERE.search(content):
                 raise ValueError("keeps its voxels in another file, which this page does not open; save it as one file")
             if is_tiff(path) or is_picture(path):
-                side = max(_shape(content, path))
+                pages, side = _pages(content, path)
                 if role_of(path).kind != MASK:
-                    budget.take_pixels(side * side)
+                    budget.take_pixels(pages * side * side)
         except ValueError as error:
             issues.append(Issue(path, str(error)))
             continue
@@ -175,8 +176,8 @@ def _decodable(files: Files, budget: Budget, issues: list[Issue]) -> dict[str, b
     return decodable
 
 
-def _shape(data: bytes, name: str) -> tuple[int, int]:
-    """Height and width in pixels of a TIFF, PNG or JPEG file that is safe to decode.
+def _pages(data: bytes, name: str) -> tuple[int, int]:
+    """The pages, and the longer side of each in pixels, of a TIFF, PNG or JPEG file that is safe to decode.
 
     Raises:
         ValueError: it is none of them, too large, or its directory could make a decoder take more memory than the shape
@@ -187,14 +188,12 @@ def _shape(data: bytes, name: str) -> tuple[int, int]:
         raise ValueError("is stored in tiles, which this page does not read; save it in strips")
     if header.compression not in OPENCV:
         raise ValueError("is compressed in a way that this page does not read; save it with LZW compression or none")
-    if header.multipage:
-        raise ValueError("holds several pages, which this page does not read; `python -m lgg_seg.predict` does")
     height, width = header.shape
     if max(header.shape) > MAX_SIDE or header.channels > 4:
         raise ValueError(
             f"declares {width} x {height} pixels of {header.channels} channels; the limit is {MAX_SIDE} x {MAX_SIDE}"
         )
-    return header.shape
+    return page_count(data, MAX_FILES) if header.multipage else 1, max(header.shape)
 
 
 def _store(files: Files, folder: Folder, issues: list[Issue]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lgg_seg.data.kaggle.images import ImageError, mask_of, read_mask, read_stack
+from lgg_seg.data.kaggle.images import ImageError, in_grey, mask_of, read_mask, read_stack
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.scans.discover import ScanFiles, ScanListing
 from lgg_seg.scans.filenames import below_derivatives
@@ -164,7 +164,9 @@ def _read(files: ScanFiles, root: Path, mask: str, scan: Scan, threshold: int | 
     if isinstance(files, SliceFiles):
         found = read_mask(root / mask, threshold)[None]
     else:
-        pages = read_stack(root / mask)[..., 0]
+        pages = in_grey(read_stack(root / mask))
+        if pages.ndim != 3:
+            raise ScanError([Issue(mask, "has pages in colours, where a mask is grey")])
         if len(pages) < max(scan.numbers):
             raise ScanError([Issue(mask, f"has {len(pages)} pages, where its scan has {max(scan.numbers)}")])
         found = mask_of(pages[np.array(scan.numbers) - 1], mask, threshold)

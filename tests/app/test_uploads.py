@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from lgg_seg.app.limits import MAX_FILES, MAX_PIXELS, MAX_UPLOAD
@@ -92,6 +93,19 @@ def test_damaged_dicom_and_files_of_no_scan_are_one_sentence() -> None:
     assert issue.reason == "cannot be read as DICOM; restore it from its source"
     (issue,) = read_upload([("notes.txt", b"none")]).issues
     assert issue.reason.startswith("holds no scan; drop slices in TIFF")
+
+
+def test_the_pages_of_a_tiff_are_one_volume_and_count_against_the_limit() -> None:
+    volume = np.random.default_rng(0).integers(0, 256, (4, 16, 12), dtype=np.uint8)
+    stack = BytesIO()
+    tifffile.imwrite(stack, volume, photometric="minisblack")
+    scan = only(read_upload([("P1.tif", stack.getvalue())])).scan
+    assert np.array_equal(scan.flair, volume)
+    long = BytesIO()
+    blank = np.zeros((MAX_PIXELS // 2048**2 + 1, 1, 2048), np.uint8)  # few pixels, but a network sees them as squares
+    tifffile.imwrite(long, blank, photometric="minisblack")
+    (issue,) = read_upload([("P1.tif", long.getvalue())]).issues
+    assert "33 million pixels" in issue.reason
 
 
 def test_every_folder_and_every_patient_is_a_volume_of_its_own() -> None:

@@ -84,7 +84,8 @@ def read_stack(path: Path) -> Pixels:
 
 
 def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}.
+    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}, grey or in
+    colours that are grey.
 
     With a `threshold`, tumour is what lies above it, whatever the values.
     """
@@ -119,6 +120,14 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
 def decode_mask(data: bytes, name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
     """`read_mask` of a file's contents, for an upload; `name` stands in the error."""
     return mask_of(_decode(data, name, channels=(1,)), name, threshold)
+
+
+def in_grey(pixels: Pixels) -> Pixels:
+    """The one channel (…) of a picture (…, C) that is grey in colours, opaque or not, as programs for painting save it;
+    another picture as it is."""
+    colours = pixels[..., :3]
+    is_grey = pixels.shape[-1] in (3, 4) and bool((colours == colours[..., :1]).all())
+    return colours[..., 0] if is_grey else pixels
 
 
 def mask_of(mask: NDArray[np.uint8], name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
@@ -158,6 +167,8 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
         decoded = decode_picture(data, header)
     except ValueError as error:
         raise ImageError(name, str(error)) from error
+    if channels == (1,) and decoded.ndim == 3:
+        decoded = in_grey(decoded)
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
     if count not in channels:
         raise ImageError(name, f"has {counted(count, 'channel')}, where {_WANTED[channels]}")

@@ -89,6 +89,21 @@ def is_stack(path: Path) -> bool:
         return False
 
 
+def page_count(data: bytes, most: int) -> int:
+    """How many pages a TIFF has that `read_header` has taken; `most` where there are more, or they go in a circle.
+
+    Raises:
+        ValueError: a page's directory cannot be read. The message completes "the file …".
+    """
+    count, (_, following) = 1, _directory(data)
+    try:
+        while following and count < most:
+            count, (_, following) = count + 1, _directory(data, following)
+    except (struct.error, ValueError) as error:
+        raise ValueError("is truncated or damaged: the directory of a page cannot be read") from error
+    return count
+
+
 def full_pages(file: TiffFile) -> list[TiffPage | TiffFrame]:
     """The pages that are as large as the first."""
     return [page for page in file.pages if page.shape == file.pages.first.shape]
@@ -106,13 +121,15 @@ def channels_fault(file: TiffFile) -> str | None:
     return f"has pages of {' x '.join(axes)}, where pages are slices; {remedy}"
 
 
-def _directory(data: bytes | mmap) -> tuple[list[int], int]:
-    """The tags of the first page, and where the next page's directory is; 0 without one.
+def _directory(data: bytes | mmap, at: int | None = None) -> tuple[list[int], int]:
+    """The tags of the page whose directory is `at` a byte, else of the first, and where that of the next page is; 0
+    without one.
 
     tifffile leaves out entries that it cannot read, where a decoder might read them: all are here.
     """
     order, big = "<" if data[:2] == b"II" else ">", data[:4] in _BIG
-    (offset,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    (first,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    offset = first if at is None else at
     count, entry, link = ("Q", "H18x", "Q") if big else ("H", "H10x", "I")
     (entries,) = struct.unpack_from(order + count, data, offset)
     if entries > len(data) // 12:

@@ -39,8 +39,12 @@ def test_pixels_of_another_kind_are_refused(tmp_path: Path, pixels: np.ndarray, 
         read_image(tmp_path / "a.tif")
 
 
-def test_colour_mask_is_refused(tmp_path: Path) -> None:
-    _write(tmp_path / "a_mask.tif", np.zeros((8, 8, 3), np.uint8))
+def test_a_mask_in_grey_colours_is_taken_and_one_in_others_refused(tmp_path: Path) -> None:
+    colours = np.full((8, 8, 3), (255, 0, 255), np.uint8)
+    for name, opaque in (("rgb.tif", []), ("rgba.png", [np.full((8, 8, 1), 255, np.uint8)])):
+        _write(tmp_path / name, np.concatenate([np.repeat(colours[..., :1], 3, axis=-1), *opaque], axis=-1))
+        assert np.array_equal(read_mask(tmp_path / name), np.ones((8, 8)))
+    _write(tmp_path / "a_mask.tif", colours)
     with pytest.raises(ImageError, match="has 3 channels, where a mask has 1"):
         read_mask(tmp_path / "a_mask.tif")
 
