@@ -79,6 +79,8 @@ def resolve_target(path: object, key: str) -> Any:
     try:
         target = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError) as error:
+        if path in allowed:  # a package that nothing has imported yet
+            raise refused from error
         raise UserError(f"{key}._target_ names {path}, which does not exist ({error}).") from error
     callable_ = inspect.isclass(target) or (inspect.isfunction(target) and is_own(target))
     # What a package only imports is not its own.

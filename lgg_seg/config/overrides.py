@@ -214,6 +214,8 @@ def _check_key(
     # A parameter's code is imported, which takes seconds, only where no near word explains the key.
     if not adds and values and "did you mean" not in nearest and _is_parameter(config, key, values):
         raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
+    if others := _members_with(key):
+        raise UserError(f"{key}: no such key here; it belongs to {' or '.join(others)}.")
     added = " (a key that nothing reads cannot be added)" if adds else ""
     raise UserError(f"{key}: no such key{added}; {nearest}")
 
@@ -231,6 +233,13 @@ def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
         return True
     target = resolve_target(node[TARGET], parent)
     return name in keys_of(parent, target) or takes_options(target)
+
+
+def _members_with(key: str) -> list[str]:
+    """The choices that bring a key of a group, such as `model=unet_slim` for `model.alpha`."""
+    group, _, rest = key.partition(".")
+    files = sorted((conf_dir() / group).glob("*.yaml")) if group not in OPTIONAL else []
+    return [f"{group}={file.stem}" for file in files if rest in _keys(DictConfig(OmegaConf.load(file)))]
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

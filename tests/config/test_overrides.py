@@ -34,6 +34,8 @@ from tests.workplace import lgg
         ("hydra.searchpath=[file:///nowhere/at/all]", "there is no such folder"),
         ("hydra.searchpath=conf", "is no list of folders"),
         ("+model.filters=16", "without the plus"),
+        ("model.alpha=0.5", "it belongs to model=unet_slim."),
+        ("+loss.gamma=2", "it belongs to loss=focal or loss=focal_tversky."),
         ("resum=runs/x", "did you mean resume?"),
         ("trainer.accelerator=gpus", "did you mean gpu?"),
         ("trainer.precision=bf16", "did you mean bf16-mixed?"),
