@@ -1,5 +1,6 @@
 """`python -m lgg_seg.app zoo=NAME|run=RUN`: the page in a browser, served to this computer alone."""
 
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def serve(
     port: Annotated[int, Argument("where it listens on this computer; 0 for any that is free")] = 8501,
     headless: Annotated[bool, Argument("open no browser")] = False,
 ) -> None:
-    """Serve the page to this computer's browsers until Ctrl-C or SIGTERM.
+    """Serve the page to this computer's browsers until Ctrl-C, SIGTERM or the end of its terminal.
 
     Raises:
         UserError: there is no such network, or it makes no masks; the port is taken.
@@ -60,8 +61,16 @@ def serve(
     flags += [f"--server.allowedHosts={name}" for name in (NAME, ADDRESS)]
     from streamlit.web import cli  # here, so that --help and mistakes need not wait for it
 
+    _end_with_the_terminal()
     print(f"the page is at http://{NAME}:{port}, for this computer alone; Ctrl-C ends it", flush=True)
     cli.main(["run", str(_PAGE), *flags, "--", *words], standalone_mode=False)
+
+
+def _end_with_the_terminal() -> None:
+    """Let SIGHUP, as of a closed terminal, end the server as SIGTERM does, so that no upload stays on the disk."""
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # nohup has it ignored
+        signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _free(port: int) -> int:

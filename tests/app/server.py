@@ -19,7 +19,7 @@ PATIENCE = 90.0  # seconds; a machine that does other things may take long to im
 @contextmanager
 def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`python -m lgg_seg.app … port=0 headless=true` in that folder: the process, and the address once it answers."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HOME": str(folder), "NO_COLOR": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HOME": str(folder), "TMPDIR": str(folder), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "lgg_seg.app", "port=0", "headless=true", "device=cpu", *words]
     with subprocess.Popen(
         command,

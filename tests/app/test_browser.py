@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -43,9 +44,16 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installe
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("server")) as (_, address):
-        yield address
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    """The server, its address, and the folder for what is temporary."""
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder) as (process, address):
+        yield process, address, folder
+
+
+@pytest.fixture(scope="module")
+def address(server: tuple[subprocess.Popen[str], str, Path]) -> str:
+    return server[1]
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +214,17 @@ def test_a_bad_upload_is_named_in_the_browser_too(browser: Browser, address: str
     assert tab.is_visible(NOTICE)
     assert "Traceback" not in tab.page.inner_text("body")
     tab.page.close()
+
+
+def test_no_upload_stays_on_the_disk_when_the_terminal_is_closed(
+    browser: Browser, server: tuple[subprocess.Popen[str], str, Path]
+) -> None:
+    """The last test of this server."""
+    process, address, folder = server
+    tab = Tab(browser, address, PHONE)
+    tab.page.get_by_text("Show an example").click()
+    tab.page.wait_for_function(DONE)
+    assert list(folder.glob("lgg_seg_*/upload/*"))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=30) == 0
+    assert not list(folder.glob("lgg_seg_*"))
