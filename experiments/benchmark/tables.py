@@ -56,7 +56,7 @@ def _dice(entry: SegmentationResult) -> str:
 
 
 RESULT_COLUMNS = (
-    Column("", "network", lambda entry: f"`{entry.label}`", left=True),
+    Column("", "network", lambda entry: network(entry.runs[0].provenance), left=True),
     Column("", "parameters", lambda entry: entry.cost["parameters"], si),
     Column("", "folds", attrgetter("folds")),
     Column("", "patients", lambda entry: len(entry.patients)),
