@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.grid import Grid
-from lgg_seg.data.kaggle.images import FLAIR as FLAIR
+from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.data.kaggle.images import FLAIR, SEQUENCES
 from lgg_seg.data.kaggle.listing import gaps
-from lgg_seg.data.preprocessing import FLAIR
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.scans.intensity import MAX_LABELS, is_flat, is_label_map

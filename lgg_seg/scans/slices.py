@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lgg_seg.data.kaggle.images import FLAIR as FLAIR_CHANNEL
 from lgg_seg.data.kaggle.images import ImageError, read_scan, read_stack
 from lgg_seg.data.kaggle.pixels import Pixels
-from lgg_seg.data.preprocessing import FLAIR as FLAIR_CHANNEL
 from lgg_seg.scans.filenames import without_ending
 from lgg_seg.scans.intensity import detached_air, is_flat, to_uint8
 from lgg_seg.scans.limits import require_size

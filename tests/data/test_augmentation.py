@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 
 from lgg_seg.data.augmentation import Augmentation, SubstituteFlair
 from lgg_seg.data.dataset import statistics_of_copies
-from lgg_seg.data.preprocessing import FLAIR, normalise
+from lgg_seg.data.kaggle.images import FLAIR
+from lgg_seg.data.preprocessing import normalise
 
 MEMBERS = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
 
