@@ -211,8 +211,9 @@ def _check_key(
         return  # one more object, which `check_config` sees whole
     if adds and _is_parameter(config, key, values):
         return
-    # A parameter's code is imported, which takes seconds, only where no near word explains the key.
-    if not adds and values and "did you mean" not in nearest and _is_parameter(config, key, values):
+    # A parameter comes before a near word, as `trainer.max_steps` is no misspelt max_epochs; of a library's options any
+    # name may be one, so that a near word comes first.
+    if not adds and values and _is_parameter(config, key, values, options="did you mean" not in nearest):
         raise UserError(f"{key}: the config does not have this key yet; write +{override.input_line} to add it.")
     if others := _members_with(key):
         raise UserError(f"{key}: no such key here; it belongs to {' or '.join(others)}.")
@@ -220,8 +221,9 @@ def _check_key(
     raise UserError(f"{key}: no such key{added}; {nearest}")
 
 
-def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
-    """Whether the object above the key has a parameter of its name, as in `optimizer.eps`.
+def _is_parameter(config: DictConfig | None, key: str, values: bool, *, options: bool = True) -> bool:
+    """Whether the object above the key has a parameter of its name, as in `optimizer.eps`, or, with `options`, hands
+    what it does not name on to a library.
 
     Without `values` its code is not imported, and any name will do.
     """
@@ -232,7 +234,7 @@ def _is_parameter(config: DictConfig | None, key: str, values: bool) -> bool:
     if not values:
         return True
     target = resolve_target(node[TARGET], parent)
-    return name in keys_of(parent, target) or takes_options(target)
+    return name in keys_of(parent, target) or (options and takes_options(target))
 
 
 def _members_with(key: str) -> list[str]:

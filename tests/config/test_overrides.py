@@ -62,6 +62,7 @@ from tests.workplace import lgg
         ("logger.tensorboard=10", "logger.tensorboard=null switches one off"),
         ("trainer.fast_dev_run=true", "choose from trainer.accelerator"),
         ("trainer.benchmark=true", "write +trainer.benchmark=true"),
+        ("trainer.max_steps=3", "write +trainer.max_steps=3"),  # and not: did you mean max_epochs?
         ("+trainer.fast_dev_run=true", "cannot be added"),
         ("+trainer.benchmark=3", "must be true or false"),
         ("sweep=learning_rate", "put -m before it"),
