@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
-from lgg_seg.cli.progress import tracked
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
-from lgg_seg.reporting.benchmark import of_roof, print_benchmark
+from lgg_seg.reporting.benchmark import of_roof, print_benchmark, print_case
 
 if TYPE_CHECKING:
     from lgg_seg.hardware import Hardware
@@ -39,6 +38,8 @@ def bench(
 ) -> dict[str, Any]:
     """Time training steps, predictions, the loading of batches and starts, the plain way of PyTorch in turn with ours.
 
+    Of each network also a small run: what loader, callbacks, validation and test add to its steps.
+
     Plain: float32, channels first, an optimizer that is not fused, in a process that has its threads in common with
     ours and no other setting. Ours: what a run with these choices would take. The roof is a large matrix product on
     the same hardware. The pixels are noise; no weights and no data are needed.
@@ -59,17 +60,15 @@ def bench(
     from lgg_seg.hardware import choose_hardware, configure_process
     from lgg_seg.runs.folder import AtomicFolder
     from lgg_seg.runs.provenance import code_state, hardware_metadata, versions
-    from lgg_seg.speed import loading_rates, roof, start_seconds
+    from lgg_seg.speed.steps import loading_rates, roof
+    from lgg_seg.speed.timing import start_seconds
 
     configure_process(threads)
     hardware = choose_hardware(device, precision)
     data = ["data=phantom", f"preprocess.size={size}", f"data.batch_size={batch_size}", "split.val=0", "split.test=0"]
     loaded = [compose_config([*data, f"augment={name}"]) for name in augments]
     with explained("try a smaller data.batch_size or preprocess.size."):
-        networks = [
-            {"model": name, **_speed(name, size, batch_size, seconds, hardware)}
-            for name in tracked(models, "timing the networks")
-        ]
+        networks = [{"model": name, **_speed(name, size, batch_size, seconds, hardware)} for name in models]
         loading = dict(zip(augments, loading_rates(loaded, seconds, hardware), strict=True))
         flops_per_second = roof(hardware, seconds)
     measured = {
@@ -105,12 +104,23 @@ def cases(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
         for one in measured["networks"]
         for case, batch in (("train", batch_size), ("predict", batch_size), ("predict_one", 1))
     ]  # fmt: skip
+    of_runs = [
+        {"case": case, "model": one["model"], "size": size, "batch_size": batch_size, **one[case]}
+        for one in measured["networks"]
+        for case in ("overhead", "protocol")
+    ]
     fetched = [
         {"case": "fetch", "augment": name, "size": size, "ours": rate}
         for name, rate in measured["fetched_by_one_process"].items()
     ]
     started = [{"case": "start", "command": name, "seconds": took} for name, took in measured["start_seconds"].items()]
-    return [*of_networks, *fetched, *started, {"case": "roof", "flops_per_second": measured["roof_flops_per_second"]}]
+    return [
+        *of_networks,
+        *of_runs,
+        *fetched,
+        *started,
+        {"case": "roof", "flops_per_second": measured["roof_flops_per_second"]},
+    ]
 
 
 def _members(group: str, text: str) -> list[str]:
@@ -135,13 +145,22 @@ def _require_writable(output: Path) -> None:
 
 def _speed(model: str, size: int, batch_size: int, seconds: float, hardware: "Hardware") -> dict[str, Any]:
     from lgg_seg.networks.build import target_of
-    from lgg_seg.speed import network_speed
+    from lgg_seg.speed.run import run_costs, run_words
+    from lgg_seg.speed.steps import network_speed
 
     overrides = [f"model={model}", f"preprocess.size={size}"]
     ours, plain = compose_config(overrides), compose_config([*overrides, "optimizer.fused=false"])
     if target_of(ours.model) is not None:
         raise UserError(f"model={model} classifies; only networks that segment are timed.")
-    return network_speed(plain, ours, batch_size, seconds, hardware)
+    found: dict[str, Any] = {}
+    for case, result in network_speed(plain, ours, batch_size, seconds, hardware):
+        found[case] = result
+        print_case(f"{model} {case}", result)
+    run = compose_config([f"model={model}", *run_words(size, batch_size, seconds, found["train"]["ours"])])
+    for case, result in run_costs(run, hardware):
+        found[case] = result
+        print_case(f"{model} {case}", result)
+    return found
 
 
 @command

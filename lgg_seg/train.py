@@ -31,8 +31,7 @@ from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
 from lgg_seg.runs.status import record_status
 from lgg_seg.training.callbacks import History, Pruning
-from lgg_seg.training.checkpoints import RecordedConfig, checkpoints, require_space_for_checkpoints
-from lgg_seg.training.epoch_lines import EpochLines
+from lgg_seg.training.checkpoints import require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
@@ -165,11 +164,8 @@ def train(
     module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
     stop = GracefulStop(folder.last)
-    wanted = experiment.callbacks(data.split)
-    require_space_for_checkpoints(folder, network, wanted, config.trainer.max_epochs)
-    every = 1 if data.split.training_only else experiment.trainer.validated_every
-    kept = [RecordedConfig(to_plain(config)), *checkpoints(folder, module.monitor, every)]
-    callbacks = [history, EpochLines(history), *wanted, *kept, stop]
+    callbacks = experiment.all_callbacks(folder, data.split, module.monitor, history, stop)
+    require_space_for_checkpoints(folder, network, callbacks, config.trainer.max_epochs)
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)

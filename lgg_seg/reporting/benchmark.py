@@ -1,5 +1,6 @@
 """The benchmark on the terminal."""
 
+import sys
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -34,8 +35,14 @@ def of_roof(measured: Mapping[str, Any], network: Mapping[str, Any], case: str) 
     return float(operations / measured["roof_flops_per_second"])
 
 
+def print_case(name: str, result: Mapping[str, float]) -> None:
+    """A line on stderr for a case that is done, since a benchmark takes minutes."""
+    numbers = ", ".join(f"{key.replace('_', ' ')} {_digits(value)}" for key, value in result.items())
+    print(f"{name}: {numbers}", file=sys.stderr, flush=True)
+
+
 def print_benchmark(measured: Mapping[str, Any]) -> None:
-    """Print a table of the networks, and a line for each augmentation, of what `lgg_seg.bench.bench` returns."""
+    """Print a table of the networks, and lines on all else, of what `lgg_seg.bench.bench` returns."""
     size, machine = measured["size"], measured["hardware"]
     where = machine["gpu"] or f"{machine['processor']}, threads: {machine['threads']}"
     title = f"slices a second at {size} x {size}, {measured['batch_size']} at once, {where}"
@@ -48,6 +55,16 @@ def print_benchmark(measured: Mapping[str, Any]) -> None:
     for one in measured["networks"]:
         train, predict = (of_roof(measured, one, case) for case in ("train", "predict"))
         console.print(f"{one['model']} reaches {train:.0%} in training, {predict:.0%} in predicting", highlight=False)
+    for one in measured["networks"]:
+        overhead, protocol = one["overhead"], one["protocol"]
+        seconds = {"training": 1 / overhead["run"], "validation": protocol["validation"], "the test": protocol["test"]}
+        took = ", ".join(f"{1000 * value:.3g} ms in {name}" for name, value in seconds.items())
+        console.print(
+            f"a run of {one['model']} adds {overhead['added']:.1%} to a bare loop over its batches; "
+            f"a slice takes {took}; an epoch's end takes {protocol['epoch_once']:.2g} s, the test's "
+            f"{protocol['test_once']:.2g} s",
+            highlight=False,
+        )
     for name, rate in measured["fetched_by_one_process"].items():
         console.print(f"one process fetches {rate:,.0f} a second with augment={name}", highlight=False)
     for name, took in measured["start_seconds"].items():

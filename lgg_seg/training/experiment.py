@@ -30,12 +30,15 @@ from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS
+from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS, Monitor
 from lgg_seg.training.base import Parts
-from lgg_seg.training.callbacks import EarlyStopping
+from lgg_seg.training.callbacks import EarlyStopping, History
+from lgg_seg.training.checkpoints import RecordedConfig, checkpoints
 from lgg_seg.training.classification import ClassificationModule, loss_fault
 from lgg_seg.training.depthwise import depthwise_in_float32
 from lgg_seg.training.dry_run import dry_run
+from lgg_seg.training.epoch_lines import EpochLines
+from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.segmentation import SegmentationModule
 from lgg_seg.training.trainer import TrainerSettings
 from lgg_seg.training.validation_images import ValidationImages
@@ -231,6 +234,14 @@ class Experiment:
             return members
         log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
         return [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
+
+    def all_callbacks(
+        self, folder: RunFolder, split: Split, monitor: Monitor, history: History, stop: GracefulStop
+    ) -> list[Callback]:
+        """The config's callbacks among the run's own, in the order in which Lightning calls them."""
+        every = 1 if split.training_only else self.trainer.validated_every
+        kept = [RecordedConfig(to_plain(self.config)), *checkpoints(folder, monitor, every)]
+        return [history, EpochLines(history), *self.callbacks(split), *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:
         """The loggers, writing into the run's folder."""

@@ -1,0 +1,1 @@
+"""Timing: steps, starts, and what a run costs around its steps."""
