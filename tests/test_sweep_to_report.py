@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import itertools
+import json
 import os
 import re
 import statistics
@@ -36,7 +37,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
         "COLUMNS": "120",
         "OMP_NUM_THREADS": "1",
     }
-    return folder, lgg((folder.parent, offline), "-m", *words, "model=unet_slim,unet_bn,smp", "seed=0,1")
+    networks = "model=unet_slim model.alpha=0.125", "model=unet_bn model.filters=4", "model=smp"
+    variants = f"hydra.sweeper.variants={json.dumps(networks)}"
+    return folder, lgg((folder.parent, offline), "-m", *words, variants, "seed=0,1")
 
 
 def read(path: Path) -> list[dict[str, str]]:
