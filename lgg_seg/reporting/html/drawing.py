@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -194,10 +196,13 @@ THEME = (
 )
 
 
+# Below, `savefig` would make the same of a figure, but draw it twice: the first time for its layout alone.
+
+
 def svg(figure: Figure, alt: str) -> Picture:
     """A drawing, sharp at any size, light or dark. As an image of its own it shares no id with another."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = themed(text[text.index("<svg") :]).replace("'DejaVu Sans'", FONTS)
     text = re.sub(r"\n\s*", "\n", re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL))
@@ -208,14 +213,16 @@ def svg(figure: Figure, alt: str) -> Picture:
 def webp(figure: Figure, alt: str) -> Picture:
     """An image of pixels, for slices: sharp enough to be opened large."""
     file = io.BytesIO()
-    figure.savefig(file, format="webp", dpi=240, pil_kwargs={"quality": 88})
+    figure.set_dpi(240)
+    FigureCanvasAgg(figure).print_webp(file, pil_kwargs={"quality": 88})
     return _picture("image/webp", file.getvalue(), alt, figure)
 
 
 def png(figure: Figure, alt: str) -> Picture:
     """An image of pixels, on white."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130, facecolor="white", metadata={"Software": None})
+    figure.set(dpi=130, facecolor="white")
+    FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return _picture("image/png", file.getvalue(), alt, figure)
 
 
