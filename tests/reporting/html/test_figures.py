@@ -218,7 +218,7 @@ def test_the_slice_with_most_tumour_is_drawn_whole_and_around_the_contours(tmp_p
     truth = np.zeros((3, 200, 240), bool)
     truth[1, 150:160, 30:34] = truth[2, 150:160, 30:50] = True
     table, styles = measured(tmp_path, {PATIENT: Volume((3, 4, 9), truth)})
-    drawn = contours.slice_panels(table, styles, contours.with_masks(table), PATIENT)
+    drawn = contours.slice_panels(table, styles, contours.with_masks(table), PATIENT, contours.pairs_at)
     assert drawn.number == 9
     whole, near = drawn.panels
     assert not whole.prediction.any()
@@ -235,15 +235,15 @@ def test_flair_is_drawn_only_if_the_tree_holds_the_measured_slice(phantom_root: 
     truths = tree_volumes(phantom_root, 2)
     name, other = truths
     table, styles = measured(tmp_path, truths, f"data.root={phantom_root}")
-    drawn = contours.slice_panels(table, styles, [0], name)
+    drawn = contours.slice_panels(table, styles, [0], name, contours.pairs_at)
     assert drawn.background
     assert drawn.panels[0].flair.max() > 50
     run: Run = table.entries[0].runs[0]
     moved = {name: PatientMasks.pack(truths[name].numbers, truths[name].truth[:, ::-1], truths[name].truth)}
     kept = PatientMasks.pack(truths[other].numbers, truths[other].truth, truths[other].truth)
     write_masks(run.place / "masks.npz", moved | {other: kept})
-    assert not contours.slice_panels(table, styles, [0], name).background
-    assert contours.slice_panels(table, styles, [0], other).background
+    assert not contours.slice_panels(table, styles, [0], name, contours.pairs_at).background
+    assert contours.slice_panels(table, styles, [0], other, contours.pairs_at).background
 
 
 def test_flair_is_found_in_images_and_masks_of_other_values(phantom_root: Path, tmp_path: Path) -> None:
@@ -258,14 +258,14 @@ def test_flair_is_found_in_images_and_masks_of_other_values(phantom_root: Path, 
     for threshold, found in ((127, True), (None, False)):
         words = f"data.root={tmp_path / 'tree'}", f"data.mask_threshold={threshold or 'null'}"
         table, styles = measured(tmp_path / str(threshold), truths, *words)
-        assert contours.slice_panels(table, styles, [0], name).background is found
+        assert contours.slice_panels(table, styles, [0], name, contours.pairs_at).background is found
 
 
 def test_damaged_masks_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     table, styles = measured(tmp_path, volumes(1))
     (tmp_path / "run" / "masks.npz").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"masks\.npz cannot be read"):
-        contours.slice_panels(table, styles, [0], table.patients[0])
+        contours.slice_panels(table, styles, [0], table.patients[0], contours.pairs_at)
 
 
 def test_entries_without_masks_are_passed_over(table: SegmentationTable) -> None:
