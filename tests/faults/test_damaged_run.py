@@ -60,12 +60,21 @@ def damage(file: Path, change: Callable[[Any], Any]) -> None:
         change(pd.read_csv(file)).to_csv(file, index=False)
 
 
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep of two. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("two_runs")
+    write_run(folder / "sound", ["model=unet_slim"])
+    write_run(folder / "damaged", ["model=unet_bn"])
+    return folder
+
+
 @pytest.mark.parametrize(("name", "change"), [*JSON_DAMAGES, *TABLE_DAMAGES])
 def test_a_damaged_run_is_a_marked_row_beside_the_others(
-    name: str, change: Callable[[Any], Any], tmp_path: Path
+    name: str, change: Callable[[Any], Any], two_runs: Path, tmp_path: Path
 ) -> None:
-    write_run(tmp_path / "sound", ["model=unet_slim"])
-    damage(write_run(tmp_path / "damaged", ["model=unet_bn"]) / name, change)
+    shutil.copytree(two_runs, tmp_path, dirs_exist_ok=True)
+    damage(tmp_path / "damaged" / name, change)
     board = build_leaderboard(find_runs([tmp_path]), None)
     assert [len(table.entries) for table in board.tables] == [1]
     (row,) = board.unmeasured

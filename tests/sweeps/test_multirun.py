@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -39,15 +37,6 @@ def start(workplace: Path, *overrides: str) -> Command:
 
 def finish(command: Command) -> tuple[int, str]:
     done = command.wait()
-    return done.returncode, done.stdout + done.stderr
-
-
-def launch(workplace: Path, *overrides: str) -> tuple[int, str]:
-    """A sweep whose launcher has workers of its own, which a fork would wait for."""
-    words = [sys.executable, "-m", "lgg_seg", "-m", *overrides]
-    done = subprocess.run(
-        words, cwd=workplace, env=environment(workplace), capture_output=True, timeout=300, encoding="utf-8"
-    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -92,7 +81,8 @@ def test_a_failed_job_is_a_row_and_two_terminals_share_what_is_missing(
 
 def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplace: Path) -> None:
     overrides = (*FAST, "seed=0", 'hydra.sweeper.variants=["seed=1","model=unet_bn seed=1","model=nonsense"]')
-    code, output = launch(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local")
+    command = start(workplace, *overrides, "hydra.sweep.dir=named", "hydra/launcher=submitit_local")
+    code, output = finish(command)
     assert code == 1, output
     assert job_states(workplace / "named") == {"seed-1": "finished", "unet_bn_seed-1": "failed", "nonsense": "failed"}
     rows = pd.read_csv(workplace / "named" / "leaderboard.csv")

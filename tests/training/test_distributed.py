@@ -26,12 +26,12 @@ TWO = (
     "model=smp", "model.architecture=PSPNet", "model.encoder=resnet18", "model.weights=null", "loss=bce",
     "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug", "trainer.max_epochs=5",
     "trainer.strategy=ddp", "trainer.devices=2", "data.batch_size=4", "trainer.enable_progress_bar=true",
-    "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=4", "logger=wandb",
+    "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=4",
 )  # fmt: skip
 CLASSIFIER = (
     "model=classifier_resnet50", "model.target=tumour", "model.weights=null", "model.hidden=8",
     "model.freeze_encoder=true", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug",
-    "trainer.max_epochs=5", "trainer.devices=3", "data.batch_size=2",
+    "trainer.max_epochs=5", "trainer.devices=3", "data.batch_size=2", "logger=none",
 )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def steps_of_an_epoch(folder: Path) -> float:
 def two(workplace: Workplace) -> Path:
     """A run of two processes with early stopping, EMA and W&B."""
     folder = workplace[0] / "two"
-    done = lgg(workplace, *TWO, f"hydra.run.dir={folder.name}")
+    done = lgg(workplace, *TWO, "logger=wandb", f"hydra.run.dir={folder.name}")
     assert done.returncode == 0, done.stderr
     assert "sync_dist" not in done.stderr, "Lightning's advice, which is what the bar waited for"
     assert len(list(folder.rglob("run-*.wandb"))) == 1, "the main process's run alone"
@@ -82,7 +82,7 @@ def test_two_processes_end_and_measure_what_one_does(workplace: Workplace, two: 
 
 def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Workplace, two: Path) -> None:
     folder = workplace[0] / "two_stopped"
-    assert stopped_after_two_epochs(workplace, folder, signal.SIGTERM, *TWO) == 143
+    assert stopped_after_two_epochs(workplace, folder, signal.SIGTERM, *TWO, "logger=none") == 143
     done = lgg(workplace, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr
     whole, resumed = (pd.read_csv(path / "history.csv") for path in (two, folder))
@@ -116,7 +116,7 @@ def test_none_of_four_processes_outlives_a_killed_main_one(workplace: Workplace)
 
 
 def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> None:
-    done = lgg(workplace, *TWO, "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=diverged")
+    done = lgg(workplace, *TWO, "logger=none", "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=diverged")
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("The training loss became") == 1
     assert re.search(r"in epoch 1, step \d, on TCGA\S+/\d", done.stderr), "of whichever process"
