@@ -92,6 +92,7 @@ def resume(
     """
     folder = RunFolder(find_run(path, unfinished=True))
     folder.remedy = "free some space, make it writable, or resume a copy of the run."
+    folder.require_no_links_outside()
     config, overrides = folder.read_config()
     check_config(config)
     checkpoint, content = read_newest(folder)

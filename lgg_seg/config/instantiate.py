@@ -22,13 +22,14 @@ from lgg_seg.errors import UserError
 
 _CALLBACKS = (
     "DeviceStatsMonitor", "EMAWeightAveraging", "EarlyStopping", "GradientAccumulationScheduler", "LearningRateMonitor",
-    "ModelSummary", "SpikeDetection", "StochasticWeightAveraging", "ThroughputMonitor", "Timer", "WeightAveraging",
+    "ModelSummary", "StochasticWeightAveraging", "ThroughputMonitor", "Timer", "WeightAveraging",
 )  # fmt: skip
 """Those of Lightning that write no file and call nothing that a config could name."""
 
 _INSTEAD = {
     # Lightning's finder sets the optimizer's rate alone, and the schedule's next step undoes it.
     "pytorch_lightning.callbacks.LearningRateFinder": "-m sweep=learning_rate searches the rate by validation Dice",
+    "pytorch_lightning.callbacks.SpikeDetection": "it writes a file; a loss that is not finite stops a run as it is",
     "pytorch_lightning.callbacks.ModelCheckpoint": "callbacks=epoch_checkpoints keeps that of every nth epoch",
 }
 """What does the work of a target that people ask for and a config may not name."""
@@ -126,9 +127,12 @@ def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any
     """The object that `node` describes, built with `arguments` beside its keys.
 
     Raises:
-        UserError: a target below `node` is not on the allow-list, or `node` gives one of the arguments too.
+        UserError: a target below `node` is not on the allow-list, a text in it is an interpolation, or `node` gives one
+            of the arguments too.
     """
     plain = to_plain(node)
+    if has_interpolation(plain):
+        raise UserError(f"{key} has an escaped interpolation (${{…}}) within a text; write its value.")
     if twice := sorted(arguments.keys() & plain.keys()):
         raise UserError(f"{key}.{twice[0]} is set by the program; take it out of the config.")
     for path, child in target_nodes(plain, key):
@@ -156,6 +160,13 @@ def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any
 def to_plain(node: Any) -> Any:
     """Plain containers, interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
+
+
+def has_interpolation(node: Any) -> bool:
+    """Whether Hydra would still resolve a text below `node` (plain containers): to a target that nobody has checked."""
+    if isinstance(node, Mapping):
+        return any(map(has_interpolation, (*node, *node.values())))
+    return any(map(has_interpolation, node)) if isinstance(node, list) else isinstance(node, str) and "${" in node
 
 
 def target_nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,15 @@ import pydantic
 from omegaconf import DictConfig
 from omegaconf.errors import InterpolationResolutionError
 
-from lgg_seg.config.instantiate import MODIFIERS, TARGET, is_own, resolve_target, target_nodes, to_plain
+from lgg_seg.config.instantiate import (
+    MODIFIERS,
+    TARGET,
+    has_interpolation,
+    is_own,
+    resolve_target,
+    target_nodes,
+    to_plain,
+)
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
 
@@ -43,6 +51,8 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
         plain = to_plain(config)
     except InterpolationResolutionError as error:
         raise UserError(f"The config cannot be resolved: {error}") from error
+    if has_interpolation(plain):
+        raise UserError("The config has an escaped interpolation (${…}) within a text; write its value.")
     for name, annotation in SETTINGS.items():
         if name not in plain:
             raise UserError(f"The config lacks {name}.")

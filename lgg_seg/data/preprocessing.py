@@ -20,6 +20,7 @@ from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 
 Input = tuple[torch.Tensor, torch.Tensor]
+MAX_CONTEXT = 32  # slices on either side, more than half a volume of this dataset
 MAX_SIZE = 4096  # as of the files that are read; MR slices stay below 1024
 
 
@@ -67,7 +68,7 @@ class Preprocess:
         wanted = f"1 to {MAX_SIZE} pixels, or null for the native size"
         require(self.size is None or 1 <= self.size <= MAX_SIZE, "preprocess.size", self.size, wanted)
         require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")
-        require(self.context >= 0, "preprocess.context", self.context, "0 slices or more")
+        require(0 <= self.context <= MAX_CONTEXT, "preprocess.context", self.context, f"0 to {MAX_CONTEXT} slices")
 
     @property
     def cache_key(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         require(0 <= self.fixed_threshold <= 1, "evaluation.fixed_threshold", self.fixed_threshold, "between 0 and 1")
         require(self.batch_size >= 1, "evaluation.batch_size", self.batch_size, "1 or more")
-        require(self.n_bootstrap >= 1, "evaluation.n_bootstrap", self.n_bootstrap, "1 or more")
+        require(1 <= self.n_bootstrap <= 100_000, "evaluation.n_bootstrap", self.n_bootstrap, "1 to 100000")
         if self.max_patients is not None:
             require(self.max_patients >= 1, "evaluation.max_patients", self.max_patients, "1 or more, or null")
         if self.threshold == "validation" and self.subset == "val":

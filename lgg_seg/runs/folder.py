@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
+from lgg_seg.config.instantiate import has_interpolation
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
 from lgg_seg.errors import UserError, explained
 from lgg_seg.files import replacing, writable
@@ -22,6 +23,20 @@ _YAML = get_yaml_loader()
 """OmegaConf.load makes it anew for every file, which takes longer than to read a config."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
+
+
+def _has_alias(content: Any) -> bool:
+    """Whether a container stands at two places in what was read from YAML."""
+    seen: set[int] = set()
+    left = [content]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict | list):
+            if id(node) in seen:
+                return True
+            seen.add(id(node))
+            left.extend(node.values() if isinstance(node, dict) else node)
+    return False
 
 
 class AtomicFolder:
@@ -116,6 +131,16 @@ class RunFolder(AtomicFolder):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (self.path / "figures").mkdir(exist_ok=True)
 
+    def require_no_links_outside(self) -> None:
+        """Refuse a link that leads out of the folder: a run from elsewhere would write to the files behind it.
+
+        `checkpoints` may be one, to a larger disk. W&B makes links, but within the folder.
+        """
+        here = self.path.resolve()
+        for path in sorted(self.path.rglob("*")):
+            if path.is_symlink() and path != self.checkpoints and not path.resolve().is_relative_to(here):
+                raise UserError(f"{path} is a link out of the run's folder; put a copy in its place.")
+
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write the resolved config and the command line's overrides."""
         with self.writing("config.yaml") as path:
@@ -126,6 +151,8 @@ class RunFolder(AtomicFolder):
     def read_config(self) -> tuple[DictConfig, list[str]]:
         """The resolved config of this run and the command line's overrides, both under today's names."""
         config, overrides = self._read_yaml("config.yaml"), self._read_yaml("overrides.yaml")
+        if has_interpolation(config):  # it could name what the reader's machine knows, or call a resolver
+            raise damaged(self.path / "config.yaml", "has an interpolation (${…}), which a run never writes")
         return upgraded(config), upgraded_overrides(overrides)
 
     def set_status(self, state: State, reason: str | None = None) -> None:
@@ -148,10 +175,9 @@ class RunFolder(AtomicFolder):
 
     def _read_yaml(self, name: str) -> Any:
         with self._reading(name) as path:
-            text = path.read_text(encoding="utf-8")
-            content = yaml.load(text, _YAML)
-            if "${" in text:  # never in what a run wrote: it was resolved
-                content = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
+            content = yaml.load(path.read_text(encoding="utf-8"), _YAML)
+        if _has_alias(content):  # ten lines of them make a config of a million keys, or one without an end
+            raise damaged(path, "has an alias (*…), which a run never writes")
         check_content(path, content)
         return content
 

@@ -244,8 +244,18 @@ class Experiment:
         return [history, EpochLines(history), *self.callbacks(split), *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:
-        """The loggers, writing into the run's folder."""
-        return self._members("logger", save_dir=str(folder))
+        """The loggers, writing into the run's folder.
+
+        Raises:
+            UserError: one is named so that it would write elsewhere.
+        """
+        loggers: list[Logger] = self._members("logger", save_dir=str(folder))
+        for one in loggers:
+            if one.log_dir is not None and not Path(one.log_dir).resolve().is_relative_to(folder.resolve()):
+                raise UserError(
+                    f"a logger would write to {one.log_dir}, outside the run's folder; name it without a path."
+                )
+        return loggers
 
     def _instantiate(self, group: str) -> Any:
         return instantiate(self.config[group], group)

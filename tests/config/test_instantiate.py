@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from lgg_seg.config.instantiate import instantiate, own_packages, resolve_target
 from lgg_seg.config.validation import takes_options
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
+from lgg_seg.inference.trained import from_run
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,7 @@ from lgg_seg.evaluate import measure
         ("augment", "albumentations"),
         ("augment.transforms[0]", "albumentations.core.serialization.save"),
         ("callbacks.one", "pytorch_lightning.callbacks.ModelCheckpoint"),
+        ("callbacks.one", "pytorch_lightning.callbacks.SpikeDetection"),  # writes the file that it is given
         ("logger.csv", "pytorch_lightning.loggers.CSVLogger"),
         ("optimizer", "torch.optim.functional"),
         ("no_group", "lgg_seg.networks.UNet"),
@@ -114,6 +118,28 @@ def test_a_config_from_elsewhere_removes_no_file(trained_run: Path, tmp_path: Pa
     with pytest.raises(UserError, match=r"loss\._target_"):
         measure(run)
     assert (tmp_path / "metrics.csv").read_text(encoding="utf-8") == "mine"
+
+
+ESCAPED = r"{oc.create:{_target_:builtins.open,file:FILE,mode:w}}"  # Hydra would build it once it is resolved
+
+
+@pytest.mark.parametrize("slashes", ["", "\\", "\\" * 3])
+def test_a_text_of_a_config_from_elsewhere_becomes_no_target(slashes: str, trained_run: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("mine", encoding="utf-8")
+    text = f"{slashes}${ESCAPED}".replace("FILE", str(kept))
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    assert "normalisation: " in config
+    (run / "config.yaml").write_text(
+        re.sub("normalisation: .*", lambda _: f"normalisation: '{text}'", config), encoding="utf-8"
+    )
+    for read in (partial(measure, run), partial(from_run, run)):
+        with pytest.raises(UserError, match=r"config\.yaml is damaged: .*has an interpolation"):
+            read()
+    with pytest.raises(UserError, match="interpolation"):  # as of a zoo's card
+        instantiate({"_target_": "lgg_seg.data.Preprocess", "normalisation": text}, "preprocess")
+    assert kept.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_nested_target_is_refused_before_anything_is_built() -> None:

@@ -43,7 +43,12 @@ JSON_DAMAGES = [
     ("metrics.json", changed(threshold=0.5)),
     ("metrics.json", changed(cost={"parameters": "many"})),
 ]
-TEXTS = [("config.yaml", "[1]"), ("config.yaml", "name: ${nope}"), ("overrides.yaml", "a: {")]
+TEXTS = [
+    ("config.yaml", "[1]"),
+    ("config.yaml", "name: ${oc.env:HOME}"),
+    ("config.yaml", "a: &a [*a]"),
+    ("overrides.yaml", "a: {"),
+]
 TABLE_DAMAGES = [
     ("per_patient.csv", lambda table: table.assign(dice="high")),
     ("per_patient.csv", lambda table: table.drop(columns="tp")),

@@ -15,12 +15,15 @@ import pytest
 
 from lgg_seg.cli.console import command
 from lgg_seg.compare import compare_folders
+from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.index import build_index
+from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
 from lgg_seg.inference.trained import from_run
 from lgg_seg.runs.checkpoint import read_checkpoint
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.train import resume
+from lgg_seg.training.experiment import Experiment
 from tests.comparison.run_folders import write_run
 
 OVERRIDE = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: what lets root past permissions
@@ -143,3 +146,25 @@ def test_data_that_may_not_be_read_are_named(
     with mode(path, 0):
         told = refusal(lambda: build_index(root, cache_dir=tmp_path / "cache"), capsys)
     assert f"{path} cannot be used (Permission denied); see to its permissions." in told
+
+
+def test_a_link_out_of_the_run_is_not_written_through(trained_run: Path, tmp_path: Path) -> None:
+    run, outside = shutil.copytree(trained_run, tmp_path / "run"), tmp_path / "outside"
+    outside.mkdir()
+    (run / "checkpoints").rename(outside / "checkpoints")
+    (run / "checkpoints").symlink_to(outside / "checkpoints")
+    (run / "history.link").symlink_to(run / "history.csv")
+    RunFolder(run).require_no_links_outside()  # a larger disk's, and one that stays
+    (run / "figures").rename(outside / "figures")
+    (run / "figures").symlink_to(outside / "figures")
+    with pytest.raises(UserError, match="figures is a link out of the run's folder"):
+        resume(run)
+
+
+@pytest.mark.parametrize("key", ["name", "version"])
+def test_a_logger_writes_into_the_run_alone(key: str, tmp_path: Path) -> None:
+    config = compose_config(["logger=tensorboard", f"logger.tensorboard.{key}={tmp_path}/elsewhere"])
+    with pytest.raises(UserError, match="outside the run's folder"):
+        Experiment.of(config).loggers(tmp_path / "run")
+    config = compose_config(["logger=tensorboard", f"logger.tensorboard.{key}=mine"])
+    assert len(Experiment.of(config).loggers(tmp_path / "run")) == 1
