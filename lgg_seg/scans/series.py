@@ -77,7 +77,7 @@ def series_fault(files: Sequence[Path]) -> str | None:
         return "is a mosaic of a volume's slices; convert its series to NIfTI, for instance with dcm2niix"
     if len({(one.get(ROWS), one.get(COLUMNS)) for one in tags}) > 1:
         return "is of a series with slices of several sizes; give a series of one volume"
-    directions = [_numbers(one, DIRECTIONS, 6) for one in tags]
+    directions = [numbers_of(one, DIRECTIONS, 6) for one in tags]
     if all(one is not None for one in directions) and (np.ptp(np.array(directions), axis=0) > _SAME_DIRECTION).any():
         return "is of a series with slices in several directions; give a series of one volume"
     places = _places(files)
@@ -92,6 +92,15 @@ def series_gaps(files: Sequence[Path]) -> str | None:
         return None
     low, high = np.diff(places).min(), np.diff(places).max()
     return f"the volume is not whole: its slices are {low:.3g} to {high:.3g} mm apart" if high > _UNEVEN * low else None
+
+
+def numbers_of(tags: Mapping[str, str], tag: str, count: int) -> NDArray[np.float64] | None:
+    """The numbers of a tag; None where they are not so many."""
+    try:
+        numbers = np.array(tags.get(tag, "").split("\\"), np.float64)
+    except ValueError:
+        return None
+    return numbers if len(numbers) == count else None
 
 
 @lru_cache(_MAX_KEPT)
@@ -113,21 +122,13 @@ def _places(files: Sequence[Path]) -> NDArray[np.float64] | None:
     """How far each slice lies along the axis across it, in mm; None where one does not say."""
     places = []
     for tags in map(dicom_tags, files):
-        position, directions = _numbers(tags, POSITION, 3), _numbers(tags, DIRECTIONS, 6)
+        position, directions = numbers_of(tags, POSITION, 3), numbers_of(tags, DIRECTIONS, 6)
         if position is None or directions is None:
             return None
         places.append(position @ np.cross(directions[:3], directions[3:]))
     return np.array(places)
 
 
-def _numbers(tags: Mapping[str, str], tag: str, count: int) -> NDArray[np.float64] | None:
-    try:
-        numbers = np.array(tags.get(tag, "").split("\\"), np.float64)
-    except ValueError:
-        return None
-    return numbers if len(numbers) == count else None
-
-
 def _number(file: Path) -> int:
     text = dicom_tags(file).get(NUMBER, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < 13 else 0  # DICOM's own limit

@@ -25,6 +25,7 @@ from lgg_seg.scans.series import (
     dicom_tags,
     holds_no_picture,
     in_order,
+    numbers_of,
 )
 from lgg_seg.scans.volumes import VolumeFiles
 
@@ -48,8 +49,8 @@ class Series:
     @property
     def axial(self) -> bool:
         """Whether its slices lie across the body."""
-        directions = [float(number) for number in self.tags.get(DIRECTIONS, "").split("\\") if number]
-        return len(directions) == 6 and int(np.argmax(np.abs(np.cross(directions[:3], directions[3:])))) == 2
+        directions = numbers_of(self.tags, DIRECTIONS, 6)
+        return directions is not None and int(np.argmax(np.abs(np.cross(directions[:3], directions[3:])))) == 2
 
 
 def description(tags: Mapping[str, str]) -> str:

@@ -192,7 +192,8 @@ def _in_8_bits(volume: NDArray[Any], file: str, warnings: list[str]) -> NDArray[
         return volume
     intensities = volume.astype(np.float32)
     if (air := detached_air(intensities)) is not None:
-        warnings.append(f"the air of {file} has the value {air + 0:g}, apart from the tissue's; the head was scaled alone")
+        value = f"{air + 0:g}"  # of -0, 0
+        warnings.append(f"the air of {file} has the value {value}, apart from the tissue's; the head was scaled alone")
     return to_uint8(intensities, air)
 
 

@@ -11,7 +11,7 @@ from lgg_seg.errors import UserError
 from lgg_seg.scans.discover import find_scans, named_scan
 from lgg_seg.scans.roles import FLAIR, POST, PRE, UNUSED
 from lgg_seg.scans.scan import ScanError
-from lgg_seg.scans.series import AGENT, CONTRAST, DESCRIPTION
+from lgg_seg.scans.series import AGENT, CONTRAST, DESCRIPTION, DIRECTIONS, numbers_of
 from lgg_seg.scans.studies import series_kind
 from tests.scans.series import HEAD, write_series
 
@@ -63,6 +63,11 @@ def test_what_is_no_stack_of_slices_is_refused(tmp_path: Path, tag: str, value: 
     one = min(path for path in tmp_path.iterdir() if path.suffix != ".dcm")
     with pytest.raises(ScanError, match=says):
         named_scan({FLAIR: one}).volumes[0].read(tmp_path)
+
+
+def test_a_tag_that_holds_no_numbers_or_too_few_gives_none() -> None:
+    for text in ("x\\y\\z\\0\\0\\1", "1\\0", ""):
+        assert numbers_of({DIRECTIONS: text}, DIRECTIONS, 6) is None
 
 
 def test_one_file_is_flair_unless_its_series_has_another_name(tmp_path: Path) -> None:
