@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lgg_seg.errors import require
-from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, weights_file
+from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, weights_file, without_wandb
 
 Target = Literal["tumour", "grade"]
 """The positive class: the slice shows tumour, or its patient's tumour is of WHO grade III rather than II."""
@@ -54,7 +54,8 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
     ) -> None:
         require(hidden >= 1, "model.hidden", hidden, "1 or more")
         require(0 <= dropout < 1, "model.dropout", dropout, "from 0 to under 1")
-        from segmentation_models_pytorch.encoders import get_encoder  # a second, for this network alone
+        with without_wandb():
+            from segmentation_models_pytorch.encoders import get_encoder  # a second, for this network alone
 
         super().__init__(target)
         path = None if weights is None else weights_file("resnet50", weights)

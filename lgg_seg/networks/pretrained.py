@@ -5,10 +5,12 @@ timm, segmentation-models-pytorch and the hub's client are imported where they a
 
 import logging
 import os
+import sys
 import textwrap
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, cast
 
@@ -26,6 +28,19 @@ REMEDIES = "give a file with model.weights=PATH, or start from random weights wi
 logging.getLogger("timm.models._builder").setLevel(logging.ERROR)
 
 _TIMEOUT_SECONDS = 5.0  # the hub's own client would retry for 46 s without a network
+
+
+@contextmanager
+def without_wandb() -> Iterator[None]:
+    """For the first import of timm, which would import Weights & Biases for a logger of its own: half a second."""
+    if "wandb" in sys.modules:
+        yield
+        return
+    sys.modules["wandb"] = None  # type: ignore[assignment]  # so that importing it fails, as where it is not installed
+    try:
+        yield
+    finally:
+        sys.modules.pop("wandb", None)
 
 
 class FreezableEncoder(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, require
 from lgg_seg.networks.base import SegmentationNetwork
-from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file
+from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file, without_wandb
 
 if TYPE_CHECKING:
     from segmentation_models_pytorch.base import SegmentationModel
@@ -55,7 +55,8 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         out_channels: int = 1,
         **options: Any,
     ) -> None:
-        from segmentation_models_pytorch import DPT
+        with without_wandb():
+            from segmentation_models_pytorch import DPT
 
         path = None if weights is None else weights_file(encoder, weights)
         network = _network(architecture, encoder, path, in_channels, out_channels, options)

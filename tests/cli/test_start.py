@@ -44,3 +44,10 @@ for module in {modules}:
 def test_predict_imports_what_its_network_needs(trained_run: Path, phantom_root: Path, tmp_path: Path) -> None:
     words = ["lgg_seg.predict", f"run={trained_run}", f"input={next(phantom_root.glob('TCGA*'))}"]
     assert imported_by(f"assert run(*{[*words, f'output={tmp_path}']}) == 0") == {"torch", "scipy"}
+
+
+def test_the_default_network_imports_its_library_without_weights_and_biases() -> None:
+    program = (
+        "from lgg_seg.inference.trained import from_zoo; from lgg_seg.inference.zoo import DEFAULT; from_zoo(DEFAULT)"
+    )
+    assert imported_by(program) == {"scipy", "segmentation_models_pytorch", "timm", "torch"}
