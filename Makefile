@@ -50,8 +50,9 @@ types: setup
 	$(BIN)/mypy --config-file tests/mypy.ini
 
 # One process a core, each with one thread: two OpenMP pools on the same cores stand in each other's way.
+# Compiled modules are kept, whatever the shell says: else every process compiles the package and the tests anew.
 pytest: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Runs that are killed in many ways, at places drawn with a fixed seed, and every member of every group with every recipe.
 # The longest test begins first, alone on its core.
