@@ -135,7 +135,7 @@ def test_a_text_of_a_config_from_elsewhere_becomes_no_target(slashes: str, train
         re.sub("normalisation: .*", lambda _: f"normalisation: '{text}'", config), encoding="utf-8"
     )
     for read in (partial(measure, run), partial(from_run, run)):
-        with pytest.raises(UserError, match=r"config\.yaml is damaged: .*has an interpolation"):
+        with pytest.raises(UserError, match=r"config\.yaml has an interpolation"):
             read()
     with pytest.raises(UserError, match="interpolation"):  # as of a zoo's card
         instantiate({"_target_": "lgg_seg.data.Preprocess", "normalisation": text}, "preprocess")
