@@ -14,6 +14,7 @@ from experiments.benchmark import tables as benchmark
 from experiments.cost import by_network
 from experiments.leak.tables import both_splits, draw
 from experiments.recipe import tables as recipe
+from experiments.study_000.table_2 import table_2
 from experiments.study_003.before_after import before_after
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,
     ("experiments/leak/README.md", "leak"): both_splits,
     **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},
+    ("experiments/study_000/README.md", "table_2"): table_2,
     ("experiments/study_003/README.md", "before_after"): before_after,
 }
 
