@@ -16,7 +16,6 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.instantiate import to_plain
-from lgg_seg.config.validation import check_config
 from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
@@ -93,8 +92,7 @@ def resume(
     folder = RunFolder(find_run(path, unfinished=True))
     folder.remedy = "free some space, make it writable, or resume a copy of the run."
     folder.require_no_links_outside()
-    config, overrides = folder.read_config()
-    check_config(config)
+    config, overrides = folder.read_checked_config()
     checkpoint, content = read_newest(folder)
     require_same_config(content, config, folder)
     changes.check(folder, config, content)

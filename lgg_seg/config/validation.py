@@ -7,6 +7,7 @@ import inspect
 import json
 import types
 import typing
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
 
 import pydantic
@@ -31,7 +32,8 @@ SETTINGS: dict[str, Any] = {
 }
 """The top-level keys beside the groups, with their types."""
 
-OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer")
+OBJECTS = ("data", "split", "preprocess", "augment", "sampler", "model", "loss", "optimizer", "scheduler", "trainer",
+           "evaluation")  # fmt: skip
 """The groups without whose object there is no run."""
 
 COLLECTIONS = ("callbacks", "logger")
@@ -58,11 +60,9 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
             raise UserError(f"The config lacks {name}.")
         _check_value(name, plain[name], annotation)
     for name, value in plain.items():
-        if name not in SETTINGS and not isinstance(value, dict) and value is not None:
+        if name not in (*SETTINGS, *OBJECTS, *COLLECTIONS) and not isinstance(value, dict) and value is not None:
             raise UserError(f"The config key {name} is read by nothing; {did_you_mean(name, SETTINGS)}")
-    for group in OBJECTS:
-        if TARGET not in (plain.get(group) or {}):
-            raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
+    check_groups(plain, OBJECTS)
     for group in COLLECTIONS:
         for name, node in (plain.get(group) or {}).items():
             if node is not None and not (isinstance(node, dict) and TARGET in node):
@@ -70,8 +70,21 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
                     f"{group}.{name} is no object with a _target_: {group}.{name}=null switches one off, and a setting "
                     f"below it needs a member of {group} that has it."
                 )
-    for key, node in target_nodes(plain, ""):
-        _check_node(key, node)
+    for group in (name for name in plain if name not in OBJECTS):
+        _check_nodes(group, plain[group])
+
+
+def check_groups(config: DictConfig | Mapping[str, Any], groups: Iterable[str]) -> None:
+    """`check_config` of some groups alone, each of one object, from which that object is to be built.
+
+    Raises:
+        UserError: one is missing, or as said there.
+    """
+    for group in groups:
+        node = to_plain(config.get(group))
+        if not (isinstance(node, dict) and TARGET in node):
+            raise UserError(f"The config has no {group}; choose a member with {group}=…, as --help lists them.")
+        _check_nodes(group, node)
 
 
 def parameters(target: Any) -> dict[str, inspect.Parameter]:
@@ -93,6 +106,11 @@ def takes_options(target: Any) -> bool:
     """Whether an own class hands what it does not name on to a library, which checks it when it is built."""
     kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
     return is_own(target) and inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _check_nodes(group: str, content: Any) -> None:
+    for key, node in target_nodes(content, group):
+        _check_node(key, node)
 
 
 def _check_node(key: str, node: dict[str, Any]) -> None:

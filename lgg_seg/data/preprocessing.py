@@ -6,7 +6,7 @@ Pixels stay uint8 up to the device; `normalise` does the arithmetic there, on th
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import cv2
 import numpy as np
@@ -65,6 +65,14 @@ class Preprocess:
     context: int = 0
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(Preprocess).items():
+            choices = get_args(hint) if get_origin(hint) is Literal else (getattr(self, name),)
+            require(
+                getattr(self, name) in choices,
+                f"preprocess.{name}",
+                getattr(self, name),
+                " or ".join(map(str, choices)),
+            )
         wanted = f"1 to {MAX_SIZE} pixels, or null for the native size"
         require(self.size is None or 1 <= self.size <= MAX_SIZE, "preprocess.size", self.size, wanted)
         require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import DictConfig
 from torch import nn
 
-from lgg_seg.config.instantiate import TARGET, instantiate, to_plain
+from lgg_seg.config.instantiate import instantiate, to_plain
+from lgg_seg.config.validation import check_groups
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
@@ -71,10 +71,7 @@ def from_run(path: Path) -> TrainedModel:
         UserError: the folder is no run; its checkpoint is missing or damaged; its threshold is not chosen yet.
     """
     folder = RunFolder(find_run(path))
-    config, _ = folder.read_config()
-    found = {name: config.get(name) for name in NODES}
-    if missing := [name for name, one in found.items() if not (isinstance(one, DictConfig) and one.get(TARGET))]:
-        raise UserError(f"{folder.path / 'config.yaml'} lacks {', '.join(missing)}; is it a run's?")
+    config, _ = folder.read_checked_config(NODES)
     nodes = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
     target, network, preprocess = _built(nodes)
     load_weights(network, folder.best)
@@ -108,6 +105,10 @@ def from_zoo(source: str | Path) -> TrainedModel:
     """
     folder = entry_folder(source)
     card = read_card(folder)
+    try:
+        check_groups(card, ("model", "preprocess"))
+    except UserError as error:
+        raise UserError(f"{folder / CARD}: {error}") from error
     weights = read_weights(folder, card)
     target, network, preprocess = _built(card)
     try:

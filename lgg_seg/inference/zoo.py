@@ -21,7 +21,6 @@ DEFAULT = "unet_efficientnet"
 """The best of them, which `lgg_seg.load`, `predict` and the app take where nothing else is named."""
 
 CARD, WEIGHTS, PAGE = "card.json", "weights.safetensors", "README.md"
-NEEDED = ("model", "preprocess", "threshold", "postprocess", "weights", "training")
 
 
 def names() -> list[str]:
@@ -42,14 +41,19 @@ def entry_folder(source: str | Path) -> Path:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of an entry, its config under today's names."""
+    """The card of an entry, its config under today's names.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    from lgg_seg.runs.contents import check_content, damaged  # pandas: a second, which help does without
+
     path = folder / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        if missing := [key for key in NEEDED if key not in card]:
-            raise ValueError(f"it lacks {', '.join(missing)}")
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); install the package anew.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, f"cannot be read ({error})") from error
+    check_content(path, card)
     recorded = upgraded({node: card[node] for node in ("model", "preprocess")})
     return {**card, **cast(dict[str, Any], OmegaConf.to_container(recorded))}
 

@@ -34,6 +34,17 @@ class _Split(_Content):
     test: dict[str, str]
 
 
+class _Seen(_Content):
+    val: list[str]
+    test: list[str]
+
+
+class _StartingWeights(_Content):
+    patients: dict[str, str]
+    recorded: bool
+    seen: _Seen
+
+
 class _Provenance(_Content):
     data_fingerprint: str
     split: _Split
@@ -45,10 +56,11 @@ class _Provenance(_Content):
     hardware: dict[str, Any] = {}
     versions: dict[str, str | None] = {}
     max_epochs: list[int] = []
+    starting_weights: _StartingWeights | None = None
 
 
 class _Threshold(_Content):
-    value: float
+    value: float = Field(ge=0, le=1)
     source: str = Field(alias="from")
 
 
@@ -77,6 +89,22 @@ class _Metrics(_Content):
     data_fingerprint: str = ""
 
 
+class _Weights(_Content):
+    sha256: str
+
+
+class _Card(_Content):
+    """A zoo entry's `card.json`; `training` is its run's provenance."""
+
+    model: dict[str, Any]
+    preprocess: dict[str, Any]
+    threshold: _Threshold
+    postprocess: Literal["none", "largest_component"]
+    weights: _Weights
+    training: _Provenance
+    tta: bool = False
+
+
 class _SplitConfig(_Content):
     fold: int | None = None
     n_splits: int | None = None
@@ -95,10 +123,12 @@ _CONTENTS: Mapping[str, TypeAdapter[Any]] = {
     "provenance.json": TypeAdapter(_Provenance),
     "metrics.json": TypeAdapter(_Metrics),
     "config.yaml": TypeAdapter(_Config),
+    "card.json": TypeAdapter(_Card),
     "overrides.yaml": TypeAdapter(list[str]),
 }
 _RESTORE = "restore it from a copy, or train the run again"
 _REMEDIES = {
+    "card.json": "restore it from a copy, or install the package anew",
     "metrics.json": "restore it from a copy, or delete it and measure the run again with lgg_seg.evaluate",
     "per_patient.csv": "restore it from a copy, or measure the run again with lgg_seg.evaluate",
     "per_slice.csv": "restore it from a copy, or measure the run again with lgg_seg.evaluate",
@@ -123,7 +153,8 @@ def check_content(path: Path, content: object) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "its content"
-        raise damaged(path, f"is damaged: {place} is not as a run writes it ({first['msg'].lower()})") from error
+        reason = first["msg"].partition(" or instance of ")[0].lower()
+        raise damaged(path, f"is damaged: {place} is not as a run writes it ({reason})") from error
 
 
 def read_table(

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.config.instantiate import has_interpolation
 from lgg_seg.config.legacy import upgraded, upgraded_overrides
+from lgg_seg.config.validation import check_config, check_groups
 from lgg_seg.errors import UserError, explained
 from lgg_seg.files import replacing, writable
 from lgg_seg.runs.contents import State, check_content, damaged
@@ -154,6 +155,22 @@ class RunFolder(AtomicFolder):
         if has_interpolation(config):  # it could name what the reader's machine knows, or call a resolver
             raise damaged(self.path / "config.yaml", "has an interpolation (${…}), which a run never writes")
         return upgraded(config), upgraded_overrides(overrides)
+
+    def read_checked_config(self, groups: Sequence[str] = ()) -> tuple[DictConfig, list[str]]:
+        """`read_config` of a run that is built again from it, or from these groups of it alone.
+
+        Raises:
+            UserError: the config is none that today's code can build.
+        """
+        config, overrides = self.read_config()
+        try:
+            if groups:
+                check_groups(config, groups)
+            else:
+                check_config(config)
+        except UserError as error:
+            raise UserError(f"{self.path / 'config.yaml'}: {error}") from error
+        return config, overrides
 
     def set_status(self, state: State, reason: str | None = None) -> None:
         """Write `status.json`; the first call also records the start."""

@@ -10,7 +10,6 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lgg_seg.config.overrides import compose_config
-from lgg_seg.config.validation import check_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
@@ -49,8 +48,7 @@ class MeasuredNetwork:
             UserError: the folder is no run, or is damaged.
         """
         folder = RunFolder(path)
-        config, _ = folder.read_config()
-        check_config(config)
+        config, _ = folder.read_checked_config()
         provenance = folder.read_json("provenance.json")
         tested = folder.read_json("metrics.json", missing_ok=True)
         return cls(path.name, Experiment.of(config), provenance, folder.path / "evaluations", tested, folder)

@@ -118,3 +118,9 @@ def test_half_a_pixel_of_tumour_is_tumour_and_less_is_not():
 def test_a_value_out_of_range_is_refused_by_its_key(field, value):
     with pytest.raises(UserError, match=rf"preprocess\.{field}"):
         Preprocess(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["normalisation", "crop", "skull", "channels"])
+def test_a_choice_that_does_not_exist_is_refused(field):
+    with pytest.raises(UserError, match=rf"preprocess\.{field} is foo; it must be"):
+        Preprocess(**{field: "foo"})  # type: ignore[arg-type]  # the point

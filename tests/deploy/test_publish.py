@@ -177,13 +177,22 @@ def test_the_command_makes_an_entry_that_predict_and_export_take(
     assert len(list((tmp_path / "out").rglob("*_mask.tif"))) == 6
 
 
+def change(card: Path, key: str, **values: object) -> None:
+    content = json.loads(card.read_text(encoding="utf-8"))
+    content[key] |= values
+    card.write_text(json.dumps(content), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda e: (e / "weights.safetensors").open("ab").write(b"x"), "is damaged"),
         (lambda e: (e / "weights.safetensors").unlink(), "cannot be read"),
-        (lambda e: (e / "card.json").write_text("{", encoding="utf-8"), "is damaged"),
-        (lambda e: (e / "card.json").write_text("{}", encoding="utf-8"), "it lacks model"),
+        (lambda e: (e / "card.json").write_text("{", encoding="utf-8"), "cannot be read"),
+        (lambda e: change(e / "card.json", "threshold", value=-1.0), "threshold.value is not"),
+        (lambda e: change(e / "card.json", "preprocess", normalisation="foo"), "card.json: preprocess.normalisation"),
+        (lambda e: change(e / "card.json", "training", starting_weights=5), "starting_weights is not"),
+        (lambda e: (e / "card.json").write_text("{}", encoding="utf-8"), "card.json is damaged: model is not"),
     ],
 )  # fmt: skip
 def test_a_damaged_entry_says_so(entry: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
@@ -41,6 +42,10 @@ JSON_DAMAGES = [
     ("metrics.json", without("cost")),
     ("metrics.json", changed(patients="six")),
     ("metrics.json", changed(threshold=0.5)),
+    ("metrics.json", changed(threshold={"value": 5.0, "from": "fixed"})),
+    ("metrics.json", changed(threshold={"value": -1.0, "from": "fixed"})),
+    ("provenance.json", changed(starting_weights=5)),
+    ("provenance.json", changed(starting_weights={"x": 1})),
     ("metrics.json", changed(cost={"parameters": "many"})),
 ]
 TEXTS = [
@@ -106,6 +111,28 @@ def test_no_command_takes_a_damaged_run(
     RunFolder(run).set_status("interrupted")
     (run / name).write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rf"{name} .*; restore it from a copy, or train the run again\.$"):
+        command(run)
+
+
+@pytest.mark.parametrize("command", [measure, from_run, resume])
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("preprocess.normalisation", "foo", "preprocess.normalisation is 'foo'; choose from unit, volume"),
+        ("evaluation.postprocess", "foo", "evaluation.postprocess is 'foo'; choose from largest_component, none"),
+        ("evaluation", None, "The config has no evaluation"),
+        ("model.alpha", "x", "model.alpha is 'x'; it must be a number"),
+        ("model", [1], "The config has no model"),
+    ],
+)
+def test_no_command_takes_a_config_that_its_code_would_not(
+    command: Callable[[Path], object], key: str, value: object, told: str, trained_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    config = OmegaConf.load(run / "config.yaml")
+    OmegaConf.update(config, key, value, merge=False)
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(UserError, match=rf"config\.yaml: .*{told}"):
         command(run)
 
 

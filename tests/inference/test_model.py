@@ -163,14 +163,8 @@ def test_a_barcode_in_any_name_decides_and_otherwise_nobody_knows(
         (lambda run: (run / "checkpoints" / "best.ckpt").unlink(), "best.ckpt is missing"),
         (lambda run: (run / "checkpoints" / "best.ckpt").write_bytes(b"no"), "damaged"),
         (lambda run: (run / "provenance.json").unlink(), "provenance.json is missing"),
-        (
-            lambda run: (run / "config.yaml").write_text("seed: 1", encoding="utf-8"),
-            "lacks model, preprocess, evaluation",
-        ),
-        (
-            lambda run: (run / "config.yaml").write_text("model: [1]", encoding="utf-8"),
-            "lacks model, preprocess, evaluation",
-        ),
+        (lambda run: (run / "config.yaml").write_text("seed: 1", encoding="utf-8"), "config.yaml: .* has no model"),
+        (lambda run: (run / "config.yaml").write_text("model: [1]", encoding="utf-8"), "config.yaml: .* has no model"),
     ],
 )
 def test_a_run_that_cannot_be_restored_says_why(trained_run: Path, tmp_path: Path, spoil: Any, says: str) -> None:
