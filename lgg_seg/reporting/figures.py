@@ -115,7 +115,7 @@ def place(
 def _finished(figure: Figure, title: str) -> Figure:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium", wrap=True)
     return figure
 
 
@@ -138,7 +138,8 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
         for axes, panel in zip(axes_row, row, strict=False):
             draw(axes, panel)
         axes_row[0].set_ylabel(name)
-    figure.suptitle(f"{title}\ntruth blue and dashed, prediction orange", x=0.01, ha="left", fontsize="small")
+    legend = "truth blue and dashed, prediction orange"
+    figure.suptitle(f"{title}\n{legend}", x=0.01, ha="left", fontsize="small", wrap=True)
     return figure
 
 

@@ -116,7 +116,7 @@ def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title:
         value = "of one class alone" if area["value"] is None else f"AUROC {with_interval(area['value'], area['ci95'])}"
         roc_axes(axes, f"{name}: {value}")
         _roc(axes, predictions, evaluation.threshold)
-    figure.suptitle(f"{TARGETS[evaluation.target]}\n{title}", x=0.01, ha="left", fontsize="small")
+    figure.suptitle(f"{TARGETS[evaluation.target]}\n{title}", x=0.01, ha="left", fontsize="small", wrap=True)
     return figure
 
 
