@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import LambdaCallback
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from lgg_seg.cli.logs import configure_logs
@@ -24,7 +25,7 @@ from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import tensorboard, wandb
 from lgg_seg.reporting.run_table import print_end
-from lgg_seg.runs.checkpoint import is_in_mid_epoch, read_newest
+from lgg_seg.runs.checkpoint import DamagedCheckpointError, is_in_mid_epoch, read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
@@ -34,7 +35,7 @@ from lgg_seg.training.checkpoints import require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
-from lgg_seg.training.resumption import Changes, Resumption, require_same_config, same_data
+from lgg_seg.training.resumption import Changes, Resumption, require_same_config, restoring, same_data
 from lgg_seg.training.trainer import refusals
 from lgg_seg.training.validation_images import ValidationImages
 
@@ -92,8 +93,24 @@ def resume(
     folder = RunFolder(find_run(path, unfinished=True))
     folder.remedy = "free some space, make it writable, or resume a copy of the run."
     folder.require_no_links_outside()
+    try:
+        _go_on(folder, device, changes, trial, brief)
+    except DamagedCheckpointError as error:
+        if not str(error).startswith(f"{folder.last} cannot be restored"):
+            raise
+        _go_on(folder, device, changes, trial, brief, fault=error)
+
+
+def _go_on(
+    folder: RunFolder,
+    device: Accelerator | None,
+    changes: Changes,
+    trial: Trial | None,
+    brief: bool,
+    fault: DamagedCheckpointError | None = None,
+) -> None:
     config, overrides = folder.read_checked_config()
-    checkpoint, content = read_newest(folder)
+    checkpoint, content = read_newest(folder, fault)
     require_same_config(content, config, folder)
     changes.check(folder, config, content)
     mid_epoch = is_in_mid_epoch(content)
@@ -104,7 +121,12 @@ def resume(
     hardware = experiment.trainer.prepare_again(device)
     experiment.trainer.share_out(hardware, mid_epoch=mid_epoch)
     resumption = Resumption(checkpoint, same_data(experiment, folder), changes)
-    _train_and_report(experiment, folder, overrides, hardware, brief, resumption=resumption, trial=trial)
+    try:
+        _train_and_report(experiment, folder, overrides, hardware, brief, resumption=resumption, trial=trial)
+    except DamagedCheckpointError as error:
+        if experiment.trainer.is_distributed:  # its processes cannot begin again together
+            raise UserError(str(error)) from error
+        raise
 
 
 def _train_and_report(
@@ -170,12 +192,18 @@ def train(
     loggers = experiment.loggers(folder.path)
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     validates = not data.split.training_only
+
+    def begin(*_: Any) -> None:
+        if resumption and trainer.is_global_zero:
+            resumption.changes.record(folder, config, overrides)
+            folder.set_status("running")
+
+    # The checkpoint is restored by then: until now, nothing of the folder has changed.
+    callbacks.append(LambdaCallback(on_train_start=begin))
     trainer = experiment.trainer.build(
         hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
     )
-    if resumption and trainer.is_global_zero:
-        resumption.changes.record(folder, config, overrides)
-    elif trainer.is_global_zero:
+    if not resumption and trainer.is_global_zero:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         if weights is not None:
             metadata["starting_weights"] = weights.metadata(data.index, data.split)
@@ -186,8 +214,9 @@ def train(
         wandb.describe_run(board, config, folder.read_json("provenance.json"))
     with stop:
         checkpoint = resumption.checkpoint if resumption else None
-        with refusals():
+        with refusals(), restoring(checkpoint):
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    begin()  # where no epoch was left to train
     if not trainer.is_global_zero:
         return {}
 

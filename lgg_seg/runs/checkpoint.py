@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from lgg_seg.errors import UserError
+from lgg_seg.runs.contents import TrainingState, Weights, content_fault
 from lgg_seg.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-PARTS = {"state_dict": dict, "optimizer_states": list, "lr_schedulers": list, "loops": dict, "callbacks": dict,
-         "epoch": int, "global_step": int, "pytorch-lightning_version": str}  # fmt: skip
-"""What Lightning reads of a checkpoint when it goes on with a run."""
+_WEIGHTS, _TRAINING = TypeAdapter(Weights), TypeAdapter(TrainingState)
 NETWORK = "network."  # the prefix of the network's parameters in a LightningModule's state
 DIGEST = b"sha256:"  # begins the archive's comment
 
@@ -30,9 +30,17 @@ class DamagedCheckpointError(UserError):
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive."""
-    torch.save(content, path)
-    with path.open("r+b") as file:
+    """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w+b") as file:
+        try:
+            torch.save(content, file)  # given a path, it would write the file's name into the archive
+        except RuntimeError as error:  # what torch says when its archive breaks off
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        file.seek(0)
         comment = DIGEST + hashlib.file_digest(file, "sha256").hexdigest().encode()
         file.seek(-2, os.SEEK_END)  # the comment's length, which was 0
         file.write(len(comment).to_bytes(2, "little") + comment)
@@ -63,18 +71,23 @@ def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
         raise UserError(f"{path} holds more than weights and is not loaded, because loading could run code.") from error
     except Exception as error:  # what is wrong in an archive's structure can raise anything
         raise damaged from error
-    checkpoint: dict[str, Any] = content if isinstance(content, dict) else {}
-    for part, kind in (PARTS if to_resume else {"state_dict": dict}).items():
-        if not isinstance(checkpoint.get(part), kind):
-            raise DamagedCheckpointError(
-                f"{path} is no checkpoint of a run: it has no {part}; put a sound copy in its place, or train again."
-            )
+    fault = content_fault(_TRAINING if to_resume else _WEIGHTS, content) or _weights_fault(content["state_dict"])
+    if fault:
+        raise DamagedCheckpointError(
+            f"{path} is no checkpoint of a run: {fault}; put a sound copy in its place, or train again."
+        )
+    checkpoint: dict[str, Any] = content
     return checkpoint
 
 
-def read_newest(folder: RunFolder) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is no good."""
+def read_newest(folder: RunFolder, fault: DamagedCheckpointError | None = None) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is no good.
+
+    `fault` is why it is not, where that showed only when it was restored.
+    """
     try:
+        if fault is not None:
+            raise fault
         return folder.last, read_checkpoint(folder.last, to_resume=True)
     except DamagedCheckpointError as error:
         if not folder.best.exists():
@@ -90,14 +103,34 @@ def load_weights(network: nn.Module, path: Path) -> None:
     weights = {name.removeprefix(NETWORK): value for name, value in state.items() if str(name).startswith(NETWORK)}
     try:
         network.load_state_dict(weights)
-    except (RuntimeError, AttributeError) as error:  # AttributeError: a value is no tensor
+    except RuntimeError as error:
         raise UserError(f"{path} belongs to another network than the config.yaml beside it describes.") from error
 
 
+def _weights_fault(state: dict[str, Any]) -> str | None:
+    """What is wrong with a state's tensors: none may claim more numbers than are stored, which memory would pay for."""
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            return f"{name} is no tensor"
+        if value.layout != torch.strided or value.nbytes > value.untyped_storage().nbytes():
+            return f"{name} holds fewer numbers than it says"
+        if name.startswith(NETWORK) and not value.isfinite().all():
+            return f"{name} holds what is no finite number, as after a training that diverged"
+    return None
+
+
 def _intact(content: bytes) -> bool:
-    """Whether an archive agrees with its checksums, which torch.load does not check, and its digest if it has one."""
+    """Whether an archive agrees with its checksums, which torch.load does not check, and its digest if it has one.
+
+    PyTorch compresses nothing: what is compressed, or says that it is larger than the file, could unpack to anything.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if any(one.compress_type != zipfile.ZIP_STORED for one in members):
+                return False
+            if sum(one.file_size for one in members) > len(content):
+                return False
             if archive.testzip() is not None:
                 return False
             comment = archive.comment

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from lgg_seg.errors import UserError, explained
 
 State = Literal["running", "finished", "failed", "interrupted", "pruned"]
+
+
+_FIT_LOOP = ("loops", "fit_loop")
+_STEPS = ("epoch_loop.automatic_optimization.optim_progress", "optimizer", "step", "total", "completed")
 
 
 class _Content(BaseModel):
@@ -118,6 +122,65 @@ class _Config(_Content):
     split: _SplitConfig = _SplitConfig()
 
 
+class _OptimizerState(_Content):
+    state: dict[int, dict[str, Any]]
+    param_groups: list[dict[str, Any]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_moments(self) -> Self:
+        if not self.state and any("betas" in group or group.get("momentum") for group in self.param_groups):
+            raise ValueError("the moments are gone")
+        return self
+
+
+class _ScheduleState(_Content):
+    last_epoch: int = Field(ge=0)
+
+
+class _Row(_Content):
+    epoch: int = Field(ge=0)
+    step: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+
+
+class _History(_Content):
+    rows: list[_Row]
+    lr: float = 0
+    without_row: float = 0
+    seconds: float = 0
+    trained: float = 0
+    slices: int = 0
+
+
+class Weights(_Content):
+    """What is read of a checkpoint to use its network."""
+
+    state_dict: dict[str, Any] = Field(min_length=1)
+
+
+class TrainingState(Weights):
+    """What is read of a checkpoint to go on with its run: a part that is empty would begin anew in silence."""
+
+    epoch: int
+    global_step: int
+    lightning: str = Field(alias="pytorch-lightning_version")
+    optimizer_states: list[_OptimizerState] = Field(min_length=1, max_length=1)
+    lr_schedulers: list[_ScheduleState] = Field(min_length=1, max_length=1)
+    callbacks: dict[str, Any]
+    loops: dict[str, Any]
+    history: _History = Field(validation_alias=AliasPath("callbacks", "History"))
+    epochs: int = Field(ge=0, validation_alias=AliasPath(*_FIT_LOOP, "epoch_progress", "current", "completed"))
+    steps: int = Field(ge=0, validation_alias=AliasPath(*_FIT_LOOP, *_STEPS))
+    ends_epoch: bool = Field(validation_alias=AliasPath(*_FIT_LOOP, "epoch_loop.batch_progress", "is_last_batch"))
+    config: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if (self.epoch, self.global_step) != (self.epochs, self.steps):
+            raise ValueError("its epoch and step are not those of its loops")
+        return self
+
+
 _CONTENTS: Mapping[str, TypeAdapter[Any]] = {
     "status.json": TypeAdapter(_Status),
     "provenance.json": TypeAdapter(_Provenance),
@@ -147,14 +210,20 @@ def check_content(path: Path, content: object) -> None:
     Raises:
         UserError: with the place in the file.
     """
-    adapter = _CONTENTS.get(path.name, TypeAdapter(dict[str, Any]))
+    if fault := content_fault(_CONTENTS.get(path.name, TypeAdapter(dict[str, Any])), content):
+        raise damaged(path, f"is damaged: {fault}")
+
+
+def content_fault(kind: TypeAdapter[Any], content: object) -> str | None:
+    """The first place where a content is not of its kind, and why; None where it is."""
     try:
-        adapter.validate_python(content)
+        kind.validate_python(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "its content"
-        reason = first["msg"].partition(" or instance of ")[0].lower()
-        raise damaged(path, f"is damaged: {place} is not as a run writes it ({reason})") from error
+        reason = first["msg"].partition(" or instance of ")[0].removeprefix("Value error, ")
+        return f"{place} is not as a run writes it ({reason.lower()})"
+    return None
 
 
 def read_table(

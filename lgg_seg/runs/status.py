@@ -16,13 +16,22 @@ from lgg_seg.runs.folder import AtomicFolder, RunFolder
 
 log = logging.getLogger(__name__)
 LOCK = ".lock"
+KILLED = "its process was killed"
 
 
 @contextmanager
 def record_status(folder: RunFolder) -> Iterator[None]:
-    """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143."""
+    """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143.
+
+    A new run is `running` at once. One that is resumed is what it was, until it is set to that: what is refused before
+    has changed nothing.
+    """
     with locked(folder), terminable():
-        folder.set_status("running")
+        before = folder.read_json("status.json", missing_ok=True)
+        if not before:
+            folder.set_status("running")
+        elif before["state"] == "running":  # and its lock is free
+            folder.set_status("interrupted", KILLED)
         try:
             with explained(
                 "try a smaller data.batch_size (with trainer.accumulate_grad_batches to make up for it), a smaller "
@@ -30,7 +39,7 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             ):
                 yield
         except (KeyboardInterrupt, SystemExit) as error:
-            _record_end(folder, "interrupted", type(error).__name__)
+            _record_end(folder, "interrupted", _reason(error))
             goes_on = f"python -m lgg_seg resume={shlex.quote(str(folder.display_path))} goes on"
             log.warning(
                 "interrupted; %s", goes_on if folder.last.exists() else "no epoch is finished, so start it anew"
@@ -47,9 +56,17 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             folder.set_status("finished")
 
 
+def _reason(end: BaseException) -> str:
+    """What interrupted a run, in the user's words."""
+    code = str(getattr(end, "code", 130))  # KeyboardInterrupt has none
+    return {"130": "Ctrl-C", "143": "SIGTERM"}.get(code, f"exit code {code}")
+
+
 def _record_end(folder: RunFolder, state: State, reason: str) -> None:
     """Write how a run ended; where not even that can be written, the error that ended it is the one to raise."""
     try:
+        if folder.read_json("status.json")["state"] != "running":
+            return
         folder.set_status(state, reason)
     except UserError as error:
         log.error("%s", error)
@@ -66,7 +83,7 @@ def read_status(folder: RunFolder, *, record: bool = False) -> dict[str, Any]:
         with suppress(Busy), locked(folder):  # no live process is writing it
             status = folder.read_json("status.json")
             if status["state"] == "running":
-                status |= {"state": "interrupted", "reason": "its process was killed"}
+                status |= {"state": "interrupted", "reason": KILLED}
                 if record:
                     folder.remove_partial_files()
                     folder.set_status(status["state"], status["reason"])

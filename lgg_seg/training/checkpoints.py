@@ -17,8 +17,7 @@ from lgg_seg.files import replacing, require_space, writable
 from lgg_seg.runs.checkpoint import write_checkpoint
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import Monitor
-
-REMEDY = "free some space there, or choose another hydra.run.dir."
+from lgg_seg.training.validation_images import ValidationImages
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -32,11 +31,8 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """Write it whole or not at all."""
         del storage_options
         target = Path(path)
-        with writable(target, REMEDY), replacing(target) as partial_:
-            try:
-                write_checkpoint(checkpoint, partial_)
-            except RuntimeError as error:  # torch's archives say so of a full disk
-                raise OSError(" ".join(str(error).split())) from error
+        with writable(target, "free some space there."), replacing(target) as partial_:
+            write_checkpoint(checkpoint, partial_)
 
 
 def require_space_for_checkpoints(
@@ -44,12 +40,15 @@ def require_space_for_checkpoints(
 ) -> None:
     """Refuse to train where the best and the last checkpoint, one being written, and `EpochCheckpoints` would not fit.
 
-    Each has the weights and, as Adam's are, two numbers more for every trainable one.
+    Those of a run that is resumed are there, and replaced. Each has the weights and, as Adam's are, two numbers
+    more for every trainable one.
     """
     parameters = list(network.parameters())
     size = sum((1 + 2 * p.requires_grad) * p.numel() * p.element_size() for p in parameters)
     more = sum(epochs // each.interval for each in callbacks if isinstance(each, EpochCheckpoints))
-    require_space(folder.path, (3 + more) * size, "the set of the run's checkpoints", REMEDY)
+    there = sum(1 for _ in folder.checkpoints.glob("*.ckpt"))
+    needed = max(1, 3 + more - there) * size
+    require_space(folder.path, needed, "the set of the run's checkpoints", folder.remedy)
 
 
 class RecordedConfig(pl.Callback):
@@ -63,6 +62,15 @@ class RecordedConfig(pl.Callback):
     ) -> None:
         """Add it."""
         checkpoint["config"] = self.config
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse one without the state of a callback, which would begin anew in silence; what only watches may."""
+        for one in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning's trainer has them
+            watches = isinstance(one, EpochCheckpoints | ValidationImages)
+            if not watches and one.state_dict() and one.state_key not in checkpoint["callbacks"]:
+                raise ValueError(f"it has no state of {type(one).__name__}")
 
 
 class KeptCheckpoint(ModelCheckpoint):

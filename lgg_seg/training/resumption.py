@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import UserError, out_of_memory, require
 from lgg_seg.messages import counted
+from lgg_seg.runs.checkpoint import DamagedCheckpointError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences
@@ -92,11 +96,34 @@ class Resumption:
     changes: Changes
 
 
+@contextmanager
+def restoring(checkpoint: Path | None) -> Iterator[None]:
+    """A state that Lightning, PyTorch or a callback refuses while it restores a `checkpoint` is one of damage.
+
+    Raises:
+        DamagedCheckpointError: with what was said.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        restores = any("checkpoint_connector" in one.filename and one.name.startswith("restore") for one in frames)
+        if checkpoint is None or not restores or out_of_memory(error):
+            raise
+        said = _short(" ".join(str(error).split()) or type(error).__name__)
+        raise DamagedCheckpointError(
+            f"{checkpoint} cannot be restored ({said}); put a sound copy in its place, or train again."
+        ) from error
+
+
 def require_same_config(content: dict[str, Any], config: DictConfig, folder: RunFolder) -> None:
     """Refuse to go on with another config than that of the checkpoint; older checkpoints hold none."""
     if "config" not in content:
         return
-    before = to_plain(upgraded(content["config"]))
+    try:
+        before = to_plain(upgraded(content["config"]))
+    except (OmegaConfBaseException, RecursionError) as error:
+        raise UserError(f"The config in the checkpoint of {folder.path} is damaged ({error}).") from error
     if changed := changed_keys(before, to_plain(config)):
         keys = [f"{key} was {_short(old)}, is {_short(new)}" for key, (old, new) in changed.items()]
         listed = "; ".join([*keys[:MAX_KEYS], *([f"and {len(keys) - MAX_KEYS} more"] if keys[MAX_KEYS:] else [])])

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def stopped(trained_run: Path, tmp_path: Path) -> RunFolder:
 def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path: Path, size: int) -> None:
     target = tmp_path / "last.ckpt"
     AtomicCheckpoints().save_checkpoint(CONTENT, target)
-    with full_disk(size), pytest.raises(UserError, match=r"last\.ckpt cannot be written .*free some space"):
+    with full_disk(size), pytest.raises(UserError, match=r"last\.ckpt cannot be written \(File too large\); free"):
         AtomicCheckpoints().save_checkpoint(CONTENT | {"epoch": 4}, target)
     assert read_checkpoint(target)["epoch"] == 3
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
@@ -78,6 +79,17 @@ def test_the_checkpoints_of_every_nth_epoch_need_space_too(tmp_path: Path) -> No
     require_space_for_checkpoints(RunFolder(tmp_path), network, [], 10**9)
     with pytest.raises(UserError, match=r"checkpoints needs about .* MB are free"):
         require_space_for_checkpoints(RunFolder(tmp_path), network, [EpochCheckpoints(10)], 10**9)
+
+
+def test_what_a_resumed_run_replaces_needs_no_space_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, network = RunFolder(tmp_path), torch.nn.Linear(1000, 1000)  # 12 MB with its moments
+    folder.create()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=20_000_000))
+    with pytest.raises(UserError, match="needs about 36 MB"):
+        require_space_for_checkpoints(folder, network)
+    folder.best.touch()
+    folder.last.touch()
+    require_space_for_checkpoints(folder, network)
 
 
 def test_any_flipped_byte_of_a_checkpoint_with_a_digest_is_found(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps.retries import failures, mark_interrupted
 from lgg_seg.train import resume
+from lgg_seg.training.resumption import Changes
 from tests.comparison.run_folders import write_run
 
 
@@ -151,9 +153,27 @@ def test_a_damaged_run_costs_the_evaluation_of_a_sweep_nothing_but_its_own_row(
 
 @pytest.mark.parametrize(
     ("name", "part", "value"),
-    [("best.ckpt", "state_dict", [1]), ("last.ckpt", "optimizer_states", None), ("last.ckpt", "loops", 1)],
+    [
+        ("best.ckpt", "state_dict", [1]),
+        ("last.ckpt", "optimizer_states", None),
+        ("last.ckpt", "optimizer_states", []),
+        ("last.ckpt", "optimizer_states", [{"x": 1}]),
+        ("last.ckpt", "optimizer_states", [{"state": {}, "param_groups": []}]),
+        ("last.ckpt", "optimizer_states", [{"state": {}, "param_groups": [{"betas": (0.9, 0.99)}]}]),
+        ("last.ckpt", "lr_schedulers", []),
+        ("last.ckpt", "lr_schedulers", [{"last_epoch": "x"}]),
+        ("last.ckpt", "callbacks", {}),
+        ("last.ckpt", "callbacks", {"History": {"rows": [{"a": 1}]}}),
+        ("last.ckpt", "loops", 1),
+        ("last.ckpt", "loops", {}),
+        ("last.ckpt", "config", 5),
+        ("last.ckpt", "epoch", -5),
+        ("last.ckpt", "global_step", 10**18),
+        ("last.ckpt", "state_dict", {"network.weight": torch.tensor(float("nan"))}),
+        ("last.ckpt", "state_dict", {"network.weight": torch.zeros(1).expand(10**12)}),
+    ],
 )
-def test_a_checkpoint_without_a_part_is_refused_where_no_other_can_take_its_place(
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_refused_where_no_other_can_take_its_place(
     name: str, part: str, value: object, trained_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = shutil.copytree(trained_run, tmp_path / "run")
@@ -163,7 +183,34 @@ def test_a_checkpoint_without_a_part_is_refused_where_no_other_can_take_its_plac
     if name == "last.ckpt":
         checkpoint, _ = read_newest(RunFolder(run))
         assert checkpoint.name == "best.ckpt", "it takes the place"
-        assert f"no {part}; put a sound copy in its place, or train again. Epoch" in caplog.text
+        assert "put a sound copy in its place, or train again. Epoch" in caplog.text
         checkpoint.unlink()
-    with pytest.raises(UserError, match=f"{name} is no checkpoint of a run: it has no {part}; put a sound copy"):
+    with pytest.raises(UserError, match=rf"{name} is no checkpoint of a run: .*; put a sound copy"):
         (from_run if name == "best.ckpt" else resume)(run)
+
+
+def test_a_finished_run_that_is_refused_stays_finished(
+    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a full disk, and by a state that only PyTorch and the callbacks can tell for another network's."""
+    run = RunFolder(Path(shutil.copytree(trained_run, tmp_path / "run")))
+    before = {name: (run.path / name).read_text(encoding="utf-8") for name in ("status.json", "config.yaml")}
+
+    def assert_refused(says: str) -> None:
+        with pytest.raises(UserError, match=says):
+            resume(run.path, changes=Changes(max_epochs=7))
+        assert {name: (run.path / name).read_text(encoding="utf-8") for name in before} == before
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+        assert_refused("needs about .*resume a copy of the run")
+    sound = torch.load(run.last, weights_only=True)
+    callbacks = {key: state for key, state in sound["callbacks"].items() if "KeptCheckpoint" not in key}
+    for part, value, says in (
+        ("optimizer_states", [{"state": {0: {}}, "param_groups": [{"params": [0]}]}], "doesn't match the size"),
+        ("lr_schedulers", [{"last_epoch": 6}], "lr_lambdas"),
+        ("callbacks", callbacks, "it has no state of KeptCheckpoint"),
+    ):
+        torch.save(sound | {part: value}, run.last)
+        shutil.copy(run.last, run.best)
+        assert_refused(rf"best\.ckpt cannot be restored \(.*{says}.*\); put a sound copy")

@@ -68,6 +68,12 @@ def test_a_network_whose_logits_would_change_is_left_as_it_is() -> None:
     assert folded(network, 3, SIZE) is network
 
 
+def test_a_network_whose_logits_overflow_is_left_for_its_probabilities_to_tell_of() -> None:
+    network = as_if_trained(TwoReaders())
+    torch.nn.init.constant_(network.conv.weight, float("nan"))
+    assert folded(network, 3, SIZE) is network
+
+
 def test_a_normalisation_after_two_convolutions_is_kept() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import nn
 
 from lgg_seg.errors import UserError
 from lgg_seg.networks import UNet
-from lgg_seg.runs.checkpoint import load_weights, read_checkpoint
+from lgg_seg.runs.checkpoint import load_weights, read_checkpoint, write_checkpoint
 
 
 def network(filters: int = 1) -> nn.Module:
@@ -80,6 +82,24 @@ def test_a_flipped_bit_in_a_weight_is_detected(saved: Path, tmp_path: Path) -> N
     flipped.write_bytes(content)
     with pytest.raises(UserError, match=r"flipped\.ckpt is damaged"):
         read_checkpoint(flipped)
+
+
+def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(300_000_000))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"bomb\.ckpt is damaged"):
+        read_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_a_checkpoint_is_the_same_file_under_any_name(tmp_path: Path) -> None:
+    for name in ("last.ckpt", ".partial-123456-last.ckpt"):
+        write_checkpoint({"state_dict": {"network.weight": torch.ones(3)}}, tmp_path / name)
+    one, other = tmp_path.iterdir()
+    assert one.read_bytes() == other.read_bytes()
 
 
 class Malice:
