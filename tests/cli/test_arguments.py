@@ -32,6 +32,7 @@ def test_arguments_are_parsed_to_their_types() -> None:
     given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
     assert given == parse_arguments(["run=a/b", "data_root=c", "count=7"], measure)
     assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
+    assert parse_arguments(["run=~/a"], measure) == {"run": Path.home() / "a"}, "the shell leaves it alone"
 
 
 @pytest.mark.parametrize(

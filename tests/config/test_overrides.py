@@ -178,6 +178,8 @@ def test_resume_takes_a_device_and_nothing_else() -> None:
         (["--shell-completion", "install=bash"], "complete"),
         (["--version"], f"lgg_seg {lgg_seg.__version__}"),
         (["--config-dir", "FOLDER", "loss=mine", "--cfg", "job", "-p", "loss"], "gamma: 4.0"),
+        (["--cfg", "job", "-p", "data", "data.root=~/kaggle_3m"], f"root: {Path.home()}/kaggle_3m"),
+        (["--cfg", "hydra", "-p", "hydra.run", "hydra.run.dir=~/run"], f"dir: {Path.home()}/run"),
     ],
 )
 def test_hydras_flags_print_and_do_not_train(flags: list[str], printed: str, tmp_path: Path) -> None:
