@@ -135,11 +135,13 @@ class RunFolder(AtomicFolder):
     def require_no_links_outside(self) -> None:
         """Refuse a link that leads out of the folder: a run from elsewhere would write to the files behind it.
 
-        `checkpoints` may be one, to a larger disk. W&B makes links, but within the folder.
+        `checkpoints` may be one, to a larger disk. W&B makes links to its logs below `wandb`, where a resumed run
+        begins a folder of its own.
         """
         here = self.path.resolve()
         for path in sorted(self.path.rglob("*")):
-            if path.is_symlink() and path != self.checkpoints and not path.resolve().is_relative_to(here):
+            inside = path == self.checkpoints or self.path / "wandb" in path.parents
+            if path.is_symlink() and not inside and not path.resolve().is_relative_to(here):
                 raise UserError(f"{path} is a link out of the run's folder; put a copy in its place.")
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:

@@ -32,6 +32,8 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             folder.set_status("running")
         elif before["state"] == "running":  # and its lock is free
             folder.set_status("interrupted", KILLED)
+        else:
+            folder.write_json("status.json", before)  # a folder that may not be written is refused before any work
         try:
             with explained(
                 "try a smaller data.batch_size (with trainer.accumulate_grad_batches to make up for it), a smaller "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -28,11 +29,17 @@ def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
+        preexec_fn=_as_of_a_terminal,
     ) as process:
         try:
             yield process, _address(process)
         finally:
             process.kill()
+
+
+def _as_of_a_terminal() -> None:
+    """A process that nohup started hands on that SIGHUP is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _address(process: subprocess.Popen[str]) -> str:

@@ -130,6 +130,7 @@ def test_a_run_of_a_killed_process_is_marked_interrupted_and_what_it_was_writing
 def test_a_run_that_is_being_written_stays_running(tmp_path: Path) -> None:
     folder = attempt(tmp_path / "job", "interrupted")
     with record_status(folder), folder.writing("history.csv") as partial:
+        folder.set_status("running")
         partial.touch()
         assert mark_interrupted(folder.path) == "running"
         assert partial.exists()
