@@ -153,7 +153,7 @@ def _train_and_report(
     with record_status(folder), wandb.runs_ended():
         folder.remove_partial_files()
         content = train(experiment, folder, overrides, hardware, **options)
-        print_end(content, folder, experiment.config.name, brief=brief)
+        print_end(content, folder, experiment.config.name, experiment.trainer.monitor, brief=brief)
 
 
 def train(

@@ -97,11 +97,11 @@ def print_result(result: dict[str, Any], title: str) -> None:
     Console().print(result_table(result, title))
 
 
-def print_end(content: dict[str, Any], folder: RunFolder, name: str, *, brief: bool) -> None:
+def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: str | None, *, brief: bool) -> None:
     """Print what a run leaves behind: its result, best epoch and figures, and the command that uses it.
 
-    `content` is `metrics.json`'s, empty where nobody was tested. `brief` is for a job of a sweep, whose leaderboard has
-    the rest.
+    `content` is `metrics.json`'s, empty where nobody was tested; `monitor` is `trainer.monitor`. `brief` is for a job
+    of a sweep, whose leaderboard has the rest.
     """
     if brief:
         print(f"  {_headline(content)}: {folder.display_path}", flush=True)
@@ -112,10 +112,10 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, *, brief: b
         print("no patient is left to test: a cross-validation of this recipe says how good such networks are")
     records = read_table(folder.path / "history.csv").to_dict("records")
     rows = [{str(key): value for key, value in row.items()} for row in records]
-    monitor = monitor_of(rows)
-    if monitor != LAST:
-        best = max(rows, key=monitor.score)
-        score = f"validation {monitor.title} {number(best[monitor.column])}"
+    chosen_by = monitor_of(rows, monitor)
+    if chosen_by != LAST:
+        best = max(rows, key=chosen_by.score)
+        score = f"validation {chosen_by.title} {number(best[chosen_by.column])}"
         print(f"best epoch: {best['epoch'] + 1} of {rows[-1]['epoch'] + 1}, {score}")
     figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
     if figures:

@@ -32,8 +32,12 @@ LAST = Monitor("epoch", "max", "epoch")
 SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}  # the choices of `trainer.monitor`
 
 
-def monitor_of(rows: Sequence[Mapping[str, Any]]) -> Monitor:
-    """The metric that compares a run with others, from its history; `trainer.monitor` may name another for the
-    checkpoint. `LAST` where nobody validated."""
+def monitor_of(rows: Sequence[Mapping[str, Any]], chosen: str | None = None) -> Monitor:
+    """The metric that compares a run with others, from its history; `LAST` where nobody validated.
+
+    With `chosen`, the run's `trainer.monitor`, the metric that chose its checkpoint.
+    """
+    if chosen is not None and all(chosen in row for row in rows):
+        return SEGMENTATION_MONITORS[chosen]
     finite = (m for m in (DICE, AUROC) if all(math.isfinite(row.get(m.column, math.nan)) for row in rows))
     return next(finite, LOSS if all(LOSS.column in row for row in rows) else LAST)

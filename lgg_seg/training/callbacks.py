@@ -56,7 +56,7 @@ class Progress(RichProgressBar):
         """What stands beside the bar: the last numbers, the best score so far, and the time that is left in all."""
         shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
         rows = next((one.rows for one in trainer.callbacks if isinstance(one, History)), [])  # type: ignore[attr-defined]  # Lightning's trainer has them
-        if rows and (monitor := monitor_of(rows)) != LAST:
+        if rows and isinstance(pl_module, TrainingModule) and (monitor := pl_module.monitor) != LAST:
             shown["best"] = f"{max(rows, key=monitor.score)[monitor.column]:.3f}"
         if left := seconds_left(rows, trainer.max_epochs):
             shown["left"] = duration(left)

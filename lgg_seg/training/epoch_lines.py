@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from lgg_seg.cli.logs import FILE_ONLY
 from lgg_seg.reporting.formatting import duration, three
-from lgg_seg.runs.monitor import LAST, monitor_of
+from lgg_seg.runs.monitor import LAST, LOSS, Monitor, monitor_of
 from lgg_seg.training.callbacks import History, seconds_left
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class EpochLines(Checkpoint):
         """Say what the epoch brought."""
         rows = self.history.rows
         if rows and rows[-1]["epoch"] == trainer.current_epoch:  # not every epoch need be validated
-            self._say(trainer, epoch_line(rows, trainer.max_epochs))
+            self._say(trainer, epoch_line(rows, trainer.max_epochs, self.history.monitor))
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
         if not trainer.is_global_zero:
@@ -60,14 +60,15 @@ class EpochLines(Checkpoint):
             print(line, flush=True)
 
 
-def epoch_line(rows: list[dict[str, Any]], epochs: int | None) -> str:
-    """What the last of the rows of `history.csv` brought."""
-    row, monitor = rows[-1], monitor_of(rows)
+def epoch_line(rows: list[dict[str, Any]], epochs: int | None, monitor: Monitor | None = None) -> str:
+    """What the last of the rows of `history.csv` brought; the best epoch is that by `monitor`."""
+    row, monitor = rows[-1], monitor or monitor_of(rows)
     parts = [f"epoch {row['epoch'] + 1}/{epochs}"]
     parts += [f"{name.replace('/', ' ')} {three(row[name])}" for name in ("train/loss", "val/loss") if name in row]
     if monitor != LAST:
         best = max(rows, key=monitor.score)
-        parts.append(f"val {monitor.title} {three(row[monitor.column])}")
+        if monitor != LOSS:  # which stands there already
+            parts.append(f"val {monitor.title} {three(row[monitor.column])}")
         parts.append(f"best {three(best[monitor.column])} (epoch {best['epoch'] + 1})")
     parts += [f"rate {row['lr']:.2g}", duration(row["seconds"])]
     if left := seconds_left(rows, epochs):

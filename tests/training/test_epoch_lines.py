@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lgg_seg.runs.monitor import DICE, LOSS, monitor_of
 from lgg_seg.training.callbacks import seconds_left
 from lgg_seg.training.epoch_lines import epoch_line
 
@@ -18,6 +19,12 @@ def test_a_line_has_epoch_losses_score_the_best_so_far_the_rate_and_what_is_left
         "epoch 3/12, train loss 0.333, val loss 1.200, val patient Dice 0.700, best 0.800 (epoch 2), rate 0.001, 32 s, "
         "about 5 min left"
     )
+
+
+def test_the_best_epoch_is_the_one_that_is_kept() -> None:
+    rows = [row | {"val/loss": loss} for row, loss in zip(ROWS, (1.2, 1.1, 0.9), strict=True)]
+    assert "val loss 0.900, best 0.900 (epoch 3), rate" in epoch_line(rows, 3, LOSS)
+    assert (monitor_of(rows, "val/loss"), monitor_of(rows)) == (LOSS, DICE)
 
 
 def test_without_validation_there_is_no_best_and_at_the_end_nothing_left() -> None:

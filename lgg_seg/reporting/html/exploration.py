@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 import lgg_seg
 from lgg_seg.data.exploration import THIRDS, Pixels, TumourMap, augmented, examples, tumour_map
@@ -141,6 +142,7 @@ def _logarithmic(values: Sequence[int], label: str, counted: str) -> Figure:
     axes.set_title(f"median {middle:,.0f}", loc="right", fontsize=8.5, fontweight="normal")
     axes.set(xscale="log", xlabel=label, ylabel=counted)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())  # within one decade, matplotlib would write every tick in TeX
     axes.grid(axis="y")
     return figure
 
