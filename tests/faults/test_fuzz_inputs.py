@@ -99,7 +99,7 @@ def test_predict(tmp_path: Path) -> None:
             folder.mkdir(exist_ok=True)
             name = _name(draw).replace("..", ".")
             scan = name.endswith((".tif", ".TIF")) and draw.random() < 0.7
-            path = folder / (name if scan else Path(name).stem + draw.choice((".nii", ".nii.gz")))
+            path = folder / (name if scan else Path(name).stem[:200] + draw.choice((".nii", ".nii.gz")))
             content = tiff(draw) if scan else nifti(draw)
             path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
         result = predict(output=output, input=source, zoo="unet_slim", device="cpu", overlays="all")
