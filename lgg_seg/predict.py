@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lgg_seg.cli.arguments import Argument, arguments_of
-from lgg_seg.cli.console import command, terminable
+from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.devices import Accelerator, Precision
@@ -179,8 +179,7 @@ def _scores(volumes: Sequence["Row"]) -> list[str]:
 def main(given: dict[str, Any]) -> int:
     """Predict and print; exit code 1 where files of the input could not be used."""
     configure_logs()
-    with terminable():
-        result = predict(**given)
+    result = predict(**given)
     with_tumour = sum(row["volume_voxels"] > 0 for row in result.volumes)
     counts = f"{counted(len(result.slices), 'slice')} of {counted(len(result.volumes), 'volume')}"
     print(f"{counts}, {with_tumour} with tumour")

@@ -14,20 +14,20 @@ from rich.text import Text
 from lgg_seg.errors import UserError, explained
 
 EXIT_REFUSED = 2
-EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 130, 141  # as shells have it: 128 and SIGINT, SIGPIPE
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # as shells have it: 128 and the signal
 
 
 def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
     """Decorate a command's main function, which takes its arguments (by default the process's) and gives an exit code.
 
     A UserError, and what the machine refuses, becomes a sentence on stderr and exit code 2; other errors keep their
-    traceback.
+    traceback. Ctrl-C and SIGTERM unwind what is open, say so, and give 130 and 143.
     """
 
     @functools.wraps(function)
     def wrapped(arguments: Sequence[str] | None = None) -> int:
         try:
-            with explained():
+            with explained(), terminable():
                 code = function(list(sys.argv[1:] if arguments is None else arguments))
             sys.stdout.flush()
             return code
@@ -43,6 +43,9 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
         except SystemExit as end:
             if isinstance(end.code, str):
                 return _print_error(end.code)
+            if end.code == EXIT_TERMINATED:
+                print("terminated", file=sys.stderr)
+                return EXIT_TERMINATED
             raise
 
     return wrapped
@@ -52,8 +55,8 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
 def terminable() -> Iterator[None]:
     """Inside, SIGTERM unwinds the stack as Ctrl-C does, so that what is open is finished; exit code 143."""
 
-    def terminate(signum: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + signum)
+    def terminate(_signum: int, _frame: FrameType | None) -> None:
+        raise SystemExit(EXIT_TERMINATED)
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:

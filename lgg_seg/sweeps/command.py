@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lgg_seg.cli.console import terminable
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.groups import groups
 from lgg_seg.config.overrides import make_output_folder
@@ -37,8 +36,7 @@ def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
     configure_logs()
     before = failures(folder)
     try:
-        with terminable():
-            launch()
+        launch()
     except (KeyboardInterrupt, SystemExit) as end:
         code = 128 + signal.SIGINT if isinstance(end, KeyboardInterrupt) else end.code
         if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):

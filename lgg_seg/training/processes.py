@@ -1,6 +1,7 @@
 """The processes of a distributed run: those that the main one has started do not outlive it."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,11 +15,12 @@ def announce_main_process() -> None:
 
 
 def end_with_main_process() -> None:
-    """End this process within a second of the main one that started it, even of a killed one.
+    """End this process at once on SIGTERM, and within a second of the main one that started it, even of a killed one.
 
     It would wait for minutes in a collective operation. Those that torchrun or Slurm has started are looked after
     there.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no handler of Python's runs inside a collective operation
     main = os.environ.get(_MAIN)
     if main is None or sys.platform == "win32":  # where a parent's id stays when it has gone
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,25 @@ def test_a_broken_pipe_elsewhere_is_raised() -> None:
 
     with pytest.raises(BrokenPipeError):
         broken([])
+
+
+@pytest.mark.parametrize(("number", "code", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_unwinds_any_command(number: str, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    finished = []
+
+    @command
+    def ended(_words: list[str]) -> int:
+        try:
+            signal.raise_signal(signal.Signals[number])
+        finally:
+            finished.append(True)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert ended([]) == code
+    assert capsys.readouterr().err == f"{said}\n"
+    assert finished == [True]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_help_of_the_zoo_names_no_folder_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
