@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lgg_seg.devices import Accelerator
 
 
-COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "predict", "radiomics", "zoo")
+COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "lr_find", "predict", "radiomics", "zoo")
 """The commands that stand beside training: `python -m lgg_seg.NAME`."""
 
 

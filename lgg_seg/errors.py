@@ -17,6 +17,10 @@ class Busy(UserError):  # noqa: N818  # a state, not an error
     """Another process is writing the run."""
 
 
+class Diverged(UserError):  # noqa: N818  # a state, not an error
+    """A training whose loss or weights are no longer finite."""
+
+
 class Pruned(Exception):  # noqa: N818  # no error: the study had seen enough
     """A trial that its study has stopped; the message says why."""
 

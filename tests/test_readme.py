@@ -47,6 +47,7 @@ ELSEWHERE = {
     "python -m lgg_seg.data download": "tests/data/kaggle/test_download.py: it needs a network",
     "python -m lgg_seg.data explore": "tests/data/test_exploration.py",
     "python -m lgg_seg.export run=RUN format=onnx": "tests/test_context_run.py",
+    "python -m lgg_seg.lr_find": "tests/test_lr_find.py",
     "python -m lgg_seg.predict": "named in a sentence; below with what it needs",
     "python -m lgg_seg.radiomics outcome target=death01": "tests/radiomics/test_radiomics_commands.py",
 }
@@ -102,7 +103,7 @@ def test_a_command_runs(command: str, place: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
-@pytest.mark.parametrize("module", ["lgg_seg.bench", "lgg_seg.radiomics"])
+@pytest.mark.parametrize("module", ["lgg_seg.bench", "lgg_seg.lr_find", "lgg_seg.radiomics"])
 def test_a_module_whose_function_is_tested_elsewhere_is_a_command(module: str, tmp_path: Path) -> None:
     done = lgg((tmp_path, dict(os.environ)), "--help", module=module)
     assert done.returncode == 0, done.stderr

@@ -97,8 +97,9 @@ def with_home(text: str) -> str:
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters of `function` by their names for users."""
-    return {_argument(function, p.name).key or p.name: p for p in inspect.signature(function).parameters.values()}
+    """The parameters of `function` by their names for users; what `*args` takes has none."""
+    named = [p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_POSITIONAL]
+    return {_argument(function, p.name).key or p.name: p for p in named}
 
 
 def help_lines(function: Callable[..., Any]) -> str:

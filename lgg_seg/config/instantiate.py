@@ -28,7 +28,7 @@ _CALLBACKS = (
 
 _INSTEAD = {
     # Lightning's finder sets the optimizer's rate alone, and the schedule's next step undoes it.
-    "pytorch_lightning.callbacks.LearningRateFinder": "-m sweep=learning_rate searches the rate by validation Dice",
+    "pytorch_lightning.callbacks.LearningRateFinder": "python -m lgg_seg.lr_find finds a rate before the training",
     "pytorch_lightning.callbacks.SpikeDetection": "it writes a file; a loss that is not finite stops a run as it is",
     "pytorch_lightning.callbacks.ModelCheckpoint": "callbacks=epoch_checkpoints keeps that of every nth epoch",
 }

@@ -66,6 +66,29 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
     return _finished(figure, f"{title}; dotted: {kept}")
 
 
+def lr_curve(rates: Floats, losses: Floats, smoothed: Floats, suggestion: float | None, title: str) -> Figure:
+    """The loss (N,) of each learning rate (N,) of a finder, as it was and smoothed; the `suggestion` is dotted.
+
+    The axis of the loss ends a little above its start: where the training diverges, it says nothing more.
+    """
+    figure = Figure(figsize=(6.4, 4))
+    axes = figure.subplots()
+    place(figure, left=0.65, right=0.2, bottom=0.55, top=0.45)
+    axes.plot(rates, losses, ".", color=GREY, markersize=3, label="a step")
+    axes.plot(rates, smoothed, color=PREDICTION, label="smoothed")
+    if suggestion is not None:
+        axes.axvline(
+            suggestion, color=PREDICTION, linewidth=0.8, linestyle=":", label=f"fastest fall: {suggestion:.2g}"
+        )
+    low, high = float(losses.min()), float(smoothed[: smoothed.argmin() + 1].max())
+    margin = 0.3 * (high - low) or 1.0
+    axes.set(
+        xscale="log", xlabel="learning rate, logarithmic", ylabel="training loss", ylim=(low - margin, high + margin)
+    )
+    axes.legend(frameon=False)
+    return _finished(figure, title)
+
+
 def operating_figure(curves: PixelCurves | None, dice: Floats, threshold: float, title: str) -> Figure:
     """Pixel ROC, precision against recall, and mean patient Dice `(201,)` by threshold; the dots are the `threshold`.
 

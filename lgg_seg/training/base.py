@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torchmetrics import Metric
 
 from lgg_seg.data.preprocessing import normalise
-from lgg_seg.errors import UserError
+from lgg_seg.errors import Diverged, UserError
 from lgg_seg.metrics.streaming import MeanLoss
 from lgg_seg.runs.monitor import Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
@@ -217,8 +217,8 @@ class TrainingModule(pl.LightningModule):
         if not math.isfinite(total):
             raise self._diverged("sum of the weights", total)
 
-    def _diverged(self, what: str, number: float, where: str = "") -> UserError:
-        return UserError(
+    def _diverged(self, what: str, number: float, where: str = "") -> Diverged:
+        return Diverged(
             f"The {what} became {number} in epoch {self.current_epoch + 1}{where}; try a smaller optimizer.lr, "
             "trainer.gradient_clip_val=1.0 or trainer.precision=32-true."
         )
