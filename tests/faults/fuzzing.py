@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import random
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from itertools import count
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def assert_none_escapes(name: str, attempt: Callable[[random.Random], object]) -
         if time.monotonic() > end:
             break
         try:
-            with redirect_stdout(io.StringIO()):
+            with _output_kept_from_the_report():
                 attempt(random.Random(f"{name}-{number}"))
         except UserError as error:
             refused += 1
@@ -45,3 +46,15 @@ def assert_none_escapes(name: str, attempt: Callable[[random.Random], object]) -
             escapes.setdefault(f"{type(error).__name__} at {place}", f"case {number}: {text[:300]}")
     print(f"{name}: {number} cases, {refused} refused, {len(escapes)} kinds of escapes")
     assert not escapes, "\n".join(f"{key}: {text}" for key, text in escapes.items())
+
+
+@contextmanager
+def _output_kept_from_the_report() -> Iterator[None]:
+    """Output and log records are rendered, not captured: xdist cannot send a report with a name that is no UTF-8."""
+    root, written = logging.getLogger(), io.StringIO()
+    before, root.handlers = root.handlers, [logging.StreamHandler(written)]
+    try:
+        with redirect_stdout(written), redirect_stderr(written):
+            yield
+    finally:
+        root.handlers = before
