@@ -7,6 +7,7 @@ import runpy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from lgg_seg.runs.checkpoint import DamagedCheckpointError, is_in_mid_epoch, rea
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
-from lgg_seg.runs.status import record_status
+from lgg_seg.runs.status import record_interruption, record_status
 from lgg_seg.training.callbacks import History, Pruning
 from lgg_seg.training.checkpoints import require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
@@ -68,7 +69,7 @@ def run(
             config.split.file = str(Path(file).expanduser().absolute())
         folder.write_config(config, overrides)
     else:
-        with suppress(OSError):  # where Slurm started this process, Hydra has made it an empty folder of its own
+        with suppress(OSError):  # it writes nothing; where Slurm or torchrun started it, Hydra has made it a folder
             path.rmdir()
     _train_and_report(experiment, folder, overrides, hardware, brief, resumption=None, trial=trial)
 
@@ -137,11 +138,12 @@ def _train_and_report(
     brief: bool,
     **options: Any,
 ) -> None:
-    if experiment.trainer.rank(hardware) > 0:
+    rank = experiment.trainer.rank(hardware)
+    if rank > 0:
         end_with_main_process()
         logging.disable(logging.INFO)  # the main process says it
         try:
-            train(experiment, folder, overrides, hardware, **options)
+            train(experiment, folder, overrides, hardware, rank, **options)
         except UserError:
             time.sleep(10)  # the main process meets the same; it says so, and its end is that of this one
             raise
@@ -152,7 +154,7 @@ def _train_and_report(
         configure_logs(log_file)
     with record_status(folder), wandb.runs_ended():
         folder.remove_partial_files()
-        content = train(experiment, folder, overrides, hardware, **options)
+        content = train(experiment, folder, overrides, hardware, rank, **options)
         print_end(content, folder, experiment.config.name, experiment.trainer.monitor, brief=brief)
 
 
@@ -161,18 +163,21 @@ def train(
     folder: RunFolder,
     overrides: Sequence[str],
     hardware: Hardware,
+    rank: int = 0,
     *,
     resumption: Resumption | None,
     trial: Trial | None,
 ) -> dict[str, Any]:
     """Train, choose the best epoch on validation patients, test it.
 
+    Of the processes of a distributed run, that of `rank` 0 alone reads and writes the folder.
+
     Returns:
         the content of `metrics.json`; nothing where nobody is left to test, and in the other processes of a distributed
         run.
     """
     started = time.perf_counter()
-    config = experiment.config
+    config, is_main = experiment.config, rank == 0
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = resumption.data if resumption else experiment.ready_data()
     if trial is not None and data.split.training_only:
@@ -184,9 +189,11 @@ def train(
     unused = experiment.dry_run(network, data)
     module = experiment.module(network, data, hardware)
     history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
-    stop = GracefulStop(folder.last)
+    interrupted = partial(record_interruption, folder) if is_main else None
+    stop = GracefulStop(folder.last, waits_for_others=experiment.trainer.is_distributed, interrupted=interrupted)
     callbacks = experiment.all_callbacks(folder, data.split, module.monitor, history, stop)
-    require_space_for_checkpoints(folder, network, callbacks, config.trainer.max_epochs)
+    if is_main:
+        require_space_for_checkpoints(folder, network, callbacks, config.trainer.max_epochs)
     if trial is not None:
         callbacks.append(Pruning(trial, history))  # last: it ends the run from within
     loggers = experiment.loggers(folder.path)
@@ -194,7 +201,7 @@ def train(
     validates = not data.split.training_only
 
     def begin(*_: Any) -> None:
-        if resumption and trainer.is_global_zero:
+        if resumption and is_main:
             resumption.changes.record(folder, config, overrides)
             folder.set_status("running")
 
@@ -203,21 +210,21 @@ def train(
     trainer = experiment.trainer.build(
         hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
     )
-    if not resumption and trainer.is_global_zero:
+    if not resumption and is_main:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         if weights is not None:
             metadata["starting_weights"] = weights.metadata(data.index, data.split)
             if warning := weights.warning(data.index, data.split):
                 log.warning("%s", warning)
         folder.write_json("provenance.json", metadata)
-    for board in boards if trainer.is_global_zero else ():
+    for board in boards if is_main else ():
         wandb.describe_run(board, config, folder.read_json("provenance.json"))
     with stop:
         checkpoint = resumption.checkpoint if resumption else None
         with refusals(), restoring(checkpoint):
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     begin()  # where no epoch was left to train
-    if not trainer.is_global_zero:
+    if not is_main:
         return {}
 
     history.draw()

@@ -41,11 +41,7 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             ):
                 yield
         except (KeyboardInterrupt, SystemExit) as error:
-            _record_end(folder, "interrupted", _reason(error))
-            goes_on = f"python -m lgg_seg resume={shlex.quote(str(folder.display_path))} goes on"
-            log.warning(
-                "interrupted; %s", goes_on if folder.last.exists() else "no epoch is finished, so start it anew"
-            )
+            record_interruption(folder, getattr(error, "code", 130))  # KeyboardInterrupt has none
             raise
         except Pruned as error:
             _record_end(folder, "pruned", str(error))
@@ -58,10 +54,11 @@ def record_status(folder: RunFolder) -> Iterator[None]:
             folder.set_status("finished")
 
 
-def _reason(end: BaseException) -> str:
-    """What interrupted a run, in the user's words."""
-    code = str(getattr(end, "code", 130))  # KeyboardInterrupt has none
-    return {"130": "Ctrl-C", "143": "SIGTERM"}.get(code, f"exit code {code}")
+def record_interruption(folder: RunFolder, code: object) -> None:
+    """Write that the run ends with an exit code, and say how to go on."""
+    _record_end(folder, "interrupted", {"130": "Ctrl-C", "143": "SIGTERM"}.get(str(code), f"exit code {code}"))
+    goes_on = f"python -m lgg_seg resume={shlex.quote(str(folder.display_path))} goes on"
+    log.warning("interrupted; %s", goes_on if folder.last.exists() else "no epoch is finished, so start it anew")
 
 
 def _record_end(folder: RunFolder, state: State, reason: str) -> None:

@@ -3,12 +3,18 @@
 import logging
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
+
+from lgg_seg.training.processes import SignalWatch
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +25,8 @@ class GracefulStop(Checkpoint):
     A callback that `Trainer.fit` runs within: `with stop: trainer.fit(…)`. Inside, it answers for the two signals. From
     an epoch's last step on, the epoch is validated and saved first: Lightning would go on from there without the
     validation. The processes of a distributed run end at the same step, whichever of them got the signal; the main
-    one's exit code is that of the run.
+    one's exit code is that of the run. Before it trains, such a process waits for the others, maybe in vain; there is
+    nothing to save then, and the first signal ends it at once.
 
     It is a `Checkpoint` because Lightning calls those after the others: an average of the weights has the step by then.
 
@@ -28,27 +35,45 @@ class GracefulStop(Checkpoint):
 
     Args:
         checkpoint: the file to save to.
+        waits_for_others: whether this is a process of a distributed run.
+        interrupted: what is left to do in one that a signal ends at once; it gets the exit code.
     """
 
-    def __init__(self, checkpoint: Path) -> None:
+    def __init__(
+        self, checkpoint: Path, *, waits_for_others: bool = False, interrupted: Callable[[int], None] | None = None
+    ) -> None:
         self._checkpoint = checkpoint
+        self._interrupted = interrupted
+        self._watch = SignalWatch(self._end_at_once) if waits_for_others else None
         self._received: int | None = None
         self._replaced: dict[int, Any] = {}
         self._process = os.getpid()
         self._is_main = True
 
     def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # as Ctrl-C is for a job in the background
                 self._replaced[number] = signal.signal(number, self._note)
+        if self._watch is not None:
+            self._watch.start()
+            # For the processes that Lightning starts now: one that a signal ends while it imports has the main one
+            # killed. This thread gets none then; that of the watch does.
+            _mask(block=True)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the signals in every process: all are there."""
+        if self._watch is not None:
+            _mask(block=False)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals back from Lightning, whose handler talks to the other processes in the middle of a batch."""
         self._is_main = trainer.is_global_zero
+        self._end_watch()
         for number in self._replaced:
             signal.signal(number, self._note)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end_watch()
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
         if kind is None and self._received is not None:
@@ -84,9 +109,29 @@ class GracefulStop(Checkpoint):
         else:
             raise SystemExit(128 + number)
 
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+            _mask(block=False)
+
+    def _end_at_once(self, number: int) -> None:
+        if number not in SIGNALS:
+            return
+        try:
+            if self._interrupted is not None:
+                self._interrupted(128 + number)
+        finally:
+            os._exit(128 + number)
+
     def _is_asked(self, trainer: pl.Trainer) -> bool:
         return trainer.strategy.reduce_boolean_decision(self._received is not None, all=False)
 
     def _stop(self) -> None:
         # Lightning kills the main process when another one ends with an error.
         raise SystemExit(128 + (self._received or signal.SIGTERM) if self._is_main else 0)
+
+
+def _mask(*, block: bool) -> None:
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, SIGNALS)

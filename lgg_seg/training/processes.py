@@ -1,10 +1,12 @@
-"""The processes of a distributed run: those that the main one has started do not outlive it."""
+"""The processes of a distributed run: none outlives the one that has started it, or waits through a signal."""
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 _MAIN = "LGG_SEG_MAIN_PROCESS"
 
@@ -15,14 +17,16 @@ def announce_main_process() -> None:
 
 
 def end_with_main_process() -> None:
-    """End this process at once on SIGTERM, and within a second of the main one that started it, even of a killed one.
+    """End this process within a second of the main one that started it, even of a killed one.
 
     It would wait for minutes in a collective operation. Those that torchrun or Slurm has started are looked after
-    there.
+    there; the first one of another machine is the main one of those that it will start.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no handler of Python's runs inside a collective operation
     main = os.environ.get(_MAIN)
-    if main is None or sys.platform == "win32":  # where a parent's id stays when it has gone
+    if main is None:
+        announce_main_process()
+        return
+    if sys.platform == "win32":  # where a parent's id stays when it has gone
         return
 
     def watch() -> None:
@@ -31,3 +35,31 @@ def end_with_main_process() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="watch-main-process", daemon=True).start()
+
+
+class SignalWatch:
+    """A thread that learns of signals while the main one waits for other processes, where no handler of Python runs.
+
+    From `start` to `stop` it calls `end` with the number of every signal that has a handler.
+    """
+
+    def __init__(self, end: Callable[[int], None]) -> None:
+        self._end = end
+
+    def start(self) -> None:
+        """Begin to watch."""
+        received, sent = socket.socketpair()
+        sent.setblocking(False)
+        self._before, self._sent = signal.set_wakeup_fd(sent.fileno()), sent
+
+        def watch() -> None:
+            while number := received.recv(1):
+                self._end(number[0])
+            received.close()
+
+        threading.Thread(target=watch, name="watch-signals", daemon=True).start()
+
+    def stop(self) -> None:
+        """Leave signals to their handlers."""
+        signal.set_wakeup_fd(self._before)
+        self._sent.close()  # ends the thread

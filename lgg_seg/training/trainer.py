@@ -166,8 +166,14 @@ class TrainerSettings:
         Lightning finds it in the environment, which Lightning itself, torchrun or Slurm has made.
 
         Raises:
-            UserError: Lightning refuses the settings, or Slurm started another number of processes.
+            UserError: Lightning refuses the settings, or torchrun or Slurm started another number of processes.
         """
+        started = os.environ.get("WORLD_SIZE" if "TORCHELASTIC_RUN_ID" in os.environ else "SLURM_STEP_NUM_TASKS", "1")
+        if started != "1" and not self.is_distributed:
+            raise UserError(
+                f"{started} processes were started, and each would train a run of its own; take trainer=ddp, "
+                "trainer.devices of each machine and trainer.num_nodes machines."
+            )
         trainer = self.build(hardware, Path(), [], [])
         if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy.cluster_environment is not None:
             with refusals(TypeError, ValueError, RuntimeError):

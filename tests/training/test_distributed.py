@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -35,13 +39,17 @@ CLASSIFIER = (
 )  # fmt: skip
 
 
-def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.Signals, *words: str) -> int:
-    """The exit code of a run that gets a signal after its second epoch; none of its processes is left soon after."""
-    run = Command(workplace, *words, f"hydra.run.dir={folder.name}")
+def wait_for_two_epochs(folder: Path, run: Command) -> None:
     history = folder / "history.csv"  # its second row is written after the first epoch's checkpoint
     while not (history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > 2):
         assert run.is_running(), run.wait().stderr
         time.sleep(0.01)
+
+
+def stopped_after_two_epochs(workplace: Workplace, folder: Path, number: signal.Signals, *words: str) -> int:
+    """The exit code of a run that gets a signal after its second epoch; none of its processes is left soon after."""
+    run = Command(workplace, *words, f"hydra.run.dir={folder.name}")
+    wait_for_two_epochs(folder, run)
     others = psutil.Process(run.pid).children(recursive=True)
     assert others
     run.send_signal(number)
@@ -85,10 +93,110 @@ def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Work
     assert stopped_after_two_epochs(workplace, folder, signal.SIGTERM, *TWO, "logger=none") == 143
     done = lgg(workplace, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr
-    whole, resumed = (pd.read_csv(path / "history.csv") for path in (two, folder))
+    assert_same(folder, two)
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    histories = (pd.read_csv(path / "history.csv") for path in (folder, other))
     timings = ["seconds", "train_slices_per_second"]
-    pd.testing.assert_frame_equal(resumed.drop(columns=timings), whole.drop(columns=timings), check_exact=True)
-    assert metrics(folder)["metrics"] == metrics(two)["metrics"]
+    pd.testing.assert_frame_equal(*(history.drop(columns=timings) for history in histories), check_exact=True)
+    assert metrics(folder)["metrics"] == metrics(other)["metrics"]
+
+
+def slurm(rank: int, nodes: int = 2, tasks: int = 2) -> dict[str, str]:
+    """What `srun` tells a process."""
+    per_node = tasks // nodes
+    numbers = {"NNODES": nodes, "NTASKS": tasks, "NTASKS_PER_NODE": per_node, "PROCID": rank,
+               "LOCALID": rank % per_node, "NODEID": rank // per_node, "JOB_ID": 7}  # fmt: skip
+    return {"SLURM_JOB_NAME": "train", **{f"SLURM_{name}": str(number) for name, number in numbers.items()}}
+
+
+def side_by_side(workplace: Workplace, environments: list[dict[str, str]], *words: str) -> list[Command]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    return [Command((workplace[0], workplace[1] | meeting | one), *words) for one in environments]
+
+
+@pytest.fixture
+def elsewhere(workplace: Workplace, tmp_path: Path) -> Workplace:
+    """A working directory of its own: what lies below `runs` is one test's."""
+    return tmp_path, workplace[1]
+
+
+def only_run(workplace: Workplace) -> Path:
+    (folder,) = (workplace[0] / "runs").glob("*/*")
+    return folder
+
+
+def test_two_machines_make_one_run_which_sigterm_stops_and_others_go_on_with(elsewhere: Workplace, two: Path) -> None:
+    """Started by Slurm, gone on with by hand: each process has a folder of its own by Hydra, of which one is kept."""
+    words = (*TWO, "logger=none", "trainer.devices=1", "+trainer.num_nodes=2")
+    first, second = side_by_side(elsewhere, [slurm(rank) for rank in (0, 1)], *words)
+    while not list((elsewhere[0] / "runs").glob("*/*/history.csv")):
+        assert first.is_running(), first.wait().stderr
+        time.sleep(0.01)
+    folder = only_run(elsewhere)
+    wait_for_two_epochs(folder, first)
+    for run in (first, second):
+        run.send_signal(signal.SIGTERM)
+    done = first.wait(60), second.wait(60)
+    assert [one.returncode for one in done] == [143, 0]
+    assert f"interrupted; python -m lgg_seg resume={folder.relative_to(elsewhere[0])} goes on" in done[0].stderr
+    assert not done[1].stderr
+    runs = side_by_side(elsewhere, [{"NODE_RANK": rank} for rank in "01"], f"resume={folder}")
+    assert [run.wait().returncode for run in runs] == [0, 0]
+    assert_same(folder, two)
+
+
+def test_a_process_that_waits_for_others_in_vain_ends_by_sigterm(elsewhere: Workplace) -> None:
+    (run,) = side_by_side(elsewhere, [slurm(0)], *TWO, "logger=none", "trainer.devices=1", "+trainer.num_nodes=2")
+    while not any(one.status == "LISTEN" for one in psutil.Process(run.pid).net_connections()):
+        assert run.is_running(), run.wait().stderr
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    done = run.wait(20)
+    assert done.returncode == 143
+    assert done.stderr.endswith("interrupted; no epoch is finished, so start it anew\n")
+    status = read_status(RunFolder(only_run(elsewhere)))
+    assert (status["state"], status["reason"]) == ("interrupted", "SIGTERM")
+
+
+def test_a_signal_to_all_processes_that_still_start_ends_the_run(elsewhere: Workplace) -> None:
+    """A process that dies while it starts has Lightning kill the main one."""
+    run = Command(elsewhere, *TWO, "logger=none")
+    other: psutil.Process | None = None
+    while other is None:
+        assert run.is_running(), run.wait().stderr
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(run.pid).children()
+            other = next((one for one in children if "hydra.output_subdir=null" in one.cmdline()), None)
+    other.send_signal(signal.SIGTERM)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(20).returncode == 143
+    assert not psutil.wait_procs([other], timeout=60)[1]
+    assert read_status(RunFolder(only_run(elsewhere)))["reason"] == "SIGTERM"
+
+
+def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewhere: Workplace) -> None:
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "lgg_seg"]
+    words = [*start, *CLASSIFIER, "trainer.devices=2", "trainer.max_epochs=3", "optimizer.lr=0.01"]
+    done = subprocess.run(words, cwd=elsewhere[0], env=elsewhere[1], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    folder = only_run(elsewhere)
+    history = pd.read_csv(folder / "history.csv")
+    assert lgg(elsewhere, f"run={folder}", "split=val", module="lgg_seg.evaluate").returncode == 0
+    alone = metrics(next((folder / "evaluations").glob("*_val")))["metrics"]
+    best = history.loc[history["val/auroc"].idxmax()]
+    assert alone["slice/auroc"]["value"] == pytest.approx(best["val/auroc"], abs=1e-6)
+    assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
+
+
+def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"2 processes were started.* take trainer=ddp"):
+        rank()
 
 
 def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: Workplace) -> None:
@@ -129,15 +237,9 @@ def rank(*overrides: str) -> int:
     return settings.rank(settings.prepare())
 
 
-SLURM = {
-    "SLURM_JOB_NAME": "train", "SLURM_NNODES": "2", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "2",
-    "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NODEID": "1",
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("environment", "expected"),
-    [({}, 0), ({"LOCAL_RANK": "1"}, 1), ({"NODE_RANK": "1"}, 2), (SLURM, 3), ({**SLURM, "SLURM_PROCID": "0"}, 0)],
+    [({}, 0), ({"LOCAL_RANK": "1"}, 1), ({"NODE_RANK": "1"}, 2), (slurm(3, tasks=4), 3), (slurm(0, tasks=4), 0)],
 )
 def test_the_rank_counts_over_all_machines(
     environment: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch
@@ -151,7 +253,7 @@ def test_the_rank_counts_over_all_machines(
 
 def test_another_number_of_tasks_than_slurms_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 0)
-    for name, value in SLURM.items():
+    for name, value in slurm(3, tasks=4).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=r"devices=3.*Set `devices=2`"):
         rank("trainer.devices=3", "+trainer.num_nodes=2")
