@@ -59,7 +59,7 @@ def measure(
     ] = None,
     tta: Annotated[bool | None, Argument("test-time augmentation; null: as the run's config says")] = None,
     device: Annotated[
-        Accelerator | None, Argument("auto, cpu, gpu or mps; null: the run's own, or the best one here")
+        Accelerator | None, Argument("auto, cpu, gpu or mps; null: auto, and of a deterministic run its own")
     ] = None,
     output: Annotated[
         Path | None,

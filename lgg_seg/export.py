@@ -14,6 +14,7 @@ from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
 from lgg_seg.deploy import Format
+from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.runs.folder import RunFolder
@@ -33,6 +34,10 @@ def export(
     data_root: Annotated[
         Path | None, Argument("scans to check on; null: the run's own, or the dataset's", key="data.root")
     ] = None,
+    device: Annotated[
+        Accelerator,
+        Argument("auto, cpu, gpu or mps: where the original runs for the check, the export on the CPU"),
+    ] = "cpu",
     output: Annotated[
         Path | None, Argument("a folder for the export; null: where predict backend=onnx looks for it")
     ] = None,
@@ -65,7 +70,7 @@ def export(
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / format
         folder.mkdir()
-        parity = compare(trained, write_program(trained, format, folder / FILES[format]), of, batches)
+        parity = compare(trained, write_program(trained, format, folder / FILES[format]), of, batches, device)
         if parity.largest_difference > TOLERANCE:
             raise UserError(
                 f"The export of {trained.name} differs from it by up to {parity.largest_difference:.2g} in probability "

@@ -84,7 +84,7 @@ def resume(
 ) -> None:
     """Go on with the run in the folder `path` where it stopped, with its own config but for the `changes`.
 
-    It runs on `device`, by default on the run's own where this machine has it, else on the best one here.
+    It runs on `device`, by default on the best one here, or a deterministic run on its own where this machine has it.
 
     Raises:
         UserError: it is no run, has finished, has no checkpoint to go on from, or its data have moved or changed; the

@@ -62,11 +62,20 @@ def test_a_run_of_another_machine_takes_the_device_that_is_here(caplog: pytest.L
     assert TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true").prepare_again().precision == "32-true"
 
 
+def test_a_run_of_a_cpu_goes_on_on_the_gpu_here_unless_its_bits_are_to_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for deterministic, device in ((False, "cuda"), (True, "cpu")):
+        settings = TrainerSettings(max_epochs=1, accelerator="cpu", precision="32-true", deterministic=deterministic)
+        assert settings.prepare_again().device.type == device
+        assert settings.prepare_again("cpu").device.type == settings.prepare().device.type == "cpu"
+
+
 @pytest.mark.parametrize(
     ("device", "accelerator", "here", "expected"),
     [
         ("cpu", "gpu", 0, (1, 8, "auto")),
         ("cuda", "gpu", 2, (2, 4, "ddp")),
+        ("cuda", "cpu", 2, (2, 4, "ddp")),
         ("cuda", "auto", 1, (1, 8, "auto")),
         ("cuda", "gpu", 8, (4, 2, "ddp")),
         ("cpu", "cpu", 0, (4, 2, "ddp")),  # its four processes were the CPU's
@@ -88,10 +97,10 @@ def test_a_run_of_four_gpus_makes_the_same_steps_on_fewer(
 def test_gpus_that_cannot_share_the_batches_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     settings = TrainerSettings(max_epochs=1, accelerator="gpu", devices=4)
-    with pytest.raises(UserError, match="trained on 4 GPUs, and 3 are here"):
+    with pytest.raises(UserError, match="trained on 4 devices, and 3 are here"):
         settings.share_out(Hardware(torch.device("cuda"), "32-true", channels_last=True))
     on_cpu = Hardware(torch.device("cpu"), "32-true", channels_last=True)
-    with pytest.raises(UserError, match="each of 4 GPUs has a part, and 1 is here"):
+    with pytest.raises(UserError, match="each of 4 devices has a part, and 1 is here"):
         settings.share_out(on_cpu, mid_epoch=True)
 
 

@@ -27,7 +27,7 @@ ELSEWHERE = {
     **dict.fromkeys(("checkpoint", "ckpt", "weights", "model", "network", "experiment"), _NETWORK),
     **dict.fromkeys(("data", "data_dir", "dataset", "images", "folder", "path"), _DATA),
     **dict.fromkeys(("out", "output_dir", "out_dir", "save_dir", "outdir"), ("output",)),
-    **dict.fromkeys(("gpu", "gpus", "cuda", "accelerator"), ("device",)),
+    **dict.fromkeys(("gpu", "gpus", "cuda", "accelerator", "trainer"), ("device",)),
     **dict.fromkeys(("bs", "batch"), ("data.batch_size",)),
     **dict.fromkeys(("image_size", "img_size", "size", "epochs", "lr"), ()),  # of the training alone
     "subset": ("split",),

@@ -32,9 +32,11 @@ def resume_arguments(arguments: Sequence[str]) -> ResumeArguments | None:
     if len(given) < len(arguments):
         raise UserError(f"{' '.join(arguments)} names something twice; resume one run, on one device.")
     if others:
+        place = given.get("trainer")
+        instead = f" and say device={place}" if place in get_args(Accelerator) else ""
         raise UserError(
             f"resume= goes on with the run's own config, of which only {_EPOCHS} and {_ROOT} may change; "
-            f"take away {' '.join(others)}, or start a new run with it."
+            f"take away {' '.join(others)}{instead}, or start a new run with it."
         )
     if not given[RESUME]:
         raise UserError("resume= needs the folder of a run, for example resume=runs/unet_bn/2026-01-31_12-00-00.")

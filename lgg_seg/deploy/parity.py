@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
+from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
-from lgg_seg.hardware import Hardware
+from lgg_seg.hardware import choose_hardware
 from lgg_seg.inference.runner import Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel
 from lgg_seg.scans.discover import find_scans
@@ -44,10 +45,9 @@ class Parity:
     positive: int
 
 
-def exact_runner(network: nn.Module) -> Runner:
-    """The network in float32 on the CPU."""
-    cpu = Hardware(torch.device("cpu"), "32-true", channels_last=False)
-    return TorchRunner(network, cpu, SLICES)
+def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
+    """The network in float32."""
+    return TorchRunner(network, choose_hardware(device, "32-true", channels_last=False), SLICES)
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
@@ -67,13 +67,14 @@ def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, li
     return root.name, batches
 
 
-def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch]) -> Parity:
-    """The network as trained, in float32 on the CPU, against the same in another form."""
-    reference = exact_runner(trained.network)
+def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch], device: Accelerator = "cpu") -> Parity:
+    """The network as trained, in float32 on `device`, against the same in another form."""
+    reference = exact_runner(trained.network, device)
     threshold = np.float32(trained.threshold)
     slices, largest, disagreeing, positive = 0, 0.0, 0, 0
     for images, statistics in batches:
-        ours = torch.sigmoid(reference.volume_logits(images, statistics)).numpy()
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # which keeps ten bits of a float32
+            ours = torch.sigmoid(reference.volume_logits(images, statistics)).cpu().numpy()
         theirs = torch.sigmoid(other.volume_logits(images, statistics)).cpu().numpy()
         difference = float(np.abs(ours - theirs).max())
         largest = max(largest, difference if np.isfinite(difference) else 1.0)

@@ -103,16 +103,21 @@ class TrainerSettings:
         return chosen
 
     def prepare_again(self, device: Accelerator | None = None) -> Hardware:
-        """As `prepare`, for a run that may have been trained on another machine, whose device this one may lack."""
-        if device is None and not is_available(self.accelerator):
-            log.warning("the run's device, %s, is not on this machine; the best one here is taken", self.accelerator)
+        """As `prepare`, for a run that may have been trained on another machine: by default on the best device here.
+
+        A deterministic run stays on its own, which alone gives the same bits.
+        """
+        is_here = is_available(self.accelerator)
+        if device is None and not (is_here and self.deterministic):
             device = "auto"
+            if not is_here:
+                log.warning("the run's device, %s, is not on this machine; the best one is taken", self.accelerator)
         if self.threads is not None:
             self.threads = min(self.threads, os.cpu_count() or 1)
         return self.prepare(device)
 
     def share_out(self, hardware: Hardware, *, mid_epoch: bool = False) -> None:
-        """Go on with a run of several GPUs where fewer are: each process adds up the gradients of more batches.
+        """Go on with a run of several devices where fewer are: each process adds up the gradients of more batches.
 
         The optimizer's steps stay those of the run; batch norm sees the batches one by one.
 
@@ -126,19 +131,21 @@ class TrainerSettings:
             return
         if before % here:
             raise UserError(
-                f"The run trained on {before} GPUs, and {here} are here, which cannot share its batches equally; "
+                f"The run trained on {before} devices, and {here} are here, which cannot share its batches equally; "
                 "have it see one alone with CUDA_VISIBLE_DEVICES=0, or take a machine with as many."
             )
         if mid_epoch:
             raise UserError(
-                f"The run was stopped in the middle of an epoch, of which each of {before} GPUs has a part, and {here} "
-                f"{'is' if here == 1 else 'are'} here; go on where there are as many."
+                f"The run was stopped in the middle of an epoch, of which each of {before} devices has a part, and "
+                f"{here} {'is' if here == 1 else 'are'} here; go on where there are as many"
+                f"{'' if self.accelerator == 'gpu' else ', or with device=cpu'}."
             )
         batches = self.lightning.get("accumulate_grad_batches", 1) * (before // here)
         self.lightning |= {"devices": here, "accumulate_grad_batches": batches}
         if here == 1:
             self.lightning["strategy"] = "auto"
-        log.warning("the run trained on %d GPUs; %d process(es) here add up %d batches a step", before, here, batches)
+        added = f"{here} process(es) here add up {batches} batches a step"
+        log.warning("the run trained on %d devices; %s", before, added)
 
     @property
     def _local_processes(self) -> int:

@@ -161,6 +161,8 @@ def test_resume_takes_a_device_and_nothing_else() -> None:
     assert resume_arguments(["resume=runs/a", "device=cpu"]) == (Path("runs/a"), "cpu", None, None)
     with pytest.raises(UserError, match="seed=2"):
         resume_arguments(["resume=runs/a", "seed=2"])
+    with pytest.raises(UserError, match="take away trainer=cpu and say device=cpu, or"):
+        resume_arguments(["resume=runs/a", "trainer=cpu"])
     with pytest.raises(UserError, match="twice"):
         resume_arguments(["resume=runs/a", "resume=runs/b"])
     with pytest.raises(UserError, match="needs the folder"):

@@ -162,6 +162,13 @@ def test_an_export_of_other_weights_is_not_used(run: Path, phantom_root: Path, t
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that must be missing")
+def test_an_export_is_checked_on_the_device_that_is_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="device=gpu is not on this machine"):
+        export("torch", run=run, output=tmp_path / "export", device="gpu")
+    assert not (tmp_path / "export").exists()
+
+
 def test_an_export_names_one_network(trained_run: Path) -> None:
     with pytest.raises(UserError, match="run=RUN, or zoo=NAME"):
         export("onnx")

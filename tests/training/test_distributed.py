@@ -211,7 +211,7 @@ def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: 
     without_gpu = workplace[0], workplace[1] | {"CUDA_VISIBLE_DEVICES": ""}
     done = lgg(without_gpu, f"resume={folder.name}")
     assert done.returncode == 0, done.stderr
-    assert "the run trained on 3 GPUs; 1 process(es) here add up 3 batches a step" in done.stderr
+    assert "the run trained on 3 devices; 1 process(es) here add up 3 batches a step" in done.stderr
     history = pd.read_csv(folder / "history.csv")
     assert history["epoch"].tolist() == list(range(5))
     assert steps_of_an_epoch(folder) == steps
