@@ -12,7 +12,7 @@ Group = tuple[str, Sequence[Record]]
 
 
 def _times(group: Group) -> str:
-    seconds = sorted(record.metadata["wall_seconds"] for record in group[1])
+    seconds = sorted(record.seconds for record in group[1])
     first, last = duration(seconds[0]), duration(seconds[-1])
     return first if first == last else f"{first} to {last}"
 

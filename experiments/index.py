@@ -57,10 +57,14 @@ class Record:
         return str(self.metadata["code"]["commit"])[:7]
 
     @property
+    def seconds(self) -> float:
+        """Wall time of the whole run; of one that was resumed at least that of all its epochs."""
+        return max(self.metadata.get("wall_seconds", 0.0), self.cost.get("train_seconds", 0.0))
+
+    @property
     def time(self) -> str:
-        """Wall time of the whole run."""
-        seconds = self.metadata.get("wall_seconds")
-        return duration(seconds) if seconds else ABSENT
+        """`seconds` as it is told."""
+        return duration(self.seconds) if self.seconds else ABSENT
 
     @property
     def memory(self) -> str:
@@ -116,6 +120,6 @@ def markdown() -> str:
 
 
 def _section(room: str, found: list[Record]) -> str:
-    seconds = sum(record.metadata.get("wall_seconds", 0) for record in found)
+    seconds = sum(record.seconds for record in found)
     total = f", {duration(seconds)} in all" if seconds else ""
     return f"## {room}\n\n{counted(len(found), 'record')}{total}.\n\n{markdown_table(COLUMNS, found)}"
