@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor, nn
 
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.errors import UserError, require
+from lgg_seg.errors import UserError, out_of_memory, require
 from lgg_seg.networks.base import SegmentationNetwork
 from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file, without_wandb
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _SET_HERE = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs")
 """Arguments of the library's constructors that are not left to a config: the network gives one map of logits."""
+
+_OTHER_SIZE = (AssertionError, IndexError, RuntimeError, ValueError)
+"""What timm's encoders raise for images of another size than they are made for."""
 
 
 class SMP(FreezableEncoder, SegmentationNetwork):
@@ -83,8 +86,8 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         """
         try:
             logits: Tensor = self.network(x)
-        except AssertionError as error:
-            if self.fixed_size is None:
+        except _OTHER_SIZE as error:
+            if self.fixed_size is None or (*x.shape[2:],) == (self.fixed_size,) * 2 or out_of_memory(error):
                 raise
             raise UserError(
                 f"The encoder is made for images of {self.fixed_size} x {self.fixed_size} pixels, not of "
@@ -152,18 +155,19 @@ def _network(
     import segmentation_models_pytorch as smp
     import timm
 
+    architectures = list(smp.MODEL_ARCHITECTURES_MAPPING.values())
     model = smp.MODEL_ARCHITECTURES_MAPPING.get(architecture.lower())
     if model is None:
-        raise _unknown("architecture", architecture, [one.__name__ for one in smp.MODEL_ARCHITECTURES_MAPPING.values()])
+        raise _unknown("architecture", architecture, [each.__name__ for each in architectures])
     known = [*smp.encoders.encoders, *(f"tu-{name}" for name in (*timm.list_models(), *timm.list_pretrained()))]
     if encoder not in known:
         raise _unknown("encoder", encoder, known)
 
-    named = inspect.signature(model).parameters
-    free = [name for name in named if name not in _SET_HERE]
+    free = _options(model)
     if unknown := next((name for name in options if name not in free), None):
-        choice = did_you_mean(unknown, free)
-        raise UserError(f"model.{unknown} is no option of {model.__name__}; {choice}")
+        others = [each.__name__ for each in architectures if unknown in _options(each)]
+        choice = f"it is one of {', '.join(others)}: take model.architecture={others[0]}." if others else ""
+        raise UserError(f"model.{unknown} is no option of {model.__name__}; {choice or did_you_mean(unknown, free)}")
 
     options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
     if architecture.lower() == "dpt":
@@ -176,15 +180,29 @@ def _network(
         options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": state}}
     try:
         network = smp.create_model(architecture, encoder, **options)
-    except (ValueError, RuntimeError, TypeError) as error:  # a RuntimeError also where smp has not implemented it
+    except (
+        IndexError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+    ) as error:  # a RuntimeError also where smp has not implemented it
         reason = str(error).strip().split("\n")[0].rstrip(".")
+        if attention := options.get("decoder_attention_type") if "Attention" in reason else None:
+            raise UserError(f"model.decoder_attention_type is {attention!r}; it must be scse or null.") from error
+        # DeepLabV3, DeepLabV3Plus and PAN set the last strides of the encoder, which only convolutions let them.
+        unet = "model.architecture=Unet, or " if "output_stride" in reason else ""
         raise UserError(
             f"model.architecture={architecture} and model.encoder={encoder} do not go together ({reason}): "
-            "choose another encoder, for instance resnet34."
+            f"choose {unet}another encoder, for instance resnet34."
         ) from error
     if path is not None and not encoder.startswith("tu-"):
         load_encoder(network.encoder, encoder, in_channels, path)
     return network
+
+
+def _options(architecture: type[SegmentationModel]) -> list[str]:
+    """What a config can give an architecture."""
+    return [name for name in inspect.signature(architecture).parameters if name not in _SET_HERE]
 
 
 def _fixed_size(encoder: str) -> int | None:

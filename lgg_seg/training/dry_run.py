@@ -9,7 +9,7 @@ from torch import nn
 from lgg_seg.errors import UserError, out_of_memory
 from lgg_seg.messages import counted
 
-REFUSALS = (RuntimeError, ValueError, AssertionError)
+REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)
 """What torch, segmentation-models-pytorch and timm raise for a shape that they do not take."""
 
 

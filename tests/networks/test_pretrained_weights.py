@@ -181,6 +181,12 @@ class TestNames:
         assert "SCSE" not in str(SMP("Unet", "resnet18"))
         with pytest.raises(UserError, match=r"decoder_atention_type is no option of Unet; .*decoder_attention_type"):
             SMP("Unet", "resnet18", decoder_atention_type="scse")
+        with pytest.raises(
+            UserError, match=r"no option of FPN; it is one of Unet, .*: take model\.architecture=Unet\."
+        ):
+            SMP("FPN", "resnet18", decoder_attention_type="scse")
+        with pytest.raises(UserError, match=r"model\.decoder_attention_type is 'SE'; it must be scse or null\."):
+            SMP("Unet", "resnet18", decoder_attention_type="SE")
 
     @pytest.mark.parametrize("option", ["activation", "aux_params", "classes", "encoder_weights", "encoder_name"])
     def test_what_a_network_of_logits_sets_itself_is_no_option(self, option: str) -> None:
@@ -194,9 +200,19 @@ class TestNames:
     def test_an_architecture_may_be_written_in_any_case(self) -> None:
         assert type(SMP("unetPLUSPLUS", "resnet18").network).__name__ == "UnetPlusPlus"
 
-    @pytest.mark.parametrize(("architecture", "encoder"), [("Linknet", "mit_b0"), ("Unet", "tu-vit_tiny_patch16_224")])
-    def test_an_architecture_that_cannot_use_an_encoder_says_so(self, architecture: str, encoder: str) -> None:
-        with pytest.raises(UserError, match="do not go together"):
+    @pytest.mark.parametrize(
+        ("architecture", "encoder", "remedy"),
+        [
+            ("Linknet", "mit_b0", "choose another"),
+            ("Unet", "tu-vit_tiny_patch16_224", "choose another"),
+            ("Unet", "tu-nest_tiny", "choose another"),
+            ("DeepLabV3Plus", "tu-hiera_tiny_224", r"choose model\.architecture=Unet, or another"),
+        ],
+    )
+    def test_an_architecture_that_cannot_use_an_encoder_says_so(
+        self, architecture: str, encoder: str, remedy: str
+    ) -> None:
+        with pytest.raises(UserError, match=rf"do not go together .*: {remedy} encoder"):
             SMP(architecture, encoder)
 
     @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def test_parameters_without_a_gradient_are_found() -> None:
     [
         (lambda: SMP("DeepLabV3Plus", "resnet18"), 1, r"1 image of 3 channels and 64 x 64 .*batch_size=2"),
         (lambda: SMP("Unet", "tu-maxvit_tiny_tf_224"), 2, r"made for images of 224 x 224.*preprocess\.size=224"),
+        (lambda: SMP("Unet", "tu-hiera_tiny_224"), 2, r"made for images of 224 x 224.*preprocess\.size=224"),
+        (lambda: SMP("Unet", "tu-coatnet_nano_rw_224"), 2, r"made for images of 224 x 224.*preprocess\.size=224"),
         (lambda: nn.Conv2d(3, 2, 1), 2, r"logits have the shape \[2, 2, 64, 64\], where \[2, 1, 64, 64\] is needed"),
         (lambda: nn.Conv2d(6, 1, 1), 2, r"cannot train on 2 images of 3 channels"),
     ],
