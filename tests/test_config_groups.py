@@ -47,6 +47,13 @@ def test_a_setting_of_a_callback_that_is_not_there_is_refused() -> None:
         check_config(config)
 
 
+@pytest.mark.parametrize("value", [5, ["early_stopping"], "text"])
+def test_a_collection_that_is_no_mapping_is_refused(value: object) -> None:
+    config = {**to_plain(composed()), "callbacks": value}
+    with pytest.raises(UserError, match=r"^callbacks is .*; it must be null or a mapping of objects\.$"):
+        check_config(config)
+
+
 @pytest.mark.parametrize(("group", "member"), [m for m in MEMBERS if m[0] not in BUILT_BY_CODE])
 def test_every_member_builds(group: str, member: str, tmp_path: Path) -> None:
     config = composed(f"{group}={member}")

@@ -64,7 +64,10 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
             raise UserError(f"The config key {name} is read by nothing; {did_you_mean(name, SETTINGS)}")
     check_groups(plain, OBJECTS)
     for group in COLLECTIONS:
-        for name, node in (plain.get(group) or {}).items():
+        nodes = plain.get(group) or {}
+        if not isinstance(nodes, dict):
+            raise UserError(f"{group} is {nodes!r}; it must be null or a mapping of objects.")
+        for name, node in nodes.items():
             if node is not None and not (isinstance(node, dict) and TARGET in node):
                 raise UserError(
                     f"{group}.{name} is no object with a _target_: {group}.{name}=null switches one off, and a setting "

@@ -3,7 +3,8 @@
 import csv
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -65,7 +66,7 @@ def find_dataset_root(root: Path, depth: int = _DEPTH) -> Path | None:
     """The folder that holds the slices: `root`, or one in it that Kaggle's zip was unpacked to, and again in that."""
     if not root.is_dir():
         return None
-    if any(file.number is not None for files in _files(root).values() for file in files):
+    if any(file.number is not None for _, file in _files(root)):  # of a patient's tree, the first file is enough
         return root
     found = (find_dataset_root(root / name, depth - 1) for name in _CONTAINERS if depth)
     return next((folder for folder in found if folder is not None), None)
@@ -90,9 +91,11 @@ def list_dataset(root: Path) -> Listing:
     if dataset_root is None:
         state = NOTHING if root.is_dir() else "is not there"
         raise UserError(f"data root {root} {state}: {THREE_WAYS}")
-    folders = _files(dataset_root)
+    folders: dict[str, list[_File]] = defaultdict(list)
+    for patient, file in _files(dataset_root):
+        folders[patient].append(file)
     pairs, issues, stamps = [], [], []
-    for patient, files in folders.items():
+    for patient, files in sorted(folders.items()):
         paired, wrong = _pair(dataset_root, patient, files, folders.keys())
         pairs += paired
         issues += wrong
@@ -140,10 +143,9 @@ class _File:
     mask: bool
 
 
-def _files(root: Path) -> dict[str, list[_File]]:
-    """The patients at a dataset root, each with their files, by name."""
+def _files(root: Path) -> Iterator[tuple[str, _File]]:
+    """Every file at a dataset root, with its patient."""
     names = {entry.name for entry in _scan(root) if entry.is_dir()}
-    found: dict[str, list[_File]] = {}
     if {"images", "masks"} <= names:
         for kind in ("images", "masks"):
             for folder in ("", *sorted(entry.name for entry in _scan(root / kind) if entry.is_dir())):
@@ -152,14 +154,13 @@ def _files(root: Path) -> dict[str, list[_File]]:
                     patient = folder or (match["stem"] if match else Path(file).stem)
                     number = int(match["number"]) if match else None
                     path = f"{kind}/{folder}/{file}" if folder else f"{kind}/{file}"
-                    found.setdefault(patient, []).append(_File(path, patient, number, kind == "masks"))
+                    yield patient, _File(path, patient, number, kind == "masks")
     else:
         for folder in sorted(names):
             for file in _pictures(root / folder):
                 match = _NAME.fullmatch(Path(file).stem)
                 stem, number, mask = (match["stem"], int(match["number"]), match["mask"]) if match else ("", None, None)
-                found.setdefault(folder, []).append(_File(f"{folder}/{file}", stem, number, mask is not None))
-    return dict(sorted(found.items()))
+                yield folder, _File(f"{folder}/{file}", stem, number, mask is not None)
 
 
 def _pictures(folder: Path) -> list[str]:
