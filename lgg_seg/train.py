@@ -36,7 +36,7 @@ from lgg_seg.training.checkpoints import require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.graceful_stop import GracefulStop
 from lgg_seg.training.processes import announce_main_process, end_with_main_process
-from lgg_seg.training.resumption import Changes, Resumption, require_same_config, restoring, same_data
+from lgg_seg.training.resumption import Changes, Resumption, record_hardware, require_same_config, restoring, same_data
 from lgg_seg.training.trainer import refusals
 from lgg_seg.training.validation_images import ValidationImages
 
@@ -203,6 +203,7 @@ def train(
     def begin(*_: Any) -> None:
         if resumption and is_main:
             resumption.changes.record(folder, config, overrides)
+            record_hardware(folder, hardware)
             folder.set_status("running")
 
     # The checkpoint is restored by then: until now, nothing of the folder has changed.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.curves import THRESHOLDS, PixelCurves
@@ -58,10 +59,12 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
             heading += f": best {best[monitor.column]:.3f}, epoch {best['epoch'] + 1:.0f}"
             axes.title.set_fontweight("bold")
         axes.set(title=heading, xlabel="epoch", ylim=(0, None if name == "loss" else 1))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.axvline(best["epoch"] + 1, color=PREDICTION, linewidth=0.8, linestyle=":")
         axes.legend(frameon=False)
     rate.plot([row["epoch"] + 1 for row in history], [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
+    rate.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     kept = "the last epoch" if monitor == LAST else f"the best epoch by {monitor.title}"
     return _finished(figure, f"{title}; dotted: {kept}")
 

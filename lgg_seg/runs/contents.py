@@ -58,6 +58,7 @@ class _Provenance(_Content):
     choices: dict[str, str] = {}
     code: dict[str, Any] = {}
     hardware: dict[str, Any] = {}
+    resumed_on: list[dict[str, Any]] = []
     versions: dict[str, str | None] = {}
     max_epochs: list[int] = []
     starting_weights: _StartingWeights | None = None

@@ -110,8 +110,8 @@ class History(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count slices; the clock read here leaves validation out of the training speed."""
-        self._slices += len(batch["slice"])
+        """Count the slices of all processes; the clock read here leaves validation out of the training speed."""
+        self._slices += len(batch["slice"]) * trainer.world_size
         self._trained = time.perf_counter() - self._started
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

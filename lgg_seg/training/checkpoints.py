@@ -102,7 +102,10 @@ def checkpoints(folder: RunFolder, monitor: Monitor, validated_every: int = 1) -
 
 
 class EpochCheckpoints(KeptCheckpoint):
-    """The checkpoint of every `every_n_epochs`-th epoch: `checkpoints/epoch_009.ckpt`, none of which is overwritten."""
+    """The checkpoint of every `every_n_epochs`-th epoch: `checkpoints/epoch_010.ckpt`, none of which is overwritten.
+
+    The number is that of the lines and figures, which count epochs from 1.
+    """
 
     def __init__(self, every_n_epochs: int) -> None:
         require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
@@ -115,6 +118,10 @@ class EpochCheckpoints(KeptCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
+
+    def format_checkpoint_name(self, metrics: dict[str, Any], *args: Any, **options: Any) -> str:
+        """The file's path, with the epoch counted from 1."""
+        return super().format_checkpoint_name({**metrics, "epoch": metrics["epoch"] + 1}, *args, **options)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Take the run's folder; Lightning would take a logger's."""

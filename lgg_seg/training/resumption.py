@@ -17,11 +17,12 @@ from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError, out_of_memory, require
+from lgg_seg.hardware import Hardware
 from lgg_seg.messages import counted
 from lgg_seg.runs.checkpoint import DamagedCheckpointError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
-from lgg_seg.runs.provenance import data_differences
+from lgg_seg.runs.provenance import data_differences, hardware_metadata
 from lgg_seg.training.experiment import Experiment
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,15 @@ class Changes:
             folder.write_json("provenance.json", provenance | {"max_epochs": lengths})
         kept = [word for word in overrides if word.partition("=")[0] not in changed]
         folder.write_config(config, [*kept, *(f"{key}={value}" for key, value in changed.items())])
+
+
+def record_hardware(folder: RunFolder, hardware: Hardware) -> None:
+    """Add to the provenance what a resumed run goes on with, where that is not what it had before."""
+    provenance = folder.read_json("provenance.json")
+    now = {"hardware": hardware_metadata(hardware), "precision": hardware.precision}
+    resumed_on = provenance.get("resumed_on", [])
+    if now != (resumed_on or [{key: provenance.get(key) for key in now}])[-1]:
+        folder.write_json("provenance.json", provenance | {"resumed_on": [*resumed_on, now]})
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,7 @@ class TrainerSettings:
             )
 
     def _check_devices(self, hardware: Hardware) -> None:
-        """Refuse GPUs that are not there, and what only GPUs can do."""
+        """Refuse GPUs that are not there, many more processes than cores, and what only GPUs can do."""
         devices = self.lightning["devices"]
         if hardware.device.type == "cuda":
             count = torch.cuda.device_count()
@@ -230,7 +230,13 @@ class TrainerSettings:
                     f"trainer.devices={devices}, but this machine has {count} GPU(s), numbered from 0; take "
                     f"trainer.devices={count}."
                 )
-        elif self.lightning.get("sync_batchnorm"):
+            return
+        cores = os.cpu_count() or 1
+        if self._local_processes > 4 * cores:
+            raise UserError(
+                f"trainer.devices={devices}, but this machine has {cores} cores; take trainer.devices={cores} or fewer."
+            )
+        if self.lightning.get("sync_batchnorm"):
             raise UserError("trainer.sync_batchnorm=true works on GPUs alone; take trainer.sync_batchnorm=false.")
 
 

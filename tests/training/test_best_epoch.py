@@ -90,7 +90,9 @@ def test_checkpoint_and_learning_curve_mark_the_best_epoch_by_the_monitor(name: 
     assert monitored.get_title() == f"{title}: best {value:.3f}, epoch {BEST[name] + 1}"
     (validated,) = [line for line in monitored.lines if line.get_label() == "val"]
     assert list(validated.get_ydata()) == pytest.approx([epoch[name] for epoch in EPOCHS])
+    figure.canvas.draw()
     for axes in figure.axes[:-1]:
+        assert all(tick == round(tick) for tick in axes.get_xticks())
         (mark,) = [line for line in axes.lines if line.get_linestyle() == ":"]
         assert list(mark.get_xdata()) == [BEST[name] + 1] * 2
 
@@ -100,7 +102,7 @@ def test_the_weights_of_every_nth_epoch_stay_also_where_the_run_is_resumed(tmp_p
     moved = tmp_path.rename(tmp_path.with_name("moved"))
     fit(moved, "val/dice", [EpochCheckpoints(2)], resume=True)
     kept = {file.name: torch.load(file, weights_only=True) for file in moved.glob("checkpoints/epoch_*.ckpt")}
-    assert {name: one["epoch"] for name, one in kept.items()} == {f"epoch_00{k}.ckpt": k for k in (1, 3, 5)}
+    assert {name: one["epoch"] for name, one in kept.items()} == {f"epoch_00{k + 1}.ckpt": k for k in (1, 3, 5)}
     assert all(len(one["callbacks"]["History"]["rows"]) == one["epoch"] + 1 for one in kept.values())
 
 

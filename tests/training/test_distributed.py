@@ -83,6 +83,8 @@ def test_two_processes_end_and_measure_what_one_does(workplace: Workplace, two: 
     assert history["epoch"].tolist() == list(range(len(history)))
     assert lgg(workplace, f"run={two}", "split=val", module="lgg_seg.evaluate").returncode == 0
     alone = metrics(next((two / "evaluations").glob("*_val")))["metrics"]
+    _, content = read_newest(RunFolder(two))
+    assert content["callbacks"]["History"]["slices"] == 2 * 16, "of both processes: each has four batches of four"
     best = history.loc[history["val/dice"].idxmax()]
     assert alone["patient/dice"]["mean"] == pytest.approx(best["val/dice"], abs=1e-6)
     assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
@@ -264,6 +266,7 @@ def test_another_number_of_tasks_than_slurms_is_one_sentence(monkeypatch: pytest
     [
         ("trainer.devices=[]", r"trainer\.devices is \[\]; it must be 1 or more"),
         ("+trainer.num_nodes=0", r"trainer\.num_nodes is 0; it must be 1 or more"),
+        ("trainer.devices=4000", r"trainer\.devices=4000, but this machine has \d+ cores; take"),
         ("+trainer.sync_batchnorm=true", r"trainer\.sync_batchnorm=true works on GPUs alone"),
     ],
 )

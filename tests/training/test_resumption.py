@@ -13,6 +13,7 @@ import pytest
 from lgg_seg.comparison.runs import read_run
 from lgg_seg.config.resume import ResumeArguments, resume_arguments
 from lgg_seg.errors import UserError
+from lgg_seg.reporting.html.metadata import precision
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.train import resume
 from lgg_seg.training.resumption import Changes
@@ -33,6 +34,7 @@ def moved(trained_run: Path, tmp_path: Path) -> RunFolder:
 def test_a_finished_run_goes_on_for_more_epochs_on_data_that_have_moved(
     moved: RunFolder, trained_run: Path, phantom_root: Path, workplace: Workplace
 ) -> None:
+    moved.write_json("provenance.json", moved.read_json("provenance.json") | {"precision": "16-mixed"})
     done = lgg(workplace, f"resume={moved.path}", "trainer.max_epochs=8", f"data.root={phantom_root}")
     assert done.returncode == 0, done.stderr
     assert "the schedule is that of 8 epochs now" in done.stderr
@@ -45,7 +47,10 @@ def test_a_finished_run_goes_on_for_more_epochs_on_data_that_have_moved(
     assert "trainer.max_epochs=6" not in overrides
     assert {"trainer.max_epochs=8", f"data.root={phantom_root}"} <= set(overrides)
     assert moved.read_json("provenance.json")["max_epochs"] == [6, 8]
+    (resumed,) = moved.read_json("provenance.json")["resumed_on"]
+    assert resumed == {"hardware": moved.read_json("provenance.json")["hardware"], "precision": "32-true"}
     run = read_run(moved.path, moved.path)
+    assert precision(run) == "16-mixed, then 32-true"
     assert (run.state, run.config["trainer"]["max_epochs"]) == ("finished", "6, then 8")
 
 

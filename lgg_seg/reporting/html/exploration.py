@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 import lgg_seg
 from lgg_seg.data.exploration import THIRDS, Pixels, TumourMap, augmented, examples, tumour_map
@@ -104,6 +104,7 @@ def slices_per_patient(index: Index) -> Figure:
     axes.bar(range(len(total)), tumour, width=0.85, color=TRUTH, label="with tumour")
     axes.bar(range(len(total)), total - tumour, bottom=tumour, width=0.85, color=EMPTY, label="without")
     axes.set(xlabel="patients", ylabel="slices", xlim=(-0.7, len(total) - 0.3), xticks=[])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     axes.legend(frameon=False, ncols=2)
     return figure
@@ -141,6 +142,7 @@ def _logarithmic(values: Sequence[int], label: str, counted: str) -> Figure:
     axes.axvline(middle, color=INK, linewidth=1, linestyle=":")
     axes.set_title(f"median {middle:,.0f}", loc="right", fontsize=8.5, fontweight="normal")
     axes.set(xscale="log", xlabel=label, ylabel=counted)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())  # within one decade, matplotlib would write every tick in TeX
     axes.grid(axis="y")
@@ -242,6 +244,7 @@ def missing(index: Index) -> Figure:
         axes.text(total, place, f" {total:.0f}", va="center", fontsize=8.5)
     axes.invert_yaxis()
     axes.set(xlabel="patients")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="x", color=RULE)
     axes.legend(frameon=False, loc="lower right")
     return figure
@@ -277,5 +280,6 @@ def clinical_plot(known: Sequence[str], absent: int) -> Figure:
         axes.bar_label(drawn, fontsize=7.5)
         axes.margins(y=0.15)
     axes.set(ylabel="patients")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     return figure

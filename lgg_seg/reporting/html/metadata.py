@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.messages import counted
@@ -18,14 +19,23 @@ def commit(run: Run) -> str:
 
 
 def hardware(run: Run) -> str:
-    """The GPU, or the processor."""
-    recorded = run.provenance.get("hardware", {})
-    return str(recorded.get("gpu") or recorded.get("processor") or recorded.get("device") or UNKNOWN)
+    """The GPU, or the processor; of a run that was resumed elsewhere, one after the other."""
+    machines = [stage.get("hardware", {}) for stage in _stages(run)]
+    return _in_turn([one.get("gpu") or one.get("processor") or one.get("device") or UNKNOWN for one in machines])
 
 
 def precision(run: Run) -> str:
-    """The precision of the arithmetic."""
-    return str(run.provenance.get("precision", UNKNOWN))
+    """The precision of the arithmetic, or several as of `hardware`."""
+    return _in_turn([stage.get("precision", UNKNOWN) for stage in _stages(run)])
+
+
+def _stages(run: Run) -> list[dict[str, Any]]:
+    """What the run recorded of its machine when it began, and whenever it was resumed on another."""
+    return [run.provenance, *run.provenance.get("resumed_on", [])]
+
+
+def _in_turn(values: Sequence[object]) -> str:
+    return ", then ".join(dict.fromkeys(map(str, values)))
 
 
 def ended(run: Run) -> str:
