@@ -1,7 +1,7 @@
 """Learning-rate schedules as multipliers of the optimizer's own rate, stepped after every optimizer step.
 
 Each takes the optimizer and the run's length from code and its own parameters from `conf/scheduler`. The one exception
-is `plateau`, which is stepped with a validation metric after every epoch.
+is `plateau`, which is stepped with a validation metric after every validation.
 """
 
 import math

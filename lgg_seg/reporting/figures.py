@@ -14,7 +14,7 @@ from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.curves import THRESHOLDS, PixelCurves
 from lgg_seg.reporting.colours import PREDICTION, TRUTH
 from lgg_seg.reporting.formatting import number
-from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
+from lgg_seg.runs.monitor import LAST, Monitor, epoch_of, epochs_done, monitor_of
 
 GREY = "#7a7a7a"
 METRICS = {"dice": "patient Dice", "iou": "patient IoU", "recall": "patient recall", "auroc": "slice AUROC"}
@@ -43,7 +43,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
     monitored panel. Where nobody validated, the training's curves stand alone and the last epoch is marked.
     """
     monitor = monitor or monitor_of(history)
-    best = max(history, key=monitor.score)
+    best, epochs = max(history, key=monitor.score), [epochs_done(row) for row in history]
     names = list(dict.fromkeys(["loss", *(column.partition("/")[2] for column in history[0] if "/" in column)]))
     figure = Figure(figsize=(3.4 * (len(names) + 1), 3.6))
     *panels, rate = figure.subplots(1, len(names) + 1)
@@ -52,17 +52,16 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
         for subset, colour in (("train", GREY), ("val", PREDICTION)):
             column = f"{subset}/{name}"
             if all(column in row for row in history):
-                axes.plot([row["epoch"] + 1 for row in history], [row[column] for row in history], ".-", label=subset,
-                          color=colour)  # fmt: skip
+                axes.plot(epochs, [row[column] for row in history], ".-", label=subset, color=colour)
         heading = METRICS.get(name, name)
         if monitor.column == f"val/{name}":
-            heading += f": best {best[monitor.column]:.3f}, epoch {best['epoch'] + 1:.0f}"
+            heading += f": best {best[monitor.column]:.3f}, epoch {epoch_of(best)}"
             axes.title.set_fontweight("bold")
         axes.set(title=heading, xlabel="epoch", ylim=(0, None if name == "loss" else 1))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        axes.axvline(best["epoch"] + 1, color=PREDICTION, linewidth=0.8, linestyle=":")
+        axes.axvline(epochs_done(best), color=PREDICTION, linewidth=0.8, linestyle=":")
         axes.legend(frameon=False)
-    rate.plot([row["epoch"] + 1 for row in history], [row["lr"] for row in history], ".-", color="#3b6fb6")
+    rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
     rate.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     kept = "the last epoch" if monitor == LAST else f"the best epoch by {monitor.title}"

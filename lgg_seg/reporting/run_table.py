@@ -14,7 +14,7 @@ from lgg_seg.reporting.formatting import interval, number, with_interval
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import LAST, monitor_of
+from lgg_seg.runs.monitor import LAST, epoch_of, monitor_of
 
 TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
 """What a classifier decides, by `target`."""
@@ -116,7 +116,7 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
     if chosen_by != LAST:
         best = max(rows, key=chosen_by.score)
         score = f"validation {chosen_by.title} {number(best[chosen_by.column])}"
-        print(f"best epoch: {best['epoch'] + 1} of {rows[-1]['epoch'] + 1}, {score}")
+        print(f"best epoch: {epoch_of(best)} of {epoch_of(rows[-1])}, {score}")
     figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
     if figures:
         print(f"figures: {', '.join(figures)} in {folder.display_path}/figures")

@@ -140,6 +140,7 @@ class _ScheduleState(_Content):
 
 class _Row(_Content):
     epoch: int = Field(ge=0)
+    epoch_part: float = Field(default=1, gt=0, le=1)
     step: int = Field(ge=0)
     seconds: float = Field(ge=0)
 

@@ -32,6 +32,22 @@ LAST = Monitor("epoch", "max", "epoch")
 SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}  # the choices of `trainer.monitor`
 
 
+def epochs_done(row: Mapping[str, Any]) -> float:
+    """How many epochs a row of `history.csv` comes after: a whole number, but for a validation within an epoch."""
+    return row["epoch"] + row.get("epoch_part", 1)  # type: ignore[no-any-return]  # numbers
+
+
+def epoch_of(row: Mapping[str, Any]) -> str:
+    """That number as people read it: 3, or 2.75."""
+    return f"{round(epochs_done(row), 2):g}"
+
+
+def scores(rows: Sequence[Mapping[str, Any]], monitor: Monitor) -> list[tuple[float, int]]:
+    """What a study compares: the score of each row, and the number of its epoch, or within epochs of its validation."""
+    numbers = (number if "epoch_part" in row else int(row["epoch"]) for number, row in enumerate(rows))
+    return [(monitor.score(row), number) for row, number in zip(rows, numbers, strict=True)]
+
+
 def monitor_of(rows: Sequence[Mapping[str, Any]], chosen: str | None = None) -> Monitor:
     """The metric that compares a run with others, from its history; `LAST` where nobody validated.
 

@@ -26,7 +26,7 @@ from lgg_seg.hardware import take_gpu
 from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import job_identity
-from lgg_seg.runs.monitor import LAST, monitor_of
+from lgg_seg.runs.monitor import LAST, monitor_of, scores
 from lgg_seg.sweeps.retries import Attempt, job_lock, next_attempt, record_failure
 from lgg_seg.train import resume, run
 
@@ -115,8 +115,8 @@ def _take_over(folder: RunFolder, trial: Trial | None) -> Outcome:
     log.info("%s has already %s", folder.path.name, "been pruned" if pruned else "finished")
     if trial is not None:
         rows = _history(folder)
-        for row in rows:
-            trial.report(monitor_of(rows).score(row), int(row["epoch"]))
+        for score, number in scores(rows, monitor_of(rows)):
+            trial.report(score, number)
     return Outcome("pruned" if pruned else "finished", _best_score(folder))
 
 

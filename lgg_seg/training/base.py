@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ from lgg_seg.schedulers import Schedule, ScheduleLength
 log = logging.getLogger(__name__)
 
 Batch = dict[str, Tensor]
-HEADLINES = ("dice", "auroc")  # shown beside the progress bar
+HEADLINES = ("/dice", "/auroc")  # shown beside the progress bar
 
 
 class Parts(NamedTuple):
@@ -36,8 +36,25 @@ class Parts(NamedTuple):
     memory_format: torch.memory_format = torch.contiguous_format
 
 
+def within_epochs(val_check_interval: float | None) -> bool:
+    """Whether Lightning's interval has validations within an epoch; as an int it is a number of batches."""
+    return isinstance(val_check_interval, int) or val_check_interval not in (None, 1.0)
+
+
+def validates_within_epochs(trainer: pl.Trainer) -> bool:
+    """Whether each validation, and not each epoch, has a row in the history and a chance to be the best one."""
+    return trainer.enable_validation and within_epochs(trainer.val_check_interval)
+
+
+def batches_between_validations(trainer: pl.Trainer) -> int:
+    """Of an epoch that is validated; all of them, unless the config says otherwise."""
+    return int(trainer.val_check_batch or trainer.num_training_batches)
+
+
 def is_measured(trainer: pl.Trainer) -> bool:
-    """Whether the epoch at hand is validated, as `check_val_every_n_epoch` has it, or none is."""
+    """Whether the end of the epoch at hand has a row: it is validated by `check_val_every_n_epoch`, or none is."""
+    if validates_within_epochs(trainer):
+        return False
     every = trainer.check_val_every_n_epoch or 1
     return not trainer.enable_validation or (trainer.current_epoch + 1) % every == 0
 
@@ -134,11 +151,17 @@ class TrainingModule(pl.LightningModule):
         """Log the epoch's training loss and metrics; stop a run that has diverged."""
         self._check_losses()
         self._check_weights()
-        self._log_epoch("train", self.train_loss, self.train_metric)
+        if not validates_within_epochs(self.trainer):
+            self._log_epoch("train", self.train_loss, self.train_metric)
         self.log("lr", self.learning_rate)
-        for schedule in self.trainer.lr_scheduler_configs if is_measured(self.trainer) else ():
+        if is_measured(self.trainer):
+            self._step_plateau(self.trainer.callback_metrics)
+
+    def _step_plateau(self, measured: Mapping[str, Tensor]) -> None:
+        """Before a checkpoint is saved, which must hold the schedule's state."""
+        for schedule in self.trainer.lr_scheduler_configs:
             if isinstance(schedule.scheduler, ReduceLROnPlateau):
-                schedule.scheduler.step(float(self.trainer.callback_metrics[str(schedule.monitor)]))
+                schedule.scheduler.step(float(measured[str(schedule.monitor)]))
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step a schedule, but for `plateau`, which Lightning would step after it has saved the epoch's checkpoint."""
@@ -146,22 +169,30 @@ class TrainingModule(pl.LightningModule):
             super().lr_scheduler_step(scheduler, metric)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's validation loss and metrics; stop a run whose weights are too large to compute with."""
+        """Log the validation loss and metrics; stop a run whose weights are too large to compute with.
+
+        Within an epoch those of the training go with them, from the batches since the validation before.
+        """
         self._check_losses()  # first: it names the step
         self._check_weights()
         if not math.isfinite(loss := float(self.val_loss.compute())):
             raise self._diverged("validation loss", loss)
-        self._log_epoch("val", self.val_loss, self.val_metric)
+        measured = self._log_epoch("val", self.val_loss, self.val_metric)
+        if validates_within_epochs(self.trainer):
+            self._log_epoch("train", self.train_loss, self.train_metric)
+            self._step_plateau(measured)
 
-    def _log_epoch(self, subset: str, loss: MeanLoss, metric: Metric) -> None:
+    def _log_epoch(self, subset: str, loss: MeanLoss, metric: Metric) -> dict[str, Tensor]:
         """Log what every process of a distributed run computes here, together.
 
         Lightning's `sync_dist` would have the process with the progress bar wait for the others while it draws.
         """
-        for name, value in {"loss": loss.compute(), **metric.compute()}.items():
-            self.log(f"{subset}/{name}", value, prog_bar=name in HEADLINES)
+        measured = {f"{subset}/{name}": value for name, value in {"loss": loss.compute(), **metric.compute()}.items()}
+        for name, value in measured.items():
+            self.log(name, value, prog_bar=name.endswith(HEADLINES))
         loss.reset()
         metric.reset()
+        return measured
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the epoch has summed up so far, of every process: it may be saved in the middle of one."""
@@ -245,7 +276,7 @@ class TrainingModule(pl.LightningModule):
             optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
         except ValueError as error:
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
-        total = int(self.trainer.estimated_stepping_batches)
+        total = self._steps_in_all()
         self._forget_train_loader()
         window, batches = self.trainer.accumulate_grad_batches, self.trainer.num_training_batches
         if window > batches:
@@ -259,7 +290,35 @@ class TrainingModule(pl.LightningModule):
         if monitored is not None and monitored not in self.plateau_metrics:
             remedies = " or ".join(f"scheduler.monitor={name}" for name in self.plateau_metrics) or "another scheduler"
             raise UserError(f"scheduler.monitor={monitored} is not measured in this run; choose {remedies}.")
+        if monitored is not None:  # Lightning misses its value after an epoch without validation
+            schedule["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _steps_in_all(self) -> int:
+        """The optimizer steps of the training, whose batches this counts.
+
+        Raises:
+            UserError: `val_check_interval` does not fit them.
+        """
+        trainer = self.trainer
+        given = f"trainer.val_check_interval={trainer.val_check_interval}"
+        try:
+            total = int(trainer.estimated_stepping_batches)
+        except ValueError as error:
+            batches = trainer.num_training_batches
+            if not (validates_within_epochs(trainer) and batches_between_validations(trainer) > batches):
+                raise
+            raise UserError(
+                f"{given}, but an epoch has {batches} batches; take that many or fewer, or "
+                "trainer.check_val_every_n_epoch."
+            ) from error
+        window, interval = trainer.accumulate_grad_batches, batches_between_validations(trainer)
+        if validates_within_epochs(trainer) and interval % window and interval != trainer.num_training_batches:
+            raise UserError(
+                f"{given} is {interval} of an epoch's {trainer.num_training_batches} batches, within a step of "
+                f"trainer.accumulate_grad_batches={window}; give a multiple of {window}."
+            )
+        return total
 
     def _forget_train_loader(self) -> None:
         """Have Lightning make the training loader anew when it needs it, as its batch size finder does.

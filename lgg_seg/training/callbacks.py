@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -16,15 +18,18 @@ from lgg_seg.errors import Pruned, require
 from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.reporting.formatting import duration
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import LAST, Monitor, monitor_of
-from lgg_seg.training.base import TrainingModule, is_measured
+from lgg_seg.runs.monitor import LAST, Monitor, epoch_of, epochs_done, monitor_of, scores
+from lgg_seg.training.base import TrainingModule, is_measured, validates_within_epochs
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 
 class EarlyStopping(lightning.EarlyStopping):
-    """Stops when the number that the best checkpoint is chosen by has not improved for `patience` epochs."""
+    """Stops when the number that the best checkpoint is chosen by has not improved for `patience` epochs.
+
+    Where epochs are validated several times, those are validations.
+    """
 
     def __init__(self, patience: int = 20) -> None:
         require(patience >= 1, "callbacks.early_stopping.patience", patience, "1 or more")
@@ -39,7 +44,7 @@ class EarlyStopping(lightning.EarlyStopping):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop at once a run that had stopped before it was resumed: it was ended in its test."""
-        trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0
+        trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0 or self.wait_count >= self.patience
 
 
 class Progress(RichProgressBar):
@@ -67,16 +72,17 @@ def seconds_left(rows: list[dict[str, Any]], epochs: int | None) -> float:
     """What the remaining epochs take at the mean speed of the last three rows; early stopping may end them sooner."""
     if not rows:
         return 0.0
-    done = int(rows[-1]["epoch"]) + 1
-    before = int(rows[-4]["epoch"]) + 1 if len(rows) > 3 else 0
+    done = epochs_done(rows[-1])
+    before = epochs_done(rows[-4]) if len(rows) > 3 else 0
     return float(sum(row["seconds"] for row in rows[-3:])) / (done - before) * ((epochs or done) - done)
 
 
 class History(Checkpoint):
-    """A row an epoch, or where not every one is validated, for those that are.
+    """A row an epoch, or where not every one is validated, for those that are; or a row a validation within epochs.
 
     It has losses, metrics, the learning rate at the epoch's start, seconds since the row before, and training slices a
-    second.
+    second. Within an epoch, `epoch_part` is the share of its batches that were done, and the training's numbers and the
+    rate are of those since the row before.
 
     The rows travel in the checkpoint, so that a resumed run's history has neither a gap nor a repetition. It is a
     `Checkpoint` because Lightning calls only those after the module has logged the epoch, and in order: given before
@@ -104,6 +110,9 @@ class History(Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the learning rate the epoch begins with, which a logged one is to seven digits."""
+        self._begin(trainer)
+
+    def _begin(self, trainer: pl.Trainer) -> None:
         self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
 
@@ -114,17 +123,29 @@ class History(Checkpoint):
         self._slices += len(batch["slice"]) * trainer.world_size
         self._trained = time.perf_counter() - self._started
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the row of a validation within an epoch."""
+        if validates_within_epochs(trainer):
+            done = trainer.fit_loop.batch_idx + 1
+            self._add_row(trainer, {"epoch_part": done / trainer.num_training_batches})
+            self._begin(trainer)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the epoch's row and write `history.csv`."""
-        self._without_row += time.perf_counter() - self._started
-        if not is_measured(trainer):
-            return
-        seconds, self._without_row = self._without_row, 0.0
+        """Add the epoch's row."""
+        if is_measured(trainer):
+            self._add_row(trainer)
+        else:
+            self._without_row += time.perf_counter() - self._started
+
+    def _add_row(self, trainer: pl.Trainer, part: Mapping[str, float] = MappingProxyType({})) -> None:
+        """And write `history.csv`."""
+        seconds, self._without_row = self._without_row + time.perf_counter() - self._started, 0.0
         metrics = trainer.callback_metrics
         measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
         self.rows.append(
             {
                 "epoch": trainer.current_epoch,
+                **part,
                 "step": trainer.global_step,
                 **measured,
                 "lr": self._lr,
@@ -172,20 +193,24 @@ class Pruning(Checkpoint):
         self.history = history
         self._reported = 0
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report what is new within an epoch."""
+        self.on_train_epoch_end(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report what is new, and ask whether to go on."""
         rows = self.history.rows
         if len(rows) == self._reported:
             return
         monitor = monitor_of(rows)
-        for row in rows[self._reported :]:
-            self.trial.report(monitor.score(row), row["epoch"])
+        for score, number in scores(rows, monitor)[self._reported :]:
+            self.trial.report(score, number)
         self._reported = len(rows)
         last = trainer.current_epoch + 1 == trainer.max_epochs
         if not last and self.trial.should_prune():
             self.history.draw()
             best = max(rows, key=monitor.score)[monitor.column]
             raise Pruned(
-                f"pruned after epoch {trainer.current_epoch + 1}: a best validation {monitor.title} of {best:.3f} is "
+                f"pruned after epoch {epoch_of(rows[-1])}: a best validation {monitor.title} of {best:.3f} is "
                 "worse than what half of the other trials had by then"
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.io import TorchCheckpointIO
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from torch import nn
 
 from lgg_seg.errors import require
@@ -91,14 +91,35 @@ class KeptCheckpoint(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
 
 
-def checkpoints(folder: RunFolder, monitor: Monitor, validated_every: int = 1) -> list[KeptCheckpoint]:
+class ValidatedCheckpoint(Checkpoint):
+    """Saves the training to `path` after every validation, too: within an epoch, a resumed run goes on from there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save it."""
+        trainer.save_checkpoint(self.path)
+
+
+def checkpoints(
+    folder: RunFolder, monitor: Monitor, validated_every: int = 1, *, within_epochs: bool = False
+) -> list[Checkpoint]:
     """The best epoch's by `monitor`, of those that are validated, then the last one's, which holds the other's state.
 
-    Lightning's own `save_last` writes only when there is a new best.
+    With validations `within_epochs`, the best one is the best validation's. Lightning's own `save_last` writes only
+    when there is a new best.
     """
-    keep = partial(KeptCheckpoint, folder.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
-    best = keep(folder.best.stem, monitor=monitor.column, mode=monitor.mode, every_n_epochs=validated_every)
-    return [best, keep(folder.last.stem, monitor=None)]
+    keep = partial(KeptCheckpoint, folder.checkpoints, enable_version_counter=False)
+    best = keep(
+        folder.best.stem,
+        monitor=monitor.column,
+        mode=monitor.mode,
+        every_n_epochs=validated_every,
+        save_on_train_epoch_end=not within_epochs,
+    )
+    last = keep(folder.last.stem, monitor=None, save_on_train_epoch_end=True)
+    return [best, last, *([ValidatedCheckpoint(folder.last)] if within_epochs else [])]
 
 
 class EpochCheckpoints(KeptCheckpoint):

@@ -10,7 +10,8 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from lgg_seg.cli.logs import FILE_ONLY
 from lgg_seg.reporting.formatting import duration, three
-from lgg_seg.runs.monitor import LAST, LOSS, Monitor, monitor_of
+from lgg_seg.runs.monitor import LAST, LOSS, Monitor, epoch_of, monitor_of
+from lgg_seg.training.base import is_measured, validates_within_epochs
 from lgg_seg.training.callbacks import History, seconds_left
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,13 @@ class EpochLines(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what the epoch brought."""
         rows = self.history.rows
-        if rows and rows[-1]["epoch"] == trainer.current_epoch:  # not every epoch need be validated
+        if is_measured(trainer):
             self._say(trainer, epoch_line(rows, trainer.max_epochs, self.history.monitor))
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say what a validation within an epoch brought."""
+        if validates_within_epochs(trainer):
+            self._say(trainer, epoch_line(self.history.rows, trainer.max_epochs, self.history.monitor))
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
         if not trainer.is_global_zero:
@@ -63,13 +69,13 @@ class EpochLines(Checkpoint):
 def epoch_line(rows: list[dict[str, Any]], epochs: int | None, monitor: Monitor | None = None) -> str:
     """What the last of the rows of `history.csv` brought; the best epoch is that by `monitor`."""
     row, monitor = rows[-1], monitor or monitor_of(rows)
-    parts = [f"epoch {row['epoch'] + 1}/{epochs}"]
+    parts = [f"epoch {epoch_of(row)}/{epochs}"]
     parts += [f"{name.replace('/', ' ')} {three(row[name])}" for name in ("train/loss", "val/loss") if name in row]
     if monitor != LAST:
         best = max(rows, key=monitor.score)
         if monitor != LOSS:  # which stands there already
             parts.append(f"val {monitor.title} {three(row[monitor.column])}")
-        parts.append(f"best {three(best[monitor.column])} (epoch {best['epoch'] + 1})")
+        parts.append(f"best {three(best[monitor.column])} (epoch {epoch_of(best)})")
     parts += [f"rate {row['lr']:.2g}", duration(row["seconds"])]
     if left := seconds_left(rows, epochs):
         parts.append(f"about {duration(left)} left")

@@ -240,7 +240,8 @@ class Experiment:
     ) -> list[Callback]:
         """The config's callbacks among the run's own, in the order in which Lightning calls them."""
         every = 1 if split.training_only else self.trainer.validated_every
-        kept = [RecordedConfig(to_plain(self.config)), *checkpoints(folder, monitor, every)]
+        within = self.trainer.validates_within_epochs and not split.training_only
+        kept = [RecordedConfig(to_plain(self.config)), *checkpoints(folder, monitor, every, within_epochs=within)]
         return [history, EpochLines(history), *self.callbacks(split), *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:

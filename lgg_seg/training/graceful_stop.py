@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from lgg_seg.training.base import batches_between_validations, validates_within_epochs
 from lgg_seg.training.processes import SignalWatch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -91,7 +92,8 @@ class GracefulStop(Checkpoint):
         done = batch_idx + 1
         stepped = done % trainer.accumulate_grad_batches == 0
         is_last = done == trainer.num_training_batches or trainer.global_step == trainer.max_steps
-        if stepped and not is_last and self._is_asked(trainer):
+        is_validated = done % batches_between_validations(trainer) == 0
+        if stepped and not (is_last or is_validated) and self._is_asked(trainer):
             trainer.save_checkpoint(self._checkpoint)
             self._stop()
 
@@ -99,6 +101,11 @@ class GracefulStop(Checkpoint):
         """Say what is waited for."""
         if self._received is not None:
             log.warning("stopping once the epoch is validated; a second signal stops at once, without the epoch")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop within an epoch, where that is saved by now."""
+        if validates_within_epochs(trainer) and self._is_asked(trainer):
+            self._stop()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a loader's worker: Ctrl-C reaches it too, and its parent ends it

@@ -105,7 +105,8 @@ def find_lr(config: DictConfig, rates: Floats, folder: AtomicFolder) -> RateCurv
     steps = len(rates)
     with open_dict(config):
         config.scheduler = {"_target_": "lgg_seg.schedulers.none", "_partial_": True}
-        config.trainer.update(max_epochs=steps, max_steps=steps, check_val_every_n_epoch=1, enable_progress_bar=False)
+        config.trainer.update(max_epochs=steps, max_steps=steps, enable_progress_bar=False)
+        config.trainer.update(check_val_every_n_epoch=1, val_check_interval=None)
     experiment = Experiment.of(config)
     if experiment.trainer.is_distributed:
         raise UserError("The rate is sought in one process; give trainer.devices=1 and all of its data.batch_size.")

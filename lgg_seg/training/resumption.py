@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ class Changes:
             )
         if self.max_epochs in (None, config.trainer.max_epochs):
             return
-        if any(state.get("stopped_epoch") for state in content["callbacks"].values() if isinstance(state, dict)):
+        states = [state for state in content["callbacks"].values() if isinstance(state, dict)]
+        if any(one.get("stopped_epoch") or one.get("wait_count", 0) >= one.get("patience", math.inf) for one in states):
             raise UserError(
                 f"{folder.path} stopped early after {counted(done, 'epoch')}, because it no longer improved, and "
                 "another trainer.max_epochs does not change that; start a new run, for example with a larger "

@@ -17,6 +17,7 @@ from pytorch_lightning.strategies import ParallelStrategy
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Hardware, choose_hardware, configure_process, is_available
+from lgg_seg.training.base import within_epochs
 from lgg_seg.training.callbacks import Progress
 from lgg_seg.training.checkpoints import AtomicCheckpoints
 
@@ -68,19 +69,19 @@ class TrainerSettings:
         }
         for name, value in [("threads", threads), *((name, self.lightning.get(name)) for name in COUNTS)]:
             require(value is None or value >= 1, f"trainer.{name}", value, "1 or more")
-        every, interval = self.validated_every, lightning.get("val_check_interval")
+        every, interval = lightning.get("check_val_every_n_epoch", 1), lightning.get("val_check_interval")
         name = "trainer.check_val_every_n_epoch"
+        if every is None:
+            raise UserError(f"{name} is null; take 1: trainer.val_check_interval counts batches within an epoch.")
         require(1 <= every <= max_epochs, name, every, "from 1 to trainer.max_epochs, so that an epoch can be chosen")
         if every > 1 and self.lightning.get("max_steps", -1) >= 0:
             raise UserError(
                 f"{name}={every} may leave the epoch without validation in which trainer.max_steps ends the training; "
                 "take one of the two."
             )
-        if interval not in (None, 1):
-            raise UserError(
-                f"trainer.val_check_interval is {interval}, but epochs are validated, chosen and recorded at their "
-                "end; trainer.limit_train_batches makes them shorter."
-            )
+        known = interval is None or (isinstance(interval, int) and interval >= 1)
+        known = known or (isinstance(interval, float) and 0 < interval <= 1)
+        require(known, "trainer.val_check_interval", interval, "a share of an epoch such as 0.25, or 1 batch or more")
         require(self._local_processes >= 1, "trainer.devices", devices, "1 or more")
         clip = lightning.get("gradient_clip_val")
         require(clip is None or clip > 0, "trainer.gradient_clip_val", clip, "above 0, or null")
@@ -156,6 +157,11 @@ class TrainerSettings:
     def validated_every(self) -> int:
         """Every how many epochs the network is validated."""
         return int(self.lightning.get("check_val_every_n_epoch", 1))
+
+    @property
+    def validates_within_epochs(self) -> bool:
+        """Whether epochs are validated several times."""
+        return within_epochs(self.lightning.get("val_check_interval"))
 
     @property
     def processes(self) -> int:

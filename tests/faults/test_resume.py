@@ -37,6 +37,19 @@ def test_workers_plateau_average_accumulation_early_stopping_go_on_bit_for_bit(w
     assert not list(killed.rglob(".partial*")), "what it was writing is gone"
 
 
+def test_a_run_that_is_validated_within_epochs_goes_on_bit_for_bit_from_its_last_validation(
+    workplace: Workplace,
+) -> None:
+    """Ended before a validation, in one and in the next step, by signals, and while the best checkpoint is written."""
+    words = [*EVERYTHING, "+trainer.val_check_interval=4", "trainer.accumulate_grad_batches=2", "trainer.max_epochs=2"]
+    whole = run(workplace, "quarters", words)
+    history = pd.read_csv(whole / "history.csv")
+    assert history["epoch_part"].tolist() == pytest.approx([1 / 3, 2 / 3, 1] * 2)
+    assert history["lr"].nunique() > 2, "the plateau's schedule counts validations"
+    deaths = "SIGTERM training 3", "SIGINT validation 4", "SIGKILL saving 3"
+    assert_same(run(workplace, "killed-quarters", words, deaths), whole)
+
+
 PAIRS = [
     (scheduler, (number + place) % 2 * 2, recipe)
     for (number, scheduler), (place, recipe) in product(enumerate(SCHEDULERS), enumerate(RECIPES))

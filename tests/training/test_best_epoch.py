@@ -66,16 +66,19 @@ def fit(
     epochs: int = len(EPOCHS),
     *words: str,
     resume: bool = False,
+    module: type[Scripted] = Scripted,
 ) -> History:
     monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}", *words]
     settings = Experiment.of(compose_config(overrides)).trainer
-    callbacks = [history, *extras, *checkpoints(RunFolder(folder), monitor, settings.validated_every)]
+    within = settings.validates_within_epochs
+    kept = checkpoints(RunFolder(folder), monitor, settings.validated_every, within_epochs=within)
+    callbacks = [history, *extras, *kept]
     trainer = settings.build(settings.prepare(), folder, callbacks, [])
     batches: DataLoader[Any] = DataLoader(ITEMS)
     last = folder / "checkpoints" / "last.ckpt" if resume else None
-    trainer.fit(Scripted(monitor), batches, batches, ckpt_path=last, weights_only=True)
+    trainer.fit(module(monitor), batches, batches, ckpt_path=last, weights_only=True)
     return history
 
 
@@ -132,7 +135,6 @@ def test_a_training_of_so_many_steps_ends_with_a_validation(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("+trainer.val_check_interval=0.5", "limit_train_batches makes them shorter"),
         ("+trainer.check_val_every_n_epoch=7", "check_val_every_n_epoch is 7; it must be from 1 to trainer.max_epochs"),
         ("+trainer.check_val_every_n_epoch=2 +trainer.max_steps=3", "take one of the two"),
     ],

@@ -32,6 +32,12 @@ def test_without_validation_there_is_no_best_and_at_the_end_nothing_left() -> No
     assert epoch_line(rows, 1) == "epoch 1/1, train loss 0.500, rate 0.0003, 2 s"
 
 
+def test_a_validation_within_an_epoch_has_its_share_in_the_line() -> None:
+    rows = [ROWS[0] | {"epoch": k, "epoch_part": part} for k in range(3) for part in (14 / 59, 1.0)]
+    assert epoch_line(rows[:-1], 4).startswith("epoch 2.24/4, train loss 1.000")
+    assert epoch_line(rows, 4).endswith("best 0.500 (epoch 0.24), rate 0.001, 30 s, about 51 s left")
+
+
 @pytest.mark.parametrize(("epochs", "left"), [(3, 0.0), (4, 31.0), (13, 310.0)])
 def test_what_is_left_goes_by_the_last_epochs(epochs: int, left: float) -> None:
     assert seconds_left(ROWS, epochs) == left
