@@ -181,11 +181,13 @@ class TrainerSettings:
         Raises:
             UserError: Lightning refuses the settings, or torchrun or Slurm started another number of processes.
         """
-        started = os.environ.get("WORLD_SIZE" if "TORCHELASTIC_RUN_ID" in os.environ else "SLURM_STEP_NUM_TASKS", "1")
+        by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+        started = os.environ.get("WORLD_SIZE" if by_torchrun else "SLURM_STEP_NUM_TASKS", "1")
         if started != "1" and not self.is_distributed:
+            local = os.environ.get("LOCAL_WORLD_SIZE" if by_torchrun else "SLURM_NTASKS_PER_NODE", started)
             raise UserError(
-                f"{started} processes were started, and each would train a run of its own; take trainer=ddp, "
-                "trainer.devices of each machine and trainer.num_nodes machines."
+                f"{started} processes were started, and each would train a run of its own; take trainer=ddp "
+                f"trainer.devices={local} trainer.num_nodes={int(started) // int(local)}."
             )
         trainer = self.build(hardware, Path(), [], [])
         if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy.cluster_environment is not None:

@@ -195,9 +195,9 @@ def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewh
 
 
 def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}.items():
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"2 processes were started.* take trainer=ddp"):
+    with pytest.raises(UserError, match=r"4 processes .* take trainer=ddp trainer\.devices=2 trainer\.num_nodes=2\."):
         rank()
 
 
