@@ -11,7 +11,7 @@ from pathlib import Path
 from experiments import api, index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
-from experiments.cost import by_network
+from experiments.cost import by_network, growth
 from experiments.leak.tables import both_splits, draw
 from experiments.recipe import tables as recipe
 from experiments.study_000.table_2 import table_2
@@ -23,6 +23,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/api.md", "api"): api.markdown,
     ("docs/cost.md", "cpu"): partial(by_network, "benchmark/folds"),
     ("docs/cost.md", "gpu"): partial(by_network, "benchmark/rates"),
+    ("docs/cost.md", "growth"): growth,
     ("experiments/README.md", "index"): index.markdown,
     ("experiments/benchmark/README.md", "folds"): benchmark.folds,
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,

@@ -1,7 +1,9 @@
 """What the recorded trainings cost: minutes and memory of each network, on a CPU's core and on a GPU."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import itemgetter
 
 from experiments.benchmark.tables import network
 from experiments.index import HERE, Record, records
@@ -33,3 +35,25 @@ def by_network(place: str) -> str:
         if record.path.is_relative_to(HERE / place):
             groups[network(record.metadata), record.machine].append(record)
     return markdown_table(COLUMNS, [(name, found) for (name, _), found in sorted(groups.items())])
+
+
+GROWTH = (
+    Column("", "patients", itemgetter("patients")),
+    Column("", "slices", lambda row: f"{int(row['slices']):,}"),
+    *(
+        Column("", name, lambda row, key=key: f"{float(row[key]):.0f} s")
+        for name, key in (
+            ("`data verify`", "verify_seconds"),
+            ("first start", "first_start_seconds"),
+            ("next start", "second_start_seconds"),
+        )
+    ),
+    Column("", "memory", lambda row: f"{row['first_start_mb']} MB"),
+    Column("", "cache on disk", lambda row: f"{row['cache_mb']} MB"),
+)
+
+
+def growth() -> str:
+    """What the sizes of the data set cost, a row a size."""
+    with (HERE / "bench" / "growth.csv").open(encoding="utf-8", newline="") as stream:
+        return markdown_table(GROWTH, list(csv.DictReader(stream)))

@@ -50,12 +50,7 @@ class ConfigurationResult(ABC):
     @property
     def validation_score(self) -> float:
         """The best validation score of each run's epochs, averaged: what a search ranks by; 0 without histories."""
-        histories: list[list[dict[str, Any]]] = [
-            [{str(key): value for key, value in row.items()} for row in run.history.to_dict("records")]
-            for run in self.runs
-            if not run.history.empty
-        ]
-        best = [max(map(monitor_of(rows).score, rows)) for rows in histories]
+        best = [max(map(monitor_of(rows).score, rows)) for rows in (run.epochs for run in self.runs) if rows]
         return float(np.mean(best)) if best else 0.0
 
     @property

@@ -45,6 +45,11 @@ class Run:
     history: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """The rows of `history`."""
+        return [{str(name): cell for name, cell in row.items()} for row in self.history.to_dict("records")]
+
+    @property
     def seed(self) -> int:
         """Seed of initialisation, order and augmentation."""
         return int(self.config.get("seed", 0))

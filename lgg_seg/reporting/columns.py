@@ -75,7 +75,7 @@ _OTHERS = (
     _metric(SLICES, "empty_slice/false_positive_rate", "empty slices marked", better=-1),
     _metric(PROBABILITIES, "lesion/f1", "lesion F1"),
     _metric(PROBABILITIES, "calibration/ece", "ECE", "{:.4f}".format, better=-1),
-    Column("validation_dice", "validation Dice", _validation_dice, three, group="what chose the epoch", better=1),
+    Column("validation_dice", "validation Dice", _validation_dice, three, group="best of the epochs", better=1),
 )
 _COSTS = (
     _cost("parameters", "parameters", si, 0),

@@ -1,4 +1,4 @@
-"""Loss and Dice by epoch, and how often predicted probabilities are right."""
+"""Loss, Dice and what chose the epoch, by epoch; and how often predicted probabilities are right."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -12,22 +12,26 @@ from matplotlib.ticker import MaxNLocator
 
 from lgg_seg.comparison.segmentation import SegmentationResult, SegmentationTable
 from lgg_seg.metrics.calibration import CalibrationBins
+from lgg_seg.reporting.figures import METRICS
 from lgg_seg.reporting.html.drawing import MUTED, WIDTH, Style, badge, new_figure, spread
+from lgg_seg.runs.monitor import monitor_of
 
 HEIGHT = 3.9
 MIN_PIXELS = 50  # a bin with fewer says nothing of how often its probability is right
 
 
 def learning_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure | None:
-    """Loss and Dice by epoch, of training patients dashed and of validation patients solid.
+    """Loss, Dice and what else chose an epoch, by epoch: of training patients dashed, of validation patients solid.
 
     A line is the median over an entry's seeds and folds, a band their range; the entries without a colour of their own
     have the validation's lines alone. None without histories.
     """
+    chosen_by = monitored(table)
+    names = list(dict.fromkeys(["loss", "dice", *chosen_by]))
     figure = Figure(figsize=(2 * WIDTH, HEIGHT))
-    panels = figure.subplots(1, 2)
+    panels = figure.subplots(1, len(names))
     first, last = 1.0, 0.0
-    for axes, name in zip(panels, ("loss", "dice"), strict=True):
+    for axes, name in zip(panels, names, strict=True):
         ends = []
         for entry, style in reversed(list(zip(table.entries, styles, strict=True))):
             validated = by_epoch(entry, f"val/{name}")
@@ -39,17 +43,25 @@ def learning_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure |
                 middle = validated.median(axis=1)
                 ends.append((float(middle.index[-1]), float(middle.iloc[-1]), style))
             first, last = min(first, float(validated.index[0])), max(last, float(validated.index[-1]))
+        axes.set_ylim(0, None if name == "loss" else 1)
         low, high = axes.get_ylim()
         for (x, _, style), y in zip(ends, spread([y for _, y, _ in ends], 0.052 * (high - low)), strict=True):
             badge(axes, x + 0.03 * max(last, 1), y, style)
-        axes.set(
-            xlabel="epoch", ylabel="mean patient Dice" if name == "dice" else name, xlim=(first, max(2, last) * 1.05)
-        )
+        label = "loss" if name == "loss" else f"mean {METRICS.get(name, name)}"
+        axes.set(xlabel="epoch", ylabel=label, xlim=(first, max(2, last) * 1.05))
+        if name in chosen_by:
+            of_some = " of some" if len(chosen_by) > 1 else ""
+            axes.set_title(f"chose the epoch{of_some}", loc="right", fontsize=8.5, fontweight="normal")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
-    panels[0].set_ylim(bottom=0)
-    panels[1].set_ylim(0, 1)
     return figure if last else None
+
+
+def monitored(table: SegmentationTable) -> list[str]:
+    """The validation numbers by which the runs' epochs were chosen, such as `dice`."""
+    runs = [run for entry in table.entries for run in entry.runs if not run.history.empty]
+    columns = {monitor_of(run.epochs, run.config.get("trainer", {}).get("monitor")).column for run in runs}
+    return sorted(column.partition("/")[2] for column in columns if "/" in column)
 
 
 def _curve(axes: Axes, values: pd.DataFrame, style: Style, line: str) -> None:

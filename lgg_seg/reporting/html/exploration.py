@@ -106,7 +106,7 @@ def slices_per_patient(index: Index) -> Figure:
     axes.set(xlabel="patients", ylabel="slices", xlim=(-0.7, len(total) - 0.3), xticks=[])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
-    axes.legend(frameon=False, ncols=2)
+    axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))  # above: bars may all be as high
     return figure
 
 

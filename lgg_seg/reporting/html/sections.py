@@ -107,7 +107,7 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
         ),
         "learning": (
             curves.learning_plot(table, styles),
-            f"Loss and Dice of training and validation patients by epoch. {count}.",
+            f"Loss and Dice of training and validation patients by epoch, and what chose the epoch. {count}.",
         ),
         "reliability": (
             curves.reliability_plot(table, styles),

@@ -142,6 +142,18 @@ def test_the_learning_curve_is_the_median_and_the_range_of_the_runs(
     assert len(dice.collections) == 3
 
 
+def test_the_learning_curves_hold_what_chose_the_epoch(tmp_path: Path) -> None:
+    for seed, monitor in enumerate(("val/iou", "val/iou", "null")):
+        write_run(
+            tmp_path / str(seed), [f"seed={seed}", f"trainer.monitor={monitor}", f"loss={('bce', 'dice')[seed // 2]}"]
+        )
+    board = build_leaderboard(find_runs([tmp_path]))
+    figure = curves.learning_plot(board.tables[0], table_styles(board.tables[0], palette(board)))
+    assert figure is not None
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mean patient Dice", "mean patient IoU"]
+    assert [axes.get_title(loc="right") for axes in figure.axes] == ["", *["chose the epoch of some"] * 2]
+
+
 def test_validations_within_an_epoch_stand_where_they_were(table: SegmentationTable) -> None:
     first, second = table.entries[0].runs
     parts = first.history.assign(epoch=[0, 0, 1], epoch_part=[0.5, 1, 0.5])
