@@ -7,7 +7,7 @@ import re
 import shutil
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
@@ -100,7 +100,7 @@ def _read(files: Files, budget: Budget, issues: list[Issue]) -> Upload:
         issues += _orphans(files, set(), decodable)
         return Upload((), tuple(issues) or (Issue("The upload", f"holds no scan; drop {READ}"),))
     masks, used, volumes = MaskFiles(listing), set(), []
-    issues += [*listing.issues, *masks.issues]
+    issues += [*map(_with_remedy_here, listing.issues), *masks.issues]
     dropped = repr([(path, sha256(content).digest()) for path, content in files.items()])
     digest = sha256(dropped.encode()).hexdigest()
     for source in listing.volumes:
@@ -118,6 +118,15 @@ def _read(files: Files, budget: Budget, issues: list[Issue]) -> Upload:
         volumes.append(Volume(source, folder, scan, truth, scan_digest(scan), f"{digest} {source.name}"))
     used |= {issue.file for issue in issues}
     return Upload(tuple(volumes), (*issues, *_orphans(files, used, decodable)))
+
+
+def _with_remedy_here(issue: Issue) -> Issue:
+    """The issue with what helps on the page, where its remedy is an argument of `predict`."""
+    fault, _, remedy = issue.reason.rpartition("; ")
+    if "flair=" not in remedy:
+        return issue
+    way = "save its series in NIfTI, as dcm2niix does, and drop them" if "series" in fault else "drop each file"
+    return replace(issue, reason=f"{fault}; {way} with the sequence at the end of the name: P1_flair, P1_t1, P1_t1ce")
 
 
 def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:

@@ -114,6 +114,21 @@ def test_a_volume_beyond_the_limit_is_refused_before_its_voxels_are_read() -> No
     assert "33 million pixels" in issue.reason
 
 
+def test_a_sequence_that_the_command_asks_for_is_asked_for_in_the_pages_words(tmp_path: Path) -> None:
+    write_series(tmp_path, "AX T1")
+    (issue,) = read_upload([(path.name, path.read_bytes()) for path in tmp_path.iterdir()]).issues
+    assert issue.reason == (
+        "is of a study without FLAIR by its series' names (AX T1); save its series in NIfTI, as dcm2niix does, and "
+        "drop them with the sequence at the end of the name: P1_flair, P1_t1, P1_t1ce"
+    )
+    voxels = nifti(np.arange(8 * 8 * 3, dtype=np.int16).reshape(8, 8, 3))
+    for names in (["P1_T1_flair.nii"], ["P1_0000.nii", "P1_0001.nii"]):
+        (issue,) = read_upload([(name, voxels) for name in names]).issues
+        assert issue.reason.endswith(
+            "; drop each file with the sequence at the end of the name: P1_flair, P1_t1, P1_t1ce"
+        )
+
+
 def test_a_t1_alone_is_not_shown_and_names_that_collide_are_sentences() -> None:
     (issue,) = read_upload([("P_T1.nii", nifti(HEAD))]).issues
     assert "has no FLAIR" in issue.reason
