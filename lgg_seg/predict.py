@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lgg_seg.prediction.tables import Row
     from lgg_seg.scans.discover import ScanListing
 
-Backend = Literal["torch", "onnx"]
+Backend = Literal["torch", "compiled", "onnx"]
 
 
 def predict(
@@ -62,7 +62,9 @@ def predict(
         Argument("also P(tumour), float32 on the scan's grid: NAME_probability.nii.gz; of slices and TIFF stacks .tif"),
     ] = False,
     mask_threshold: MaskThreshold = None,
-    backend: Annotated[Backend, Argument("torch, or onnx after lgg_seg.export")] = "torch",
+    backend: Annotated[
+        Backend, Argument("torch; compiled, which pays over tens of thousands of slices; onnx after lgg_seg.export")
+    ] = "torch",
     batch_size: Annotated[int, Argument("slices at once", key="data.batch_size")] = BATCH_SIZE,
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
@@ -101,7 +103,7 @@ def predict(
         "mask_threshold": mask_threshold,
         "backend": backend,
         "batch_size": batch_size,
-        "precision": hardware.precision if backend == "torch" else "32-true",
+        "precision": hardware.precision if backend != "onnx" else "32-true",
         "code": code_state(),
         "versions": versions(),
         "hardware": hardware_metadata(hardware),
@@ -118,8 +120,8 @@ def _trained(run: str | None, zoo: str | None) -> "list[TrainedModel]":
 
 
 def _runner(trained: "TrainedModel", backend: Backend, hardware: "Hardware", batch_size: int) -> "Runner":
-    if backend == "torch":
-        return trained.runner(hardware, batch_size)
+    if backend != "onnx":
+        return trained.runner(hardware, batch_size, compiled=backend == "compiled")
     from lgg_seg.inference.onnx import onnx_runner
 
     return onnx_runner(trained, batch_size)

@@ -1,5 +1,6 @@
 """Running a trained network: volumes in, logits, probabilities on the native grid and masks out."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -9,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from lgg_seg.data.preprocessing import normalise
+from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.metrics.arrays import Bools, Floats32
 from lgg_seg.metrics.morphology import largest_component
+
+log = logging.getLogger(__name__)
 
 Probability = Floats32
 
@@ -48,6 +52,29 @@ class TorchRunner(Runner):
         with self.hardware.autocast():
             logits = self.network(x_bchw.contiguous(memory_format=self.hardware.memory_format))
         return cast(Tensor, logits).float()
+
+    def compile(self, channels: int, size: int) -> None:
+        """Compile the network for batches (B, `channels`, `size`, `size`) of any length, with a first one of zeros.
+
+        Raises:
+            UserError: it cannot be done here, as where there is no C++ compiler.
+        """
+        shape = (self.batch_size, channels, size, size)
+        with torch.inference_mode():  # as the batches to come, or it would be compiled again for them
+            zeros = torch.zeros(shape, device=self.hardware.device)
+            example = zeros.contiguous(memory_format=self.hardware.memory_format)
+        torch._dynamo.mark_dynamic(example, 0)  # a volume's last batch is shorter
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it says that a CPU is no GPU
+        log.info("compiling the network: a minute or two")
+        self.network.compile()
+        try:
+            with torch.inference_mode(), self.hardware.autocast():
+                self.network(example)
+        except Exception as error:  # of the compiler's own kinds, and of the programs it starts
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"The network cannot be compiled here ({reason}); take backend=torch, or install a C++ compiler (g++)."
+            ) from error
 
 
 def probabilities(logits: Tensor, to_native: Callable[[Tensor], Tensor]) -> Probability:

@@ -48,10 +48,16 @@ class TrainedModel:
     config: Mapping[str, Any]  # nodes `model` and `preprocess` as plain containers, from which both can be built again
     source_dir: Path  # the run's or the zoo entry's
 
-    def runner(self, hardware: Hardware, batch_size: int = BATCH_SIZE) -> TorchRunner:
-        """The network on that hardware, as fast as it predicts; `network` itself stays where it is."""
-        network = folded(self.network, self.preprocess.channel_count, self.preprocess.size or NATIVE)
-        return TorchRunner(network, hardware, batch_size)
+    def runner(self, hardware: Hardware, batch_size: int = BATCH_SIZE, *, compiled: bool = False) -> TorchRunner:
+        """The network on that hardware, as fast as it predicts; `network` itself stays where it is.
+
+        To have it `compiled` takes a minute or two, and pays over tens of thousands of slices.
+        """
+        channels, size = self.preprocess.channel_count, self.preprocess.size or NATIVE
+        runner = TorchRunner(folded(self.network, channels, size), hardware, batch_size)
+        if compiled:
+            runner.compile(channels, size)
+        return runner
 
 
 def restore(source: str | Path) -> TrainedModel:

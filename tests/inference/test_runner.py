@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from lgg_seg.data.grid import Grid
+from lgg_seg.errors import UserError
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference.runner import TorchRunner, binarise, probabilities, slice_losses
 from lgg_seg.losses import BCE, Dice
@@ -43,6 +47,28 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
     assert found[0].dtype == torch.float32
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_a_compiled_network_finds_the_same_in_batches_of_any_length() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
+    plain, compiled = (TorchRunner(copy.deepcopy(network), hardware(), batch_size=3) for _ in range(2))
+    compiled.compile(3, 32)
+    graphs = counters["stats"]["unique_graphs"]
+    found = compiled.volume_logits(volume(), STATISTICS)
+    torch.testing.assert_close(found, plain.volume_logits(volume(), STATISTICS))
+    assert counters["stats"]["unique_graphs"] - graphs <= 1, (
+        "a batch of one slice is a graph of its own, no other length is"
+    )
+
+
+def test_what_cannot_be_compiled_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/no/compiler",))
+    network = nn.Sequential(nn.Conv2d(3, 1, 3), nn.Sigmoid())
+    with pytest.raises(
+        UserError, match=r"^The network cannot be compiled here \(.+\); take backend=torch, or install a C"
+    ):
+        TorchRunner(network, hardware(), batch_size=2).compile(3, 16)
 
 
 def test_a_slice_is_normalised_by_its_volumes_statistics_before_the_network_sees_it() -> None:
