@@ -90,6 +90,7 @@ def test_two_processes_end_and_measure_what_one_does(workplace: Workplace, two: 
     assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
 
 
+@pytest.mark.soak  # two machines, below, reach them as well
 def test_two_processes_stopped_by_sigterm_reach_the_same_numbers(workplace: Workplace, two: Path) -> None:
     folder = workplace[0] / "two_stopped"
     assert stopped_after_two_epochs(workplace, folder, signal.SIGTERM, *TWO, "logger=none") == 143
