@@ -238,7 +238,7 @@ def train(
             wandb.publish_result(evaluation, board, folder, content, data)
         for event_files in (logger for logger in loggers if isinstance(logger, TensorBoardLogger)):
             tensorboard.publish_result(event_files, folder, to_plain(config), content, trainer.global_step)
-    seconds = {"wall_seconds": time.perf_counter() - started}
+    seconds = {"wall_seconds": history.seconds_before + time.perf_counter() - started}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | seconds)
     return content
 

@@ -95,6 +95,7 @@ class History(Checkpoint):
         self.protocol = protocol
         self.monitor: Monitor | None = None
         self.rows: list[dict[str, Any]] = []
+        self.seconds_before = 0.0  # of the epochs that a resumed run had done
         self._started = self._trained = self._lr = self._without_row = 0.0
         self._slices = 0
 
@@ -175,6 +176,7 @@ class History(Checkpoint):
         """Restore them in the run that is resumed; older versions saved the rows alone."""
         self.rows = list(state_dict["rows"])
         self._without_row = state_dict.get("without_row", 0.0)
+        self.seconds_before = self.train_seconds
         if "seconds" in state_dict:
             self._lr, self._trained, self._slices = (state_dict[name] for name in ("lr", "trained", "slices"))
             self._started = time.perf_counter() - state_dict["seconds"]

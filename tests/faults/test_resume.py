@@ -8,6 +8,7 @@ from itertools import product
 import pandas as pd
 import pytest
 
+from lgg_seg.runs.folder import RunFolder
 from tests.faults.killed import CODES, assert_same, run
 from tests.workplace import Workplace
 
@@ -46,8 +47,10 @@ def test_a_run_that_is_validated_within_epochs_goes_on_bit_for_bit_from_its_last
     history = pd.read_csv(whole / "history.csv")
     assert history["epoch_part"].tolist() == pytest.approx([1 / 3, 2 / 3, 1] * 2)
     assert history["lr"].nunique() > 2, "the plateau's schedule counts validations"
-    deaths = "SIGTERM training 3", "SIGINT validation 4", "SIGKILL saving 3"
-    assert_same(run(workplace, "killed-quarters", words, deaths), whole)
+    killed = run(workplace, "killed-quarters", words, ("SIGTERM training 3", "SIGINT validation 4", "SIGKILL saving 3"))
+    assert_same(killed, whole)
+    spent = RunFolder(killed).read_json("provenance.json")["wall_seconds"]
+    assert spent > pd.read_csv(killed / "history.csv")["seconds"].sum(), "of all its processes"
 
 
 PAIRS = [
