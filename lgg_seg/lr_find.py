@@ -92,6 +92,8 @@ def main(arguments: list[str]) -> int:
     overrides = ["=".join(map(with_home, one.split("=", 1))) for one in words if one not in own]
     if given.config_dir is not None:
         overrides.insert(0, f"hydra.searchpath={[f'file://{given.config_dir.absolute()}']}")
+    if wrong := next((one for one in overrides if one.startswith(("-", "resume="))), None):
+        raise UserError(f"{wrong} is not for lr_find: it takes the words of one new training.")
     suggestion = lr_find(*overrides, **parse_arguments(own, lr_find))
     kept = [one for one in overrides if one.partition("=")[0] not in ("lr", "learning_rate", "optimizer.lr")]
     print(f"it falls fastest at {suggestion:.2g}: a rate to start from, if it is not too high for a whole training")

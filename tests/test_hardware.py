@@ -87,11 +87,17 @@ def test_a_run_of_four_gpus_makes_the_same_steps_on_fewer(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: here)
     settings = TrainerSettings(
-        max_epochs=1, accelerator=accelerator, devices=4, strategy="ddp", accumulate_grad_batches=2
+        max_epochs=1,
+        accelerator=accelerator,
+        devices=4,
+        strategy="ddp",
+        accumulate_grad_batches=2,
+        val_check_interval=6,
     )
     settings.share_out(Hardware(torch.device(device), "32-true", channels_last=True))
     names = ("devices", "accumulate_grad_batches", "strategy")
     assert tuple(settings.lightning[name] for name in names) == expected
+    assert settings.lightning["val_check_interval"] == 6 * 4 // expected[0], "of each process's own batches"
 
 
 def test_gpus_that_cannot_share_the_batches_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ def test_the_suggestion_is_the_rate_at_which_the_loss_falls_fastest() -> None:
     blow_up = np.where(RATES > 0.1, 3.0, 0.0)
     noise = np.random.default_rng(0).normal(0, 0.02, len(RATES))
     assert RateCurve(RATES, fall + blow_up + noise).suggestion == pytest.approx(1e-3, rel=0.6)
+    last_without_tumour = np.where(RATES[-1] == RATES, 0.0, fall + blow_up + noise)
+    assert RateCurve(RATES, last_without_tumour).suggestion == pytest.approx(1e-3, rel=0.6)
     assert RateCurve(RATES, 1 + RATES).suggestion is None
 
 
@@ -72,6 +74,8 @@ def test_a_training_that_diverges_ends_the_curve(
         (["max_lr=x"], "max_lr is 'x'"),
         (["num_training=5"], "num_training is 5; it must be 20 or more"),
         (["trainer.devices=2"], "trainer.devices=1"),
+        (["resume=runs/a"], "resume=runs/a is not for lr_find: it takes the words of one new training"),
+        (["-m", "seed=1,2"], "-m is not for lr_find"),
         (["output=."], "cannot be written (File exists); give another output="),
         (["+callbacks.finder._target_=pytorch_lightning.callbacks.LearningRateFinder"], "python -m lgg_seg.lr_find"),
     ],

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -58,6 +59,9 @@ def terminable() -> Iterator[None]:
     def terminate(_signum: int, _frame: FrameType | None) -> None:
         raise SystemExit(EXIT_TERMINATED)
 
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield
+        return
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield

@@ -85,7 +85,10 @@ def lr_curve(rates: Floats, losses: Floats, smoothed: Floats, suggestion: float 
     low, high = float(losses.min()), float(smoothed[: smoothed.argmin() + 1].max())
     margin = 0.3 * (high - low) or 1.0
     axes.set(
-        xscale="log", xlabel="learning rate, logarithmic", ylabel="training loss", ylim=(low - margin, high + margin)
+        xscale="log",
+        xlabel="learning rate, logarithmic",
+        ylabel="training loss",
+        ylim=(max(0, low - margin), high + margin),
     )
     axes.legend(frameon=False)
     return _finished(figure, title)

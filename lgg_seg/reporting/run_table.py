@@ -116,7 +116,7 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
     if chosen_by != LAST:
         best = max(rows, key=chosen_by.score)
         score = f"validation {chosen_by.title} {number(best[chosen_by.column])}"
-        print(f"best epoch: {epoch_of(best)} of {epoch_of(rows[-1])}, {score}")
+        print(f"best epoch: {epoch_of(best)} of {int(rows[-1]['epoch']) + 1}, {score}")
     figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
     if figures:
         print(f"figures: {', '.join(figures)} in {folder.display_path}/figures")

@@ -29,7 +29,10 @@ def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
         the exit code: 1 where a job of this sweep has failed.
     """
     from lgg_seg.sweeps.retries import failures
+    from lgg_seg.training.processes import started_together
 
+    if (started := started_together()[0]) > 1:
+        raise UserError(f"{started} processes were started, and each would run the whole sweep; start it once.")
     folder = sweep_folder(overrides)
     make_output_folder(str(folder), SWEEP_DIR)
     sys.argv = [leave_to_jobs(one) if one in overrides else one for one in sys.argv] + [f"{SWEEP_DIR}='{folder}'"]

@@ -51,6 +51,12 @@ def batches_between_validations(trainer: pl.Trainer) -> int:
     return int(trainer.val_check_batch or trainer.num_training_batches)
 
 
+def is_validated_after(trainer: pl.Trainer, batches: int) -> bool:
+    """Whether a validation follows so many batches of the epoch at hand, within it."""
+    validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+    return validates_within_epochs(trainer) and validated and batches % batches_between_validations(trainer) == 0
+
+
 def is_measured(trainer: pl.Trainer) -> bool:
     """Whether the end of the epoch at hand has a row: it is validated by `check_val_every_n_epoch`, or none is."""
     if validates_within_epochs(trainer):

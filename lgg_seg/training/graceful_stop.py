@@ -12,7 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from lgg_seg.training.base import batches_between_validations, validates_within_epochs
+from lgg_seg.training.base import is_validated_after, validates_within_epochs
 from lgg_seg.training.processes import SignalWatch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -92,7 +92,7 @@ class GracefulStop(Checkpoint):
         done = batch_idx + 1
         stepped = done % trainer.accumulate_grad_batches == 0
         is_last = done == trainer.num_training_batches or trainer.global_step == trainer.max_steps
-        is_validated = done % batches_between_validations(trainer) == 0
+        is_validated = is_validated_after(trainer, done)
         if stepped and not (is_last or is_validated) and self._is_asked(trainer):
             trainer.save_checkpoint(self._checkpoint)
             self._stop()

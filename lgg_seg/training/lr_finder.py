@@ -18,7 +18,7 @@ import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig, open_dict
 from pytorch_lightning.callbacks import Checkpoint
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, median_filter
 
 from lgg_seg.cli.progress import tracked
 from lgg_seg.errors import Diverged, UserError
@@ -27,6 +27,7 @@ from lgg_seg.metrics.arrays import Floats
 from lgg_seg.runs.folder import AtomicFolder
 from lgg_seg.training.base import Batch
 from lgg_seg.training.experiment import Experiment
+from lgg_seg.training.processes import started_together
 from lgg_seg.training.trainer import refusals
 
 FIRST, DIVERGED = 10, 4  # steps whose losses are those of an untrained network, and what multiple of them ends it
@@ -77,19 +78,24 @@ class RateCurve:
 
     @property
     def smoothed(self) -> Floats:
-        """The losses under a Gaussian window, which unlike a running average does not lag."""
-        smoothed: Floats = gaussian_filter1d(self.losses, max(1, SMOOTHING * len(self.losses)), mode="nearest")
+        """The losses under a Gaussian window, which unlike a running average does not lag.
+
+        Medians of five come first: one batch without tumour has hardly any loss, and says nothing of its rate.
+        """
+        medians = median_filter(self.losses, 5)
+        smoothed: Floats = gaussian_filter1d(medians, max(1, SMOOTHING * len(self.losses)), mode="nearest")
         return smoothed
 
     @property
     def suggestion(self) -> float | None:
         """The rate at which the smoothed loss falls fastest with the logarithm of the rate; None where it never falls.
 
-        The last rates, from the lowest loss on, are those at which the training diverges.
+        The last rates, from the lowest loss on, are those at which the training diverges; the last twentieth is too
+        near the end to be smoothed.
         """
-        smoothed = self.smoothed
+        smoothed = self.smoothed[: -math.ceil(SMOOTHING * len(self.losses))]
         lowest = int(smoothed.argmin())
-        slopes = np.gradient(smoothed, np.log(self.rates))[: lowest + 1]
+        slopes = np.gradient(smoothed, np.log(self.rates[: len(smoothed)]))[: lowest + 1]
         steepest = int(slopes.argmin())
         return float(self.rates[steepest]) if slopes[steepest] < 0 else None
 
@@ -108,7 +114,7 @@ def find_lr(config: DictConfig, rates: Floats, folder: AtomicFolder) -> RateCurv
         config.trainer.update(max_epochs=steps, max_steps=steps, enable_progress_bar=False)
         config.trainer.update(check_val_every_n_epoch=1, val_check_interval=None)
     experiment = Experiment.of(config)
-    if experiment.trainer.is_distributed:
+    if experiment.trainer.is_distributed or started_together()[0] > 1:
         raise UserError("The rate is sought in one process; give trainer.devices=1 and all of its data.batch_size.")
     hardware = experiment.trainer.prepare()
     pl.seed_everything(config.seed, workers=True, verbose=False)

@@ -16,6 +16,14 @@ def announce_main_process() -> None:
     os.environ[_MAIN] = str(os.getpid())
 
 
+def started_together() -> tuple[int, int]:
+    """How many processes torchrun or `srun` has started with this one, it included, and on how many machines."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        count = int(os.environ["WORLD_SIZE"])
+        return count, count // int(os.environ["LOCAL_WORLD_SIZE"])
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)), int(os.environ.get("SLURM_STEP_NUM_NODES", 1))
+
+
 def end_with_main_process() -> None:
     """End this process within a second of the main one that started it, even of a killed one.
 

@@ -20,6 +20,7 @@ from lgg_seg.hardware import Hardware, choose_hardware, configure_process, is_av
 from lgg_seg.training.base import within_epochs
 from lgg_seg.training.callbacks import Progress
 from lgg_seg.training.checkpoints import AtomicCheckpoints
+from lgg_seg.training.processes import started_together
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +144,9 @@ class TrainerSettings:
             )
         batches = self.lightning.get("accumulate_grad_batches", 1) * (before // here)
         self.lightning |= {"devices": here, "accumulate_grad_batches": batches}
+        interval = self.lightning.get("val_check_interval")
+        if isinstance(interval, int):  # of one process's batches
+            self.lightning["val_check_interval"] = interval * (before // here)
         if here == 1:
             self.lightning["strategy"] = "auto"
         added = f"{here} process(es) here add up {batches} batches a step"
@@ -181,13 +185,11 @@ class TrainerSettings:
         Raises:
             UserError: Lightning refuses the settings, or torchrun or Slurm started another number of processes.
         """
-        by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-        started = os.environ.get("WORLD_SIZE" if by_torchrun else "SLURM_STEP_NUM_TASKS", "1")
-        if started != "1" and not self.is_distributed:
-            local = os.environ.get("LOCAL_WORLD_SIZE" if by_torchrun else "SLURM_NTASKS_PER_NODE", started)
+        started, machines = started_together()
+        if started > 1 and not self.is_distributed:
             raise UserError(
-                f"{started} processes were started, and each would train a run of its own; take trainer=ddp "
-                f"trainer.devices={local} trainer.num_nodes={int(started) // int(local)}."
+                f"{started} processes were started, and each would train a run of its own; start one, or for a new run "
+                f"take trainer=ddp trainer.devices={started // machines} trainer.num_nodes={machines}."
             )
         trainer = self.build(hardware, Path(), [], [])
         if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy.cluster_environment is not None:

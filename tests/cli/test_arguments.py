@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -134,6 +135,11 @@ def test_a_signal_unwinds_any_command(number: str, code: int, said: str, capsys:
     assert capsys.readouterr().err == f"{said}\n"
     assert finished == [True]
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_command_works_in_a_thread_of_another_program() -> None:
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(command(lambda _words: 7), []).result() == 7
 
 
 def test_help_of_the_zoo_names_no_folder_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,9 @@ from lgg_seg.errors import UserError
 from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
+from lgg_seg.sweeps.command import run_sweep
 from lgg_seg.training.experiment import Experiment
+from lgg_seg.training.processes import started_together
 from tests.workplace import Command, Workplace, lgg, metrics
 
 TWO = (
@@ -200,6 +202,15 @@ def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(monkeypatch: pyte
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=r"4 processes .* take trainer=ddp trainer\.devices=2 trainer\.num_nodes=2\."):
         rank()
+    with pytest.raises(UserError, match=r"^4 processes were started, and each would run the whole sweep; start"):
+        run_sweep(["seed=1,2"], lambda: pytest.fail("it was run"))
+
+
+def test_srun_says_how_many_processes_a_step_has_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert started_together() == (1, 1)
+    for name, value in {"STEP_NUM_TASKS": "4", "STEP_NUM_NODES": "2", "NTASKS_PER_NODE": "8"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert started_together() == (4, 2)
 
 
 def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: Workplace) -> None:

@@ -44,6 +44,23 @@ def test_early_stopping_ends_a_training_that_learns_nothing(task: str, phantom_r
     assert module.trainer.current_epoch == 3, "the first epoch is the best, and two more are no better"
 
 
+@pytest.mark.parametrize(("interval", "epochs"), [(None, 3), (1, 1)])
+def test_patience_counts_validations(interval: int | None, epochs: int, phantom_root: Path, tmp_path: Path) -> None:
+    overrides = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
+    overrides += ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"]
+    overrides += [f"+trainer.val_check_interval={interval or 'null'}"]
+    config = compose_config(overrides)
+    data = Experiment.of(config).existing_data(phantom_root)
+    data.setup()
+    parts = Parts(UNet(filters=2), BCE(), partial(SGD, lr=0.0), schedulers.none)
+    module = SegmentationModule(parts, patients=12)
+    settings = Experiment.of(config).trainer
+    trainer = settings.build(settings.prepare(), tmp_path, [EarlyStopping(patience=2)], [])
+    trainer.fit(module, datamodule=data)
+    assert trainer.current_epoch == epochs
+    assert interval is None or trainer.global_step == 3
+
+
 def test_a_patience_of_0_is_refused() -> None:
     with pytest.raises(UserError, match=r"callbacks\.early_stopping\.patience is 0"):
         EarlyStopping(patience=0)

@@ -48,7 +48,7 @@ def fit(module: Signalled, checkpoint: Path, accumulated: int = 1) -> int | str 
     stop = GracefulStop(checkpoint)
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_progress_bar=False, enable_model_summary=False,
-        callbacks=[stop], accumulate_grad_batches=accumulated,
+        callbacks=[stop], accumulate_grad_batches=accumulated, val_check_interval=1,  # there is nothing to validate
     )  # fmt: skip
     items: Any = torch.ones(4, 1)
     with pytest.raises(SystemExit) as end, stop:
