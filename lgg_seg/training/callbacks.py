@@ -39,9 +39,13 @@ class EarlyStopping(lightning.EarlyStopping):
         """Take over the module's monitor."""
         assert isinstance(pl_module, TrainingModule)
         # Anew, because the first value to beat follows from the mode; a checkpoint's state is restored after this.
-        super().__init__(monitor=pl_module.monitor.column, mode=pl_module.monitor.mode, patience=self.patience)
-        # Lightning would take an interval of 1 batch for one of an epoch.
-        self._check_on_train_epoch_end = not validates_within_epochs(trainer) and trainer.check_val_every_n_epoch == 1
+        super().__init__(
+            monitor=pl_module.monitor.column,
+            mode=pl_module.monitor.mode,
+            patience=self.patience,
+            # Lightning by itself would take an interval of 1 batch for one of an epoch.
+            check_on_train_epoch_end=not validates_within_epochs(trainer) and trainer.check_val_every_n_epoch == 1,
+        )
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -184,8 +184,8 @@ def test_a_signal_to_all_processes_that_still_start_ends_the_run(elsewhere: Work
 
 
 def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewhere: Workplace) -> None:
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "lgg_seg"]
-    words = [*start, *CLASSIFIER, "trainer.devices=2", "trainer.max_epochs=3", "optimizer.lr=0.01"]
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3", "-m", "lgg_seg"]
+    words = [*start, *CLASSIFIER, "trainer.max_epochs=3", "optimizer.lr=0.01"]
     done = subprocess.run(words, cwd=elsewhere[0], env=elsewhere[1], capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     folder = only_run(elsewhere)
