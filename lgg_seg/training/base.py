@@ -19,6 +19,7 @@ from lgg_seg.errors import Diverged, UserError
 from lgg_seg.metrics.streaming import MeanLoss
 from lgg_seg.runs.monitor import Monitor
 from lgg_seg.schedulers import Schedule, ScheduleLength
+from lgg_seg.training.validations import is_measured, steps_in_all, validates_within_epochs
 
 log = logging.getLogger(__name__)
 
@@ -34,35 +35,6 @@ class Parts(NamedTuple):
     optimizer: Callable[[Any], Optimizer]
     scheduler: Callable[[Optimizer, ScheduleLength], Schedule]
     memory_format: torch.memory_format = torch.contiguous_format
-
-
-def within_epochs(val_check_interval: float | None) -> bool:
-    """Whether Lightning's interval has validations within an epoch; as an int it is a number of batches."""
-    return isinstance(val_check_interval, int) or val_check_interval not in (None, 1.0)
-
-
-def validates_within_epochs(trainer: pl.Trainer) -> bool:
-    """Whether each validation, and not each epoch, has a row in the history and a chance to be the best one."""
-    return trainer.enable_validation and within_epochs(trainer.val_check_interval)
-
-
-def batches_between_validations(trainer: pl.Trainer) -> int:
-    """Of an epoch that is validated; all of them, unless the config says otherwise."""
-    return int(trainer.val_check_batch or trainer.num_training_batches)
-
-
-def is_validated_after(trainer: pl.Trainer, batches: int) -> bool:
-    """Whether a validation follows so many batches of the epoch at hand, within it."""
-    validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
-    return validates_within_epochs(trainer) and validated and batches % batches_between_validations(trainer) == 0
-
-
-def is_measured(trainer: pl.Trainer) -> bool:
-    """Whether the end of the epoch at hand has a row: it is validated by `check_val_every_n_epoch`, or none is."""
-    if validates_within_epochs(trainer):
-        return False
-    every = trainer.check_val_every_n_epoch or 1
-    return not trainer.enable_validation or (trainer.current_epoch + 1) % every == 0
 
 
 class TrainingModule(pl.LightningModule):
@@ -282,7 +254,7 @@ class TrainingModule(pl.LightningModule):
             optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
         except ValueError as error:
             raise UserError(f"The optimizer refuses its settings: {error}.") from error
-        total = self._steps_in_all()
+        total = steps_in_all(self.trainer)
         self._forget_train_loader()
         window, batches = self.trainer.accumulate_grad_batches, self.trainer.num_training_batches
         if window > batches:
@@ -299,32 +271,6 @@ class TrainingModule(pl.LightningModule):
         if monitored is not None:  # Lightning misses its value after an epoch without validation
             schedule["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    def _steps_in_all(self) -> int:
-        """The optimizer steps of the training, whose batches this counts.
-
-        Raises:
-            UserError: `val_check_interval` does not fit them.
-        """
-        trainer = self.trainer
-        given = f"trainer.val_check_interval={trainer.val_check_interval}"
-        try:
-            total = int(trainer.estimated_stepping_batches)
-        except ValueError as error:
-            batches = trainer.num_training_batches
-            if not (validates_within_epochs(trainer) and batches_between_validations(trainer) > batches):
-                raise
-            raise UserError(
-                f"{given}, but an epoch has {batches} batches; take that many or fewer, or "
-                "trainer.check_val_every_n_epoch."
-            ) from error
-        window, interval = trainer.accumulate_grad_batches, batches_between_validations(trainer)
-        if validates_within_epochs(trainer) and interval % window and interval != trainer.num_training_batches:
-            raise UserError(
-                f"{given} is {interval} of an epoch's {trainer.num_training_batches} batches, within a step of "
-                f"trainer.accumulate_grad_batches={window}; give a multiple of {window}."
-            )
-        return total
 
     def _forget_train_loader(self) -> None:
         """Have Lightning make the training loader anew when it needs it, as its batch size finder does.

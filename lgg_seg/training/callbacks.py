@@ -19,7 +19,8 @@ from lgg_seg.reporting.figures import learning_curves
 from lgg_seg.reporting.formatting import duration
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import LAST, Monitor, epoch_of, epochs_done, monitor_of, scores
-from lgg_seg.training.base import TrainingModule, is_measured, validates_within_epochs
+from lgg_seg.training.base import TrainingModule
+from lgg_seg.training.validations import is_measured, validates_within_epochs
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -11,8 +11,8 @@ from pytorch_lightning.callbacks import Checkpoint
 from lgg_seg.cli.logs import FILE_ONLY
 from lgg_seg.reporting.formatting import duration, three
 from lgg_seg.runs.monitor import LAST, LOSS, Monitor, epoch_of, monitor_of
-from lgg_seg.training.base import is_measured, validates_within_epochs
 from lgg_seg.training.callbacks import History, seconds_left
+from lgg_seg.training.validations import is_measured, validates_within_epochs
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from lgg_seg.training.base import is_validated_after, validates_within_epochs
 from lgg_seg.training.processes import SignalWatch
+from lgg_seg.training.validations import is_validated_after, validates_within_epochs
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

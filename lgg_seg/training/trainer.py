@@ -17,10 +17,10 @@ from pytorch_lightning.strategies import ParallelStrategy
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Hardware, choose_hardware, configure_process, is_available
-from lgg_seg.training.base import within_epochs
 from lgg_seg.training.callbacks import Progress
 from lgg_seg.training.checkpoints import AtomicCheckpoints
 from lgg_seg.training.processes import started_together
+from lgg_seg.training.validations import within_epochs
 
 log = logging.getLogger(__name__)
 
