@@ -106,7 +106,6 @@ def configure_process(threads: int | None = None) -> None:
     # More than the logical cores gain nothing, and of very many the process dies.
     torch.set_num_threads(min(given, psutil.cpu_count() or 1) or psutil.cpu_count(logical=False) or 1)
     torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
 
 
 def _keep_freed_memory() -> None:
