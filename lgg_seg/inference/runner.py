@@ -43,19 +43,15 @@ class TorchRunner(Runner):
         self.hardware = hardware
         self.network = network.to(hardware.device).to(memory_format=hardware.memory_format).eval()
         self.batch_size = batch_size
-        # cuDNN looks for the fastest algorithms anew for every shape, which costs more than the slices of a full batch.
-        self.fills_batches = hardware.device.type == "cuda"
 
     @torch.inference_mode()
     def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
         """As `Runner.logits`, on the network's device."""
-        device, count = self.hardware.device, len(images)
+        device = self.hardware.device
         x_bchw = normalise(images.to(device, non_blocking=True), statistics.to(device, non_blocking=True))
-        if self.fills_batches and count < self.batch_size:
-            x_bchw = torch.cat([x_bchw, x_bchw[-1:].expand(self.batch_size - count, -1, -1, -1)])
         with self.hardware.autocast():
             logits = self.network(x_bchw.contiguous(memory_format=self.hardware.memory_format))
-        return cast(Tensor, logits)[:count].float()
+        return cast(Tensor, logits).float()
 
     def compile(self, channels: int, size: int) -> None:
         """Compile the network for batches (B, `channels`, `size`, `size`) of any length, with a first one of zeros.

@@ -49,18 +49,6 @@ def test_the_batch_size_changes_nothing(network: Callable[[], nn.Module], channe
         torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-5)
 
 
-def test_a_filled_batch_changes_nothing_of_its_slices() -> None:
-    torch.manual_seed(0)
-    shapes: list[int] = []
-    net = UNet(2, batch_norm=True)
-    net.register_forward_pre_hook(lambda _, inputs: shapes.append(len(inputs[0])))
-    plain, filling = TorchRunner(net, hardware(), 4), TorchRunner(net, hardware(), 4)
-    filling.fills_batches = True  # as on a GPU
-    expected = plain.volume_logits(volume(), STATISTICS)
-    torch.testing.assert_close(filling.volume_logits(volume(), STATISTICS), expected, rtol=1e-4, atol=1e-5)
-    assert shapes == [4, 3, 4, 4]
-
-
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 def test_a_compiled_network_finds_the_same_in_batches_of_any_length() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
