@@ -105,6 +105,7 @@ def configure_process(threads: int | None = None) -> None:
     given = threads or (int(share) if share.isdigit() else 0)
     # More than the logical cores gain nothing, and of very many the process dies.
     torch.set_num_threads(min(given, psutil.cpu_count() or 1) or psutil.cpu_count(logical=False) or 1)
+    # cuDNN takes its algorithms without a search: for depthwise convolutions that takes over a minute on an H100.
     torch.set_float32_matmul_precision("high")
 
 

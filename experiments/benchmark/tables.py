@@ -3,18 +3,22 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.reporting.formatting import number, one, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
+from lgg_seg.statistics.bootstrap import summarise
 
 HERE = Path(__file__).parent
-RATES, FOLDS = HERE / "rates", HERE / "folds"
+RATES, FOLDS, CPU = HERE / "rates", HERE / "folds", HERE / "cpu"
 TRIED = (3e-4, 1e-3, 3e-3)
 
 
@@ -46,9 +50,13 @@ def networks() -> list[Network]:
     return sorted((Network(*item) for item in found.items()), key=lambda one: -one.dice[one.rate])
 
 
-def results() -> list[SegmentationResult]:
+def results(folder: Path = FOLDS) -> list[SegmentationResult]:
     """The networks with their folds merged, the best first; those tested on fewer patients come after."""
-    return [entry for table in build_leaderboard(find_runs([FOLDS])).tables for entry in table.entries]
+    return [entry for table in build_leaderboard(find_runs([folder])).tables for entry in table.entries]
+
+
+def _name(entry: SegmentationResult) -> str:
+    return network(entry.runs[0].provenance)
 
 
 def _dice(entry: SegmentationResult) -> str:
@@ -56,7 +64,7 @@ def _dice(entry: SegmentationResult) -> str:
 
 
 RESULT_COLUMNS = (
-    Column("", "network", lambda entry: network(entry.runs[0].provenance), left=True),
+    Column("", "network", _name, left=True),
     Column("", "parameters", lambda entry: entry.cost["parameters"], si),
     Column("", "folds", attrgetter("folds")),
     Column("", "patients", lambda entry: len(entry.patients)),
@@ -65,6 +73,40 @@ RESULT_COLUMNS = (
     Column("", "pooled", lambda entry: entry.metrics["pooled/dice"], number),
     Column("", "HD95, median", lambda entry: entry.metrics["patient/hd95_px"]["median"], one),
     Column("", "lesion F1", lambda entry: entry.metrics["lesion/f1"], number),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A network's result on a GPU and on a CPU."""
+
+    gpu: SegmentationResult
+    cpu: SegmentationResult
+
+    @cached_property
+    def dice(self) -> pd.DataFrame:
+        """The Dice of the patients of both, a column each."""
+        return pd.DataFrame({"gpu": self.gpu.patients["dice"], "cpu": self.cpu.patients["dice"]}).dropna()
+
+    @property
+    def gap(self) -> str:
+        """The CPU's mean minus the GPU's, with its interval over the patients."""
+        gap = summarise(self.dice["cpu"].to_numpy() - self.dice["gpu"].to_numpy())
+        return with_interval(gap.mean, gap.ci95, "{:+.3f}".format)
+
+    @property
+    def movement(self) -> float:
+        """The median over the patients of how far their Dice moves."""
+        return float((self.dice["cpu"] - self.dice["gpu"]).abs().median())
+
+
+MACHINE_COLUMNS = (
+    Column("", "network", lambda pair: _name(pair.gpu), left=True),
+    Column("", "patients", lambda pair: len(pair.dice)),
+    Column("", "H100, device feed", lambda pair: pair.dice["gpu"].mean(), number),
+    Column("", "a CPU core", lambda pair: pair.dice["cpu"].mean(), number),
+    Column("", "CPU minus H100", text=lambda pair: pair.gap),
+    Column("", "a patient moves by", attrgetter("movement"), number),
 )
 
 COLUMNS = (
@@ -77,6 +119,13 @@ COLUMNS = (
 def folds() -> str:
     """Each network with the folds that are recorded."""
     return markdown_table(RESULT_COLUMNS, results())
+
+
+def machines() -> str:
+    """Each network's folds on a GPU and on a CPU's core, on the patients that both tested."""
+    on_cpu = {_name(entry): entry for entry in results(CPU)}
+    pairs = [(entry, on_cpu[_name(entry)]) for entry in results() if _name(entry) in on_cpu]
+    return markdown_table(MACHINE_COLUMNS, [Pair(*pair) for pair in pairs])
 
 
 def rates() -> str:
