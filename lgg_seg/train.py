@@ -26,7 +26,7 @@ from lgg_seg.inference.starting_weights import start
 from lgg_seg.networks.build import build_network
 from lgg_seg.reporting import tensorboard, wandb
 from lgg_seg.reporting.run_table import print_end
-from lgg_seg.runs.checkpoint import DamagedCheckpointError, is_in_mid_epoch, read_newest
+from lgg_seg.runs.checkpoint import DamagedCheckpointError, UnrestorableCheckpointError, is_in_mid_epoch, read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.runs.provenance import provenance
@@ -96,8 +96,8 @@ def resume(
     folder.require_no_links_outside()
     try:
         _go_on(folder, device, changes, trial, brief)
-    except DamagedCheckpointError as error:
-        if not str(error).startswith(f"{folder.last} cannot be restored"):
+    except UnrestorableCheckpointError as error:
+        if error.path != folder.last:
             raise
         _go_on(folder, device, changes, trial, brief, fault=error)
 

@@ -29,6 +29,14 @@ class DamagedCheckpointError(UserError):
     """A checkpoint that is missing or damaged, or lacks a part; another one can take its place."""
 
 
+class UnrestorableCheckpointError(DamagedCheckpointError):
+    """The checkpoint at `path` is whole, and its state is refused while it is restored."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be restored ({reason}); put a sound copy in its place, or train again.")
+        self.path = path
+
+
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
     """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive.
 

@@ -12,7 +12,6 @@ from lgg_seg.cli.logs import FILE_ONLY
 from lgg_seg.reporting.formatting import duration, three
 from lgg_seg.runs.monitor import LAST, LOSS, Monitor, epoch_of, monitor_of
 from lgg_seg.training.callbacks import History, seconds_left
-from lgg_seg.training.validations import is_measured, validates_within_epochs
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +27,11 @@ class EpochLines(Checkpoint):
     def __init__(self, history: History) -> None:
         self.history = history
         self._started = 0.0
+        self._told = 0  # rows
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Those of a resumed run were told before it stopped."""
+        self._told = len(self.history.rows)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -48,15 +52,14 @@ class EpochLines(Checkpoint):
             )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say what the epoch brought."""
-        rows = self.history.rows
-        if is_measured(trainer):
+        """Say what a new row brought."""
+        if len(rows := self.history.rows) > self._told:
+            self._told = len(rows)
             self._say(trainer, epoch_line(rows, trainer.max_epochs, self.history.monitor))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say what a validation within an epoch brought."""
-        if validates_within_epochs(trainer):
-            self._say(trainer, epoch_line(self.history.rows, trainer.max_epochs, self.history.monitor))
+        """The same within an epoch."""
+        self.on_train_epoch_end(trainer, pl_module)
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
         if not trainer.is_global_zero:

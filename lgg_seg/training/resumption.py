@@ -20,7 +20,7 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError, out_of_memory, require
 from lgg_seg.hardware import Hardware
 from lgg_seg.messages import counted
-from lgg_seg.runs.checkpoint import DamagedCheckpointError
+from lgg_seg.runs.checkpoint import UnrestorableCheckpointError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import changed_keys
 from lgg_seg.runs.provenance import data_differences, hardware_metadata
@@ -113,7 +113,7 @@ def restoring(checkpoint: Path | None) -> Iterator[None]:
     """A state that Lightning, PyTorch or a callback refuses while it restores a `checkpoint` is one of damage.
 
     Raises:
-        DamagedCheckpointError: with what was said.
+        UnrestorableCheckpointError: with what was said.
     """
     try:
         yield
@@ -123,9 +123,7 @@ def restoring(checkpoint: Path | None) -> Iterator[None]:
         if checkpoint is None or not restores or out_of_memory(error):
             raise
         said = _short(" ".join(str(error).split()) or type(error).__name__)
-        raise DamagedCheckpointError(
-            f"{checkpoint} cannot be restored ({said}); put a sound copy in its place, or train again."
-        ) from error
+        raise UnrestorableCheckpointError(checkpoint, said) from error
 
 
 def require_same_config(content: dict[str, Any], config: DictConfig, folder: RunFolder) -> None:
