@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,14 @@ def test_the_page_about_cost_quotes_the_recorded_speeds(path: Path) -> None:
 def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
     epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
     assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+
+
+def test_the_page_about_cost_says_how_long_the_first_folds_on_the_gpu_took_together() -> None:
+    paths = (RECORDS / "benchmark" / "folds").glob("*/status.json")
+    first = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=itemgetter("started"))[:24]
+    ended = max(datetime.fromisoformat(one["updated"]) for one in first)
+    seconds = (ended - datetime.fromisoformat(first[0]["started"])).seconds
+    assert f"The first 24 of them took {seconds} s together" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
