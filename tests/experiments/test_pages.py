@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from experiments.benchmark.tables import network, results
 from experiments.study_003.before_after import before_after
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import check_overrides
+from lgg_seg.reporting.formatting import with_interval
 from lgg_seg.statistics.bootstrap import summarise
 from tests.experiments.records import RECORDS, RESULTS, ROOT, content, epochs, interval, name, three
 
@@ -60,6 +62,13 @@ def study_row(folder: Path) -> list[str]:
         three(metrics["pooled/accuracy"]),
         f"{result['cost']['parameters'] / 1e6:.1f} M",
     ]
+
+
+def test_the_page_of_two_networks_quotes_their_difference_in_the_benchmark() -> None:
+    dice = {network(one.runs[0].provenance): one.patients["dice"] for one in results()}
+    gap = summarise((dice["`unet_bn`"] - dice["`unet_slim`"]).to_numpy())
+    page = (RECORDS / "quick_cpu" / "README.md").read_text(encoding="utf-8")
+    assert f"ahead by {with_interval(gap.mean, gap.ci95, '{:+.3f}'.format)}".replace("by +", "by ") in page
 
 
 GENERATED = ("leak", "recipe", "benchmark")  # `test_generated_pages` holds the whole tables of these
