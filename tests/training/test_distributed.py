@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +23,8 @@ from lgg_seg.runs.status import read_status
 from lgg_seg.sweeps.command import run_sweep
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.processes import started_together
+from tests.small_classifier import WORDS as SMALL_CLASSIFIER
+from tests.small_classifier import with_small_classifier
 from tests.workplace import Command, Workplace, lgg, metrics
 
 TWO = (
@@ -35,9 +35,8 @@ TWO = (
     "callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.early_stopping.patience=4",
 )  # fmt: skip
 CLASSIFIER = (
-    "model=classifier_resnet50", "model.target=tumour", "model.weights=null", "model.hidden=8",
-    "model.freeze_encoder=true", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2", "trainer=debug",
-    "trainer.max_epochs=5", "trainer.devices=3", "data.batch_size=2", "logger=none",
+    *SMALL_CLASSIFIER, "model.freeze_encoder=true", "loss=bce", "preprocess.size=32", "split.val=4", "split.test=2",
+    "trainer=debug", "trainer.max_epochs=5", "trainer.devices=3", "data.batch_size=2", "logger=none",
 )  # fmt: skip
 
 
@@ -184,9 +183,9 @@ def test_a_signal_to_all_processes_that_still_start_ends_the_run(elsewhere: Work
 
 
 def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewhere: Workplace) -> None:
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3", "-m", "lgg_seg"]
-    words = [*start, *CLASSIFIER, "trainer.max_epochs=3", "optimizer.lr=0.01"]
-    done = subprocess.run(words, cwd=elsewhere[0], env=elsewhere[1], capture_output=True, text=True, encoding="utf-8")
+    elsewhere = with_small_classifier(elsewhere)
+    words = (*CLASSIFIER, "trainer.max_epochs=3", "optimizer.lr=0.01")
+    done = lgg(elsewhere, *words, module="tests.training.torchrun")
     assert done.returncode == 0, done.stderr
     folder = only_run(elsewhere)
     history = pd.read_csv(folder / "history.csv")
@@ -215,6 +214,7 @@ def test_srun_says_how_many_processes_a_step_has_and_where(monkeypatch: pytest.M
 
 def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: Workplace) -> None:
     """A run of three GPUs is recorded as this one but for the accelerator; on a CPU one process takes their steps."""
+    workplace = with_small_classifier(workplace)
     folder = workplace[0] / "killed"
     assert stopped_after_two_epochs(workplace, folder, signal.SIGKILL, *CLASSIFIER) == -signal.SIGKILL
     steps = steps_of_an_epoch(folder)
@@ -234,6 +234,7 @@ def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: 
 @pytest.mark.soak
 def test_none_of_four_processes_outlives_a_killed_main_one(workplace: Workplace) -> None:
     words = (*CLASSIFIER, "trainer.devices=5", "trainer.max_epochs=50")
+    workplace = with_small_classifier(workplace)
     assert stopped_after_two_epochs(workplace, workplace[0] / "five", signal.SIGKILL, *words) == -signal.SIGKILL
 
 
