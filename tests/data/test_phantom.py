@@ -107,3 +107,11 @@ def test_processes_that_want_the_same_phantom_get_one_whole_phantom(tmp_path: Pa
 def test_slices_are_uncompressed_rgb_and_masks_0_and_255(phantom_root: Path) -> None:
     mask_values = {int(v) for p in phantom_root.glob("*/*_mask.tif") for v in np.unique(cv2.imread(str(p), -1))}
     assert mask_values == {0, 255}
+
+
+def test_every_head_is_brighter_than_the_air_around_it(tmp_path: Path) -> None:
+    root = _write(tmp_path / "root", patients=12, slices=16, seed=5)
+    for patient in build_index(root).patients:
+        volume = np.stack([read_image(s.image) for s in patient.slices])
+        air, head = volume[:, :4].mean(axis=(0, 1, 2)), volume[:, 14:34, 14:34].mean(axis=(0, 1, 2))
+        assert (head > 3 * air).all(), patient.name

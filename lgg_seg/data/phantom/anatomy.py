@@ -90,7 +90,7 @@ class _Head:
         self.ventricle = self._ventricles(rng)
 
     def noise(self, grain: float) -> Field:
-        """Smooth noise of unit variance; `grain` is its scale as a share of the field of view."""
+        """Smooth noise of mean 0 and unit variance; `grain` is its scale as a share of the field of view."""
         grid = min(self.size, math.ceil(1.5 / grain))  # coarse noise is drawn on a coarse grid and enlarged
         through = grain * 2 / ((_HIGHEST - _LOWEST) / self.slices)
         white = self.rng.standard_normal((self.slices, grid, grid), dtype=np.float32)
@@ -98,6 +98,7 @@ class _Head:
         if grid < self.size:
             enlarged = [cv2.resize(plane, (self.size, self.size), interpolation=cv2.INTER_CUBIC) for plane in field]
             field = np.stack(enlarged)
+        field -= field.mean()  # of few coarse cells it may be many standard deviations
         return np.asarray(field / max(float(field.std()), 1e-6), dtype=np.float32)
 
     def step(self, inside: Field) -> Field:

@@ -19,7 +19,7 @@ from lgg_seg.data.phantom.anatomy import Volume, draw
 from lgg_seg.errors import UserError
 
 MARKER = "phantom.json"
-_VERSION = 1  # of the drawing; raise it when the same seed gives other pixels
+_VERSION = 2  # of the drawing; raise it when the same seed gives other pixels
 # Unequal institutions, one of them with a single patient, as in the real data.
 _INSTITUTIONS = ("DU", "HT", "CS", "DU", "FG", "HT", "DU")
 _ALONE = {9: "EZ"}
