@@ -1,7 +1,6 @@
 """What a reader of a log sees of a training: an estimate after a few batches, then a line an epoch."""
 
 import logging
-import sys
 import time
 from typing import Any
 
@@ -19,7 +18,7 @@ WARM_UP, TIMED = 3, 10  # batches that are not timed, as the first ones are slow
 
 
 class EpochLines(Checkpoint):
-    """A line an epoch in `run.log`, and on stdout where no progress bar is on a terminal.
+    """A line an epoch in `run.log`, and on stdout where there is no progress bar.
 
     It stands in the list after `History`, whose row it reads; a `Checkpoint` for the reason that that one is.
     """
@@ -65,7 +64,7 @@ class EpochLines(Checkpoint):
         if not trainer.is_global_zero:
             return
         log.info("%s", line, extra=FILE_ONLY)
-        if trainer.progress_bar_callback is None or not sys.stderr.isatty():
+        if trainer.progress_bar_callback is None:
             print(line, flush=True)
 
 

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -214,12 +215,13 @@ class TrainerSettings:
             changed["devices"] = self._local_processes  # the numbers are those of GPUs
         if find_unused_parameters:
             changed["strategy"] = "ddp_find_unused_parameters_true"
+        changed["enable_progress_bar"] = bar = self.lightning["enable_progress_bar"] and sys.stderr.isatty()
         with refusals(TypeError, ValueError, RuntimeError):
             return pl.Trainer(
                 **self.lightning | changed,
                 accelerator={"cuda": "gpu"}.get(hardware.device.type, hardware.device.type),
                 precision=hardware.precision,
-                callbacks=[*callbacks, *([Progress()] if self.lightning["enable_progress_bar"] else [])],
+                callbacks=[*callbacks, *([Progress()] if bar else [])],
                 plugins=[AtomicCheckpoints()],
                 logger=loggers or False,
                 default_root_dir=folder,

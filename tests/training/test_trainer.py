@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_an_option_that_only_lightning_knows_reaches_it(tmp_path: Path) -> None:
     settings = Experiment.of(config).trainer
     trainer = settings.build(settings.prepare(), tmp_path, [], [])
     assert (trainer.check_val_every_n_epoch, trainer.gradient_clip_algorithm) == (3, "value")
+
+
+@pytest.mark.parametrize("on_a_terminal", [False, True])
+def test_there_is_a_progress_bar_on_a_terminal_alone(
+    on_a_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: on_a_terminal)
+    settings = Experiment.of(config_with(enable_progress_bar=True)).trainer
+    trainer = settings.build(settings.prepare(), tmp_path, [], [])
+    assert (trainer.progress_bar_callback is not None) is on_a_terminal
 
 
 def test_a_value_that_lightning_refuses_is_one_sentence(tmp_path: Path) -> None:
