@@ -7,6 +7,6 @@ from lgg_seg.cli.arguments import Argument
 from lgg_seg.devices import Accelerator
 from lgg_seg.inference.zoo import DEFAULT
 
-RunFolder = Annotated[Path | None, Argument("the network of this run's folder")]
+RunFolder = Annotated[Path | None, Argument("the network of this run's folder, or latest")]
 ZooName = Annotated[str | None, Argument(f"a model that ships with the package; null: {DEFAULT}, without run")]
 Device = Annotated[Accelerator, Argument("auto, cpu, gpu or mps")]

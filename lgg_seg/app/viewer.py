@@ -105,6 +105,7 @@ def _view(model: Model, volume: Volume) -> None:
         k = _choose_slice(volume, measured)
         _show_slice(model, volume, measured, choices, k)
         st.caption(_place(volume.scan))
+        _wheel()  # below the picture, as an element of no height has a gap all the same
     with controls:
         _numbers(volume, measured, k)
     if len(measured.mask) > 1:
@@ -132,7 +133,13 @@ def _choose(model: Model, volume: Volume) -> _Choices:
     colours = st.segmented_control("Colours", maps, default=_PROBABILITY, required=True, key=f"{len(maps)} maps")
     opacity = st.slider("Opacity of the colours", 0.0, 1.0, OPACITY, 0.05, key="opacity")
     window = st.slider(
-        "Window", 0, 255, (0, 255), help="Grey values from black to white: narrow it for contrast.", key="window"
+        "Window and level",
+        0,
+        255,
+        (0, 255),
+        help="The grey values drawn black and white: their distance is the window, narrow for contrast; their middle "
+        "is the level.",
+        key="window",
     )
     return _Choices(threshold, sequence, outlines, colours, opacity, window)
 
@@ -170,7 +177,6 @@ def _choose_slice(volume: Volume, measured: Measurements) -> int:
         st.session_state[key] = numbers[largest_slice(measured.mask)]
     with st.container(key="slices"):
         number = st.select_slider(f"Slice, of {len(numbers)}: arrow keys, or the wheel on a picture", numbers, key=key)
-    _wheel()
     return numbers.index(number)
 
 
