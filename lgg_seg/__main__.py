@@ -11,7 +11,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import lgg_seg
 from lgg_seg.cli.arguments import with_home
 from lgg_seg.cli.console import command
 from lgg_seg.config.aliases import without_aliases
@@ -69,9 +68,6 @@ def main(arguments: list[str]) -> int:
         return 0
     arguments = sys.argv[1:] = without_aliases(arguments)  # Hydra reads the process's own arguments
     parser = get_args_parser()
-    if "--version" in arguments:
-        print(f"lgg_seg {lgg_seg.__version__}")
-        return 0
     flags = parser.parse_intermixed_args(arguments)
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
     prints = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion

@@ -12,6 +12,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+import lgg_seg
 from lgg_seg.errors import UserError, explained
 
 EXIT_REFUSED = 2
@@ -22,14 +23,18 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
     """Decorate a command's main function, which takes its arguments (by default the process's) and gives an exit code.
 
     A UserError, and what the machine refuses, becomes a sentence on stderr and exit code 2; other errors keep their
-    traceback. Ctrl-C and SIGTERM unwind what is open, say so, and give 130 and 143.
+    traceback. Ctrl-C and SIGTERM unwind what is open, say so, and give 130 and 143. `--version` is answered for all.
     """
 
     @functools.wraps(function)
     def wrapped(arguments: Sequence[str] | None = None) -> int:
         try:
             with explained(), terminable():
-                code = function(list(sys.argv[1:] if arguments is None else arguments))
+                given = list(sys.argv[1:] if arguments is None else arguments)
+                if "--version" in given:
+                    print(f"lgg_seg {lgg_seg.__version__}")
+                    return 0
+                code = function(given)
             sys.stdout.flush()
             return code
         except BrokenPipeError:

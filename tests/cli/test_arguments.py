@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+import lgg_seg
 from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments
 from lgg_seg.cli.console import command
 from lgg_seg.errors import UserError
@@ -85,6 +86,15 @@ def test_a_user_error_is_a_sentence_and_an_internal_error_a_traceback(capsys: py
 def test_an_empty_or_second_value_is_refused(arguments: list[str], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         parse_arguments(arguments, measure)
+
+
+def test_every_command_tells_our_version(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(arguments: list[str]) -> int:
+        raise AssertionError(arguments)
+
+    assert main(["COMMAND", "--version"]) == 0
+    assert capsys.readouterr().out == f"lgg_seg {lgg_seg.__version__}\n"
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
