@@ -62,6 +62,7 @@ def export(
     from lgg_seg.inference.onnx import DESCRIPTION, export_folder
     from lgg_seg.inference.trained import from_run, from_zoo
 
+    run = find_run(run) if run is not None else None
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
     target = output or export_folder(trained) / format
     if target.exists() and not (target / DESCRIPTION).is_file():
@@ -92,7 +93,7 @@ def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
         if not data_root.exists():
             raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
         return data_root
-    root = DEFAULT_ROOT if run is None else RunFolder(find_run(run)).read_config()[0].data.root
+    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
     return find_dataset_root(Path(root)) if root else None
 
 

@@ -42,7 +42,7 @@ def predict(
     ] = None,
     t1: Annotated[str | None, Argument("the same of T1 without contrast; FLAIR stands in where there is none")] = None,
     t1ce: Annotated[str | None, Argument("the same of T1 with contrast")] = None,
-    run: Annotated[str | None, Argument("the run's folder; several with commas between average")] = None,
+    run: Annotated[str | None, Argument("the run's folder, or latest; several with commas between average")] = None,
     zoo: Annotated[
         str | None, Argument(f"a model that ships with the package; several as for run; null: {DEFAULT}, without run")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from tests.comparison.run_folders import write_run
 
 
 def test_latest_is_the_run_that_ended_last_or_the_one_to_go_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no finished run below runs"):
         find_run(Path("latest"))
@@ -22,6 +24,7 @@ def test_latest_is_the_run_that_ended_last_or_the_one_to_go_on_with(
         status = write_run(tmp_path / "runs" / name, state=state) / "status.json"  # type: ignore[arg-type]  # a literal
         os.utime(status, (age, age))
     assert find_run(Path("latest")) == Path("runs/b")
+    assert caplog.messages == ["the latest run is runs/b"]
     assert find_run(Path("latest"), unfinished=True) == Path("runs/c")
     (write_run(tmp_path / "runs" / "damaged") / "status.json").write_text("{", encoding="utf-8")
     assert find_run(Path("latest")) == Path("runs/b"), "past another run's damage"
