@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lgg_seg.comparison.tables import Leaderboard
     from lgg_seg.runs.folder import RunFolder
 
-MAX_NAMED = 4  # folders in a command that is printed
+MAX_NAMED = 4  # folders in a command that is printed, where no one folder has them all
 
 
 def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
@@ -58,7 +58,8 @@ def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
     print_leakage(leakage)
     print_classifiers(board.classifiers)
     print(f"leaderboard.html, .md and .csv are in {folder.display_path}")
-    named = shlex.join(str(one) for one in (folders if len(folders) <= MAX_NAMED else [output]))
+    together = len(folders) > MAX_NAMED or all(one.is_relative_to(output) for one in folders)
+    named = shlex.join(str(one) for one in ([output] if together else folders))
     print(f"wandb_report.json is a W&B report; to publish it: python -m lgg_seg.compare {named} wandb=ENTITY/PROJECT")
     return board
 
