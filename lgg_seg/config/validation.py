@@ -143,7 +143,8 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
     except pydantic.ValidationError as error:
         choices = _choices(annotation)
         remedy = did_you_mean(str(value), choices) if choices else f"it must be {describe(annotation)}."
-        raise UserError(f"{key} is {value!r}; {remedy}") from error
+        typed = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)  # as YAML has it
+        raise UserError(f"{key} is {typed}; {remedy}") from error
 
 
 def _choices(annotation: Any) -> list[str]:

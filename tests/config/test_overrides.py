@@ -52,6 +52,8 @@ from tests.workplace import lgg
         ("nonsense", "key=value"),
         ("img_size=64", "here it is preprocess.size."),
         ("checkpoint=last.ckpt", "resume=RUN to go on"),
+        ("ckpt_path=last.ckpt", "resume=RUN to go on"),
+        ("name=null", "name is null; it must be text"),
         ("seed=-1", "must be a whole number from 0 to 4294967295."),
         ("loss=null", "choose from bce"),
         ("~loss", "has no loss"),
