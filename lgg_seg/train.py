@@ -188,7 +188,7 @@ def train(
     network, weights = (build_network(config.model, channels), None) if resumption else start(config.model, channels)
     unused = experiment.dry_run(network, data)
     module = experiment.module(network, data, hardware)
-    history = History(folder, f"{config.name}, seed {config.seed}", data.split.protocol)
+    history = History(folder, experiment.title, data.split.protocol)
     interrupted = partial(record_interruption, folder) if is_main else None
     stop = GracefulStop(folder.last, waits_for_others=experiment.trainer.is_distributed, interrupted=interrupted)
     callbacks = experiment.all_callbacks(folder, data.split, module.monitor, history, stop)

@@ -33,6 +33,13 @@ def test_a_run_fills_its_folder(run: Path) -> None:
     assert not list(run.rglob("*.partial*"))
     assert json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
     assert list((run / "tensorboard").glob("events*"))
+    *_, result, best, figures, folder, following = (run / "run.log").read_text(encoding="utf-8").splitlines()
+    told = zip(
+        (result, best, figures, folder, following),
+        ("result: patient Dice", "best epoch: ", "figures: best_and_", "run folder: ", "next: "),
+        strict=True,
+    )
+    assert all(start in line for line, start in told)
 
 
 def test_the_history_has_a_row_an_epoch_and_the_best_epoch_is_the_checkpoint(run: Path) -> None:

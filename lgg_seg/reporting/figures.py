@@ -47,7 +47,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
     names = list(dict.fromkeys(["loss", *(column.partition("/")[2] for column in history[0] if "/" in column)]))
     figure = Figure(figsize=(3.4 * (len(names) + 1), 3.6))
     *panels, rate = figure.subplots(1, len(names) + 1)
-    place(figure, left=0.6, right=0.15, bottom=0.55, top=0.7, across=0.6)
+    place(figure, left=0.6, right=0.15, bottom=0.55, top=0.7, across=0.7)
     for axes, name in zip(panels, names, strict=True):
         for subset, colour in (("train", GREY), ("val", PREDICTION)):
             column = f"{subset}/{name}"
@@ -120,7 +120,7 @@ def operating_figure(curves: PixelCurves | None, dice: Floats, threshold: float,
     right.plot(THRESHOLDS, dice, color=PREDICTION)
     right.axvline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     right.set(title="mean patient Dice", xlabel="threshold", ylim=(0, 1.02), xlim=(0, 1))
-    return _finished(figure, title)
+    return _finished(figure, f"{title}; dots and dotted line: threshold {threshold:g}")
 
 
 def place(

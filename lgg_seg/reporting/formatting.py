@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 ABSENT: Final = "-"
+MAX_PLAIN: Final = 1e6  # from which a number is written with a power of ten
 
 
 def three(value: float) -> str:
-    """Three decimals."""
-    return f"{value:.3f}"
+    """Three decimals; of a loss that has run away, three figures."""
+    return f"{value:.3f}" if abs(value) < MAX_PLAIN else f"{value:.3g}"
 
 
 def one(value: float) -> str:
-    """One decimal."""
-    return f"{value:.1f}"
+    """One decimal, likewise."""
+    return f"{value:.1f}" if abs(value) < MAX_PLAIN else f"{value:.3g}"
 
 
 def number(value: float | None) -> str:

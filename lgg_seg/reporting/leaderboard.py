@@ -13,7 +13,7 @@ from lgg_seg.comparison.failures import FAILED, failed_by_all, strata
 from lgg_seg.comparison.results import ComparisonTable
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard
-from lgg_seg.messages import counted
+from lgg_seg.messages import counted_patients
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
 from lgg_seg.reporting.formatting import number, three
 from lgg_seg.reporting.run_table import TARGETS
@@ -77,7 +77,7 @@ def _print_table(console: Console, table: Table, always: Sequence[Column], optio
 def title(table: Table) -> str:
     """What was asked of classifiers, who was measured, and how."""
     protocol = table.comparability.protocol
-    patients = counted(len(table.patients), f"{protocol.subset} patient")
+    patients = counted_patients(len(table.patients), protocol.subset)
     return ", ".join(
         [
             f"classifiers: {TARGETS[protocol.target]} {patients}" if protocol.target else patients,

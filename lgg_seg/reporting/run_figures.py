@@ -11,7 +11,7 @@ from lgg_seg.data.datamodule import DataModule
 from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.classification import ClassifierEvaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
-from lgg_seg.messages import counted
+from lgg_seg.messages import counted, counted_patients
 from lgg_seg.metrics.binary import BinaryPredictions, patient_counts, roc
 from lgg_seg.metrics.error_kinds import KINDS, slice_error
 from lgg_seg.metrics.patient import PatientScore
@@ -37,15 +37,15 @@ BAND_RESAMPLES = 1000  # behind a ROC curve's band, which is drawn, not read off
 
 
 def draw_evaluation(
-    evaluation: Evaluation, folder: AtomicFolder, place: str, data: DataModule, content: dict[str, Any]
+    evaluation: Evaluation, folder: AtomicFolder, place: str, data: DataModule, content: dict[str, Any], run: str
 ) -> None:
-    """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s.
+    """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s, `run` its title.
 
     They are `roc.png` of a classifier; of a segmentation network `roc_pr.png`, `best_and_worst_patients.png` and, where
     a slice has an error of a kind, `errors.png`.
     """
-    patients = counted(content["patients"], f"{content['split']} patient")
-    title = f"{patients}, protocol {content['protocol']}"
+    patients = counted_patients(content["patients"], content["split"])
+    title = f"{run}: {patients}, protocol {content['protocol']}"
     figures: dict[str, tuple[Figure, int]] = {}  # with their dots per inch
     if isinstance(evaluation, ClassifierEvaluation):
         figures["roc"] = roc_figure(evaluation, content["metrics"], title), 150
@@ -54,7 +54,7 @@ def draw_evaluation(
         figures["roc_pr"] = operating_figure(curves, dice, content["threshold"]["value"], title), 150
         figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
         if rows := _error_panels(evaluation, data):
-            figures["errors"] = panel_grid(rows, f"{title}: errors by kind, the worst slices of each"), 130
+            figures["errors"] = panel_grid(rows, f"{title}; errors by kind, the worst slices of each"), 130
     for name, (figure, dpi) in figures.items():
         with folder.writing(f"{place}/{name}.png") as path:
             figure.savefig(path, dpi=dpi)
@@ -64,7 +64,7 @@ def _best_and_worst(evaluation: SegmentationEvaluation, data: DataModule, title:
     best, worst = extremes(evaluation.ranked)
     rows = {"best": _panels(best, evaluation, data), "worst": _panels(worst, evaluation, data)}
     return panel_grid(
-        {name: row for name, row in rows.items() if row}, f"{title}: by Dice, the slice with most tumour of each"
+        {name: row for name, row in rows.items() if row}, f"{title}; by Dice, the slice with most tumour of each"
     )
 
 

@@ -1,5 +1,6 @@
 """The result of a run as a table on the terminal."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import itemgetter
@@ -8,13 +9,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lgg_seg.messages import counted
+from lgg_seg.cli.logs import FILE_ONLY
+from lgg_seg.messages import counted, counted_patients
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import interval, number, with_interval
 from lgg_seg.reporting.table import Column, rich_table
 from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import LAST, epoch_of, monitor_of
+
+log = logging.getLogger(__name__)
 
 TARGETS = {"tumour": "does the slice show tumour?", "grade": "is the tumour of WHO grade III rather than II?"}
 """What a classifier decides, by `target`."""
@@ -52,7 +56,7 @@ def _row(name: str, value: Any) -> list[str]:
 def caption(result: dict[str, Any]) -> str:
     """What the numbers are of, with every reservation a reader must know."""
     threshold = result["threshold"]
-    patients, slices = counted(result["patients"], f"{result['split']} patient"), counted(result["slices"], "slice")
+    patients, slices = counted_patients(result["patients"], result["split"]), counted(result["slices"], "slice")
     lines = [
         f"{patients}, {slices}, protocol {result['protocol']}",
         f"threshold {threshold['value']:g} ({threshold['from']}), post-processing {result['postprocess']}"
@@ -100,11 +104,13 @@ def print_result(result: dict[str, Any], title: str) -> None:
 def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: str | None, *, brief: bool) -> None:
     """Print what a run leaves behind: its result, best epoch and figures, and the command that uses it.
 
-    `content` is `metrics.json`'s, empty where nobody was tested; `monitor` is `trainer.monitor`. `brief` is for a job
-    of a sweep, whose leaderboard has the rest.
+    `run.log` has the same, but for the table. `content` is `metrics.json`'s, empty where nobody was tested; `monitor`
+    is `trainer.monitor`. `brief` is for a job of a sweep, whose leaderboard has the rest.
     """
+    headline = _headline(content)
+    log.info("result: %s", headline, extra=FILE_ONLY)
     if brief:
-        print(f"  {_headline(content)}: {folder.display_path}", flush=True)
+        print(f"  {headline}: {folder.display_path}", flush=True)
         return
     if content:
         print_result(content, name)
@@ -116,13 +122,18 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
     if chosen_by != LAST:
         best = max(rows, key=chosen_by.score)
         score = f"validation {chosen_by.title} {number(best[chosen_by.column])}"
-        print(f"best epoch: {epoch_of(best)} of {int(rows[-1]['epoch']) + 1}, {score}")
+        _say(f"best epoch: {epoch_of(best)} of {int(rows[-1]['epoch']) + 1}, {score}")
     figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
     if figures:
-        print(f"figures: {', '.join(figures)} in {folder.display_path}/figures")
-    print(f"run folder: {folder.display_path}")
+        _say(f"figures: {', '.join(figures)} in {folder.display_path}/figures")
+    _say(f"run folder: {folder.display_path}")
     use = "evaluate run={}" if content.get("task") == "classification" else "predict run={} input=SCAN output=masks"
-    print(f"next: python -m lgg_seg.{use.format(folder.display_path)}")
+    _say(f"next: python -m lgg_seg.{use.format(folder.display_path)}")
+
+
+def _say(line: str) -> None:
+    log.info("%s", line, extra=FILE_ONLY)
+    print(line, flush=True)
 
 
 def _headline(content: dict[str, Any]) -> str:

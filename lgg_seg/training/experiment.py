@@ -196,6 +196,11 @@ class Experiment:
         changed = {"fused": False} if clips and self.config.optimizer.get("fused") else {}
         return instantiate(to_plain(self.config.optimizer) | changed, "optimizer")
 
+    @property
+    def title(self) -> str:
+        """What the run is called above its figures."""
+        return f"{self.config.name}, seed {self.config.seed}"
+
     def runner(self, folder: RunFolder, data: DataModule, hardware: Hardware) -> TorchRunner:
         """The network with the weights of the run's best epoch, ready to measure."""
         trained = build_network(self.config.model, data.preprocess.channel_count)
@@ -224,7 +229,7 @@ class Experiment:
         if seen := starting_weights(folder.read_json("provenance.json"))["seen"][self.evaluation.subset]:
             content["seen_patients"] = len(seen)
         evaluation.write(folder, ".", content, data.patient_metadata)
-        draw_evaluation(evaluation, folder, "figures", data, content)
+        draw_evaluation(evaluation, folder, "figures", data, content, self.title)
         return content, evaluation
 
     def callbacks(self, split: Split) -> list[Callback]:

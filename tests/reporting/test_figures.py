@@ -83,6 +83,7 @@ def test_operating_curves_hold_roc_precision_recall_and_dice_by_threshold() -> N
     assert pr.get_title() == "pixel precision and recall: AP 0.740"  # .5 * 1 + .3 * .6 + .2 * .3
     assert np.array_equal(by_threshold.lines[0].get_ydata(), dice)
     assert by_threshold.lines[1].get_xdata()[0] == 0.35
+    assert roc.figure.get_suptitle() == "a run; dots and dotted line: threshold 0.35"
 
 
 def test_of_one_class_there_is_no_curve_but_a_sentence() -> None:

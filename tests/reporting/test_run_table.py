@@ -49,6 +49,10 @@ def test_the_caption_says_who_was_measured_and_how() -> None:
     assert "threshold 0.415 (validation), post-processing largest_component" in text
 
 
+def test_a_whole_data_set_is_all_its_patients() -> None:
+    assert caption(result(split="all", patients=3)).startswith("all 3 patients, ")
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -80,7 +84,15 @@ def test_what_could_not_be_measured_is_a_dash() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "-"), (0.0, "0.000"), (0.81249, "0.812"), (9.9, "9.900"), (29.017, "29.0"), (-12, "-12.0")],
+    [
+        (None, "-"),
+        (0.0, "0.000"),
+        (0.81249, "0.812"),
+        (9.9, "9.900"),
+        (29.017, "29.0"),
+        (-12, "-12.0"),
+        (2.2e23, "2.2e+23"),
+    ],
 )
 def test_a_number_is_short_enough_to_read(value: float | None, text: str) -> None:
     assert number(value) == text
