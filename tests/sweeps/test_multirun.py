@@ -96,10 +96,10 @@ def test_only_the_job_that_cannot_be_composed_fails_with_submitit_local(workplac
 
 
 def test_a_killed_search_is_resumed_and_hopeless_trials_are_pruned(workplace: Path) -> None:
-    """Four trials, the first two unpruned; killed in the second, which is resumed from its last epoch."""
+    """Four trials; killed in the second, whose rate is the best one, which is resumed from its last epoch."""
     overrides = (
         "model=unet_slim", *TINY, "trainer.max_epochs=4", "data.batch_size=4", "callbacks=none",
-        "evaluation.n_bootstrap=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-8,1e-2))",
+        "evaluation.n_bootstrap=100", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-9,1e-3))",
         "hydra.sweeper.n_trials=4", "hydra.sweeper.pruner.startup_trials=1", "hydra.sweeper.pruner.warmup_epochs=0",
         "hydra.sweep.dir=search",
     )  # fmt: skip
