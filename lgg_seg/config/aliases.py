@@ -12,9 +12,8 @@ ELSEWHERE = {
     "wd": "optimizer.weight_decay", "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices",
     "network": "model", "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir",
     "output_dir": "hydra.run.dir", "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
-    "threshold": "evaluation.fixed_threshold", "checkpoint": "resume=RUN to go on, or model.weights=FILE to begin with",
-    "ckpt": "resume=RUN to go on, or model.weights=FILE to begin with", "run": "resume=RUN",
-    "ckpt_path": "resume=RUN to go on, or model.weights=FILE to begin with",
+    "threshold": "evaluation.fixed_threshold", "run": "resume=RUN",
+    **dict.fromkeys(("checkpoint", "ckpt", "ckpt_path"), "resume=RUN to go on, or model.weights=FILE to begin with"),
     "zoo": "model.weights=NAME, which takes a model of the zoo to begin with",
 }  # fmt: skip
 """What people type who know other programs, and what it is here; names that resemble ours are found without it."""

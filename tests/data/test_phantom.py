@@ -83,6 +83,13 @@ def test_tree_with_other_parameters_is_refused(tmp_path: Path, change: dict[str,
         _write(root, **change)
 
 
+def test_tree_that_another_version_drew_is_refused(tmp_path: Path) -> None:
+    marker = _write(tmp_path / "root") / "phantom.json"
+    marker.write_text(marker.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
+    with pytest.raises(UserError, match="another version of lgg_seg drew; choose another root or remove it"):
+        _write(tmp_path / "root")
+
+
 def test_folder_with_other_contents_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UserError, match="holds no phantom;"):

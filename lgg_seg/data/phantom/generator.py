@@ -79,7 +79,9 @@ def _is_written(root: Path, parameters: Mapping[str, int]) -> bool:
     except (OSError, ValueError):
         raise UserError(f"{root} exists and holds no phantom; choose another root or remove it") from None
     if written != parameters:
-        raise UserError(f"{root} holds a phantom with other parameters ({written}); choose another root or remove it")
+        same = written | {"version": _VERSION} == parameters
+        how = "that another version of lgg_seg drew" if same else f"with other parameters ({written})"
+        raise UserError(f"{root} holds a phantom {how}; choose another root or remove it")
     return True
 
 
