@@ -69,8 +69,8 @@ def test_two_classifiers_are_in_one_table_with_a_paired_difference(tmp_path: Pat
     tuned = write_classifier(tmp_path / "tuned", ["model.freeze_encoder=false"], skill=0.25)
     (table,) = tables_of(tmp_path)
     assert [entry.label for entry in table.entries] == [
-        "classifier_resnet50, freeze_encoder=False",
-        "classifier_resnet50, freeze_encoder=True",
+        "classifier_resnet50, freeze_encoder=false",
+        "classifier_resnet50, freeze_encoder=true",
     ]
     areas = [roc_auc_score(one.slices.truth, one.slices.probability) for one in (tuned, frozen)]
     assert [entry.estimates["slice/auroc"].value for entry in table.entries] == pytest.approx(areas)
@@ -88,7 +88,7 @@ def test_two_classifiers_are_in_one_table_with_a_paired_difference(tmp_path: Pat
         )
     assert difference.ci95 == pytest.approx(np.quantile(gaps, [0.025, 0.975]), abs=0.01)
     assert table.entries[1].worse
-    assert "Clearly worse: classifier_resnet50, freeze_encoder=True." in table.verdict
+    assert "Clearly worse: classifier_resnet50, freeze_encoder=true." in table.verdict
 
 
 def test_two_that_differ_by_chance_alone_are_not_separated(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def cost_plot(table: SegmentationTable, styles: Sequence[Style], cost: Column) -
     margin = 0.08 * max(max(y) - min(y), 0.02)
     ends = [*y, *(end for interval in intervals for end in interval)]
     axes.set(xlim=(low, high), ylim=(min(ends) - margin, max(ends) + margin))
-    unit = _time_unit(max(x)) if cost.key == "train_seconds" else 1.0
-    _log_axis(axes, [unit * tick for tick in _ticks(low / unit, high / unit)], cost.format)
+    unit, text = _time_axis(max(x)) if cost.key == "train_seconds" else (1.0, cost.format)
+    _log_axis(axes, [unit * tick for tick in _ticks(low / unit, high / unit)], text)
     axes.set(xlabel=cost.title, ylabel="mean patient Dice")
     return figure
 
@@ -110,9 +110,10 @@ def _log_axis(axes: Axes, ticks: Sequence[float], text: Callable[[float], str]) 
     axes.grid(axis="y")
 
 
-def _time_unit(longest: float) -> float:
-    """Seconds in the unit in which `duration` writes the longest time: a second, minute or hour."""
-    return 1.0 if longest < 90 else 60.0 if longest < 5400 else 3600.0
+def _time_axis(longest: float) -> tuple[float, Callable[[float], str]]:
+    """Seconds in the unit in which `duration` writes the longest time, and what a tick says: 1.5 min, which is no 2."""
+    unit, name = (1.0, "s") if longest < 90 else (60.0, "min") if longest < 5400 else (3600.0, "h")
+    return unit, lambda seconds: f"{seconds / unit:g} {name}"
 
 
 def _ticks(low: float, high: float) -> list[float]:

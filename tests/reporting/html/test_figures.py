@@ -105,20 +105,6 @@ def test_a_cost_that_is_the_same_for_all_is_not_plotted(table: SegmentationTable
     )
 
 
-def test_the_pareto_front_by_hand() -> None:
-    assert costs.pareto([1, 2, 3, 3, 4], [0.5, 0.4, 0.7, 0.8, 0.8]) == [0, 3]
-    assert costs.pareto([2, 1], [0.9, 0.9]) == [1]
-
-
-@given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), min_size=1, max_size=12))
-def test_nothing_beats_the_pareto_front_and_it_beats_all_else(points: list[tuple[float, float]]) -> None:
-    front = costs.pareto([x for x, _ in points], [y for _, y in points])
-    for i, (x, y) in enumerate(points):
-        better = [j for j, (a, b) in enumerate(points) if a <= x and b >= y and (a, b) != (x, y)]
-        assert (i in front) <= (not better)
-        assert i in front or any(points[j][0] <= x and points[j][1] >= y for j in front)
-
-
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_spread_numbers_keep_their_order_and_their_distance(values: list[float]) -> None:
     placed = np.array(spread(values, 0.05))[np.argsort(values, kind="stable")]
