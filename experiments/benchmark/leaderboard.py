@@ -95,7 +95,7 @@ def answer(rows: Sequence[Standing]) -> str:
 def _sides(rows: Sequence[Standing]) -> str:
     words = {-1: "does better than", 0: "cannot be told from", 1: "does worse than"}
     names = {side: [one.name for one in rows if one.side == side] for side in words}
-    return ", and ".join(f"{words[side]} {listed(found)}" for side, found in names.items() if found)
+    return ", and ".join(f"{words[side]} {listed(found, most=len(found))}" for side, found in names.items() if found)
 
 
 COLUMNS = (

@@ -41,11 +41,11 @@ def verdict(comparison: Comparison) -> str:
     return " ".join(sentences)
 
 
-def listed(names: Sequence[str]) -> str:
-    """At most `MAX_NAMED` names: `A and B`, `A, B and C`, `A and 4 others`."""
+def listed(names: Sequence[str], most: int = MAX_NAMED) -> str:
+    """At most so many names: `A and B`, `A, B and C`, `A and 4 others`."""
     if len(names) == 1:
         return names[0]
-    if len(names) > MAX_NAMED:
+    if len(names) > most:
         return f"{names[0]} and {len(names) - 1} others"
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
