@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -182,10 +184,17 @@ def test_a_signal_to_all_processes_that_still_start_ends_the_run(elsewhere: Work
     assert read_status(RunFolder(only_run(elsewhere)))["reason"] == "SIGTERM"
 
 
-def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewhere: Workplace) -> None:
+@pytest.mark.parametrize("forked", [True, pytest.param(False, marks=pytest.mark.soak)])
+def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewhere: Workplace, forked: bool) -> None:
     elsewhere = with_small_classifier(elsewhere)
     words = (*CLASSIFIER, "trainer.max_epochs=3", "optimizer.lr=0.01")
-    done = lgg(elsewhere, *words, module="tests.training.torchrun")
+    if forked:
+        done = lgg(elsewhere, *words, module="tests.training.torchrun")
+    else:
+        start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3", "-m", "lgg_seg"]
+        done = subprocess.run(
+            [*start, *words], cwd=elsewhere[0], env=elsewhere[1], capture_output=True, encoding="utf-8"
+        )
     assert done.returncode == 0, done.stderr
     folder = only_run(elsewhere)
     history = pd.read_csv(folder / "history.csv")
