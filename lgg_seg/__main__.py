@@ -54,6 +54,8 @@ def job(config: DictConfig) -> float | None:
 def main(arguments: list[str]) -> int:
     """Train, sweep or resume."""
     arguments = ["=".join(map(with_home, argument.split("=", 1))) for argument in arguments]
+    if arguments == ["help"]:  # as the other commands take it, too
+        arguments = ["--help"]
     if arguments and arguments[0] in (*COMMANDS, "train"):
         word, *rest = arguments
         if word == "train":

@@ -22,6 +22,7 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import describe
 from lgg_seg.errors import UserError
 
+_TYPED_ALONE = ("input", "run")  # what people type without its key
 _NETWORK, _DATA = ("run", "zoo"), ("data.root", "input")
 ELSEWHERE = {
     **dict.fromkeys(("checkpoint", "ckpt", "weights", "model", "network", "experiment"), _NETWORK),
@@ -62,7 +63,10 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         if new := next((one for one in described if key in _argument(function, described[one].name).was), None):
             raise UserError(f"{key} is called {new} now; see --help.")
         if key not in described:
-            raise UserError(f"{key}: no such argument; {_remedy(key, described)}")
+            alone = [one for one in _TYPED_ALONE if one in described and not equals and not key.startswith("-")]
+            raise UserError(
+                f"{key}: no such argument; {f'write {alone[0]}={key}.' if alone else _remedy(key, described)}"
+            )
         if not equals:
             raise UserError(f"{key} needs a value: {key}=…")
         if not text:

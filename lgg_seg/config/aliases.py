@@ -12,6 +12,7 @@ ELSEWHERE = {
     "wd": "optimizer.weight_decay", "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices",
     "network": "model", "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir",
     "output_dir": "hydra.run.dir", "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
+    "gpu": "device=gpu", "cuda": "device=gpu", "data.tree.root": "data.root",
     "threshold": "evaluation.fixed_threshold", "run": "resume=RUN",
     **dict.fromkeys(("checkpoint", "ckpt", "ckpt_path"), "resume=RUN to go on, or model.weights=FILE to begin with"),
     "zoo": "model.weights=NAME, which takes a model of the zoo to begin with",

@@ -5,15 +5,16 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """A clause that names the nearest of `choices`, or all of a few, or nothing.
+    """A clause that names the nearest of `choices`, in capitals or not, or all of a few, or nothing.
 
     >>> did_you_mean("r2unte", ["unet", "r2unet"])
     'did you mean r2unet?'
     """
     valid = sorted(set(choices))
+    word = word.lower()
     group, _, leaf = word.rpartition(".")
     # People mistype the last part of a dotted key, or leave its group out altogether.
-    leaves = [name.rpartition(".")[2] for name in valid]
+    leaves = [name.rpartition(".")[2].lower() for name in valid]
     near = difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.6)
     same_leaf = [name for name, end in zip(valid, leaves, strict=True) if end in near]
     begins = [name for name in valid if name.startswith(word)]

@@ -119,6 +119,8 @@ def _check_nodes(group: str, content: Any) -> None:
 def _check_node(key: str, node: dict[str, Any]) -> None:
     target = resolve_target(node[TARGET], key)
     valid = keys_of(key, target)
+    if node.get("_partial_"):  # what is called later gets its first argument then
+        valid = {name: p for place, (name, p) in enumerate(valid.items()) if place or p.default is not p.empty}
     for name, value in node.items():
         if name in MODIFIERS or (name not in valid and takes_options(target)):
             continue
