@@ -19,6 +19,7 @@ from lgg_seg.reporting.formatting import number, three
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
 from lgg_seg.statistics.paired import METHOD
+from lgg_seg.statistics.ranks import MIN_RANKED
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
 CLASSIFIERS_ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
@@ -40,18 +41,24 @@ def print_leaderboard(board: Leaderboard) -> None:
     """Print the tables of segmentation networks with their verdicts, then the runs without a result, to stdout."""
     console = Console()
     columns = segmentation_columns()
-    always = [
-        *select(columns, "rank", "configuration", "patient_dice", "holm_p"),
-        *(replace(column, title="first") for column in select(columns, "share_of_first_ranks")),  # to be narrow
-        *select(columns, "seeds"),
-    ]
     chosen = select(columns, "rank", "configuration", "validation_dice", "patient_dice")
     for table in board.tables:
-        shown = chosen if table.chosen_by_validation else always
+        shown = chosen if table.chosen_by_validation else _always(columns, table)
         _print_table(console, table, shown, select(columns, *ON_TERMINAL))
     for one in board.unmeasured:
         style = "yellow" if one.status == "finished" else "red"
         console.print(f"{one.status}: {one.label}: {one.run.reason or NO_RESULT}", style=style, markup=False)
+
+
+def _always(columns: Sequence[Column], table: SegmentationTable) -> list[Column]:
+    """What stands on the terminal however narrow it is: p beside another, first ranks where they say anything."""
+    compared = len(table.entries) > 1
+    first = select(columns, "share_of_first_ranks") if compared and len(table.patients) >= MIN_RANKED else []
+    return [
+        *select(columns, "rank", "configuration", "patient_dice", *(["holm_p"] if compared else [])),
+        *(replace(column, title="first") for column in first),  # to be narrow
+        *select(columns, "seeds"),
+    ]
 
 
 def print_classifiers(tables: Sequence[ClassifierTable]) -> None:

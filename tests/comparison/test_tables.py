@@ -49,6 +49,18 @@ def test_a_label_with_square_brackets_is_printed_as_it_is(tmp_path: Path, capsys
     assert capsys.readouterr().out.count("[/data/x]") == 2  # in the table and in the verdict
 
 
+@pytest.mark.parametrize(("patients", "models", "columns"), [(6, 2, "Holm p first"), (5, 2, "Holm p"), (6, 1, "")])
+def test_the_terminal_tells_no_rank_of_few_patients_and_no_p_of_one_configuration(
+    patients: int, models: int, columns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(patients))}
+    for model in ("unet", "unet_bn")[:models]:
+        write_run(tmp_path / model, [f"model={model}"], dice=dice, truths=volumes(patients))
+    print_leaderboard(board(tmp_path))
+    words = capsys.readouterr().out.split()
+    assert [word for word in ("Holm", "first") if word in words] == [one for one in columns.split() if one != "p"]
+
+
 def test_a_default_and_the_same_value_asked_for_are_one_configuration(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["seed=0"])
     write_run(tmp_path / "1", ["seed=1", "model=unet_bn", "loss=bce_dice"])

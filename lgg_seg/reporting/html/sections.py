@@ -19,9 +19,9 @@ from lgg_seg.reporting.html import contours, costs, curves, forests, patients
 from lgg_seg.reporting.html.drawing import Picture, Style, svg, webp
 from lgg_seg.reporting.leaderboard import table_heading
 from lgg_seg.reporting.table import Column
+from lgg_seg.statistics.ranks import MIN_RANKED
 
 MAX_DESCRIBED = 8  # entries that an image's text goes through one by one
-MIN_RANKED = 6  # patients whose resamples say anything of the ranks
 STRATA = {
     "tumour_size": "By tumour size",
     "tumour_parts": "By parts of the tumour",
