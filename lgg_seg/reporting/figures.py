@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ METRICS = {"dice": "patient Dice", "iou": "patient IoU", "recall": "patient reca
 MAX_EXTREMES = 4  # best and worst patients whose slices are drawn
 NEAR = 12  # pixels around the contours in an enlarged part of a slice
 MIN_SIDE = 96  # pixels of such a part's side, at least: a tumour without its surroundings tells nothing
+LEGEND = "truth blue and dashed, prediction orange"
+CHARACTERS = 13  # of a heading in an inch
 T = TypeVar("T")
 
 
@@ -52,18 +55,20 @@ def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor:
         for subset, colour in (("train", GREY), ("val", PREDICTION)):
             column = f"{subset}/{name}"
             if all(column in row for row in history):
-                axes.plot(epochs, [row[column] for row in history], ".-", label=subset, color=colour)
+                axes.plot(epochs, [row[column] for row in history], ".-", label=subset, color=colour, clip_on=False)
         heading = METRICS.get(name, name)
         if monitor.column == f"val/{name}":
             heading += f": best {best[monitor.column]:.3f}, epoch {epoch_of(best)}"
             axes.title.set_fontweight("bold")
         axes.set(title=heading, xlabel="epoch", ylim=(0, None if name == "loss" else 1))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.axvline(epochs_done(best), color=PREDICTION, linewidth=0.8, linestyle=":")
         axes.legend(frameon=False)
     rate.plot(epochs, [row["lr"] for row in history], ".-", color="#3b6fb6")
     rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
-    rate.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    for axes in (*panels, rate):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        if len(history) == 1:  # else the axis has room for hundredths of an epoch alone
+            axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     kept = "the last epoch" if monitor == LAST else f"the best epoch by {monitor.title}"
     return _finished(figure, f"{title}; dotted: {kept}")
 
@@ -156,9 +161,12 @@ def extremes(ordered: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
     """Rows of slices with contours: truth blue and dashed, prediction orange. The keys are the rows' titles."""
     columns = max(len(row) for row in panels.values())
-    figure = Figure(figsize=(2.5 * columns + 0.4, 2.7 * len(panels) + 0.5))
+    width = 2.5 * columns + 0.4
+    heading = [line for part in (title, LEGEND) for line in wrap(part, round(CHARACTERS * width))]
+    above = 0.63 + 0.16 * len(heading)
+    figure = Figure(figsize=(width, 2.7 * len(panels) - 0.45 + above))
     grid = figure.subplots(len(panels), columns, squeeze=False)
-    place(figure, left=0.45, right=0.1, bottom=0.1, top=0.95, across=0.1, down=0.4)
+    place(figure, left=0.45, right=0.1, bottom=0.1, top=above, across=0.1, down=0.4)
     for axes_row, (name, row) in zip(grid, panels.items(), strict=True):
         for axes in axes_row:
             axes.set(xticks=[], yticks=[])
@@ -166,8 +174,7 @@ def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
         for axes, panel in zip(axes_row, row, strict=False):
             draw(axes, panel)
         axes_row[0].set_ylabel(name)
-    legend = "truth blue and dashed, prediction orange"
-    figure.suptitle(f"{title}\n{legend}", x=0.01, ha="left", fontsize="small", wrap=True)
+    figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize="small")
     return figure
 
 
@@ -188,8 +195,14 @@ def draw(axes: Axes, panel: Panel) -> None:
     # Truth last: where the two agree, the prediction shows between its dashes.
     for mask, colour, line in ((panel.prediction, PREDICTION, "solid"), (panel.truth, TRUTH, "dashed")):
         if mask.any():
-            axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.2, linestyles=line)
+            _outline(axes, mask, colour, line)
     axes.set_title(panel.title, fontsize="small")
+
+
+def _outline(axes: Axes, mask: Bools, colour: str, line: str) -> None:
+    """The mask's contour, closed at the slice's edge, where a mask of nearly all pixels has its only one."""
+    along_y, along_x = (np.arange(-1, length + 1).clip(-0.5, length - 0.5) for length in mask.shape)
+    axes.contour(along_x, along_y, np.pad(mask, 1), levels=[0.5], colors=colour, linewidths=1.2, linestyles=line)
 
 
 def roc_axes(axes: Axes, title: str) -> None:

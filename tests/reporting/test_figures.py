@@ -120,6 +120,33 @@ def test_a_contour_runs_along_the_masks_edge() -> None:
     assert corners.max() == pytest.approx(19.5)
 
 
+def test_a_mask_of_nearly_all_pixels_is_outlined_at_the_slices_edge() -> None:
+    nearly_all = ~square(5, 8)
+    axes = Figure().subplots()
+    draw(axes, panel(prediction=nearly_all))
+    (contour,) = (child for child in axes.get_children() if isinstance(child, ContourSet))
+    corners = contour.get_paths()[0].vertices
+    assert corners.min() == pytest.approx(-0.25)
+    assert corners.max() == pytest.approx(len(nearly_all) - 1 + 0.25)
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+def test_a_heading_has_the_room_that_its_lines_take(columns: int) -> None:
+    figure = panel_grid({"best": [panel(str(k), square(5, 20)) for k in range(columns)]}, "eight words of a title " * 6)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    heading = next(text for text in figure.texts if "truth blue" in text.get_text())
+    below = [axes.title.get_window_extent(renderer).y1 for axes in figure.axes]
+    assert heading.get_window_extent(renderer).y0 > max(below)
+    assert heading.get_window_extent(renderer).x1 < figure.bbox.x1
+
+
+def test_the_axis_of_a_single_epoch_has_whole_epochs() -> None:
+    row = {"epoch": 0, "train/loss": 0.5, "val/loss": 0.6, "val/dice": 0.4, "lr": 1e-3, "seconds": 1.0}
+    for axes in learning_curves([row], "one").axes:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0, 1, 2]
+
+
 def test_a_grid_has_a_row_a_name_and_leaves_the_places_of_missing_slices_empty() -> None:
     row = [panel(str(epoch), square(5, 20), square(6, 18)) for epoch in range(3)]
     figure = panel_grid({"first": row, "second": row[:1]}, "Slices")
