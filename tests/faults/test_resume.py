@@ -16,7 +16,7 @@ EVERYTHING = (
     "scheduler=plateau", "scheduler.patience=0", "callbacks=ema", "callbacks.ema.decay=0.9",
     "callbacks.early_stopping.patience=2", "trainer.accumulate_grad_batches=5", "sampler=tumour_weighted",
 )  # fmt: skip
-DEATHS = "SIGTERM training 18", "SIGINT validation 1", "SIGKILL saving 3", "SIGKILL test 1"
+DEATHS = "SIGTERM training 18", "SIGINT validation 1", "SIGKILL saving 2", "SIGKILL test 1"
 SCHEDULERS = "none", "exponential", "step", "cosine", "plateau", "onecycle", "poly"
 RECIPES = {
     "plain": (),
@@ -42,11 +42,12 @@ def test_a_run_that_is_validated_within_epochs_goes_on_bit_for_bit_from_its_last
     workplace: Workplace,
 ) -> None:
     """Ended before a validation, in one and in the next step, by signals, and while the best checkpoint is written."""
-    words = [*EVERYTHING, "+trainer.val_check_interval=4", "trainer.accumulate_grad_batches=2", "trainer.max_epochs=2"]
+    words = [*EVERYTHING, "+trainer.val_check_interval=4", "trainer.accumulate_grad_batches=2", "trainer.max_epochs=2",
+             "seed=3"]  # fmt: skip
     whole = run(workplace, "quarters", words)
     history = pd.read_csv(whole / "history.csv")
     assert history["epoch_part"].tolist() == pytest.approx([1 / 3, 2 / 3, 1] * 2)
-    assert history["lr"].nunique() > 2, "the plateau's schedule counts validations"
+    assert history.groupby("epoch")["lr"].nunique().max() > 1, "the plateau's schedule counts validations"
     killed = run(workplace, "killed-quarters", words, ("SIGTERM training 3", "SIGINT validation 4", "SIGKILL saving 3"))
     assert_same(killed, whole)
     spent = RunFolder(killed).read_json("provenance.json")["wall_seconds"]
