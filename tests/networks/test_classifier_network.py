@@ -14,14 +14,14 @@ from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate, to_plain
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
-from lgg_seg.networks import ResNet50Classifier
+from lgg_seg.networks import EfficientNetClassifier, EfficientNetUNet, EncoderClassifier, ResNet50Classifier
 
 CLASSIFIERS = [name for name in groups()["model"] if name.startswith("classifier_")]
 HEAD = 2048 * 512 + 2 * 512 + 512 + 1
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS)
-def network(request: pytest.FixtureRequest) -> ResNet50Classifier:
+def network(request: pytest.FixtureRequest) -> EncoderClassifier:
     config = compose_config([f"model={request.param}", "model.weights=null"])
     torch.manual_seed(0)
     return instantiate(to_plain(config.model), "model", in_channels=3)
@@ -31,7 +31,7 @@ def images(batch: int, size: tuple[int, int] = (40, 48), channels: int = 3) -> T
     return torch.randn(batch, channels, *size, generator=torch.Generator().manual_seed(1))
 
 
-def test_one_logit_a_slice_whatever_the_size_of_the_image(network: ResNet50Classifier) -> None:
+def test_one_logit_a_slice_whatever_the_size_of_the_image(network: EncoderClassifier) -> None:
     network.eval()
     with torch.inference_mode():
         for size in ((40, 48), (31, 1), (64, 64)):
@@ -50,7 +50,7 @@ def test_parameters_are_resnet50s_without_its_last_layer_and_the_heads() -> None
 
 
 def test_gradients_are_finite_and_those_of_weights_not_zero(
-    network: ResNet50Classifier,
+    network: EncoderClassifier,
 ) -> None:
     network.train().zero_grad(set_to_none=True)
     network(images(4)).square().sum().backward()
@@ -61,7 +61,7 @@ def test_gradients_are_finite_and_those_of_weights_not_zero(
             assert parameter.grad.any(), name
 
 
-def test_evaluation_does_not_depend_on_what_else_is_in_the_batch(network: ResNet50Classifier) -> None:
+def test_evaluation_does_not_depend_on_what_else_is_in_the_batch(network: EncoderClassifier) -> None:
     network.eval()
     with torch.inference_mode():
         together, alone = network(images(3)), torch.cat([network(image[None]) for image in images(3)])
@@ -95,6 +95,17 @@ def test_weights_of_torchvision_fill_the_encoder_bit_for_bit(tmp_path: Path) -> 
     loaded = ResNet50Classifier("tumour", weights=str(path)).encoder.state_dict()
     assert len(loaded) == len(state) - 2
     assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
+
+
+def test_imagenets_weights_are_those_of_the_segmentation_networks_encoder() -> None:
+    classifier, unet = EfficientNetClassifier("tumour", weights="imagenet"), EfficientNetUNet(weights="imagenet")
+    own = classifier.encoder.state_dict()
+    assert own.keys() == unet.encoder.state_dict().keys()
+    assert all(torch.equal(tensor, own[name]) for name, tensor in unet.encoder.state_dict().items())
+    assert classifier.weights_file == unet.weights_file
+    assert sum(p.numel() for p in classifier.parameters()) == 4_652_008 - (320 * 1280 + 2 * 1280) - (
+        1280 + 1
+    ) * 1000 + (320 * 512 + 2 * 512 + 513)
 
 
 def test_weights_that_do_not_fit_are_refused_and_never_replaced_by_random_ones(tmp_path: Path) -> None:
