@@ -11,7 +11,7 @@ from pathlib import Path
 from experiments import api, index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
-from experiments.cost import by_network, growth
+from experiments.cost import alone, by_network, growth
 from experiments.leak.tables import both_splits, draw
 from experiments.recipe import tables as recipe
 from experiments.study_000.table_2 import table_2
@@ -24,11 +24,13 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/cost.md", "cpu"): partial(by_network, "benchmark/cpu"),
     ("docs/cost.md", "folds"): partial(by_network, "benchmark/folds"),
     ("docs/cost.md", "gpu"): partial(by_network, "benchmark/rates"),
+    ("docs/cost.md", "alone"): alone,
     ("docs/cost.md", "growth"): growth,
     ("experiments/README.md", "index"): index.markdown,
     ("experiments/benchmark/README.md", "folds"): benchmark.folds,
     ("experiments/benchmark/README.md", "machines"): benchmark.machines,
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,
+    ("experiments/benchmark/README.md", "untrained"): leaderboard.untrained,
     ("experiments/leak/README.md", "leak"): both_splits,
     **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},
     ("experiments/study_000/README.md", "table_2"): table_2,

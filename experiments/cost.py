@@ -1,6 +1,7 @@
 """What the recorded trainings cost: minutes and memory of each network, on a CPU's core and on a GPU."""
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import itemgetter
@@ -35,6 +36,25 @@ def by_network(place: str) -> str:
         if record.path.is_relative_to(HERE / place):
             groups[network(record.metadata), record.machine].append(record)
     return markdown_table(COLUMNS, [(name, found) for (name, _), found in sorted(groups.items())])
+
+
+ALONE = (
+    Column("", "network", lambda one: f"`{one['model']}`", left=True),
+    *(
+        Column("", title, lambda one, case=case: one[case]["ours"], "{:,.0f}".format)
+        for case, title in (
+            ("train", "training"),
+            ("predict", "predicting"),
+            ("predict_one", "predicting one at a time"),
+        )
+    ),
+)
+
+
+def alone() -> str:
+    """Slices a second of each network on a GPU that did nothing else, the fastest training first."""
+    found = json.loads((HERE / "bench" / "h100_alone.json").read_text(encoding="utf-8"))["networks"]
+    return markdown_table(ALONE, sorted(found, key=lambda one: -one["train"]["ours"]))
 
 
 GROWTH = (

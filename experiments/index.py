@@ -45,8 +45,9 @@ class Record:
         """The command, after its `python -m lgg_seg`; what a bench was given stands in its file."""
         if "command" not in self.metadata:
             found = self.metadata
-            models = ",".join(one["model"] for one in found["networks"])
-            words = ["lgg_seg.bench", f"model={models}", f"size={found['size']}", f"batch_size={found['batch_size']}"]
+            models = ",".join(one["model"] for one in found["networks"] if "=" not in one["model"])
+            words = ["lgg_seg.bench", f"model={models}", f"preprocess.size={found['size']}"]
+            words.append(f"data.batch_size={found['batch_size']}")
         else:
             words = self.metadata["command"][2:]
         return f"`{shlex.join(words[words[0] == 'lgg_seg' :])}`"

@@ -6,6 +6,7 @@ tested on, and has no rank: the patients of one fold may be easier than those of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -121,3 +122,22 @@ def markdown() -> str:
     """The answer, and the table below it."""
     rows = standings(results())
     return f"**{answer(rows)}**\n\n{markdown_table(COLUMNS, rows)}"
+
+
+def untrained() -> str:
+    """Which of the networks that start from random weights differ from each other, as far as intervals say."""
+    entries = [one for one in results() if one.runs[0].config["model"].get("weights") is None]
+    pairs = list(combinations(entries, 2))  # the better one first
+    gaps = [summarise(_dice(better, entries[0]) - _dice(worse, entries[0])) for better, worse in pairs]
+    sure = [
+        f"{network(better.runs[0].provenance)} is ahead of {network(worse.runs[0].provenance)} by "
+        f"{with_interval(gap.mean, gap.ci95, number)}"
+        for (better, worse), gap in zip(pairs, gaps, strict=True)
+        if gap.ci95 and gap.ci95[0] > 0
+    ]
+    spread = entries[0].score - entries[-1].score
+    return (
+        f"The means of the {len(entries)} networks that start from random weights lie within {spread:.3f}. Of their "
+        f"{len(pairs)} pairs, those whose interval excludes 0, without a correction for their number: "
+        f"{'; '.join(sure) or 'none'}."
+    )
