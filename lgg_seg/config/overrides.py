@@ -18,7 +18,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from lgg_seg.config.aliases import ELSEWHERE
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups, own_folders
-from lgg_seg.config.instantiate import TARGET, resolve_target
+from lgg_seg.config.instantiate import MODIFIERS, TARGET, resolve_target
 from lgg_seg.config.legacy import renamed
 from lgg_seg.config.resume import RESUME
 from lgg_seg.config.suggestions import did_you_mean
@@ -233,8 +233,7 @@ def _is_parameter(config: DictConfig | None, key: str, values: bool, *, options:
         return False
     if not values:
         return True
-    target = resolve_target(node[TARGET], parent)
-    return name in keys_of(parent, target) or (options and takes_options(target))
+    return name in keys_of(parent, node) or (options and takes_options(resolve_target(node[TARGET], parent)))
 
 
 def _members_with(key: str) -> list[str]:
@@ -246,7 +245,7 @@ def _members_with(key: str) -> list[str]:
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:
     names: list[str] = []
-    for name in (str(name) for name in config if name != TARGET):
+    for name in (str(name) for name in config if name not in MODIFIERS):
         names.append(f"{prefix}{name}")
         child = OmegaConf.select(config, name, throw_on_resolution_failure=False)
         if isinstance(child, DictConfig):

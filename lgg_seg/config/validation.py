@@ -100,9 +100,12 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in signature.parameters.items() if p.kind not in variable}
 
 
-def keys_of(key: str, target: Any) -> dict[str, inspect.Parameter]:
+def keys_of(key: str, node: Mapping[str, Any] | DictConfig) -> dict[str, inspect.Parameter]:
     """The keys that are read of the node `key`: its target's parameters, and `weights`, which any model starts from."""
-    return parameters(target) if key != "model" else {**_START, **parameters(target)}
+    found = parameters(resolve_target(node[TARGET], key))
+    if node.get("_partial_"):  # what is called later gets its first argument then
+        found = {name: p for place, (name, p) in enumerate(found.items()) if place or p.default is not p.empty}
+    return found if key != "model" else {**_START, **found}
 
 
 def takes_options(target: Any) -> bool:
@@ -117,10 +120,7 @@ def _check_nodes(group: str, content: Any) -> None:
 
 
 def _check_node(key: str, node: dict[str, Any]) -> None:
-    target = resolve_target(node[TARGET], key)
-    valid = keys_of(key, target)
-    if node.get("_partial_"):  # what is called later gets its first argument then
-        valid = {name: p for place, (name, p) in enumerate(valid.items()) if place or p.default is not p.empty}
+    target, valid = resolve_target(node[TARGET], key), keys_of(key, node)
     for name, value in node.items():
         if name in MODIFIERS or (name not in valid and takes_options(target)):
             continue

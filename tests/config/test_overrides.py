@@ -57,7 +57,8 @@ from tests.workplace import lgg
         ("model=UNet", "did you mean unet?"),
         ("data.tree.root=here", "here it is data.root"),
         ("+data.tree.root=here", "here it is data.root"),
-        ("++optimizer.params=3", "optimizer.params"),
+        ("optimizer.params=3", "choose from optimizer.fused"),  # and not: write +optimizer.params=3
+        ("++optimizer.params=3", "cannot be added"),
         ("name=null", "name is null; it must be text"),
         ("seed=-1", "must be a whole number from 0 to 4294967295."),
         ("loss=null", "choose from bce"),
