@@ -6,7 +6,6 @@ mistake on the command line are answered at once.
 
 import functools
 import inspect
-import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +20,7 @@ from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import describe
 from lgg_seg.errors import UserError
+from lgg_seg.messages import as_yaml
 
 _TYPED_ALONE = ("input", "run")  # what people type without its key
 _NETWORK, _DATA = ("run", "zoo"), ("data.root", "input")
@@ -113,7 +113,7 @@ def help_lines(function: Callable[..., Any]) -> str:
     width = max(map(len, described), default=0) + 1
     for key, parameter in described.items():
         required = parameter.default is inspect.Parameter.empty
-        default = "required" if required else f"default {_as_typed(parameter.default)}"
+        default = "required" if required else f"default {as_yaml(parameter.default)}"
         lines.append(f"    {key + '=':<{width}} {_argument(function, parameter.name).help} ({default})")
     return "\n".join(lines)
 
@@ -164,11 +164,6 @@ def subcommands(module: str, **commands: Callable[..., int]) -> Callable[..., in
 def wants_help(arguments: Sequence[str]) -> bool:
     """Whether `-h`, `--help` or `help` is among the arguments."""
     return bool({"-h", "--help", "help"} & set(arguments))
-
-
-def _as_typed(value: object) -> str:
-    """A default as users write it: `null`, `true`, `false`."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _argument(function: Callable[..., Any], name: str) -> Argument:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lgg_seg.comparison.runs import Run
+from lgg_seg.messages import as_yaml
 from lgg_seg.runs.identity import configuration_identity, flatten, in_configuration
 
 ABSENT = "-"
@@ -35,7 +36,7 @@ def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     )
     if len({json.dumps(row) for row in rows}) < len(rows):
         every_key = dict.fromkeys(key for values in flat for key in values if in_configuration(key))
-        more = _differing([{key: _text(values.get(key, ABSENT)) for key in every_key} for values in flat])
+        more = _differing([{key: as_yaml(values.get(key, ABSENT)) for key in every_key} for values in flat])
         rows = [row | extra for row, extra in zip(rows, more, strict=True)]
     return dict(zip(by_identity, rows, strict=True))
 
@@ -103,13 +104,8 @@ def _value(key: str, overrides: Mapping[str, str], run: Run, flat: Mapping[str, 
     """The value as the config has it, however it was typed; of a group, the member."""
     if key in flat:
         value = flat[key]
-        return f"{value:g}" if isinstance(value, float) else _text(value)
+        return f"{value:g}" if isinstance(value, float) else as_yaml(value)
     return str(overrides.get(key, run.provenance.get("choices", {}).get(key, ABSENT)))
-
-
-def _text(value: Any) -> str:
-    """The value as YAML has it."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _shortened(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ from lgg_seg.config.instantiate import (
 )
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError
+from lgg_seg.messages import as_yaml
 
 SETTINGS: dict[str, Any] = {
     "seed": Annotated[int, pydantic.Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")],
@@ -66,7 +67,7 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
     for group in COLLECTIONS:
         nodes = plain.get(group) or {}
         if not isinstance(nodes, dict):
-            raise UserError(f"{group} is {nodes!r}; it must be null or a mapping of objects.")
+            raise UserError(f"{group} is {as_yaml(nodes, quoted=True)}; it must be null or a mapping of objects.")
         for name, node in nodes.items():
             if node is not None and not (isinstance(node, dict) and TARGET in node):
                 raise UserError(
@@ -145,8 +146,7 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
     except pydantic.ValidationError as error:
         choices = _choices(annotation)
         remedy = did_you_mean(str(value), choices) if choices else f"it must be {describe(annotation)}."
-        typed = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)  # as YAML has it
-        raise UserError(f"{key} is {typed}; {remedy}") from error
+        raise UserError(f"{key} is {as_yaml(value, quoted=True)}; {remedy}") from error
 
 
 def _choices(annotation: Any) -> list[str]:

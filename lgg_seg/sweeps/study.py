@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
+from lgg_seg.messages import as_yaml
 
 log = logging.getLogger(__name__)
 OWNER, HEARTBEAT, REQUEUED = "owner", "alive", "requeued"  # attributes of a trial in the storage
@@ -70,7 +71,7 @@ def study_settings(sweeper: DictConfig | Mapping[str, Any], sweep: Path) -> Stud
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, ("hydra.sweeper", *first["loc"])))
-        raise UserError(f"{key} is {first['input']!r}: {first['msg'].lower()}.") from error
+        raise UserError(f"{key} is {as_yaml(first['input'], quoted=True)}: {first['msg'].lower()}.") from error
 
 
 def open_study(settings: StudySettings) -> optuna.Study:

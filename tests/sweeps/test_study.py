@@ -145,6 +145,7 @@ def _folders(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"n_trials": 0}, "hydra.sweeper.n_trials"),
+        ({"n_trials": None}, "hydra.sweeper.n_trials is null"),
         ({"n_jobs": "many"}, "hydra.sweeper.n_jobs"),
         ({"pruner": {"startup_trials": 5}}, "hydra.sweeper.pruner.warmup_epochs"),
         ({"pruner": {"startup_trials": 5, "warmup_epochs": 5, "percentile": 3}}, "hydra.sweeper.pruner.percentile"),
