@@ -14,10 +14,12 @@ from experiments.benchmark import tables as benchmark
 from experiments.cost import alone, by_network, growth
 from experiments.leak.tables import both_splits, draw
 from experiments.recipe import tables as recipe
+from experiments.studies import study
 from experiments.study_000.table_2 import table_2
 from experiments.study_003.before_after import before_after
 
 ROOT = Path(__file__).parents[1]
+STUDIES, TASKS = ("study_000", "study_001", "study_002", "study_004"), ("segmentation", "classification")
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "leaderboard"): leaderboard.markdown,
     ("docs/api.md", "api"): api.markdown,
@@ -33,7 +35,9 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("experiments/benchmark/README.md", "untrained"): leaderboard.untrained,
     ("experiments/leak/README.md", "leak"): both_splits,
     **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},
+    **{(f"experiments/{name}/README.md", "runs"): partial(study, name) for name in STUDIES},
     ("experiments/study_000/README.md", "table_2"): table_2,
+    **{("experiments/study_003/README.md", task): partial(study, "study_003", task) for task in TASKS},
     ("experiments/study_003/README.md", "before_after"): before_after,
 }
 

@@ -7,7 +7,7 @@ from lgg_seg.reporting.formatting import number
 from lgg_seg.reporting.table import Column, markdown_table
 from lgg_seg.runs.folder import RunFolder
 
-RUN = Path(__file__).parent / "its_protocol"
+RUN = Path(__file__).parent / "its_protocol_12"
 METRICS = ("loss", "minibatch/iou", "minibatch/dice", "minibatch/recall")
 
 
