@@ -2,5 +2,6 @@
 
 from typing import Literal
 
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
+GPU = ("gpu", "cuda")  # one device; users type either
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]

@@ -11,7 +11,7 @@ from typing import Literal
 import psutil
 import torch
 
-from lgg_seg.devices import Accelerator, Precision
+from lgg_seg.devices import GPU, Accelerator, Precision
 from lgg_seg.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def choose_hardware(
     if not is_available(accelerator):
         group = key.partition(".")[0]
         raise UserError(f"{key}={accelerator} is not on this machine; use {group}=auto or {group}=cpu.")
-    device = torch.device("cuda" if accelerator == "gpu" else accelerator)
+    device = torch.device("cuda" if accelerator in GPU else accelerator)
     if precision == "auto":
         precision = _fastest_precision(device)
     return Hardware(device, precision, channels_last)
@@ -56,7 +56,7 @@ def choose_hardware(
 
 def is_available(accelerator: Accelerator) -> bool:
     """Whether this machine has it."""
-    if accelerator == "gpu":
+    if accelerator in GPU:
         return torch.cuda.is_available()
     return accelerator != "mps" or torch.backends.mps.is_available()
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal
 
 import psutil
 import pytest
 import torch
 
+from lgg_seg.app.__main__ import serve
+from lgg_seg.bench import bench
+from lgg_seg.cli.arguments import parse_arguments
 from lgg_seg.config.overrides import compose_config
+from lgg_seg.config.resume import resume_arguments
+from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
+from lgg_seg.evaluate import measure
+from lgg_seg.export import export
 from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, configure_process, take_gpu
+from lgg_seg.predict import predict
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.trainer import TrainerSettings
 
@@ -46,6 +55,16 @@ def test_a_gpu_trains_in_the_fastest_precision_of_its_hardware(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16 or including_emulation)
     assert choose_hardware("gpu", "auto").precision == precision
+    assert choose_hardware("cuda", "auto") == choose_hardware("gpu", "auto")
+
+
+def test_every_command_takes_cuda_for_gpu() -> None:
+    check_config(compose_config(["trainer.accelerator=cuda"]))
+    assert resume_arguments(["resume=run", "device=cuda"]) == (Path("run"), "cuda", None, None)
+    required = {"predict": ["output=masks"], "export": ["format=onnx"]}
+    for function in (measure, predict, export, bench, serve):
+        words = [*required.get(function.__name__, ()), "device=cuda"]
+        assert parse_arguments(words, function)["device"] == "cuda"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that must be missing")

@@ -41,7 +41,7 @@ def resume_arguments(arguments: Sequence[str]) -> ResumeArguments | None:
     if not given[RESUME]:
         raise UserError("resume= needs the folder of a run, for example resume=runs/unet_bn/2026-01-31_12-00-00.")
     device, epochs, root = (given.get(key) for key in _BESIDE)
-    require(device in (None, *get_args(Accelerator)), "device", device, "auto, cpu, gpu or mps")
+    require(device in (None, *get_args(Accelerator)), "device", device, "auto, cpu, gpu (or cuda) or mps")
     count = epochs is None or (epochs.isascii() and epochs.isdigit() and int(epochs) >= 1)
     require(count, _EPOCHS, epochs, "a whole number, 1 or more")
     require(root != "", _ROOT, root, "the folder of the data set")

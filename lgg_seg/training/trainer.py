@@ -15,7 +15,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import ParallelStrategy
 
-from lgg_seg.devices import Accelerator, Precision
+from lgg_seg.devices import GPU, Accelerator, Precision
 from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import Hardware, choose_hardware, configure_process, is_available
 from lgg_seg.training.callbacks import Progress
@@ -130,7 +130,7 @@ class TrainerSettings:
         before = self._local_processes
         on_gpus = hardware.device.type == "cuda"
         here = torch.cuda.device_count() if on_gpus else 1
-        if before <= here or not (on_gpus or self.accelerator == "gpu"):
+        if before <= here or not (on_gpus or self.accelerator in GPU):
             return
         if before % here:
             raise UserError(
