@@ -90,16 +90,26 @@ def options(
 def main(arguments: list[str]) -> int:
     """Compare, write and print."""
     if wants_help(arguments):
-        print(f"usage: python -m lgg_seg.compare FOLDER… [key=value …]\n\n{help_lines(options)}")
+        print(f"usage: python -m lgg_seg.compare FOLDER…|latest [key=value …]\n\n{help_lines(options)}")
         return 0
-    folders = [Path(one) for one in arguments if "=" not in one]
-    output, wandb = options(**parse_arguments([one for one in arguments if "=" in one], options))
-    if not folders:
+    named: list[str] = []
+    words: list[str] = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == "run":  # as the other commands have it
+            named += [name for name in value.split(",") if name]
+        else:
+            (words if equals else named).append(argument)
+    output, wandb = options(**parse_arguments(words, options))
+    if not named:
         raise UserError("Which runs? Give the folders of runs or sweeps: python -m lgg_seg.compare runs/sweeps.")
+    from lgg_seg.runs.latest import find_run
+
+    configure_logs()
+    folders = [find_run(Path(one)) for one in named]
     if output is None:
         one = len(folders) == 1
         output = folders[0] if one else Path("runs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S")
-    configure_logs()
     board = compare_folders(folders, output)
     if wandb is not None:
         from lgg_seg.reporting.wandb.report import publish

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lgg_seg.compare import main
 from lgg_seg.comparison.failures import by_difficulty, failed_by_all, strata
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
@@ -210,6 +213,16 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
         find_runs([tmp_path])
     with pytest.raises(UserError, match="is no folder"):
         find_runs([tmp_path / "nothing"])
+
+
+def test_latest_and_run_name_runs_as_in_the_other_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("unet", "unet_bn", "unet_slim"):
+        write_run(Path("runs") / name, [f"model={name}"])
+        os.utime(Path("runs", name, "status.json"), (1e9, 1e9 + (name == "unet_slim")))
+    assert main(["latest", "run=runs/unet,runs/unet_bn", "output=board"]) == 0
+    assert len(pd.read_csv("board/leaderboard.csv")) == 3
+    assert main(["run="]) == 2
 
 
 def test_strata_difficulty_and_common_failures(tmp_path: Path) -> None:
