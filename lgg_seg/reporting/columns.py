@@ -8,7 +8,17 @@ import numpy as np
 from lgg_seg.comparison.classification import HEADLINE, ClassifierResult
 from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.metrics.registry import PATIENT_METRICS, PatientMetric
-from lgg_seg.reporting.formatting import ABSENT, duration, one, p_value, si, three, with_interval, with_spread
+from lgg_seg.reporting.formatting import (
+    ABSENT,
+    byte_size,
+    duration,
+    one,
+    p_value,
+    si,
+    three,
+    with_interval,
+    with_spread,
+)
 from lgg_seg.reporting.table import Column, Function, bounds, select
 
 Result = SegmentationResult | ClassifierResult
@@ -80,11 +90,11 @@ _OTHERS = (
 _COSTS = (
     _cost("parameters", "parameters", si, 0),
     _cost("flops_per_slice", "FLOPs a slice", si),
-    _cost("checkpoint_bytes", "checkpoint, B", si),
+    _cost("checkpoint_bytes", "checkpoint", byte_size),
     _cost("train_seconds", "training a run", duration),
     _cost("slices_per_second", "tested slices/s", one, 1),
     _cost("latency_ms", "latency, ms", one),
-    _cost("peak_memory_bytes", "peak memory, B", si),
+    _cost("peak_memory_bytes", "peak memory", byte_size),
 )
 _SEED_SD = Column("seed_sd", None, attrgetter("seed_spread"))
 _NOTES = Column("notes", None, lambda entry: "; ".join(entry.notes) or None)

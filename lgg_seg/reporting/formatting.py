@@ -52,6 +52,11 @@ def si(value: float) -> str:
     return f"{value:.3g}"
 
 
+def byte_size(size: float) -> str:
+    """Three figures with kB, MB or GB."""
+    return f"{si(size)}B" if abs(size) >= 1000 else f"{size:.0f} B"
+
+
 def duration(seconds: float) -> str:
     """Seconds, minutes or hours."""
     if seconds < 90:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.registry import PATIENT_METRICS
+from lgg_seg.reporting.columns import metric_columns
 from lgg_seg.reporting.formatting import number
 from lgg_seg.reporting.run_table import SINGLE, caption, result_table, subsets_table
 
@@ -107,3 +108,10 @@ def test_training_and_test_patients_stand_in_one_table_with_a_dash_for_what_an_o
     assert cells == [
         ["train", "0.125", "0.700", "0.800", "0.900", "0.812"], ["test", "0.250", "-", "-", "-", "0.812"]
     ]  # fmt: skip
+
+
+def test_a_file_and_memory_are_in_a_unit_that_people_read() -> None:
+    columns = {column.key: column for column in metric_columns()}
+    memory, file = columns["peak_memory_bytes"], columns["checkpoint_bytes"]
+    assert (memory.title, memory.format(1_200_000_000)) == ("peak memory", "1.2 GB")
+    assert [file.format(size) for size in (23_456_789, 1000, 12)] == ["23.5 MB", "1 kB", "12 B"]
