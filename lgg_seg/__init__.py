@@ -6,6 +6,8 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
+from lgg_seg.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,8 +21,6 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no network unless aske
 # conf/hydra/launcher holds our own values for the launchers; Hydra merges them with the plugins' schemas of the same
 # name and, in every process that composes a config, announces that it may stop to.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
-
-__version__ = "0.1.0"
 
 
 def load(source: str | Path | None = None, device: Accelerator = "auto", precision: Precision = "auto") -> Model:

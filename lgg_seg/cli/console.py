@@ -12,8 +12,8 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-import lgg_seg
 from lgg_seg.errors import UserError, explained
+from lgg_seg.version import __version__
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # as shells have it: 128 and the signal
@@ -32,7 +32,7 @@ def command(function: Callable[[list[str]], int]) -> Callable[..., int]:
             with explained(), terminable():
                 given = list(sys.argv[1:] if arguments is None else arguments)
                 if "--version" in given:
-                    print(f"lgg_seg {lgg_seg.__version__}")
+                    print(f"lgg_seg {__version__}")
                     return 0
                 code = function(given)
             sys.stdout.flush()

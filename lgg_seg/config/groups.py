@@ -6,7 +6,6 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-import lgg_seg
 from lgg_seg.errors import UserError
 
 CONFIG_NAME = "train"
@@ -14,7 +13,7 @@ CONFIG_NAME = "train"
 
 def conf_dir() -> Path:
     """The folder of the config groups, absolute, whatever the working directory."""
-    package = Path(lgg_seg.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 

@@ -11,13 +11,13 @@ from typing import Any
 import psutil
 import torch
 
-import lgg_seg
 from lgg_seg.config.groups import chosen_members
 from lgg_seg.data.kaggle.barcode import named_in
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.hardware import Hardware, cpu_info
 from lgg_seg.metrics import METRIC_VERSION
+from lgg_seg.version import __version__
 
 PACKAGES = (
     "torch",
@@ -36,7 +36,7 @@ PACKAGES = (
 
 def code_state() -> dict[str, Any]:
     """The git commit and whether files differ from it; both null where the code is not in a checkout."""
-    place = Path(lgg_seg.__file__).parent
+    place = Path(__file__).parent
 
     def git(*arguments: str) -> str | None:
         try:
@@ -65,7 +65,7 @@ def versions() -> dict[str, str | None]:
 
     return {
         "python": platform.python_version(),
-        "lgg-seg": lgg_seg.__version__,
+        "lgg-seg": __version__,
         **{package: version(package) for package in PACKAGES},
     }
 

@@ -13,7 +13,6 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-import lgg_seg
 from lgg_seg.data.exploration import THIRDS, Pixels, TumourMap, augmented, examples, tumour_map
 from lgg_seg.data.kaggle.images import FLAIR, SEQUENCES
 from lgg_seg.data.kaggle.index import Index, IntegrityReport
@@ -24,6 +23,7 @@ from lgg_seg.reporting.colours import TRUTH
 from lgg_seg.reporting.figures import Panel, draw
 from lgg_seg.reporting.html.drawing import INK, MUTED, PALETTE, RC, RULE, WIDTH, Picture, new_figure, png, svg
 from lgg_seg.reporting.html.environment import environment, part
+from lgg_seg.version import __version__
 
 COLUMNS = 6  # slices in a row
 FULL = 12.1  # inches of a figure as wide as the page
@@ -90,7 +90,7 @@ def _render(report: IntegrityReport, tumours: TumourMap) -> str:
             clinical=clinical,
             without_row=sum(not p.clinical for p in index.patients),
             augmentations=png(augmentations(typical), f"Every member of augment, on {typical.image_file}"),
-            version=lgg_seg.__version__,
+            version=__version__,
             css=Markup(part("style.css")),
         )
     )

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import matplotlib as mpl
 from markupsafe import Markup
 
-import lgg_seg
 from lgg_seg.comparison.classification import METHOD as CLASSIFIER_METHOD
 from lgg_seg.comparison.failures import FAILED
 from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
@@ -32,6 +31,7 @@ from lgg_seg.reporting.table import Column, text_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
+from lgg_seg.version import __version__
 
 MAX_TABLES = 3  # that the title counts
 SIGNIFICANCES = {
@@ -97,7 +97,7 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
         resamples=RESAMPLES,
         min_pixels=MIN_PIXELS,
         failed_below=FAILED,
-        version=lgg_seg.__version__,
+        version=__version__,
         css=Markup(f"{THEME}\n{part('style.css')}"),
         javascript=Markup(javascript),
         javascript_hash=Markup(base64.b64encode(hashlib.sha256(javascript.encode()).digest()).decode()),
