@@ -6,10 +6,14 @@ from pathlib import Path
 
 PROFILERS = "pytorch_lightning.profilers"  # `+trainer.profiler=simple` asks for their report
 OURS = ("lgg_seg", PROFILERS)
-FILE_ONLY = {"file_only": True}
-"""`extra` of a line for `run.log` alone, as its command prints it where it is to be seen."""
-
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def say(log: logging.Logger, line: str, *, printed: bool = True) -> None:
+    """Print a line on stdout, unless not `printed`, and write it to `run.log`."""
+    log.info("%s", line, extra={"file_only": True})
+    if printed:
+        print(line, flush=True)
 
 
 def configure_logs(file: Path | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lgg_seg.cli.logs import FILE_ONLY
+from lgg_seg.cli.logs import say
 from lgg_seg.messages import counted, counted_patients
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import interval, number, with_interval
@@ -108,7 +108,7 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
     is `trainer.monitor`. `brief` is for a job of a sweep, whose leaderboard has the rest.
     """
     headline = _headline(content)
-    log.info("result: %s", headline, extra=FILE_ONLY)
+    say(log, f"result: {headline}", printed=False)
     if brief:
         print(f"  {headline}: {folder.display_path}", flush=True)
         return
@@ -122,18 +122,13 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
     if chosen_by != LAST:
         best = max(rows, key=chosen_by.score)
         score = f"validation {chosen_by.title} {number(best[chosen_by.column])}"
-        _say(f"best epoch: {epoch_of(best)} of {int(rows[-1]['epoch']) + 1}, {score}")
+        say(log, f"best epoch: {epoch_of(best)} of {int(rows[-1]['epoch']) + 1}, {score}")
     figures = sorted(path.name for path in (folder.path / "figures").glob("*.png"))
     if figures:
-        _say(f"figures: {', '.join(figures)} in {folder.display_path}/figures")
-    _say(f"run folder: {folder.display_path}")
+        say(log, f"figures: {', '.join(figures)} in {folder.display_path}/figures")
+    say(log, f"run folder: {folder.display_path}")
     use = "evaluate run={}" if content.get("task") == "classification" else "predict run={} input=SCAN output=masks"
-    _say(f"next: python -m lgg_seg.{use.format(folder.display_path)}")
-
-
-def _say(line: str) -> None:
-    log.info("%s", line, extra=FILE_ONLY)
-    print(line, flush=True)
+    say(log, f"next: python -m lgg_seg.{use.format(folder.display_path)}")
 
 
 def _headline(content: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from lgg_seg.cli.logs import FILE_ONLY
+from lgg_seg.cli.logs import say
 from lgg_seg.reporting.formatting import duration, three
 from lgg_seg.runs.monitor import LAST, LOSS, Monitor, epoch_of, monitor_of
 from lgg_seg.training.callbacks import History, seconds_left
@@ -61,11 +61,8 @@ class EpochLines(Checkpoint):
         self.on_train_epoch_end(trainer, pl_module)
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
-        if not trainer.is_global_zero:
-            return
-        log.info("%s", line, extra=FILE_ONLY)
-        if trainer.progress_bar_callback is None:
-            print(line, flush=True)
+        if trainer.is_global_zero:
+            say(log, line, printed=trainer.progress_bar_callback is None)
 
 
 def epoch_line(rows: list[dict[str, Any]], epochs: int | None, monitor: Monitor | None = None) -> str:
