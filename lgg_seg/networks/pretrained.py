@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import torch
 from safetensors.torch import load_file
@@ -157,15 +157,24 @@ def build_encoder(name: str, in_channels: int, path: Path | None) -> tuple[nn.Mo
     with without_wandb():
         from segmentation_models_pytorch.encoders import get_encoder
 
-    if path is not None and name.startswith("tu-"):
-        # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
-        overlay = {"state_dict": timm_state_dict(name.removeprefix("tu-"), path)}
-        encoder = get_encoder(name, in_channels=in_channels, weights=True, pretrained_cfg_overlay=overlay)
-    else:
-        encoder = get_encoder(name, in_channels=in_channels, weights=None)
-        if path is not None:
-            load_encoder(encoder, name, in_channels, path)
+    overlay = timm_overlay(name, path)
+    encoder = get_encoder(name, in_channels=in_channels, weights=bool(overlay) or None, **overlay)
+    if path is not None and not overlay:
+        load_encoder(encoder, name, in_channels, path)
     return encoder, encoder.out_channels[-1]
+
+
+def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
+    """The option that gives timm an encoder's weights; empty without a file, and for the encoders of others.
+
+    timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
+
+    Raises:
+        UserError: weights missing, left over or of another shape.
+    """
+    if path is None or not name.startswith("tu-"):
+        return {}
+    return {"pretrained_cfg_overlay": {"state_dict": timm_state_dict(name.removeprefix("tu-"), path)}}
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:

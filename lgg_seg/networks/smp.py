@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.errors import UserError, out_of_memory, require
 from lgg_seg.networks.base import SegmentationNetwork
-from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_state_dict, weights_file, without_wandb
+from lgg_seg.networks.pretrained import FreezableEncoder, load_encoder, timm_overlay, weights_file, without_wandb
 
 if TYPE_CHECKING:
     from segmentation_models_pytorch.base import SegmentationModel
@@ -169,15 +169,13 @@ def _network(
         choice = f"it is one of {', '.join(others)}: take model.architecture={others[0]}." if others else ""
         raise UserError(f"model.{unknown} is no option of {model.__name__}; {choice or did_you_mean(unknown, free)}")
 
-    options = {**options, "in_channels": in_channels, "classes": out_channels, "encoder_weights": None}
+    overlay = timm_overlay(encoder, path)
+    given = {"in_channels": in_channels, "classes": out_channels, "encoder_weights": bool(overlay) or None}
+    options = {**options, **given, **overlay}
     if architecture.lower() == "dpt":
         options["dynamic_img_size"] = True  # its transformers would take their own image size only
     if encoder.startswith(("tu-swin_", "tu-swinv2_")):
         options["strict_img_size"] = False  # its windows are padded; else it would take one size only
-    if path is not None and encoder.startswith("tu-"):
-        # timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
-        state = timm_state_dict(encoder.removeprefix("tu-"), path)
-        options |= {"encoder_weights": True, "pretrained_cfg_overlay": {"state_dict": state}}
     try:
         network = smp.create_model(architecture, encoder, **options)
     except (
@@ -195,7 +193,7 @@ def _network(
             f"model.architecture={architecture} and model.encoder={encoder} do not go together ({reason}): "
             f"choose {unet}another encoder, for instance resnet34."
         ) from error
-    if path is not None and not encoder.startswith("tu-"):
+    if path is not None and not overlay:
         load_encoder(network.encoder, encoder, in_channels, path)
     return network
 
