@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _SET_HERE = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs")
 """Arguments of the library's constructors that are not left to a config: the network gives one map of logits."""
 
-_OTHER_SIZE = (AssertionError, IndexError, RuntimeError, ValueError)
-"""What timm's encoders raise for images of another size than they are made for."""
+_REFUSALS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
+"""What the library and timm raise for parts that do not go together, and for images of a size that does not fit."""
 
 
 class SMP(FreezableEncoder, SegmentationNetwork):
@@ -86,7 +86,7 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         """
         try:
             logits: Tensor = self.network(x)
-        except _OTHER_SIZE as error:
+        except _REFUSALS as error:
             if self.fixed_size is None or (*x.shape[2:],) == (self.fixed_size,) * 2 or out_of_memory(error):
                 raise
             raise UserError(
@@ -178,12 +178,7 @@ def _network(
         options["strict_img_size"] = False  # its windows are padded; else it would take one size only
     try:
         network = smp.create_model(architecture, encoder, **options)
-    except (
-        IndexError,
-        ValueError,
-        RuntimeError,
-        TypeError,
-    ) as error:  # a RuntimeError also where smp has not implemented it
+    except _REFUSALS as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         if attention := options.get("decoder_attention_type") if "Attention" in reason else None:
             raise UserError(f"model.decoder_attention_type is {attention!r}; it must be scse or null.") from error
