@@ -8,7 +8,6 @@ instead of its logarithm, so that the noise at the smallest rates decides.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -127,7 +126,8 @@ def find_lr(config: DictConfig, rates: Floats, folder: AtomicFolder) -> RateCurv
     trainer = experiment.trainer.build(hardware, folder.path, [swept], [], validates=False)
     with suppress(Diverged), refusals():
         trainer.fit(module, datamodule=data)
-    deque(tried, maxlen=0)  # to the end of its bar, which would stay on the terminal
+    for _ in tried:  # to the end of its bar, which would stay on the terminal
+        pass
     losses = np.array([np.mean(batches) for batches in swept.losses if batches])
     if len(losses) < 2:
         raise UserError(f"The training diverges at a learning rate of {rates[0]:g} already; give a smaller min_lr=.")
