@@ -135,13 +135,13 @@ class RunFolder(AtomicFolder):
     def require_no_links_outside(self) -> None:
         """Refuse a link that leads out of the folder: a run from elsewhere would write to the files behind it.
 
-        `checkpoints` may be one, to a larger disk. W&B makes links to its logs below `wandb`, where a resumed run
-        begins a folder of its own.
+        `checkpoints` may be one, to a larger disk. W&B links a log to its cache from the folder below `wandb` of each
+        start, and writes to that of its own start alone.
         """
         here = self.path.resolve()
         for path in sorted(self.path.rglob("*")):
-            inside = path == self.checkpoints or self.path / "wandb" in path.parents
-            if path.is_symlink() and not inside and not path.resolve().is_relative_to(here):
+            known = path == self.checkpoints or path.match("wandb/*/logs/*.log")
+            if path.is_symlink() and not known and not path.resolve().is_relative_to(here):
                 raise UserError(f"{path} is a link out of the run's folder; put a copy in its place.")
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:

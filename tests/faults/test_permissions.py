@@ -154,9 +154,13 @@ def test_a_link_out_of_the_run_is_not_written_through(trained_run: Path, tmp_pat
     (run / "checkpoints").rename(outside / "checkpoints")
     (run / "checkpoints").symlink_to(outside / "checkpoints")
     (run / "history.link").symlink_to(run / "history.csv")
-    (run / "wandb" / "logs").mkdir(parents=True)
-    (run / "wandb" / "logs" / "core.log").symlink_to(tmp_path / "core.log")
+    (run / "wandb" / "offline-run-1" / "logs").mkdir(parents=True)
+    (run / "wandb" / "offline-run-1" / "logs" / "debug-core.log").symlink_to(tmp_path / "core.log")
     RunFolder(run).require_no_links_outside()  # a larger disk's, one that stays, and W&B's own
+    (run / "wandb" / "debug.log").symlink_to(tmp_path / "core.log")
+    with pytest.raises(UserError, match=r"debug\.log is a link out"):
+        RunFolder(run).require_no_links_outside()
+    (run / "wandb" / "debug.log").unlink()
     (run / "figures").rename(outside / "figures")
     (run / "figures").symlink_to(outside / "figures")
     with pytest.raises(UserError, match="figures is a link out of the run's folder"):
