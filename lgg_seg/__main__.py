@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -41,12 +42,15 @@ def job(config: DictConfig) -> float | None:
 
     from lgg_seg.train import run
 
+    folder = Path(hydra_config.runtime.output_dir)
     try:
         with explained():
             check_config(config)
-            run(config, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task))
+            run(config, folder, list(hydra_config.overrides.task))
         return None
     except UserError as error:
+        with suppress(OSError):  # Hydra has made it, and a run that never began has nothing in it
+            folder.rmdir()
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
 
 

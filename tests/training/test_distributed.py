@@ -205,11 +205,16 @@ def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewh
     assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
 
 
-def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}.items():
+def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(
+    elsewhere: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
+    done = lgg((elsewhere[0], elsewhere[1] | variables), "hydra.run.dir=refused")
+    assert "4 processes were started" in done.stderr
+    assert "take trainer=ddp trainer.devices=2 trainer.num_nodes=2." in done.stderr
+    assert not (elsewhere[0] / "refused").exists()
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"4 processes .* take trainer=ddp trainer\.devices=2 trainer\.num_nodes=2\."):
-        rank()
     with pytest.raises(UserError, match=r"^4 processes were started, and each would run the whole sweep; start"):
         run_sweep(["seed=1,2"], lambda: pytest.fail("it was run"))
 
