@@ -1,8 +1,12 @@
 """When a training validates: after epochs, or within them as `trainer.val_check_interval` has it."""
 
+import logging
+
 import pytorch_lightning as pl
 
 from lgg_seg.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def within_epochs(val_check_interval: float | None) -> bool:
@@ -59,4 +63,7 @@ def steps_in_all(trainer: pl.Trainer) -> int:
             f"{given} is {interval} of an epoch's {trainer.num_training_batches} batches, within a step of "
             f"trainer.accumulate_grad_batches={window}; give a multiple of {window}."
         )
+    share, batches = trainer.val_check_interval, trainer.num_training_batches
+    if isinstance(share, float) and share * batches < 1 and trainer.is_global_zero:
+        log.warning("%s of an epoch's %d batches is less than one; a validation follows each", given, batches)
     return total

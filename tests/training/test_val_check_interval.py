@@ -63,6 +63,12 @@ def test_without_the_option_no_row_says_which_part_of_an_epoch_it_comes_after(tm
         assert [set(row) & {"epoch", "epoch_part"} for row in history.rows] == [{"epoch"}]
 
 
+def test_a_share_of_less_than_a_batch_is_a_batch_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    history = fit(tmp_path, "val/dice", [], 1, "+trainer.val_check_interval=0.001", module=ByStep)
+    assert len(history.rows) == 2
+    assert "val_check_interval=0.001 of an epoch's 2 batches is less than one" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
