@@ -32,22 +32,26 @@ def ensure_tree(target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
-            return find_dataset_root(target) or _link(target, _fetch())
+            return find_dataset_root(target) or _link(target, _fetch(target))
     except OSError as error:
         raise UserError(f"the dataset cannot be put at {target} ({error.strerror}); choose another root") from error
 
 
-def _fetch() -> Path:
+def _fetch(target: Path) -> Path:
     cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
-    if not (cache / "datasets" / HANDLE).is_dir():
-        _check_network()
-    # Importing kagglehub takes half a second that only a download should cost.
-    import kagglehub
-
     try:
+        if not (cache / "datasets" / HANDLE).is_dir():
+            _check_network()
+        # Importing kagglehub takes half a second that only a download should cost.
+        import kagglehub
+
         folder = Path(kagglehub.dataset_download(HANDLE))
     except Exception as error:  # kagglehub passes on what requests, zipfile and its own client raise
-        raise _failed(f"{type(error).__name__}: {error}") from error
+        state = "is empty" if target.is_dir() else "is not there"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(
+            f"data root {target} {state}, and the Kaggle dataset cannot be downloaded to it ({reason}): {THREE_WAYS}"
+        ) from error
     root = find_dataset_root(folder)
     if root is None:
         raise UserError(f"the download in {folder} holds no patients' folders; remove it and download again")
@@ -61,12 +65,7 @@ def _check_network() -> None:
     try:
         socket.create_connection(_HOST, timeout=_TIMEOUT_S).close()
     except OSError as error:
-        raise _failed(f"{_HOST[0]} cannot be reached: {error.strerror or error}") from error
-
-
-def _failed(reason: str) -> UserError:
-    brief = " ".join(reason.split())[:200]
-    return UserError(f"the Kaggle dataset cannot be downloaded ({brief}): {THREE_WAYS}")
+        raise ConnectionError(f"{_HOST[0]} cannot be reached: {error.strerror or error}") from error
 
 
 def _link(target: Path, root: Path) -> Path:
