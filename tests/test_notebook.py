@@ -28,4 +28,5 @@ def test_every_cell_was_run_in_order_without_an_error() -> None:
     assert all(output["output_type"] != "error" for output in outputs)
     pictures = ["image/png" in output.get("data", {}) for output in outputs]
     assert sum(pictures) == 3, "the data, the curve and the prediction"
+    assert "\\u001b" not in NOTEBOOK.read_text(encoding="utf-8"), "a terminal's codes"
     assert len(NOTEBOOK.read_bytes()) < 700_000

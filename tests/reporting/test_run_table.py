@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 from typing import Any
 
@@ -12,7 +13,7 @@ from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.columns import metric_columns
 from lgg_seg.reporting.formatting import number
-from lgg_seg.reporting.run_table import SINGLE, caption, result_table, subsets_table
+from lgg_seg.reporting.run_table import SINGLE, caption, print_result, result_table, subsets_table
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -108,6 +109,17 @@ def test_training_and_test_patients_stand_in_one_table_with_a_dash_for_what_an_o
     assert cells == [
         ["train", "0.125", "0.700", "0.800", "0.900", "0.812"], ["test", "0.250", "-", "-", "-", "0.812"]
     ]  # fmt: skip
+
+
+def test_the_table_is_plain_text_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = type("ZMQInteractiveShell", (), {})  # by this name rich knows a notebook
+    monkeypatch.setattr(builtins, "get_ipython", kernel, raising=False)
+    print_result(result(), "unet")
+    text = capsys.readouterr().out
+    assert "patient/dice" in text
+    assert "\x1b" not in text
 
 
 def test_a_file_and_memory_are_in_a_unit_that_people_read() -> None:
