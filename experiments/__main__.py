@@ -4,9 +4,11 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`, and a test holds it 
 """
 
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from experiments import api, index
 from experiments.benchmark import leaderboard
@@ -17,6 +19,8 @@ from experiments.recipe import tables as recipe
 from experiments.studies import study
 from experiments.study_000.table_2 import table_2
 from experiments.study_003.before_after import before_after
+from lgg_seg.cli.arguments import arguments_of
+from lgg_seg.cli.console import command
 
 ROOT = Path(__file__).parents[1]
 STUDIES, TASKS = ("study_000", "study_001", "study_002", "study_004"), ("segmentation", "classification")
@@ -55,7 +59,8 @@ def fill(page: str, name: str, content: str) -> str:
     return filled
 
 
-if __name__ == "__main__":
+def write_pages() -> None:
+    """Write every generated part of the pages anew."""
     draw()
     for (path, name), part in PARTS.items():
         page = ROOT / path
@@ -63,3 +68,15 @@ if __name__ == "__main__":
         after = fill(before, name, part())
         page.write_text(after, encoding="utf-8")
         print(f"{path}: {name} {'is as it was' if after == before else 'is written anew'}")
+
+
+@command
+@arguments_of(write_pages, "experiments")
+def main(given: dict[str, Any]) -> int:
+    """Write the pages; it takes no arguments."""
+    write_pages(**given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.__main__ import PARTS, fill
+import lgg_seg
+from experiments.__main__ import PARTS, fill, main
 from experiments.benchmark.leaderboard import answer, standings
 from experiments.benchmark.tables import network, results
 from experiments.index import KINDS, records
@@ -18,6 +19,13 @@ from tests.experiments.records import RECORDS, RESULTS, ROOT
 def test_a_generated_part_of_a_page_is_what_its_runs_make_it(path: str, name: str) -> None:
     page = (ROOT / path).read_text(encoding="utf-8")
     assert fill(page, name, PARTS[path, name]()) == page, "run python -m experiments"
+
+
+def test_words_beside_the_command_write_no_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [main([word]) for word in ("--version", "--help", "leaderboard")] == [0, 0, 2]
+    said = capsys.readouterr()
+    assert said.out.startswith(f"lgg_seg {lgg_seg.__version__}\nusage: python -m experiments\n")
+    assert said.err == "error: leaderboard: no such argument; see --help for the choices.\n"
 
 
 def test_a_page_without_the_marks_is_refused() -> None:
