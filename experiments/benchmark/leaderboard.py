@@ -37,7 +37,7 @@ class Standing:
     @property
     def name(self) -> str:
         """The network with the options that were given to it."""
-        return network(self.result.runs[0].provenance)
+        return network(self.result)
 
 
 def standings(entries: Sequence[SegmentationResult]) -> list[Standing]:
@@ -130,8 +130,7 @@ def untrained() -> str:
     pairs = list(combinations(entries, 2))  # the better one first
     gaps = [summarise(_dice(better, entries[0]) - _dice(worse, entries[0])) for better, worse in pairs]
     sure = [
-        f"{network(better.runs[0].provenance)} is ahead of {network(worse.runs[0].provenance)} by "
-        f"{with_interval(gap.mean, gap.ci95, number)}"
+        f"{network(better)} is ahead of {network(worse)} by {with_interval(gap.mean, gap.ci95, number)}"
         for (better, worse), gap in zip(pairs, gaps, strict=True)
         if gap.ci95 and gap.ci95[0] > 0
     ]

@@ -35,8 +35,12 @@ class Network:
         return max(self.dice, key=lambda rate: self.dice[rate])
 
 
-def network(provenance: Mapping[str, Any]) -> str:
-    """The member of `model` with the options that were given to it, as `unet_efficientnet, weights=null` in code."""
+def network(of: SegmentationResult | Mapping[str, Any]) -> str:
+    """The member of `model` with the options that were given to it, as `unet_efficientnet, weights=null` in code.
+
+    It is that of a result, or of a run's provenance.
+    """
+    provenance = of.runs[0].provenance if isinstance(of, SegmentationResult) else of
     options = [word.removeprefix("model.") for word in provenance["command"] if word.startswith("model.")]
     return f"`{', '.join([provenance['choices']['model'], *options])}`"
 
@@ -55,16 +59,12 @@ def results(folder: Path = FOLDS) -> list[SegmentationResult]:
     return [entry for table in build_leaderboard(find_runs([folder])).tables for entry in table.entries]
 
 
-def _name(entry: SegmentationResult) -> str:
-    return network(entry.runs[0].provenance)
-
-
 def _dice(entry: SegmentationResult) -> str:
     return with_interval(entry.score, entry.metrics["patient/dice"]["ci95"], number)
 
 
 RESULT_COLUMNS = (
-    Column("", "network", _name, left=True),
+    Column("", "network", network, left=True),
     Column("", "parameters", lambda entry: entry.cost["parameters"], si),
     Column("", "folds", attrgetter("folds")),
     Column("", "patients", lambda entry: len(entry.patients)),
@@ -101,7 +101,7 @@ class Pair:
 
 
 MACHINE_COLUMNS = (
-    Column("", "network", lambda pair: _name(pair.gpu), left=True),
+    Column("", "network", lambda pair: network(pair.gpu), left=True),
     Column("", "patients", lambda pair: len(pair.dice)),
     Column("", "H100, device feed", lambda pair: pair.dice["gpu"].mean(), number),
     Column("", "a CPU core", lambda pair: pair.dice["cpu"].mean(), number),
@@ -123,8 +123,8 @@ def folds() -> str:
 
 def machines() -> str:
     """Each network's folds on a GPU and on a CPU's core, on the patients that both tested."""
-    on_cpu = {_name(entry): entry for entry in results(CPU)}
-    pairs = [(entry, on_cpu[_name(entry)]) for entry in results() if _name(entry) in on_cpu]
+    on_cpu = {network(entry): entry for entry in results(CPU)}
+    pairs = [(entry, on_cpu[network(entry)]) for entry in results() if network(entry) in on_cpu]
     return markdown_table(MACHINE_COLUMNS, [Pair(*pair) for pair in pairs])
 
 

@@ -43,7 +43,7 @@ def test_the_index_has_every_recorded_folder_with_its_command_and_page() -> None
 @pytest.fixture(scope="module")
 def complete() -> SegmentationResult:
     """The EfficientNet U-Net, of which all folds are recorded."""
-    return next(one for one in results() if network(one.runs[0].provenance) == "`unet_efficientnet`")
+    return next(one for one in results() if network(one) == "`unet_efficientnet`")
 
 
 def worse(result: SegmentationResult, by: float, patients: int) -> SegmentationResult:
