@@ -53,11 +53,15 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
     """A label for each configuration, given by one of its runs and its settings: no two are the same.
 
     It is the `name=` that was typed; else the network with at most two of the settings that set it apart from the
-    others: those that most of them share are left out, and the rarest come first.
+    others of its network or were typed for it: those that most of them share are left out, and the rarest come first.
     """
     rows = _shortened(_differing(rows))
-    given = zip(runs, rows, _shares(rows), strict=True)
-    found = [run.given_name or _label(run, row, shares) for run, row, shares in given]
+    networks = [_network(run, row) for run, row in zip(runs, rows, strict=True)]
+    found = []
+    for run, row, network, shares in zip(runs, rows, networks, _shares(rows), strict=True):
+        same = [other for other, name in zip(rows, networks, strict=True) if name == network]
+        own = _differing(same)[0].keys() | _overrides(run).keys()
+        found.append(run.given_name or _label(run, {key: row[key] for key in row if key in own}, shares))
     for text, count in Counter(found).items():
         if count > 1:  # what differs among these tells them apart
             alike = [k for k, one in enumerate(found) if one == text]
@@ -80,8 +84,6 @@ def _shares(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
 def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str:
     """The run's name or network with at most `MAX_TOLD` settings of its row: the member of a group alone, of any other
     key its last part, where unique, =value. The member `none` says nothing without its group."""
-    member = row.get("model", ABSENT)
-    network = str(run.provenance.get("choices", {}).get("model", run.label)) if member == ABSENT else member
     telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
     if len(telling) > MAX_TOLD:
         telling = [key for key in telling if shares[key] <= 0.5]
@@ -92,7 +94,12 @@ def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str
         for end, (key, value) in zip(ends, row.items(), strict=True)
         if key in chosen
     ]
-    return ", ".join([run.given_name or network, *told])
+    return ", ".join([run.given_name or _network(run, row), *told])
+
+
+def _network(run: Run, row: Mapping[str, str]) -> str:
+    member = row.get("model", ABSENT)
+    return str(run.provenance.get("choices", {}).get("model", run.label)) if member == ABSENT else member
 
 
 def _overrides(run: Run) -> dict[str, str]:

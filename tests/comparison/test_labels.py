@@ -45,6 +45,15 @@ def test_a_label_has_at_most_two_differences_and_those_are_the_rare_ones(tmp_pat
     assert all(label.count(",") <= 2 for label in found)
 
 
+def test_a_label_tells_what_was_typed_or_differs_within_its_network(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["model=unet_efficientnet"])
+    write_run(tmp_path / "1", ["model=unet_efficientnet", "model.weights=null"])
+    write_run(tmp_path / "2", ["model=unet_bn", "optimizer.lr=0.003"])
+    write_run(tmp_path / "3", ["model=unet_slim"])
+    imagenet, random = "unet_efficientnet, weights=imagenet", "unet_efficientnet, weights=null"
+    assert labels(tmp_path) == {imagenet, random, "unet_bn, lr=0.003", "unet_slim"}
+
+
 def test_recipes_tell_what_is_shared_and_what_differs(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet_bn", "optimizer.lr=0.01", "loss=bce"])
     write_run(tmp_path / "1", ["model=unet_bn", "optimizer.lr=0.02", "loss=bce"])
