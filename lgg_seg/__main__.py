@@ -1,6 +1,7 @@
 """The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [key=value …]`."""
 
 import shlex
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -43,15 +44,24 @@ def job(config: DictConfig) -> float | None:
     from lgg_seg.train import run
 
     folder = Path(hydra_config.runtime.output_dir)
+    is_new = not any(folder.iterdir())
     try:
         with explained():
             check_config(config)
             run(config, folder, list(hydra_config.overrides.task))
         return None
     except UserError as error:
-        with suppress(OSError):  # Hydra has made it, and a run that never began has nothing in it
-            folder.rmdir()
+        if is_new and not (folder / "provenance.json").exists():  # refused before its first step
+            _remove(folder)
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder, and those above it that are empty then, up to the working directory."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError, ValueError):  # one holds more, or all of them lie elsewhere
+        for parent in folder.absolute().relative_to(Path.cwd()).parents:
+            parent.rmdir()
 
 
 @command

@@ -236,6 +236,13 @@ def test_bad_input_gets_one_sentence_and_a_failing_exit_code(
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before, "nothing is overwritten"
 
 
+def test_words_that_are_refused_before_the_first_step_leave_no_folder(workplace: Workplace) -> None:
+    done = lgg(workplace, *TINY, "weights=nothing", "hydra.run.dir=refused/run")
+    assert done.returncode == 2
+    assert "no run's folder, file of weights or model of the zoo" in done.stderr
+    assert not (workplace[0] / "refused").exists()
+
+
 def test_a_run_fed_from_the_device_learns_as_one_fed_from_the_host(workplace: Workplace) -> None:
     words = "augment=strong", "trainer.max_epochs=1", "preprocess.context=1", "logger=csv", "callbacks=none"
     ways = [train(workplace, f"fed_{feed}", *words, f"data.feed={feed}") for feed in ("host", "device")]
