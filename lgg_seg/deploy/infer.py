@@ -89,5 +89,5 @@ def _read(file: Path) -> Any:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        sys.exit(f"{__doc__}\nIt needs two folders, FOLDER and OUTPUT; {len(sys.argv) - 1} given.")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -98,6 +98,9 @@ def test_the_script_beside_an_export_makes_the_masks_of_predict_without_this_pac
     shutil.copytree(run / "export" / "onnx", tmp_path / "export")
     script = tmp_path / "export" / "infer.py"
     assert not re.search(r"(from|import) +lgg_seg", script.read_text(encoding="utf-8"))
+    alone = subprocess.run([sys.executable, script], capture_output=True, encoding="utf-8")
+    assert alone.returncode == 1
+    assert alone.stderr.endswith("It needs two folders, FOLDER and OUTPUT; 0 given.\n")
     done = subprocess.run([sys.executable, script, patient, tmp_path / "masks"], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     words = [f"run={run}", f"input={patient}", f"output={tmp_path / 'ours'}", "device=cpu", "precision=32-true"]
