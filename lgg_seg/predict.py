@@ -192,7 +192,10 @@ def main(given: dict[str, Any]) -> int:
         print(f"{seen} of the volumes {verb} trained on, or chose the network: expect less of a new patient's mask")
     for issue in result.issues:
         print(f"left out: {issue.file} {issue.reason}", file=sys.stderr)
-    print(f"written to {given['output']}")
+    if result.volumes:
+        print(f"written to {given['output']}")
+    else:
+        print(f"nothing was segmented: no file could be used; {given['output']}/faults.csv says why", file=sys.stderr)
     return 1 if result.issues else 0
 
 

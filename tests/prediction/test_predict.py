@@ -132,10 +132,18 @@ def test_bad_files_are_listed_good_ones_are_predicted_and_the_exit_code_is_1(
     assert not (tmp_path / "out" / "overlays").exists()
 
 
-def test_an_input_without_a_readable_file_ends_with_1_and_the_list(trained_run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("black", [False, True])
+def test_an_input_without_a_readable_file_ends_with_1_and_the_list(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], black: bool
+) -> None:
     (tmp_path / "x_1.tif").write_bytes(b"<html>")
+    if black:
+        Image.new("RGB", (64, 64)).save(tmp_path / "x_1.tif")
     assert predict(f"run={trained_run}", f"input={tmp_path / 'x_1.tif'}", f"output={tmp_path / 'out'}") == 1
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"faults.csv", "provenance.json"}
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-1].startswith("nothing was segmented: no file could be used; ")
+    assert "written to" not in told.out
 
 
 def test_nothing_is_overwritten(
