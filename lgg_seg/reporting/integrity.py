@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lgg_seg.data.kaggle.index import IntegrityReport
-from lgg_seg.data.kaggle.integrity import REMEDY, Issue
+from lgg_seg.data.kaggle.integrity import Issue, remedy
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -20,7 +21,8 @@ def print_report(report: IntegrityReport, console: Console) -> None:
     for issue in report.issues:
         groups[issue.severity, issue.kind].append(issue)
     for (severity, kind), issues in groups.items():
-        console.print(Text(f"\n{severity}: {kind} ({len(issues)}): {_remedy(issues)}", style=_STYLE[severity]))
+        todo = _remedy(issues, report.index.root)
+        console.print(Text(f"\n{severity}: {kind} ({len(issues)}): {todo}", style=_STYLE[severity]))
         for line in _notes(issues) if severity == "note" else map(str, issues):
             console.print(Text(f"  {line}"))
     count = Counter(issue.severity for issue in report.issues)
@@ -50,11 +52,11 @@ def _summary(report: IntegrityReport) -> Table:
     return table
 
 
-def _remedy(issues: Sequence[Issue]) -> str:
+def _remedy(issues: Sequence[Issue], root: Path) -> str:
     """A kind's remedy is written for its severest issue; a lesser one of the kind is only worth a look."""
     if issues[0].kind == "blank" and issues[0].severity != "error":
         return "usual at the ends of a volume"
-    return REMEDY[issues[0].kind]
+    return remedy(issues[0].kind, root)
 
 
 def _notes(issues: Sequence[Issue]) -> list[str]:

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
+from lgg_seg.data.phantom.marker import written_anew
 from lgg_seg.errors import UserError, out_of_memory, require
 from lgg_seg.hardware import Hardware
 from lgg_seg.messages import counted
@@ -156,8 +157,8 @@ def same_data(experiment: Experiment, folder: RunFolder) -> DataModule:
     """
     data = experiment.ready_data(experiment.data_to_go_on())
     if changed := data_differences(folder.read_json("provenance.json"), data.index, data.split):
-        raise UserError(
-            f"{folder.path} was started on other data or another split than these: {changed}. Restore the dataset that "
-            "it was trained on, or start a new run."
-        )
+        remedy = "Restore the dataset that it was trained on, or start a new run"
+        if written_anew(data.index.root):
+            remedy = "Its phantom was written by another version of lgg_seg, or changed: start a new run"
+        raise UserError(f"{folder.path} was started on other data or another split than these: {changed}. {remedy}.")
     return data

@@ -86,7 +86,8 @@ def test_tree_with_other_parameters_is_refused(tmp_path: Path, change: dict[str,
 def test_tree_that_another_version_drew_is_refused(tmp_path: Path) -> None:
     marker = _write(tmp_path / "root") / "phantom.json"
     marker.write_text(marker.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
-    with pytest.raises(UserError, match="another version of lgg_seg drew; choose another root or remove it"):
+    command = rf"python -m lgg_seg.data phantom root={tmp_path}/root patients=2 slices=5 size=\d+ seed=\d+ writes"
+    with pytest.raises(UserError, match=f"another version of lgg_seg drew; remove {tmp_path}/root, and {command}"):
         _write(tmp_path / "root")
 
 

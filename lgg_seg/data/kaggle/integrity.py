@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from lgg_seg.data.phantom.marker import written_anew
 from lgg_seg.errors import UserError
 from lgg_seg.messages import counted
 
@@ -30,6 +31,7 @@ REMEDY = {
     "clinical": "outcome analysis leaves these patients out",
 }
 """What to do about each kind of issue."""
+_DOWNLOADED = ("unreadable", "checksum", "incomplete")
 _KINDS = list(REMEDY)
 _SEVERITIES = ["error", "warning", "note"]
 _MAX_LINES = 20
@@ -69,12 +71,17 @@ def in_order(issues: Iterable[Issue]) -> tuple[Issue, ...]:
     )
 
 
+def remedy(kind: str, root: Path) -> str:
+    """What to do about this kind of issue in the data set at `root`: a phantom is drawn, not downloaded."""
+    return (kind in _DOWNLOADED and written_anew(root)) or REMEDY[kind]
+
+
 def _summary(root: Path, errors: Sequence[Issue]) -> str:
     lines = [f"{root} has {counted(len(errors), 'error')} that must be mended before it is used:"]
     listed = 0
     for kind, group in groupby(errors, key=lambda issue: issue.kind):
         issues = list(group)
-        lines.append(f"{kind} ({len(issues)}): {REMEDY[kind]}")
+        lines.append(f"{kind} ({len(issues)}): {remedy(kind, root)}")
         # Every kind is named, even where an earlier one has filled the list.
         several = issues[: max(1, _MAX_LINES - listed)]
         lines += [f"  {issue}" for issue in several]

@@ -16,9 +16,9 @@ from lgg_seg.data.kaggle.checksums import FILE, format_checksums
 from lgg_seg.data.kaggle.listing import Pair, without_date
 from lgg_seg.data.kaggle.scan import read_pair
 from lgg_seg.data.phantom.anatomy import Volume, draw
+from lgg_seg.data.phantom.marker import MARKER, written_anew
 from lgg_seg.errors import UserError
 
-MARKER = "phantom.json"
 _VERSION = 2  # of the drawing; raise it when the same seed gives other pixels
 # Unequal institutions, one of them with a single patient, as in the real data.
 _INSTITUTIONS = ("DU", "HT", "CS", "DU", "FG", "HT", "DU")
@@ -80,8 +80,13 @@ def _is_written(root: Path, parameters: Mapping[str, int]) -> bool:
         raise UserError(f"{root} exists and holds no phantom; choose another root or remove it") from None
     if written != parameters:
         same = written | {"version": _VERSION} == parameters
-        how = "that another version of lgg_seg drew" if same else f"with other parameters ({written})"
-        raise UserError(f"{root} holds a phantom {how}; choose another root or remove it")
+        if not same:
+            how = f"with other parameters ({written})"
+            raise UserError(f"{root} holds a phantom {how}; choose another root or remove it")
+        raise UserError(
+            f"{root} holds a phantom that another version of lgg_seg drew; {written_anew(root)}, with other pixels: a "
+            "run that was trained on it cannot go on. Or choose another root"
+        )
     return True
 
 

@@ -246,3 +246,14 @@ def test_one_patient_under_two_dates_is_an_error(root: Path) -> None:
         issue for issue in check_integrity(root).issues if issue.severity == "error" and issue.kind == "duplicate"
     ]
     assert [(issue.patient, first.name in issue.message) for issue in errors] == [(again, True)]
+
+
+def test_a_damaged_phantom_is_to_be_written_anew(root: Path) -> None:
+    _flipped_bit(_patients(root)[0])
+    with pytest.raises(DataError) as error:
+        build_index(root)
+    assert f"checksum (1): remove {root}, and python -m lgg_seg.data phantom root={root} patients=" in str(error.value)
+    assert "download" not in str(error.value)
+    (root / "phantom.json").unlink()
+    with pytest.raises(DataError, match="download these files again"):
+        build_index(root)
