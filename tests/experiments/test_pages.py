@@ -74,6 +74,20 @@ def test_the_page_about_cost_quotes_the_recorded_speeds(path: Path) -> None:
         assert f"| {' | '.join(row)} |" in text
 
 
+def test_the_page_about_cost_works_out_whole_trainings_from_the_recorded_speeds() -> None:
+    def seconds(record: str, model: str) -> float:
+        networks = json.loads((RECORDS / record).read_text(encoding="utf-8"))["networks"]
+        rates = next(one for one in networks if one["model"] == model)
+        return float(40 * (2500 / rates["train"]["ours"] + 320 / rates["predict"]["ours"]))
+
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    gpu, by = "bench/h100_alone.json", "by slices a second"
+    hours, minutes = seconds("bench/cpu_16.json", "unet_bn") / 3600, seconds(gpu, "unet_bn") / 60
+    assert f"`model=unet_bn` as it is (256², 40 epochs) | {hours:.0f} h {by} | - | {minutes:.0f} min {by} |" in text
+    days, minutes = seconds("study_002/speed.json", "r2unet") / 86400, seconds(gpu, "r2unet") / 60
+    assert f"as it is (likewise) | {days:.0f} days {by} | - | {minutes:.0f} min {by} |" in text
+
+
 def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
     epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
     assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
