@@ -101,6 +101,17 @@ def test_the_page_about_cost_says_how_long_the_first_folds_on_the_gpu_took_toget
     assert f"The first 24 of them took {seconds} s together" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
+def test_the_page_of_study_001_says_how_long_its_training_would_take_on_a_gpu() -> None:
+    found = json.loads((RECORDS / "bench" / "h100_alone.json").read_text(encoding="utf-8"))
+    (rate,) = (one["train"]["ours"] for one in found["networks"] if one["model"] == "unet_bn64")
+    batches = pd.read_csv(RECORDS / "study_001" / "by_patient" / "history.csv")["step"][0]
+    page = " ".join((RECORDS / "study_001" / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"Its 94 epochs of {batches} batches at 256² would train for {94 * batches * 32 / rate / 60:.1f} minutes"
+        in page
+    )
+
+
 def test_the_page_of_study_002_quotes_what_each_network_costs() -> None:
     folder = RECORDS / "study_002"
     found = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
@@ -170,6 +181,11 @@ def test_the_pages_of_the_studies_quote_what_they_reach() -> None:
     assert f"AUROC {auroc[0]} with a frozen encoder and {auroc[1]} fine-tuned" in page
     iou = content(RECORDS / "study_001" / "subset")["metrics"]["slice/iou"]
     assert f"slice IoU is {three(iou)}" in (RECORDS / "study_001" / "README.md").read_text(encoding="utf-8")
+    page = " ".join((RECORDS / "study_004" / "README.md").read_text(encoding="utf-8").split())
+    dice = interval(content(RECORDS / "study_004" / "efficientnet")["metrics"]["patient/dice"], "mean")
+    unetpp = next(one for one in results() if network(one) == "`unetpp`")
+    assert f"a Dice of {dice} here" in page
+    assert f"it reaches {three(unetpp.score)}." in page
     slim, vanilla = (content(RECORDS / "study_002" / run)["metrics"] for run in ("slim", "unet"))
     page = " ".join((RECORDS / "study_002" / "README.md").read_text(encoding="utf-8").split())
     assert f"at 128² reach {three(slim['pooled/dice'])} on these nine" in page
