@@ -36,6 +36,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("experiments/benchmark/README.md", "folds"): benchmark.folds,
     ("experiments/benchmark/README.md", "machines"): benchmark.machines,
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,
+    ("experiments/benchmark/README.md", "unseen"): leaderboard.unseen,
     ("experiments/benchmark/README.md", "untrained"): leaderboard.untrained,
     ("experiments/leak/README.md", "leak"): both_splits,
     **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},

@@ -10,7 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
-from experiments.benchmark.tables import network, results
+from experiments.benchmark.tables import RATES, network, results
+from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.reporting.formatting import ABSENT, number, si, with_interval
@@ -122,6 +123,24 @@ def markdown() -> str:
     """The answer, and the table below it."""
     rows = standings(results())
     return f"**{answer(rows)}**\n\n{markdown_table(COLUMNS, rows)}"
+
+
+def unseen() -> str:
+    """What the networks reach on the patients who chose neither recipe nor learning rates."""
+    best, *others = results()
+    chose = find_runs([RATES])[0].patients["patient"]
+    patients = best.patients.index.difference(chose)
+
+    def dice(entry: SegmentationResult) -> Floats:
+        return entry.patients.loc[patients, "dice"].to_numpy(dtype=np.float64)
+
+    gaps = {network(one): summarise(dice(best) - dice(one)) for one in others}
+    unsure = [name for name, gap in gaps.items() if gap.ci95 and gap.ci95[0] <= 0]
+    return (
+        f"On the {len(patients)} patients who chose nothing, {network(best)} has a mean of "
+        f"{number(dice(best).mean())}. The networks over which the interval of its lead includes 0 there: "
+        f"{listed(unsure, most=len(unsure)) if unsure else 'none'}."
+    )
 
 
 def untrained() -> str:

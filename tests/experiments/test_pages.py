@@ -174,11 +174,11 @@ def test_the_page_of_study_000_quotes_its_own_measures() -> None:
 
 def test_the_pages_of_the_studies_quote_what_they_reach() -> None:
     auroc = [
-        three(content(RECORDS / "study_003" / f"classifier_{kind}")["metrics"]["slice/auroc"]["value"])
+        interval(content(RECORDS / "study_003" / f"classifier_{kind}")["metrics"]["slice/auroc"], "value")
         for kind in ("frozen", "finetuned")
     ]
     page = " ".join((RECORDS / "study_003" / "README.md").read_text(encoding="utf-8").split())
-    assert f"AUROC {auroc[0]} with a frozen encoder and {auroc[1]} fine-tuned" in page
+    assert f"an AUROC of {auroc[0]} with a frozen encoder and {auroc[1]} fine-tuned" in page
     iou = content(RECORDS / "study_001" / "subset")["metrics"]["slice/iou"]
     assert f"slice IoU is {three(iou)}" in (RECORDS / "study_001" / "README.md").read_text(encoding="utf-8")
     page = " ".join((RECORDS / "study_004" / "README.md").read_text(encoding="utf-8").split())
