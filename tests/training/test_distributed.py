@@ -205,9 +205,7 @@ def test_torchrun_trains_a_classifier_that_measures_what_one_process_does(elsewh
     assert alone["loss"] == pytest.approx(best["val/loss"], rel=1e-4)
 
 
-def test_torchrun_with_a_trainer_of_one_device_is_one_sentence(
-    elsewhere: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torchrun_with_one_device_is_one_sentence(elsewhere: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
     done = lgg((elsewhere[0], elsewhere[1] | variables), "hydra.run.dir=refused")
     assert "4 processes were started" in done.stderr
