@@ -121,6 +121,7 @@ def markdown() -> str:
 
 
 def _section(room: str, found: list[Record]) -> str:
-    seconds = sum(record.seconds for record in found)
-    total = f", {duration(seconds)} in all" if seconds else ""
+    times = [record.seconds for record in found if record.seconds]
+    known = "" if len(times) == len(found) else f", known of {len(times)}"
+    total = f", {duration(sum(times))} in all{known}" if times else ""
     return f"## {room}\n\n{counted(len(found), 'record')}{total}.\n\n{markdown_table(COLUMNS, found)}"
