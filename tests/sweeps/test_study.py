@@ -157,10 +157,10 @@ def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict, message: str) -
         settings(tmp_path, **changes)
 
 
-@pytest.mark.parametrize("address", ["sqlite:////nowhere/study.db", "nonsense", "nosuch://user:secret@host/db"])
+@pytest.mark.parametrize("address", ["sqlite:///{}/nowhere/study.db", "nonsense", "nosuch://user:secret@host/db"])
 def test_a_storage_that_cannot_be_opened_is_refused_without_its_password(tmp_path: Path, address: str) -> None:
     with pytest.raises(UserError, match=r"hydra\.sweeper\.storage") as refused:
-        open_study(settings(tmp_path, storage=address))
+        open_study(settings(tmp_path, storage=address.format(tmp_path)))
     assert "secret" not in str(refused.value)
 
 
