@@ -32,12 +32,14 @@ def none(optimizer: Optimizer, length: ScheduleLength) -> Schedule:
 
 def exponential(optimizer: Optimizer, length: ScheduleLength, gamma: float = 0.95) -> Schedule:
     """The rate times `gamma` after every epoch."""
+    require(gamma > 0, "scheduler.gamma", gamma, "above 0")
     return _by_factor(optimizer, length, lambda epoch, _progress: gamma ** math.floor(epoch))
 
 
 def step(optimizer: Optimizer, length: ScheduleLength, step_size: int = 10, gamma: float = 0.1) -> Schedule:
     """The rate times `gamma` after every `step_size` epochs."""
     require(step_size >= 1, "scheduler.step_size", step_size, "1 or more")
+    require(gamma > 0, "scheduler.gamma", gamma, "above 0")
     return _by_factor(optimizer, length, lambda epoch, _p: gamma ** (math.floor(epoch) // step_size))
 
 
@@ -45,6 +47,7 @@ def cosine(
     optimizer: Optimizer, length: ScheduleLength, warmup_epochs: float = 1.0, final_factor: float = 0.0
 ) -> Schedule:
     """Linear warm-up, then half a cosine down to `final_factor` of the rate (arXiv 1608.03983, without restarts)."""
+    require(0 <= final_factor <= 1, "scheduler.final_factor", final_factor, "between 0 and 1")
 
     def factor(_epoch: float, progress: float) -> float:
         return final_factor + (1 - final_factor) * 0.5 * (1 + math.cos(math.pi * progress))
@@ -54,6 +57,7 @@ def cosine(
 
 def poly(optimizer: Optimizer, length: ScheduleLength, power: float = 0.9, warmup_epochs: float = 0.0) -> Schedule:
     """(1 - progress)^power, nnU-Net's schedule."""
+    require(power >= 0, "scheduler.power", power, "0 or more")
     return _by_factor(optimizer, length, lambda _epoch, progress: (1 - progress) ** power, warmup_epochs)
 
 
@@ -66,6 +70,8 @@ def onecycle(
 ) -> Schedule:
     """Up to the optimizer's rate and down again while momentum goes the other way (arXiv 1708.07120)."""
     require(0 < pct_start < 1, "scheduler.pct_start", pct_start, "between 0 and 1")
+    require(div_factor > 0, "scheduler.div_factor", div_factor, "above 0")
+    require(final_div_factor > 0, "scheduler.final_div_factor", final_div_factor, "above 0")
     peaks = [float(group["lr"]) for group in optimizer.param_groups]
     scheduler = OneCycleLR(
         optimizer,
@@ -88,6 +94,8 @@ def plateau(
 ) -> Schedule:
     """The rate times `factor` when `monitor` has not risen for `patience` epochs."""
     del length  # a plateau has no planned length
+    require(0 < factor < 1, "scheduler.factor", factor, "between 0 and 1")
+    require(patience >= 0, "scheduler.patience", patience, "0 or more")
     scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience)
     return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
 

@@ -14,6 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
+from lgg_seg.errors import UserError
 from lgg_seg.schedulers import Schedule, ScheduleLength
 from tests.configs import composed
 
@@ -107,6 +108,29 @@ def test_plateau_halves_the_rate_after_patience_epochs_without_a_better_dice() -
         schedule["scheduler"].step(dice)
         lrs.append(steps.param_groups[0]["lr"])
     assert lrs == pytest.approx([PEAK] * 5 + [PEAK / 2] * 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key", "value"),
+    [
+        (schedulers.exponential, "gamma", -1.0),
+        (schedulers.step, "step_size", 0),
+        (schedulers.step, "gamma", 0.0),
+        (schedulers.cosine, "final_factor", -0.1),
+        (schedulers.poly, "power", -1.0),
+        (schedulers.poly, "warmup_epochs", -1.0),
+        (schedulers.onecycle, "pct_start", 1.0),
+        (schedulers.onecycle, "div_factor", 0.0),
+        (schedulers.onecycle, "final_div_factor", 0.0),
+        (schedulers.plateau, "factor", 1.0),
+        (schedulers.plateau, "patience", -1),
+    ],
+)
+def test_a_setting_that_gives_no_rate_is_refused_by_its_key(
+    schedule: Callable[..., Schedule], key: str, value: float
+) -> None:
+    with pytest.raises(UserError, match=f"^scheduler.{key} is {value}; it must be "):
+        schedule(optimizer(), LENGTH, **{key: value})
 
 
 @pytest.mark.parametrize("length", [LENGTH, ScheduleLength(2, 2), ScheduleLength(3, 1), ScheduleLength(1, 1)], ids=str)
