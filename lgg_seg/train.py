@@ -200,26 +200,31 @@ def train(
     boards = [logger for logger in loggers if isinstance(logger, WandbLogger)]
     validates = not data.split.training_only
 
-    def begin(*_: Any) -> None:
-        if resumption and is_main:
-            resumption.changes.record(folder, config, overrides)
-            record_hardware(folder, hardware)
-            folder.set_status("running")
-
-    # The checkpoint is restored by then: until now, nothing of the folder has changed.
-    callbacks.append(LambdaCallback(on_train_start=begin))
-    trainer = experiment.trainer.build(
-        hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
-    )
+    metadata: dict[str, Any] = {}
     if not resumption and is_main:
         metadata = provenance(hardware, overrides, config.seed, data.index, data.split)
         if weights is not None:
             metadata["starting_weights"] = weights.metadata(data.index, data.split)
             if warning := weights.warning(data.index, data.split):
                 log.warning("%s", warning)
-        folder.write_json("provenance.json", metadata)
+
+    def begin(*_: Any) -> None:
+        if not is_main:
+            return
+        if not resumption:
+            folder.write_json("provenance.json", metadata)
+            return
+        resumption.changes.record(folder, config, overrides)
+        record_hardware(folder, hardware)
+        folder.set_status("running")
+
+    # A checkpoint is restored by then: until now, nothing of a resumed run has changed, and a new one can be refused.
+    callbacks.append(LambdaCallback(on_train_start=begin))
+    trainer = experiment.trainer.build(
+        hardware, folder.path, callbacks, loggers, validates=validates, find_unused_parameters=unused
+    )
     for board in boards if is_main else ():
-        wandb.describe_run(board, config, folder.read_json("provenance.json"))
+        wandb.describe_run(board, config, metadata or folder.read_json("provenance.json"))
     with stop:
         checkpoint = resumption.checkpoint if resumption else None
         with refusals(), restoring(checkpoint):

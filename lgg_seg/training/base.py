@@ -252,8 +252,8 @@ class TrainingModule(pl.LightningModule):
         """The optimizer over the parameters that are not frozen, and its schedule."""
         try:
             optimizer = self.optimizer_factory([p for p in self.parameters() if p.requires_grad])
-        except ValueError as error:
-            raise UserError(f"The optimizer refuses its settings: {error}.") from error
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"The optimizer refuses its settings: {str(error).rstrip('.')}.") from error
         total = steps_in_all(self.trainer)
         self._forget_train_loader()
         window, batches = self.trainer.accumulate_grad_batches, self.trainer.num_training_batches
