@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,9 @@ from lgg_seg.errors import UserError, explained
 if TYPE_CHECKING:
     from lgg_seg.devices import Accelerator
 
+
+_there: set[Path] = set()
+"""The folder that a run is to have and those above it, as far as they were there before it."""
 
 COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "lr_find", "predict", "radiomics", "zoo")
 """The commands that stand beside training: `python -m lgg_seg.NAME`."""
@@ -57,11 +61,15 @@ def job(config: DictConfig) -> float | None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove the folder, and those above it that are empty then, up to the working directory."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError, ValueError):  # one holds more, or all of them lie elsewhere
-        for parent in folder.absolute().relative_to(Path.cwd()).parents:
-            parent.rmdir()
+    """Remove what a refused run has made: its content, its folder, and those above it, but for what was there before.
+
+    The folder was empty when the run began.
+    """
+    with suppress(OSError):  # one holds more by now
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for one in takewhile(lambda one: one not in _there, (folder, *folder.parents)):
+            one.rmdir()
 
 
 @command
@@ -88,8 +96,9 @@ def main(arguments: list[str]) -> int:
     sweep = flags.multirun or "hydra.mode=MULTIRUN" in flags.overrides
     prints = flags.cfg or flags.help or flags.hydra_help or flags.info or flags.shell_completion
     own_configs = flags.config_name or flags.config_path or flags.experimental_rerun
+    folder = None
     if not (own_configs or flags.shell_completion):
-        check_overrides(flags.overrides, sweep=sweep, values=not prints, config_dir=flags.config_dir)
+        folder = check_overrides(flags.overrides, sweep=sweep, values=not prints, config_dir=flags.config_dir)
     if flags.package and not flags.cfg:
         raise UserError("-p prints a part of the config; say which config with --cfg job, hydra or all.")
     if prints and flags.multirun:
@@ -102,8 +111,11 @@ def main(arguments: list[str]) -> int:
             from lgg_seg.sweeps.command import run_sweep
 
             return run_sweep(flags.overrides, job)
-        named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
-        make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
+        if folder is None:
+            named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
+            folder = Path(named[-1].strip("'\"") if named else "runs")
+        _there.update(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        make_output_folder(str(folder if folder.exists() else folder.parent), "hydra.run.dir")
     job()
     return 0
 

@@ -236,11 +236,25 @@ def test_bad_input_gets_one_sentence_and_a_failing_exit_code(
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before, "nothing is overwritten"
 
 
-def test_words_that_are_refused_before_the_first_step_leave_no_folder(workplace: Workplace) -> None:
-    done = lgg(workplace, *TINY, "weights=nothing", "hydra.run.dir=refused/run")
-    assert done.returncode == 2
-    assert "no run's folder, file of weights or model of the zoo" in done.stderr
-    assert not (workplace[0] / "refused").exists()
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("weights=nothing",), "no run's folder, file of weights or model of the zoo"),
+        (("optimizer=sgd", "optimizer.momentum=0"), "The optimizer refuses its settings: Nesterov momentum requires"),
+        (("scheduler=plateau", "scheduler.factor=1"), "scheduler.factor is 1; it must be between 0 and 1"),
+        (("trainer.accumulate_grad_batches=99",), "take that many or fewer"),
+    ],
+)
+def test_words_that_are_refused_before_the_first_step_leave_nothing(
+    workplace: Workplace, words: tuple[str, ...], says: str
+) -> None:
+    users = workplace[0] / "refused" / "mine"
+    users.mkdir(parents=True, exist_ok=True)
+    for folder in ("refused/mine/new/run", "refused/mine"):
+        done = lgg(workplace, *TINY, *words, f"hydra.run.dir={folder}")
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert list(users.parent.rglob("*")) == [users], "what the user had made stays, nothing else"
 
 
 def test_a_run_fed_from_the_device_learns_as_one_fed_from_the_host(workplace: Workplace) -> None:

@@ -48,9 +48,9 @@ def without_hydra(config: DictConfig) -> DictConfig:
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # `name` asks Hydra which model was chosen
     try:
-        with read_write(config), open_dict(config):
+        with read_write(config), open_dict(config), read_write(config.hydra):
             # At a folder that cannot be resolved, Hydra itself ends with a traceback.
-            OmegaConf.to_container(config.hydra.run, resolve=True)
+            OmegaConf.resolve(config.hydra.run)
             del config["hydra"]
             OmegaConf.resolve(config)
     finally:
@@ -60,12 +60,15 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 def check_overrides(
     arguments: Sequence[str], *, sweep: bool, values: bool = True, config_dir: str | None = None
-) -> None:
+) -> Path | None:
     """Refuse an override that names no group, no member, no key, or gives a value of the wrong type.
 
     The members are ours, and those in the user's `config_dir` and `hydra.searchpath`. In a sweep, values are checked
     job by job when it runs, because one wrong job must not stop the others. With `values=False` no type is checked:
     types are those of the code behind the config, whose import takes seconds.
+
+    Returns:
+        the folder of a run that started now, where its `values` were checked.
 
     Raises:
         UserError: with the nearest right name.
@@ -104,7 +107,10 @@ def check_overrides(
                 _check_key(override, [key for key in keys if key.startswith("hydra.")])
         if values and not sweep:
             ConfigLoaderImpl._apply_overrides_to_config(changes, config)  # as Hydra itself will
+            run = config.hydra.run
             check_config(without_hydra(config))
+            return Path(run.dir)
+    return None
 
 
 @contextmanager
