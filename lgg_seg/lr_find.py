@@ -54,7 +54,7 @@ def lr_find(
     import numpy as np
     import pandas as pd
 
-    from lgg_seg.reporting.figures import lr_curve
+    from lgg_seg.reporting.figures import lr_curve, write_png
     from lgg_seg.runs.folder import AtomicFolder
     from lgg_seg.training.lr_finder import find_lr
 
@@ -72,7 +72,7 @@ def lr_find(
     figure = lr_curve(curve.rates, curve.losses, smoothed, suggestion, f"learning rates of {config.name}")
     folder.write_table("lr_find.csv", table)
     with folder.writing("lr_find.png") as file:
-        figure.savefig(file, dpi=150)
+        write_png(figure, file, 150)
     print(f"the loss at {len(curve.rates)} learning rates: {folder.display_path / 'lr_find.png'} and lr_find.csv")
     if suggestion is None:
         raise UserError(f"The loss falls at no rate from {min_lr:g} to {curve.rates[-1]:.2g}; give another max_lr=.")

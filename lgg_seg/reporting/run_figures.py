@@ -26,6 +26,7 @@ from lgg_seg.reporting.figures import (
     place,
     roc_axes,
     square_around,
+    write_png,
 )
 from lgg_seg.reporting.formatting import with_interval
 from lgg_seg.reporting.run_table import TARGETS
@@ -57,7 +58,7 @@ def draw_evaluation(
             figures["errors"] = panel_grid(rows, f"{title}; errors by kind, the worst slices of each"), 130
     for name, (figure, dpi) in figures.items():
         with folder.writing(f"{place}/{name}.png") as path:
-            figure.savefig(path, dpi=dpi)
+            write_png(figure, path, dpi)
 
 
 def _best_and_worst(evaluation: SegmentationEvaluation, data: DataModule, title: str) -> Figure:

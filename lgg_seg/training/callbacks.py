@@ -15,7 +15,7 @@ from pytorch_lightning import callbacks as lightning
 from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
 
 from lgg_seg.errors import Pruned, require
-from lgg_seg.reporting.figures import learning_curves
+from lgg_seg.reporting.figures import learning_curves, write_png
 from lgg_seg.reporting.formatting import duration
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import LAST, Monitor, epoch_of, epochs_done, monitor_of, scores
@@ -172,7 +172,7 @@ class History(Checkpoint):
         """Write `figures/learning_curves.png`."""
         if self.rows:
             with self.folder.writing("figures/learning_curves.png") as path:
-                learning_curves(self.rows, self.title, self.monitor).savefig(path, dpi=150)
+                write_png(learning_curves(self.rows, self.title, self.monitor), path, 150)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far, and the clock of an epoch that is not over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import require
-from lgg_seg.reporting.figures import Panel, panel_grid
+from lgg_seg.reporting.figures import Panel, panel_grid, write_png
+from lgg_seg.reporting.tensorboard import add_png
 from lgg_seg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -78,8 +80,9 @@ class ValidationImages(pl.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figure = panel_grid({f"epoch {trainer.current_epoch + 1}": panels}, title)
-                figure.set_dpi(200)  # 500 pixels a slice
-                logger.experiment.add_figure(title, figure, trainer.global_step)
+                picture = BytesIO()
+                write_png(figure, picture, 200)  # 500 pixels a slice
+                add_png(logger, title, picture.getvalue(), trainer.global_step)
             elif isinstance(logger, WandbLogger):
                 from lgg_seg.reporting.wandb.media import overlays  # imports wandb, which most runs can do without
 
@@ -96,7 +99,7 @@ class ValidationImages(pl.Callback):
         if self.masks:
             figure = self._figure(data, _evenly(sorted(self.masks), MAX_COLUMNS))
             with folder.writing("figures/validation_slices.png") as path:
-                figure.savefig(path, dpi=110)
+                write_png(figure, path, 110)
 
     def _figure(self, data: DataModule, epochs: list[int]) -> Figure:
         return panel_grid(self._rows(data, epochs), "Validation slices over the epochs")
