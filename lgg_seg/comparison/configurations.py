@@ -4,14 +4,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+import yaml
+
 from lgg_seg.comparison.runs import Run
+from lgg_seg.config.groups import conf_dir
 from lgg_seg.messages import as_yaml
 from lgg_seg.runs.identity import configuration_identity, flatten, in_configuration
 
 ABSENT = "-"
-MAX_TOLD = 2  # settings in a label
+MAX_TOLD = 2  # settings in a label, beside the weights that a network started from
+WEIGHTS = "model.weights"
 _LONG = re.compile(r"\d*\.\d+(e-?\d+)?")  # a number that may have more figures than a reader needs
 
 
@@ -54,6 +59,8 @@ def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
 
     It is the `name=` that was typed; else the network with at most two of the settings that set it apart from the
     others of its network or were typed for it: those that most of them share are left out, and the rarest come first.
+    Weights that are not the network's own default always stand there: a random network must not pass for a pretrained
+    one.
     """
     rows = _shortened(_differing(rows))
     networks = [_network(run, row) for run, row in zip(runs, rows, strict=True)]
@@ -82,12 +89,15 @@ def _shares(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
 
 
 def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str:
-    """The run's name or network with at most `MAX_TOLD` settings of its row: the member of a group alone, of any other
-    key its last part, where unique, =value. The member `none` says nothing without its group."""
+    """The run's name or network with at most `MAX_TOLD` settings of its row, and its weights where they are not the
+    default: the member of a group alone, of any other key its last part, where unique, =value. The member `none` says
+    nothing without its group."""
     telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
     if len(telling) > MAX_TOLD:
         telling = [key for key in telling if shares[key] <= 0.5]
-    chosen = sorted(telling, key=lambda key: shares[key])[:MAX_TOLD]
+    weights = {} if run.given_name else _other_weights(run)
+    chosen = {*sorted(telling, key=lambda key: shares[key])[:MAX_TOLD], *weights}
+    row = {**row, **weights}
     ends = [key.rpartition(".")[2] for key in row]
     told = [
         value if "." not in key and value != "none" else f"{end if ends.count(end) == 1 else key}={value}"
@@ -95,6 +105,24 @@ def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str
         if key in chosen
     ]
     return ", ".join([run.given_name or _network(run, row), *told])
+
+
+def _other_weights(run: Run) -> dict[str, str]:
+    """The weights that the network started from, where its member has others by default; a user's own member is not at
+    hand, and its weights are told where they were typed."""
+    model = run.config.get("model", {})
+    if "weights" not in model:
+        return {}
+    defaults = _defaults(run.provenance.get("choices", {}).get("model", ""))
+    other = model["weights"] != defaults["weights"] if "weights" in defaults else WEIGHTS in _overrides(run)
+    return {WEIGHTS: as_yaml(model["weights"])} if other else {}
+
+
+@cache
+def _defaults(member: str) -> dict[str, Any]:
+    """The options of a network as its YAML file has them; none of a member that is not ours."""
+    path = conf_dir() / "model" / f"{member}.yaml"
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def _network(run: Run, row: Mapping[str, str]) -> str:

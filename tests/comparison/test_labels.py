@@ -54,6 +54,24 @@ def test_a_label_tells_what_was_typed_or_differs_within_its_network(tmp_path: Pa
     assert labels(tmp_path) == {imagenet, random, "unet_bn, lr=0.003", "unet_slim"}
 
 
+def test_a_label_never_drops_weights_that_are_not_the_networks_default(tmp_path: Path) -> None:
+    segformer = ["model=smp", "model.architecture=Segformer", "model.encoder=mit_b0", "model.weights=null"]
+    write_run(tmp_path / "0", [*segformer, "optimizer.lr=0.003"])
+    write_run(tmp_path / "1", ["model=unet_bn", "optimizer.lr=0.001"])
+    random = "smp, architecture=Segformer, encoder=mit_b0, weights=null"
+    assert labels(tmp_path) == {random, "unet_bn, lr=0.001"}, "beside a network that is always random, too"
+    write_run(tmp_path / "2", ["model=unet_efficientnet", "model.weights=null", "optimizer.lr=0.002"])
+    assert "unet_efficientnet, lr=0.002, weights=null" in labels(tmp_path)
+    write_run(tmp_path / "alone" / "3", ["model=unet_resnet50", "model.weights=null"])
+    assert labels(tmp_path / "alone") == {"unet_resnet50, weights=null"}
+
+
+def test_the_recorded_segformer_is_never_called_without_its_random_weights() -> None:
+    folds = Path(__file__).parents[2] / "experiments" / "benchmark" / "folds"
+    called = {label for label in labels(folds) if label.startswith("smp")}
+    assert called == {"smp, architecture=Segformer, encoder=mit_b0, weights=null"}
+
+
 def test_recipes_tell_what_is_shared_and_what_differs(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet_bn", "optimizer.lr=0.01", "loss=bce"])
     write_run(tmp_path / "1", ["model=unet_bn", "optimizer.lr=0.02", "loss=bce"])
