@@ -15,7 +15,7 @@ from lgg_seg.metrics.binary import BinaryPredictions
 from lgg_seg.statistics.bootstrap import RESAMPLES, Bootstrapped, Estimate, Interval, percentile_interval
 from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate
 from lgg_seg.statistics.paired import ALPHA, holm
-from lgg_seg.statistics.verdict import listed
+from lgg_seg.statistics.verdict import in_words, listed
 
 HEADLINE: Final = "slice/auroc"
 PATIENT_MEASURES: Final = ("accuracy", "f1", "auroc")
@@ -118,7 +118,8 @@ class ClassifierTable(ComparisonTable[ClassifierResult]):
         if near:
             sentences.append(f"These patients cannot separate it from {listed(near)}.")
         if worse:
-            sentences.append(f"Clearly worse: {listed(worse)}.")
+            words = in_words(self.single_seeded, [best.label, *worse])
+            sentences.append(f"{words.capitalize()}: {listed(worse)}.")
         return " ".join(sentences)
 
 

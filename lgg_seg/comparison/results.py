@@ -14,6 +14,7 @@ from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, 
 from lgg_seg.comparison.runs import Run
 from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.runs.monitor import monitor_of
+from lgg_seg.statistics.verdict import listed
 
 Seeds = dict[int, tuple[Run, ...]]  # the runs of each seed: one a fold, or a single one without cross-validation
 
@@ -127,9 +128,19 @@ class ComparisonTable(ABC, Generic[Result]):
         """What the data show, in a few sentences."""
 
     @property
+    def single_seeded(self) -> list[str]:
+        """The labels of what was trained with one seed."""
+        return [entry.label for entry in self.entries if len(entry.seeds) == 1]
+
+    @property
     def caveats(self) -> str:
-        """What the data cannot show; empty where there is nothing to add."""
-        return ""
+        """What the data cannot show, as of single seeds; empty where there is nothing to add."""
+        single = self.single_seeded
+        if not single or len(self.entries) == 1:
+            return ""
+        subject = "Every configuration" if len(single) == len(self.entries) else listed(single)
+        verb = "was" if subject in ("Every configuration", *single) else "were"
+        return f"{subject} {verb} trained with one seed: how much training itself varies is unknown."
 
     @property
     def notes(self) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from lgg_seg.metrics.slices import slice_metrics
 from lgg_seg.statistics.bootstrap import summarise
 from lgg_seg.statistics.paired import Comparison, Difference, differences
 from lgg_seg.statistics.ranks import rank_distribution
-from lgg_seg.statistics.verdict import listed, too_few, verdict
+from lgg_seg.statistics.verdict import too_few, verdict
 
 Metrics = dict[str, Any]
 COUNTS = ("tp", "fp", "fn", "tn")
@@ -109,20 +109,14 @@ class SegmentationTable(ComparisonTable[SegmentationResult]):
                 f"{len(self.entries)} trials. Its mean patient Dice on the {len(self.patients)} patients of this table "
                 f"is {best.score:.3f}."
             )
-        return verdict(self.statistics)
+        return verdict(self.statistics, self.single_seeded)
 
     @property
     def caveats(self) -> str:
         """What the data cannot show: too few patients for a test, and single seeds. Empty where neither is so."""
         if self.chosen_by_validation and len(self.entries) > 1:
             return "A trial whose row here is better was not chosen: to take it for that would be to tune on the test."
-        single = [entry.label for entry in self.entries if len(entry.seeds) == 1]
-        texts = [too_few(self.statistics)]
-        if single and len(self.entries) > 1:
-            subject = "Every configuration" if len(single) == len(self.entries) else listed(single)
-            verb = "was" if subject in ("Every configuration", *single) else "were"
-            texts.append(f"{subject} {verb} trained with one seed: how much training itself varies is unknown.")
-        return " ".join(filter(None, texts))
+        return " ".join(filter(None, (too_few(self.statistics), super().caveats)))
 
 
 def _dice(results: Sequence[SegmentationResult]) -> Floats:

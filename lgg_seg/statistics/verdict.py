@@ -1,6 +1,6 @@
 """The verdict of a comparison in plain sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lgg_seg.messages import counted
 from lgg_seg.statistics.paired import ALPHA, Comparison, Difference
@@ -8,10 +8,11 @@ from lgg_seg.statistics.paired import ALPHA, Comparison, Difference
 MAX_NAMED = 3  # configurations of a group
 
 
-def verdict(comparison: Comparison) -> str:
-    """Which configuration is best, which ones the data cannot separate from it, and which are clearly worse.
+def verdict(comparison: Comparison, single: Collection[str] = ()) -> str:
+    """Which configuration is best, which ones the data cannot separate from it, and which are worse.
 
-    At most three sentences; of a group, the nearest to the best stands for all.
+    At most three sentences; of a group, the nearest to the best stands for all. `single` are those with one seed, of
+    which none is clearly worse: `in_words`.
     """
     best, score, patients = comparison.best, f"mean {comparison.mean:.3f}", comparison.patients
     others = comparison.differences
@@ -31,7 +32,8 @@ def verdict(comparison: Comparison) -> str:
         sentences.append(f"{best} has the highest mean ({comparison.mean:.3f}, {patients} patients).")
     if worse := groups["worse"]:
         verb = "is" if len(worse) == 1 else "are"
-        sentences.append(f"{_nearest(worse, p_name)} {verb} clearly worse.")
+        words = in_words(single, [best, *(one.name for one in worse)])
+        sentences.append(f"{_nearest(worse, p_name)} {verb} {words}.")
     if mixed := groups["contradictory"]:
         verb = "does" if len(mixed) == 1 else "do"
         sentences.append(
@@ -39,6 +41,15 @@ def verdict(comparison: Comparison) -> str:
             "on many patients and much lost on a few."
         )
     return " ".join(sentences)
+
+
+def in_words(single: Collection[str], names: Sequence[str]) -> str:
+    """What the worse of these are called: clearly worse only if all have several seeds, as the tests know of patients
+    alone, and nothing of how much a training varies."""
+    alone = [name in single for name in names]
+    if not any(alone):
+        return "clearly worse"
+    return "worse on these patients" + (", with one seed" if all(alone) else "")
 
 
 def listed(names: Sequence[str], most: int = MAX_NAMED) -> str:

@@ -88,7 +88,8 @@ def test_two_classifiers_are_in_one_table_with_a_paired_difference(tmp_path: Pat
         )
     assert difference.ci95 == pytest.approx(np.quantile(gaps, [0.025, 0.975]), abs=0.01)
     assert table.entries[1].worse
-    assert "Clearly worse: classifier_resnet50, freeze_encoder=true." in table.verdict
+    assert "Worse on these patients, with one seed: classifier_resnet50, freeze_encoder=true." in table.verdict
+    assert table.caveats.startswith("Every configuration was trained with one seed")
 
 
 def test_two_that_differ_by_chance_alone_are_not_separated(tmp_path: Path) -> None:

@@ -109,6 +109,21 @@ def test_the_verdict_says_where_there_is_one_seed_alone(tmp_path: Path) -> None:
     assert "Every configuration was trained with one seed" in board(tmp_path).tables[0].caveats
 
 
+def test_only_networks_of_several_seeds_are_called_clearly_worse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (0, 1):
+        for model, dice in (("unet", 0.5), ("unet_bn", 0.9)):
+            write_run(tmp_path / f"{model}_{seed}", [f"model={model}", f"seed={seed}"], dice=dice)
+        assert main([str(tmp_path)]) == 0
+        words = ("is worse on these patients, with one seed.", "is clearly worse.")
+        page = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+        for text in (capsys.readouterr().out, (tmp_path / "leaderboard.md").read_text(encoding="utf-8"), page):
+            said = " ".join(text.split())
+            assert [word in said for word in words] == [seed == 0, seed == 1]
+            assert ("clearly worse" in said) == (seed == 1)
+
+
 @pytest.mark.parametrize(
     ("overrides", "more", "reason"),
     [

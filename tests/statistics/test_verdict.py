@@ -29,6 +29,13 @@ def test_two_of_which_one_is_clearly_worse() -> None:
     )
 
 
+def test_with_single_seeds_nothing_is_clearly_worse() -> None:
+    result = differences(np.stack([_STEADY - 0.1, _STEADY], axis=1), ["unet", "unetpp"])
+    assert verdict(result, ["unet", "unetpp"]).endswith("p < 0.001) is worse on these patients, with one seed.")
+    assert verdict(result, ["unet"]).endswith("p < 0.001) is worse on these patients."), "the best has several"
+    assert verdict(result, ["unetpp"]).endswith("p < 0.001) is worse on these patients.")
+
+
 def test_some_near_and_some_clearly_worse() -> None:
     result = Comparison(
         "A",

@@ -35,7 +35,7 @@ from lgg_seg.version import __version__
 
 MAX_TABLES = 3  # that the title counts
 SIGNIFICANCES = {
-    "worse": ("clearly worse", "worse"),
+    "worse": ("worse", "worse"),
     "inseparable": ("cannot be told apart", "tie"),
     "contradictory": ("ranks and mean disagree", "mixed"),
 }
