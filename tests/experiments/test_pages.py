@@ -88,6 +88,20 @@ def test_the_page_about_cost_works_out_whole_trainings_from_the_recorded_speeds(
     assert f"as it is (likewise) | {days:.0f} days {by} | - | {minutes:.0f} min {by} |" in text
 
 
+def test_the_page_about_cost_says_what_was_measured_of_a_gpus_memory() -> None:
+    def gigabytes(place: str) -> str:
+        found = [json.loads(path.read_text(encoding="utf-8"))["cost"] for path in RECORDS.glob(f"{place}/metrics.json")]
+        return f"{max(cost['peak_memory_bytes'] for cost in found) / 1e9:.1f}"
+
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    large, small = gigabytes("recipe/h100/size_256"), gigabytes("benchmark/folds/unet_efficientnet_[0-9]")
+    assert f": {large} GB, where a fold at 128² took {small} GB." in text
+    networks = (gigabytes(f"benchmark/folds/{network}_[0-9]") for network in ("unet_bn", "r2unet"))
+    assert f"at 128² their folds took {' and '.join(networks)} GB" in text
+    others = [path.parent.name for path in RECORDS.rglob("config.yaml") if "size: 256\n" in path.read_text("utf-8")]
+    assert others == ["size_256"], "another run at 256²"
+
+
 def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
     epochs = pd.read_csv(RECORDS / "bench" / "h100_run" / "history.csv")["train_slices_per_second"]
     assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
