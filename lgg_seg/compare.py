@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, wants_help
+from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, several, wants_help
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "run":  # as the other commands have it
-            named += [name for name in value.split(",") if name]
+            named += several(value)
         else:
             (words if equals else named).append(argument)
     output, wandb = options(**parse_arguments(words, options))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 
-from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.arguments import Argument, arguments_of, several
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.cli.progress import tracked
@@ -197,7 +197,8 @@ def main(arguments: dict[str, Any]) -> int:
         print(f"written to {place}", flush=True)
     from lgg_seg.reporting.run_table import runs_table
 
-    Console().print(runs_table(results))
+    if results:
+        Console().print(runs_table(results))
     return int(failed > 0)
 
 
@@ -207,10 +208,9 @@ def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
     `run=` names one run, several with commas, or the finished ones of a sweep's folder; `zoo=` one model or several.
     """
     if run is None or zoo is not None:
-        return {name: {"run": run, "zoo": name} for name in (zoo or "").split(",") if name} or {"": {}}
-    named = [run] if run.exists() else [Path(name) for name in str(run).split(",") if name]
+        return {name: {"run": run, "zoo": name} for name in several(zoo)} or {"": {}}
     runs: list[Path] = []
-    for one in map(find_run, named):
+    for one in (find_run(Path(name)) for name in several(str(run))):
         if one.is_dir() and not (one / "config.yaml").exists():
             below = sorted(status.parent for status in one.rglob("status.json"))
             runs += filter(_may_be_measured, below)

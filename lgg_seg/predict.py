@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lgg_seg.cli.arguments import Argument, arguments_of
+from lgg_seg.cli.arguments import Argument, arguments_of, several
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.data.arguments import MaskThreshold
@@ -115,7 +115,7 @@ def _trained(run: str | None, zoo: str | None) -> "list[TrainedModel]":
     """The networks that are named, else the zoo's best."""
     from lgg_seg.inference.trained import from_run, from_zoo
 
-    named = [from_run(Path(name)) for name in _names(run)] + [from_zoo(name) for name in _names(zoo)]
+    named = [from_run(Path(name)) for name in several(run)] + [from_zoo(name) for name in several(zoo)]
     return named or [from_zoo(DEFAULT)]
 
 
@@ -141,15 +141,6 @@ def _scans(input: Path | None, given: dict[str, str | None]) -> "ScanListing":
     if not named:
         raise UserError("input= is missing: a file or a folder of scans; or give one patient's flair=. See --help.")
     return named_scan({sequence: Path(name) for sequence, name in named.items()})
-
-
-def _names(text: str | None) -> list[str]:
-    """The names between commas; a comma may also be part of a folder's name."""
-    if text is None:
-        return []
-    if Path(text).is_dir():
-        return [text]
-    return [name for name in text.split(",") if name]
 
 
 def _provenance(trained: "TrainedModel") -> dict[str, Any]:

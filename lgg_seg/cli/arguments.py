@@ -95,6 +95,17 @@ def _remedy(key: str, described: Iterable[str]) -> str:
     return f"here it is {' or '.join(ours)}." if ours else f"choose from {', '.join(sorted(described))}."
 
 
+def several(text: str | None) -> list[str]:
+    """The names that a value lists with commas, as `a,b` or, as the training's lists are written, `[a,b]`.
+
+    A comma may also be part of a folder's name.
+    """
+    if not text or Path(text).is_dir():
+        return [text] if text else []
+    listed = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    return [name for name in map(str.strip, listed.split(",")) if name]
+
+
 def with_home(text: str) -> str:
     """A value that begins with `~/`, with the home folder in its place: a shell leaves `key=~/path` alone."""
     return str(Path(text).expanduser()) if text.startswith("~/") else text

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 import lgg_seg
-from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments
+from lgg_seg.cli.arguments import Argument, help_lines, parse_arguments, several
 from lgg_seg.cli.console import command
 from lgg_seg.errors import UserError
 from lgg_seg.inference.zoo import MODELS
@@ -158,3 +158,15 @@ def test_a_command_works_in_a_thread_of_another_program() -> None:
 def test_help_of_the_zoo_names_no_folder_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert str(MODELS) not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("a", ["a"]), ("a,b", ["a", "b"]), ("[a, b/]", ["a", "b/"]), ("x,y", ["x,y"]), ("", []), (None, [])],
+)
+def test_several_runs_are_listed_as_the_trainings_lists_are_too(
+    text: str | None, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x,y").mkdir()
+    assert several(text) == names
