@@ -9,7 +9,8 @@ ALIASES = {
 """Words of the other commands and of other programs that a training takes, too."""
 
 ELSEWHERE = {
-    "wd": "optimizer.weight_decay", "img_size": "preprocess.size", "bs": "data.batch_size", "gpus": "trainer.devices",
+    "wd": "optimizer.weight_decay", "bs": "data.batch_size", "gpus": "trainer.devices",
+    **dict.fromkeys(("img_size", "imgsize", "imgsz"), "preprocess.size"),
     "network": "model", "arch": "model", "pretrained": "model.weights", "output": "hydra.run.dir",
     "output_dir": "hydra.run.dir", "folds": "split.n_splits, with split=kfold", "fold": "split.fold, with split=kfold",
     "gpu": "device=gpu", "cuda": "device=gpu", "data.tree.root": "data.root",

@@ -51,6 +51,7 @@ from tests.workplace import lgg
         ("model.filters=", "must be a whole number"),
         ("nonsense", "key=value"),
         ("img_size=64", "here it is preprocess.size."),
+        ("imgsize=64", "here it is preprocess.size."),
         ("checkpoint=last.ckpt", "resume=RUN to go on"),
         ("ckpt_path=last.ckpt", "resume=RUN to go on"),
         ("gpu=0", "here it is device=gpu"),
