@@ -98,8 +98,9 @@ def _metric(name: str, result: dict[str, Any]) -> float | None:
 
 def print_result(result: dict[str, Any], title: str) -> None:
     """Print the table to stdout."""
-    # Plain text in a notebook, too, which would keep the codes of a terminal.
-    Console(force_jupyter=False).print(result_table(result, title))
+    # Plain text in a notebook, too, which would keep the codes of a terminal; its kernel sets FORCE_COLOR.
+    in_notebook = Console().is_jupyter
+    Console(force_jupyter=False, force_terminal=False if in_notebook else None).print(result_table(result, title))
 
 
 def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: str | None, *, brief: bool) -> None:

@@ -116,6 +116,7 @@ def test_the_table_is_plain_text_in_a_notebook(
 ) -> None:
     kernel = type("ZMQInteractiveShell", (), {})  # by this name rich knows a notebook
     monkeypatch.setattr(builtins, "get_ipython", kernel, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a kernel does
     print_result(result(), "unet")
     text = capsys.readouterr().out
     assert "patient/dice" in text
