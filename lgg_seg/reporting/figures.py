@@ -27,6 +27,7 @@ NEAR = 12  # pixels around the contours in an enlarged part of a slice
 MIN_SIDE = 96  # pixels of such a part's side, at least: a tumour without its surroundings tells nothing
 LEGEND = "truth blue and dashed, prediction orange"
 CHARACTERS = 13  # of a heading in an inch
+SIDE = 2.25  # inches of a slice's longer side in a grid
 T = TypeVar("T")
 
 
@@ -166,20 +167,23 @@ def extremes(ordered: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 
 def panel_grid(panels: Mapping[str, Sequence[Panel]], title: str) -> Figure:
     """Rows of slices with contours: truth blue and dashed, prediction orange. The keys are the rows' titles."""
-    columns = max(len(row) for row in panels.values())
-    width = 2.5 * columns + 0.4
+    width = 2.5 * max(len(row) for row in panels.values()) + 0.4
     heading = [line for part in (title, LEGEND) for line in wrap(part, round(CHARACTERS * width))]
     above = 0.63 + 0.16 * len(heading)
-    figure = Figure(figsize=(width, 2.7 * len(panels) - 0.45 + above))
-    grid = figure.subplots(len(panels), columns, squeeze=False)
-    place(figure, left=0.45, right=0.1, bottom=0.1, top=above, across=0.1, down=0.4)
-    for axes_row, (name, row) in zip(grid, panels.items(), strict=True):
-        for axes in axes_row:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for axes, panel in zip(axes_row, row, strict=False):
-            draw(axes, panel)
-        axes_row[0].set_ylabel(name)
+    height = 2.7 * len(panels) - 0.35 + above
+    figure = Figure(figsize=(width, height))
+    # In inches from the top left corner. Axes for every slice would take as long to make as all else to draw.
+    axes = figure.add_axes((0, 0, 1, 1))
+    for k, (name, row) in enumerate(panels.items()):
+        top = above + 2.7 * k
+        axes.text(0.25, top + SIDE / 2, name, rotation="vertical", ha="center", va="center")
+        for column, panel in enumerate(row):
+            rows, columns = panel.truth.shape
+            pixel, left = SIDE / max(rows, columns), 0.45 + 2.5 * column
+            draw(axes, panel, left + (SIDE - pixel * columns) / 2, top + (SIDE - pixel * rows) / 2, pixel)
+            axes.text(left + SIDE / 2, top - 0.06, panel.title, ha="center", va="bottom", fontsize="small")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
     figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize="small")
     return figure
 
@@ -195,20 +199,18 @@ def square_around(mask: Bools, margin: int, min_side: int = 0) -> tuple[slice, s
     return slice(rows, rows + side), slice(columns, columns + side)
 
 
-def draw(axes: Axes, panel: Panel) -> None:
-    """One slice with both contours."""
-    axes.imshow(panel.flair, cmap="gray", vmin=0, vmax=max(1, int(panel.flair.max())))
+def draw(axes: Axes, panel: Panel, left: float = -0.5, top: float = -0.5, pixel: float = 1.0) -> None:
+    """One slice with both contours: where its corner is in the axes' data, and how large a pixel."""
+    rows, columns = panel.truth.shape
+    extent = (left, left + pixel * columns, top + pixel * rows, top)
+    axes.imshow(panel.flair, cmap="gray", vmin=0, vmax=max(1, int(panel.flair.max())), extent=extent)
+    # A pixel's middle, and at either end the slice's edge, which closes the contour of a mask that reaches it.
+    x, y = (np.r_[0, np.arange(length) + 0.5, length] * pixel for length in (columns, rows))
     # Truth last: where the two agree, the prediction shows between its dashes.
     for mask, colour, line in ((panel.prediction, PREDICTION, "solid"), (panel.truth, TRUTH, "dashed")):
         if mask.any():
-            _outline(axes, mask, colour, line)
-    axes.set_title(panel.title, fontsize="small")
-
-
-def _outline(axes: Axes, mask: Bools, colour: str, line: str) -> None:
-    """The mask's contour, closed at the slice's edge, where a mask of nearly all pixels has its only one."""
-    along_y, along_x = (np.arange(-1, length + 1).clip(-0.5, length - 0.5) for length in mask.shape)
-    axes.contour(along_x, along_y, np.pad(mask, 1), levels=[0.5], colors=colour, linewidths=1.2, linestyles=line)
+            padded = np.pad(mask, 1)
+            axes.contour(left + x, top + y, padded, levels=[0.5], colors=colour, linewidths=1.2, linestyles=line)
 
 
 def roc_axes(axes: Axes, title: str) -> None:

@@ -85,12 +85,12 @@ def test_the_figure_has_a_row_for_each_slice_and_a_column_for_each_epoch(
     trained[0].draw(RunFolder(tmp_path), data)
     assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
     figure = trained[0]._figure(data, [0, 2, 3])
-    grid = np.array(figure.axes).reshape(3, 3)
-    assert [axes.get_title() for axes in grid[0]] == ["epoch 1", "epoch 3", "epoch 4"]
-    for axes, slice_id in zip(grid[:, 0], trained[0].chosen, strict=True):
-        one = data.index.slices[slice_id]
-        assert axes.get_ylabel() == f"{one.patient} / {one.number}"
-        assert np.array_equal(axes.images[0].get_array(), data.flair(slice_id))
+    (axes,) = figure.axes
+    slices = [data.index.slices[slice_id] for slice_id in trained[0].chosen]
+    rows = [[f"{one.patient} / {one.number}", "epoch 1", "epoch 3", "epoch 4"] for one in slices]
+    assert [text.get_text() for text in axes.texts] == [text for row in rows for text in row]
+    for image, slice_id in zip(axes.images[::3], trained[0].chosen, strict=True):
+        assert np.array_equal(image.get_array(), data.flair(slice_id))
 
 
 def test_tensorboard_gets_an_image_and_the_learning_rate_for_each_epoch(trained: tuple[ValidationImages, Path]) -> None:

@@ -85,7 +85,6 @@ def tile(panel: Panel, frame: tuple[int, int, int] | None = None) -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     draw(axes, panel)
     axes.set_axis_off()
-    axes.set_title("")
     if frame:
         x, y, side = frame
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.9))

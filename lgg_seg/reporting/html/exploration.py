@@ -219,7 +219,6 @@ def augmentations(one: SliceInfo) -> Figure:
 
 def _draw(axes: Axes, image: Pixels, mask: np.ndarray, title: str) -> None:
     draw(axes, Panel("", image, mask, np.zeros_like(mask)))
-    axes.set_title("", loc="center")
     axes.set_title(title, fontsize=8, fontweight="normal", loc="left")
     axes.set_axis_off()
 
