@@ -14,6 +14,7 @@ import pytest
 
 from experiments.benchmark.tables import network, results
 from experiments.study_003.before_after import before_after
+from lgg_seg.comparison.leakage import HEADLINE, leakage_tables
 from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.config.overrides import check_overrides
@@ -207,6 +208,19 @@ def test_the_pages_of_the_studies_quote_what_they_reach() -> None:
         f"finds nothing (pooled Dice {three(vanilla['pooled/dice'])}), is {vanilla['pooled/accuracy']:.1%}"
         in page.replace(" %", "%")
     )
+
+
+def test_the_page_of_study_004_quotes_what_a_random_split_adds() -> None:
+    page = " ".join((RECORDS / "study_004" / "README.md").read_text(encoding="utf-8").split())
+    leaky = content(RECORDS / "study_004" / "efficientnet_leaky")["metrics"]
+    pooled, batches = three(leaky["pooled/dice"]), three(leaky["minibatch/dice"])
+    assert f"a pooled Dice of {pooled}, and {batches} as a mean over mini-batches" in page
+    runs = find_runs([RECORDS / "study_004" / name for name in ("efficientnet", "efficientnet_leaky")])
+    (table,) = leakage_tables(build_leaderboard(runs))
+    added = table.rows[0].measures[HEADLINE].added
+    quoted = with_interval(added.value, added.estimate.ci95, "{:+.3f}".format)
+    assert f"On the {len(table.slices)} slices of {len(table.patients)} patients" in page
+    assert f"the leak adds {quoted}: too few to tell" in page
 
 
 def test_the_page_of_study_000_quotes_the_mini_batches_by_the_studys_own_rule() -> None:
