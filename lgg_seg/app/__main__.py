@@ -43,11 +43,7 @@ def serve(
     port: Annotated[int, Argument("where it listens on this computer; 0 for any that is free")] = 8501,
     headless: Annotated[bool, Argument("open no browser")] = False,
 ) -> None:
-    """Serve the page to this computer's browsers until Ctrl-C, SIGTERM or the end of its terminal.
-
-    Raises:
-        UserError: there is no such network, or it makes no masks; the port is taken.
-    """
+    """Serve the page to this computer's browsers until Ctrl-C, SIGTERM or the end of its terminal."""
     require(0 <= port <= 65535, "port", port, "between 0 and 65535")
     from lgg_seg.app.caching import cached_model
 

@@ -27,11 +27,7 @@ def groups(own: Iterable[Path] = ()) -> dict[str, list[str]]:
 
 
 def own_folders(config_dir: str | None, searchpath: Iterable[str]) -> list[Path]:
-    """The user's folders of configs: of `--config-dir`, and of `hydra.searchpath` (`file://FOLDER`, `pkg://PACKAGE`).
-
-    Raises:
-        UserError: one is not there.
-    """
+    """The user's folders of configs: of `--config-dir`, and of `hydra.searchpath` (`file://FOLDER`, `pkg://PACKAGE`)."""
     given = {f"hydra.searchpath={one}": one for one in searchpath}
     given |= {f"--config-dir {config_dir}": config_dir} if config_dir else {}
     folders = []

@@ -66,11 +66,7 @@ MODIFIERS = frozenset({TARGET, "_partial_"})
 
 
 def resolve_target(path: object, key: str) -> Any:
-    """The class or function that the `_target_` of the node `key` names: on its group's list, or of an own package.
-
-    Raises:
-        UserError: it is not on the list of the key's group, or does not exist.
-    """
+    """The class or function that the `_target_` of the node `key` names: on its group's list, or of an own package."""
     allowed = next((names for group, names in ALLOWED.items() if is_below(key.partition("[")[0], (group,))), ())
     refused = UserError(f"{key}._target_ is {path!r}, which a config may not use there; {_remedy(path, allowed)}.")
     package, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
@@ -124,12 +120,7 @@ def is_own(target: Any) -> bool:
 
 
 def instantiate(node: DictConfig | Mapping[str, Any], key: str, **arguments: Any) -> Any:
-    """The object that `node` describes, built with `arguments` beside its keys.
-
-    Raises:
-        UserError: a target below `node` is not on the allow-list, a text in it is an interpolation, or `node` gives one
-            of the arguments too.
-    """
+    """The object that `node` describes, built with `arguments` beside its keys."""
     plain = to_plain(node)
     if has_interpolation(plain):
         raise UserError(f"{key} has an escaped interpolation (${{…}}) within a text; write its value.")

@@ -69,9 +69,6 @@ def check_overrides(
 
     Returns:
         the folder of a run that started now, where its `values` were checked.
-
-    Raises:
-        UserError: with the nearest right name.
     """
     with _hydra() as loader:
         parser = OverridesParser.create(config_loader=loader)

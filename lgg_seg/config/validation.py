@@ -44,12 +44,7 @@ _START = {"weights": inspect.Parameter("weights", inspect.Parameter.KEYWORD_ONLY
 
 
 def check_config(config: DictConfig | dict[str, Any]) -> None:
-    """Refuse keys that nothing reads, and values of the wrong type.
-
-    Raises:
-        UserError: an unknown key (the nearest right one is named), a value of another type than the parameter's
-            annotation, a missing required value, or a target outside the allow-list.
-    """
+    """Refuse keys that nothing reads, and values of the wrong type."""
     try:
         plain = to_plain(config)
     except InterpolationResolutionError as error:
@@ -79,11 +74,7 @@ def check_config(config: DictConfig | dict[str, Any]) -> None:
 
 
 def check_groups(config: DictConfig | Mapping[str, Any], groups: Iterable[str]) -> None:
-    """`check_config` of some groups alone, each of one object, from which that object is to be built.
-
-    Raises:
-        UserError: one is missing, or as said there.
-    """
+    """`check_config` of some groups alone, each of one object, from which that object is to be built."""
     for group in groups:
         node = to_plain(config.get(group))
         if not (isinstance(node, dict) and TARGET in node):

@@ -54,10 +54,6 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path) -> Cache:
     """Map the index's prepared slices, building them first where they are missing or damaged.
 
     Several processes may ask at once: one builds, the others wait and share.
-
-    Raises:
-        UserError: the folder cannot be written; a file of the index cannot be read; volumes of different sizes
-            without `preprocess.size`.
     """
     content = {"format": FORMAT, "tree": index.fingerprint, **preprocess.cache_key}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -109,11 +109,7 @@ class DataModule(pl.LightningDataModule):
         self._tree(self.root)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002  # Lightning's signature; every stage needs all
-        """Index the data, split them, and open the cache; the second call does nothing.
-
-        Raises:
-            UserError: no data, or an error in them; a split that cannot be made; a cache that cannot be written.
-        """
+        """Index the data, split them, and open the cache; the second call does nothing."""
         if hasattr(self, "cache"):
             return
         self.index = build_index(self._tree(self.root), cache_dir=self.cache_dir, mask_threshold=self.mask_threshold)

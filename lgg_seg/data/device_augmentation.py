@@ -40,11 +40,7 @@ class Draws(NamedTuple):
 
 
 class DeviceAugmentation:
-    """An augmentation's transforms as a list of batched operations.
-
-    Raises:
-        UserError: a transform, or one of its options, has no such operation.
-    """
+    """An augmentation's transforms as a list of batched operations."""
 
     def __init__(self, augmentation: Augmentation) -> None:
         self._augmentation = augmentation

@@ -20,9 +20,6 @@ def slice_labels(index: Index, target: Target) -> tuple[bool | None, ...]:
 
     `tumour`: whether a pixel of the slice's own mask, on its native grid, is tumour. `grade`: that of the patient, for
     each of their slices, those without tumour too: on a new scan nobody knows which they are.
-
-    Raises:
-        UserError: for `grade`, no patient has one, or one has a code that is not known.
     """
     if target == "tumour":
         return tuple(one.tumour_pixels > 0 for one in index.slices)

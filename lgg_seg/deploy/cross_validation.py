@@ -23,10 +23,6 @@ def cross_validated(run: Path, folder: Path) -> dict[str, Any]:
     Args:
         run: the folder of a run that was trained on every patient.
         folder: of the folds, as `-m sweep=folds` leaves them; runs of other recipes in it are passed over.
-
-    Raises:
-        UserError: the folder has no folds of this recipe, or they have not tested all of the run's patients, or it has
-            more than one cross-validation of them.
     """
     ours = read_run(run, run)
     folds = _of_recipe(ours, folder)

@@ -23,11 +23,7 @@ AXES = ("batch", "height", "width")
 
 
 def write_program(trained: TrainedModel, format: Format, path: Path) -> Runner:
-    """Write the program to `path`, and read it back as its users would.
-
-    Raises:
-        UserError: the network cannot be exported with free batch, height and width.
-    """
+    """Write the program to `path`, and read it back as its users would."""
     program = _exported(trained)
     if format == "onnx":
         _write_onnx(program, path)

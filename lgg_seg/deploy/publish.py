@@ -41,10 +41,6 @@ def add(
 
     The numbers of its card are those of the run's test; of a run that was trained on every patient, those of the folds
     of its recipe in the folder `cross_validation`. `note` is one more of the card's limits.
-
-    Raises:
-        UserError: the name is taken or invalid; the run is not finished or was not tested on whole patients; the
-            folds are not those of its recipe; the weights are too large, or half precision changes too many decisions.
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"name={name} is no valid name; take small letters, digits and underscores.")

@@ -51,11 +51,7 @@ def export_folder(trained: TrainedModel) -> Path:
 
 
 def onnx_runner(trained: TrainedModel, batch_size: int) -> OnnxRunner:
-    """The network as it was exported.
-
-    Raises:
-        UserError: it was not exported, or with other weights.
-    """
+    """The network as it was exported."""
     folder = export_folder(trained)
     if _of_zoo(trained):
         named = f"zoo={trained.name if trained.source_dir.parent == MODELS else trained.source_dir}"

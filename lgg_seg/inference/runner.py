@@ -54,11 +54,7 @@ class TorchRunner(Runner):
         return cast(Tensor, logits).float()
 
     def compile(self, channels: int, size: int) -> None:
-        """Compile the network for batches (B, `channels`, `size`, `size`) of any length, with a first one of zeros.
-
-        Raises:
-            UserError: it cannot be done here, as where there is no C++ compiler.
-        """
+        """Compile the network for batches (B, `channels`, `size`, `size`) of any length, with a first one of zeros."""
         shape = (self.batch_size, channels, size, size)
         with torch.inference_mode():  # as the batches to come, or it would be compiled again for them
             zeros = torch.zeros(shape, device=self.hardware.device)

@@ -71,9 +71,6 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
     `weights` is looked for in this order: a model of the zoo by its name or folder, the folder of a run (its best
     epoch), a file with the whole network's weights (see `networks.reference`), a file with its encoder's, a
     published set of its encoder's.
-
-    Raises:
-        UserError: there is no such thing; it belongs to another network; it cannot be read without running code.
     """
     weights: str | None = to_plain(model).get("weights")
     if weights is None:

@@ -71,11 +71,7 @@ def restore(source: str | Path) -> TrainedModel:
 
 
 def from_run(path: Path) -> TrainedModel:
-    """A run's network with the weights of its best epoch.
-
-    Raises:
-        UserError: the folder is no run; its checkpoint is missing or damaged; its threshold is not chosen yet.
-    """
+    """A run's network with the weights of its best epoch."""
     folder = RunFolder(find_run(path))
     config, _ = folder.read_checked_config(NODES)
     nodes = {"model": without_pretrained(to_plain(config.model)), "preprocess": to_plain(config.preprocess)}
@@ -104,11 +100,7 @@ def from_run(path: Path) -> TrainedModel:
 
 
 def from_zoo(source: str | Path) -> TrainedModel:
-    """A model of the zoo by its name, or by the folder of its entry.
-
-    Raises:
-        UserError: there is none; its files are damaged.
-    """
+    """A model of the zoo by its name, or by the folder of its entry."""
     folder = entry_folder(source)
     card = read_card(folder)
     try:
@@ -157,11 +149,7 @@ def starting_weights(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
-    """The threshold a run was tested with and where it comes from, of its `EvaluationSettings`.
-
-    Raises:
-        UserError: it is to be chosen on validation patients, and the run was not tested.
-    """
+    """The threshold a run was tested with and where it comes from, of its `EvaluationSettings`."""
     tested = folder.read_json("metrics.json", missing_ok=True)
     if "threshold" in tested:
         threshold: dict[str, Any] = tested["threshold"]

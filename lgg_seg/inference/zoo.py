@@ -41,11 +41,7 @@ def entry_folder(source: str | Path) -> Path:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of an entry, its config under today's names.
-
-    Raises:
-        UserError: it is damaged.
-    """
+    """The card of an entry, its config under today's names."""
     from lgg_seg.runs.contents import check_content, damaged  # pandas: a second, which help does without
 
     path = folder / CARD

@@ -62,9 +62,6 @@ def predict_all(
     `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. After an error or an interruption
     the tables hold the volumes that were done, and those are not done again by another call with the same output: the
     volumes whose files, networks and settings are the same.
-
-    Raises:
-        UserError: the device runs out of memory; the output cannot be written; a network's output is not finite.
     """
     masks = MaskFiles(scans)
     result = PredictionResult(issues=[*scans.issues, *masks.issues])

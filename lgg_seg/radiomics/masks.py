@@ -19,10 +19,6 @@ def mask_volumes(folder: Path) -> list[Volume]:
     """The patients of a folder of masks, as `lgg_seg.predict` and the data set name them.
 
     A volume in NIfTI is turned to the view of the data set's slices, which are numbered from 1 upwards.
-
-    Raises:
-        UserError: there are none, one cannot be read, two are of one slice or one patient, a patient has one slice
-            alone, or slices of a patient differ in size.
     """
     found: dict[Path, dict[int, Path]] = {}
     volumes: dict[Path, Path] = {}

@@ -67,11 +67,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
         )
 
     def require_grid_of(self, volume: Volume) -> None:
-        """Refuse masks of slices of another size than the model's.
-
-        Raises:
-            UserError: lengths and places in pixels of `volume` are not comparable with those of the model.
-        """
+        """Refuse masks of slices of another size than the model's."""
         if (size := volume.mask[0].size) not in self.slice_px:
             raise UserError(
                 f"{volume.patient} has slices of {size} pixels, those of {self.question} had "
@@ -79,11 +75,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
             )
 
     def answer(self, predictors: pd.DataFrame) -> list[float]:
-        """The probability of the outcome for each row of `predictors`.
-
-        Raises:
-            UserError: the libraries here fit another model than was recorded.
-        """
+        """The probability of the outcome for each row of `predictors`."""
         values = np.array(self.patients, dtype=np.float64)
         model = Pipeline([*preparation(self.imputation), ("model", CANDIDATES[self.candidate])])
         model.fit(values, np.array(self.truth))
@@ -103,11 +95,7 @@ def write_models(models: list[OutcomeModel], path: Path) -> None:
 
 
 def read_models(path: Path) -> list[OutcomeModel]:
-    """The models of a file, or of the folder that holds it.
-
-    Raises:
-        UserError: it is missing or no such file.
-    """
+    """The models of a file, or of the folder that holds it."""
     file = path / MODELS if path.is_dir() else path
     try:
         models = pydantic.TypeAdapter(list[OutcomeModel]).validate_json(file.read_bytes())

@@ -20,10 +20,6 @@ def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
     """By patient the `masks.npz` of the run in or below `folders` that neither trained on nor chose its epoch by them.
 
     `folders` may be a pattern (`runs/fold-*_unet`). Patients are known by their volumes' digests, whatever their names.
-
-    Raises:
-        UserError: there is no such mask; there are two of one patient, or networks of two recipes: then it is not
-            clear which is meant.
     """
     digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
     chosen: dict[str, Path] = {}
@@ -64,11 +60,7 @@ def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
 
 
 def out_of_fold_volumes(index: Index, masks: dict[str, Path]) -> Iterator[Volume]:
-    """The masks of `out_of_fold_masks`, patients in the order of the index.
-
-    Raises:
-        UserError: a mask is of other slices than the index has.
-    """
+    """The masks of `out_of_fold_masks`, patients in the order of the index."""
     for patient in index.patients:
         if patient.name not in masks:
             continue

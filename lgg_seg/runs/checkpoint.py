@@ -55,11 +55,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU; `to_resume`: it must hold the state of the training, too.
-
-    Raises:
-        UserError: it is missing, damaged, lacks a part, or holds more than plain containers and tensors.
-    """
+    """The content of a checkpoint, on the CPU; `to_resume`: it must hold the state of the training, too."""
     damaged = DamagedCheckpointError(
         f"{path} is damaged or no checkpoint; put a sound copy in its place, or train again."
     )

@@ -207,11 +207,7 @@ def damaged(path: Path, what: str) -> UserError:
 
 
 def check_content(path: Path, content: object) -> None:
-    """Refuse what a JSON or YAML file of a run folder cannot hold; what nobody reads may be anything.
-
-    Raises:
-        UserError: with the place in the file.
-    """
+    """Refuse what a JSON or YAML file of a run folder cannot hold; what nobody reads may be anything."""
     if fault := content_fault(_CONTENTS.get(path.name, TypeAdapter(dict[str, Any])), content):
         raise damaged(path, f"is damaged: {fault}")
 
@@ -233,9 +229,6 @@ def read_table(
 ) -> pd.DataFrame:
     """A CSV file of a run folder. It has the `columns` and may have the `optional` ones: all but names are finite
     numbers, and only the cells of `gaps` may be empty. With None, that holds for every column, and each may be empty.
-
-    Raises:
-        UserError: with the column.
     """
     try:
         with explained():  # what may not be read is not damaged for that

@@ -41,11 +41,7 @@ def _has_alias(content: Any) -> bool:
 
 
 class AtomicFolder:
-    """A folder in which every file appears whole or not at all.
-
-    Raises:
-        UserError: a write fails (disk full, read-only folder); the message names the file and ends with `remedy`.
-    """
+    """A folder in which every file appears whole or not at all; where one cannot, the UserError ends with `remedy`."""
 
     def __init__(self, path: Path, remedy: str) -> None:
         self.path = path.absolute()
@@ -159,11 +155,7 @@ class RunFolder(AtomicFolder):
         return upgraded(config), upgraded_overrides(overrides)
 
     def read_checked_config(self, groups: Sequence[str] = ()) -> tuple[DictConfig, list[str]]:
-        """`read_config` of a run that is built again from it, or from these groups of it alone.
-
-        Raises:
-            UserError: the config is none that today's code can build.
-        """
+        """`read_config` of a run that is built again from it, or from these groups of it alone."""
         config, overrides = self.read_config()
         try:
             if groups:

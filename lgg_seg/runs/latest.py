@@ -14,11 +14,7 @@ RUNS = Path("runs")
 
 
 def find_run(path: Path, *, unfinished: bool = False) -> Path:
-    """The path itself, or for `latest` the run below runs/ that ended last; one to go on with, if `unfinished`.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The path itself, or for `latest` the run below runs/ that ended last; one to go on with, if `unfinished`."""
     if path != Path(LATEST) or path.is_dir():
         return path
     for status in sorted(RUNS.rglob("status.json"), key=lambda file: file.stat().st_mtime, reverse=True):

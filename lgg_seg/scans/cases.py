@@ -65,9 +65,6 @@ def volumes_of_cases(
         top: the folder's name.
         endings: as of `role_of`.
         issues: gets the files that are left out.
-
-    Raises:
-        UserError: no file has one of the endings.
     """
     for kind, ending in endings.items():
         if not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):

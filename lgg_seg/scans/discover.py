@@ -72,9 +72,6 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     Args:
         path: the file or folder.
         endings: what names of a sequence end in, by sequence: `{"FLAIR": "_0003", "pre-contrast": "_0000"}`.
-
-    Raises:
-        UserError: there is nothing to predict on.
     """
     endings = {kind: without_ending(ending) if is_volume(ending) else ending for kind, ending in endings.items()}
     if path.is_file():
@@ -117,11 +114,7 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
 
 
 def named_scan(files: Mapping[str, Path]) -> ScanListing:
-    """One volume of files that are named by sequence, FLAIR among them; a DICOM file stands for its series.
-
-    Raises:
-        UserError: one is not there, or no volume.
-    """
+    """One volume of files that are named by sequence, FLAIR among them; a DICOM file stands for its series."""
     for file in files.values():
         if not file.is_file():
             files_are = "files of one patient's volumes, or one file of each DICOM series"

@@ -48,11 +48,7 @@ def is_nifti_dataset(root: Path) -> bool:
 
 
 def as_slices(root: Path, cache_dir: Path) -> Path:
-    """A dataset root made of the patients below `root`, in `cache_dir`; the same files are converted once.
-
-    Raises:
-        UserError: a patient without FLAIR or segmentation, a damaged file, several grids of one patient.
-    """
+    """A dataset root made of the patients below `root`, in `cache_dir`; the same files are converted once."""
     listing = find_scans(root)
     volumes = [one for one in listing.volumes if isinstance(one, VolumeFiles)]
     raw = [one for one in volumes if not below_derivatives(one.files[FLAIR])]

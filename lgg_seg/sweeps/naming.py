@@ -47,9 +47,6 @@ def sweep_folder(overrides: Sequence[str]) -> Path:
     """The folder of a sweep: `hydra.sweep.dir` where it is given, else one whose name follows from the overrides.
 
     Neither the order of the overrides and of their values, nor the launcher changes it.
-
-    Raises:
-        UserError: the given folder depends on the time or on the job; the same command would not find it again.
     """
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     given = [str(override.value()) for override in parsed if override.key_or_group == SWEEP_DIR]

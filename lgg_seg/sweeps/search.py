@@ -27,9 +27,6 @@ def search(sweeper: JobSweeper, overrides: Sequence[Override]) -> list[Sequence[
     """Trials in batches until the study has `n_trials` of them, in this sweep and all before it.
 
     A trial that fails is not replaced at once, for it may fail for ever: the same command, given again, does that.
-
-    Raises:
-        UserError: no key is searched, the study's storage cannot be reached, or it holds another search.
     """
     settings = study_settings(sweeper.config.hydra.sweeper, sweeper.folder)
     space = search_space(override for override in overrides if varies(override))
@@ -91,11 +88,7 @@ def distribution(override: Override) -> BaseDistribution:
 
 
 def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
-    """The keys that are searched, each with its distribution.
-
-    Raises:
-        UserError: a key of the evaluation, which a trial's score, the best epoch's, does not depend on.
-    """
+    """The keys that are searched, each with its distribution."""
     overrides = list(overrides)
     if idle := next((o.get_key_element() for o in overrides if o.get_key_element().startswith("evaluation.")), None):
         raise UserError(f"A search scores the epochs of a training, and {idle} comes after it; compare runs with it.")

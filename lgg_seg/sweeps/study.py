@@ -75,11 +75,7 @@ def study_settings(sweeper: DictConfig | Mapping[str, Any], sweep: Path) -> Stud
 
 
 def open_study(settings: StudySettings) -> optuna.Study:
-    """The study, new or as it was left.
-
-    Raises:
-        UserError: its storage cannot be reached; the address, which may hold a password, is not repeated.
-    """
+    """The study, new or as it was left; no error repeats the storage's address, which may hold a password."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = settings.storage.startswith("sqlite:")
     options = {"connect_args": {"timeout": _LOCK_WAIT}} if sqlite else {"pool_pre_ping": True}

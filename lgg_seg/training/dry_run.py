@@ -25,9 +25,6 @@ def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, 
     Returns:
         whether that pass leaves parameters without a gradient, as those of an encoder's unused last levels:
         distributed training must look for them.
-
-    Raises:
-        UserError: the network takes no such batch, or its logits have another shape.
     """
     trained = deepcopy(network).train()
     try:

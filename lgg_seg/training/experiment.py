@@ -58,11 +58,7 @@ class Experiment:
 
     @classmethod
     def of(cls, config: DictConfig) -> Experiment:
-        """The experiment of a config.
-
-        Raises:
-            UserError: members of groups that do not go together, such as a classifier and a loss of masks.
-        """
+        """The experiment of a config."""
         experiment = cls(
             config,
             target_of(config.model),
@@ -74,11 +70,7 @@ class Experiment:
         return experiment
 
     def validate(self) -> None:
-        """Refuse what a classifier has no use for.
-
-        Raises:
-            UserError: the experiment trains a classifier, and something in it needs masks, or more slices.
-        """
+        """Refuse what a classifier has no use for."""
         if self.target is None:
             return
         faults = [loss_fault(self.loss)]
@@ -149,9 +141,6 @@ class Experiment:
         """Try the network: whether distributed training must look for parameters without a gradient; see `dry_run`.
 
         It tries the network on a batch as the training's, but for no more than two slices.
-
-        Raises:
-            UserError: the network cannot train on such batches.
         """
         batch = min(2, data.training_batch_size(self.trainer.processes))
         image = (batch, data.preprocess.channel_count, *data.cache.images.shape[1:3])
@@ -250,11 +239,7 @@ class Experiment:
         return [history, EpochLines(history), *self.callbacks(split), *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:
-        """The loggers, writing into the run's folder.
-
-        Raises:
-            UserError: one is named so that it would write elsewhere.
-        """
+        """The loggers, writing into the run's folder."""
         loggers: list[Logger] = self._members("logger", save_dir=str(folder))
         for one in loggers:
             if one.log_dir is not None and not Path(one.log_dir).resolve().is_relative_to(folder.resolve()):

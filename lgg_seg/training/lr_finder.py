@@ -103,9 +103,6 @@ def find_lr(config: DictConfig, rates: Floats, folder: AtomicFolder) -> RateCurv
     """Train a network of the config with each of the rates (N,), ascending, for one step; it ends where that diverges.
 
     Schedule, callbacks, loggers and validation of the config are left out.
-
-    Raises:
-        UserError: anything the user can mend.
     """
     steps = len(rates)
     with open_dict(config):

@@ -42,11 +42,7 @@ class MeasuredNetwork:
 
     @classmethod
     def of_run(cls, path: Path) -> MeasuredNetwork:
-        """The network of a run's best epoch.
-
-        Raises:
-            UserError: the folder is no run, or is damaged.
-        """
+        """The network of a run's best epoch."""
         folder = RunFolder(path)
         config, _ = folder.read_checked_config()
         provenance = folder.read_json("provenance.json")
@@ -55,11 +51,7 @@ class MeasuredNetwork:
 
     @classmethod
     def of_zoo(cls, name: str) -> MeasuredNetwork:
-        """A network of the zoo, whose training set is no subset of any data set here.
-
-        Raises:
-            UserError: there is none of that name.
-        """
+        """A network of the zoo, whose training set is no subset of any data set here."""
         trained = from_zoo(name)
         card = read_card(trained.source_dir)
         config = compose_config()
@@ -77,11 +69,7 @@ class MeasuredNetwork:
         return isinstance(self.source, RunFolder)
 
     def threshold(self) -> dict[str, Any]:
-        """The threshold that it was tested with, and where it comes from.
-
-        Raises:
-            UserError: the run was not tested, and its threshold is to be chosen on validation patients.
-        """
+        """The threshold that it was tested with, and where it comes from."""
         if isinstance(self.source, RunFolder):
             return tested_threshold(self.source, self.experiment.evaluation)
         return {"value": self.source.threshold, "from": "fixed"}
@@ -93,11 +81,7 @@ class MeasuredNetwork:
         return TorchRunner(self.source.network, hardware, self.experiment.evaluation.batch_size)
 
     def require(self, subset: str, data_root: Path | None) -> None:
-        """Refuse a zoo entry without a data set, or with one of the subsets that only a run knows.
-
-        Raises:
-            UserError: as said.
-        """
+        """Refuse a zoo entry without a data set, or with one of the subsets that only a run knows."""
         if self.has_split:
             return
         if data_root is None:

@@ -43,11 +43,7 @@ class Changes:
         require(self.max_epochs is None or self.max_epochs >= 1, "trainer.max_epochs", self.max_epochs, "1 or more")
 
     def check(self, folder: RunFolder, config: DictConfig, content: dict[str, Any]) -> None:
-        """Refuse a length that would change nothing, or that the schedule cannot follow; `content` is a checkpoint's.
-
-        Raises:
-            UserError: the run has finished and gets no more epochs, it stopped early, or its schedule is `onecycle`.
-        """
+        """Refuse a length that would change nothing, or that its schedule cannot follow; `content`: a checkpoint's."""
         done, longer = content["epoch"] + 1, self.max_epochs is not None and self.max_epochs > content["epoch"] + 1
         if folder.read_json("status.json")["state"] == "finished" and not longer:
             raise UserError(
@@ -150,11 +146,7 @@ def _short(value: object) -> str:
 
 
 def same_data(experiment: Experiment, folder: RunFolder) -> DataModule:
-    """The data that the run was started on, ready to train on.
-
-    Raises:
-        UserError: they are not there, or others are.
-    """
+    """The data that the run was started on, ready to train on."""
     data = experiment.ready_data(experiment.data_to_go_on())
     if changed := data_differences(folder.read_json("provenance.json"), data.index, data.split):
         remedy = "Restore the dataset that it was trained on, or start a new run"

@@ -123,9 +123,6 @@ class TrainerSettings:
         """Go on with a run of several devices where fewer are: each process adds up the gradients of more batches.
 
         The optimizer's steps stay those of the run; batch norm sees the batches one by one.
-
-        Raises:
-            UserError: the processes cannot be shared out equally, or each has a part of an unfinished epoch.
         """
         before = self._local_processes
         on_gpus = hardware.device.type == "cuda"
@@ -182,9 +179,6 @@ class TrainerSettings:
         """This process's place among all that train together; 0 is the one that writes the run folder.
 
         Lightning finds it in the environment, which Lightning itself, torchrun or Slurm has made.
-
-        Raises:
-            UserError: Lightning refuses the settings, or torchrun or Slurm started another number of processes.
         """
         started, machines = started_together()
         if started > 1 and not self.is_distributed:

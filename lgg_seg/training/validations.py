@@ -42,11 +42,7 @@ def _interval(trainer: pl.Trainer) -> int:
 
 
 def steps_in_all(trainer: pl.Trainer) -> int:
-    """The optimizer steps of the training, whose batches Lightning counts for it.
-
-    Raises:
-        UserError: `val_check_interval` does not fit them.
-    """
+    """The optimizer steps of the training, whose batches Lightning counts for it."""
     given = f"trainer.val_check_interval={trainer.val_check_interval}"
     try:
         total = int(trainer.estimated_stepping_batches)

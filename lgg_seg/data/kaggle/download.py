@@ -21,9 +21,6 @@ def ensure_tree(target: Path) -> Path:
 
     The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
     them too; `target` becomes a symbolic link to there.
-
-    Raises:
-        UserError: if `target` holds something else, or the dataset cannot be fetched; it names the ways out.
     """
     if (root := find_dataset_root(target)) is not None:
         return root

@@ -85,7 +85,6 @@ def build_index(root: Path, *, cache_dir: Path | None = None, mask_threshold: in
     `cache_dir` (by default `default_cache_dir()`) as long as no file's size or modification time has changed.
 
     Raises:
-        UserError: there are no such files.
         DataError: there are errors in them; it lists all of them.
     """
     report = check_integrity(root, cache_dir=cache_dir, mask_threshold=mask_threshold)
@@ -100,11 +99,7 @@ def build_index(root: Path, *, cache_dir: Path | None = None, mask_threshold: in
 def check_integrity(
     root: Path, *, cache_dir: Path | None = None, rescan: bool = False, mask_threshold: int | None = None
 ) -> IntegrityReport:
-    """Index a dataset root and find every issue in it, raising none. `rescan` decodes every file, whatever is cached.
-
-    Raises:
-        UserError: there are no files of slices.
-    """
+    """Index a dataset root and find every issue in it, raising none; `rescan` decodes every file, cached or not."""
     listing = list_dataset(root)
     slices = scan(listing, cache_dir=cache_dir or default_cache_dir(), rescan=rescan, mask_threshold=mask_threshold)
     clinical, clinical_issues = read_clinical(listing.root)

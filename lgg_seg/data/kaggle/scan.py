@@ -51,11 +51,7 @@ class SliceInfo(Pair):
     mask_threshold: int | None = None
 
     def read_image(self) -> NDArray[np.uint8]:
-        """The slice's pixels: (H, W, 3) uint8; channels pre-contrast, FLAIR, post-contrast.
-
-        Raises:
-            UserError: the file cannot be read, or its pixels are not the indexed ones.
-        """
+        """The slice's pixels: (H, W, 3) uint8; channels pre-contrast, FLAIR, post-contrast."""
         return _unchanged(read_slice(self.image)[0], self.image_checksum, self.image)
 
     def read_mask(self) -> NDArray[np.bool_]:

@@ -38,11 +38,7 @@ class Split:
     def of(
         cls, index: Index, train: Iterable[int], val: Iterable[int], test: Iterable[int], protocol: Protocol
     ) -> Split:
-        """Check the subsets against each other and name them by their hash.
-
-        Raises:
-            UserError: a slice, or under the protocol `patient` a patient, is in two subsets.
-        """
+        """Check the subsets against each other and name them by their hash."""
         subsets = {subset: tuple(sorted(set(ids))) for subset, ids in zip(SUBSETS, (train, val, test), strict=True)}
         slices = {subset: [index.slices[i] for i in ids] for subset, ids in subsets.items()}
         unit = "slice" if protocol == LEAKY else "patient"

@@ -32,11 +32,7 @@ MAX_CODES = 12  # different values up to which a clinical column is drawn a bar 
 
 
 def write_exploration(report: IntegrityReport, path: Path) -> None:
-    """Write the page on a data set of any size, with and without clinical data.
-
-    Raises:
-        UserError: no slice can be used, or the page cannot be written.
-    """
+    """Write the page on a data set of any size, with and without clinical data."""
     index = report.index
     if not index.slices:
         raise UserError(
