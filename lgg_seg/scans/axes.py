@@ -26,15 +26,10 @@ _MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # by NIfTI's code: metre, millimetre, micro
 
 @dataclass(frozen=True, eq=False)
 class AxialView:
-    """The axial slices of a file's volume as the dataset has them, along the file's axis that is nearest to the body's.
+    """The axial slices of a file's volume as the dataset has them, along its axis that is nearest to the body's."""
 
-    Attributes:
-        turn: (3, 2), from the file's axes to columns, rows and slices, as of nibabel's `ornt_transform`.
-        sides: voxels (X, Y, Z) along the file's axes.
-    """
-
-    turn: Floats
-    sides: tuple[int, ...]
+    turn: Floats  # (3, 2), from the file's axes to columns, rows and slices, as of nibabel's `ornt_transform`
+    sides: tuple[int, ...]  # voxels (X, Y, Z) along the file's axes
 
     @classmethod
     def of(cls, image: nib.Nifti1Image) -> AxialView:

@@ -24,7 +24,6 @@ _VERSION = re.compile(
     r"(co)?reg(istered)?|aligned|resampled?|iso|denoised?|brain|bet|(skull[-_]?)?strip(ped)?|crop(ped)?|"
     r"desc-[a-z0-9]+|(pre)?proc(essed)?)(?![a-z0-9])"
 )
-_CHANNELS = range(10)  # more numbers than that are patients'
 
 
 @dataclass
@@ -57,14 +56,9 @@ class _Case:
 def volumes_of_cases(
     root: Path, files: Sequence[str], top: str, endings: Mapping[str, str], issues: list[Issue]
 ) -> list[VolumeFiles]:
-    """The volumes of files, by the rules of `lgg_seg.scans.discover.find_scans`.
+    """The volumes of files below the input's folder `root`, by the rules of `lgg_seg.scans.discover.find_scans`.
 
-    Args:
-        root: the input's folder.
-        files: paths below it, without masks.
-        top: the folder's name.
-        endings: as of `role_of`.
-        issues: gets the files that are left out.
+    `files` are without masks; `top` and `endings` as of `role_of`; `issues` gets the files that are left out.
     """
     for kind, ending in endings.items():
         if not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):
@@ -197,7 +191,7 @@ def _without_channels(files: Sequence[str], issues: list[Issue]) -> Iterator[str
     yield from numbered.pop("", ())
     for case, channels in numbered.items():
         names = [without_ending(file).removeprefix(case) for file in channels]
-        if "_0000" not in names or len(names) not in _CHANNELS:
+        if "_0000" not in names or len(names) > 9:  # more numbers are patients'
             yield from channels
             continue
         beside = f", as {', '.join(names[1:])} beside it" if names[1:] else ""

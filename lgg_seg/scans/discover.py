@@ -12,13 +12,12 @@ from lgg_seg.scans.cases import not_flair, volumes_of_cases
 from lgg_seg.scans.filenames import (
     DICOM_ENDINGS,
     below_derivatives,
-    duplicate_reason,
     is_image,
-    is_mask,
     is_picture,
     is_tiff,
     is_volume,
     may_be_dicom,
+    nifti_ending,
     unread_reason,
     without_ending,
 )
@@ -247,7 +246,8 @@ def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], 
     """The files of a folder that are scans by their names; of two whose masks would have one name, the first."""
     images = _images(names)
     scans = [name for name in images if role_of(folder + name, top).kind != MASK]
-    suspects = [name for name in images if not is_mask(name) and role_of(name).kind == MASK]
+    # A name as masks have here and in the dataset, `<slice>_mask`, is meant.
+    suspects = [n for n in images if role_of(n).kind == MASK and not without_ending(n).lower().endswith("_mask")]
     of_masks = below_derivatives(f"{folder}x") or role_of(f"{folder}x").kind == MASK
     if suspects and not scans and not of_masks:
         # Somebody may name scans like masks: no patient is passed over without a message.
@@ -255,8 +255,11 @@ def _scans(folder: str, names: Sequence[str], top: str, firsts: dict[str, str], 
         issues.append(Issue(folder + suspects[0], f"is a mask by its name{others}; rename what is a scan"))
     kept = []
     for name in scans:
-        if reason := duplicate_reason(folder + name, firsts):
-            issues.append(Issue(folder + name, reason))
-        else:
+        # Case makes no difference, since it makes none on the disks of Windows and macOS; nor does a slice's ending.
+        mask = without_ending(folder + name) + (nifti_ending(name) or (".nii.gz" if is_volume(name) else ""))
+        if (first := firsts.setdefault(mask.casefold(), folder + name)) == folder + name:
             kept.append(name)
+        else:
+            reason = f"comes after another of that name ({first}), and the first counts; rename one of them"
+            issues.append(Issue(folder + name, reason))
     return kept

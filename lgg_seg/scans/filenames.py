@@ -1,4 +1,4 @@
-"""Format and duplicates, by the names of files."""
+"""The format of files by their names."""
 
 import re
 from pathlib import PurePosixPath
@@ -62,21 +62,3 @@ def without_ending(file: str) -> str:
     if end := next((end for end in (*NIBABEL_ENDINGS, *ITK_ENDINGS) if file.lower().endswith(end)), None):
         return file[: -len(end)]
     return str(PurePosixPath(file).with_suffix(""))
-
-
-def is_mask(name: str) -> bool:
-    """Whether a file is a mask by the name that masks have here and in the dataset: `<slice>_mask`."""
-    return without_ending(name).lower().endswith("_mask")
-
-
-def duplicate_reason(file: str, firsts: dict[str, str]) -> str | None:
-    """The reason to leave a file out because an earlier one's mask has the same name; else adds it to `firsts`.
-
-    Case makes no difference, since it makes none on the disks of Windows and macOS; nor does a slice's ending.
-    """
-    mask_ending = nifti_ending(file) or (".nii.gz" if is_volume(file) else "")
-    key = (without_ending(file) + mask_ending).casefold()
-    if key in firsts:
-        return f"comes after another of that name ({firsts[key]}), and the first counts; rename one of them"
-    firsts[key] = file
-    return None

@@ -18,11 +18,7 @@ LEAST_STEPS = 256  # of float32 between the lowest and the highest intensity: as
 
 
 def require_size(file: str, voxels: int, size: int) -> None:
-    """Refuse a volume by its `size_fault`.
-
-    Raises:
-        ScanError: with `file` as the one to mend.
-    """
+    """Refuse a volume by its `size_fault`, with a ScanError of `file`."""
     if fault := size_fault(voxels, size):
         raise ScanError([Issue(file, fault)])
 
@@ -45,11 +41,7 @@ def require_intensities(file: str, voxels: NDArray[np.generic]) -> None:
 
 
 def require_extensions(path: Path) -> None:
-    """Refuse a NIfTI header whose extensions declare more than `MAX_EXTENSION` bytes.
-
-    Raises:
-        ValueError: with the size.
-    """
+    """Refuse with a ValueError a NIfTI header whose extensions declare more than `MAX_EXTENSION` bytes."""
     with ImageOpener(str(path)) as stream:
         start = stream.read(4)
         is_second = 540 in (int.from_bytes(start, "little"), int.from_bytes(start, "big"))

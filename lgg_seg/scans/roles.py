@@ -58,19 +58,12 @@ _FREESURFER_RAW = "orig"  # its folder of what came from the scanner: 001.mgz is
 
 @dataclass(frozen=True)
 class Role:
-    """What a file is.
+    """What a file is."""
 
-    Attributes:
-        kind: a member of `SEQUENCES`, `MASK`, `UNUSED`, `DERIVED`, `UNCLEAR`; None where no word says it.
-        case: the file's path without ending and without the words of its kind: one patient's files share it.
-        words: what says it.
-        folder: the part of the case that is of folders' names.
-    """
-
-    kind: str | None
-    case: str
-    words: str = ""
-    folder: str = ""
+    kind: str | None  # a member of `SEQUENCES`, `MASK`, `UNUSED`, `DERIVED`, `UNCLEAR`; None where no word says it
+    case: str  # the path without ending and without the words of its kind: one patient's files share it
+    words: str = ""  # what says it
+    folder: str = ""  # the part of the case that is of folders' names
 
 
 def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -> Role:

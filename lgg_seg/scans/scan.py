@@ -43,32 +43,17 @@ class ScanError(UserError):
 
 @dataclass(frozen=True)
 class Scan:
-    """One volume.
+    """One volume; FLAIR stands in for a sequence that was not acquired, as in the networks' training data."""
 
-    Attributes:
-        images: uint8 (D, H, W, 3), slices in order, channels pre-contrast, FLAIR, post-contrast; FLAIR stands in for
-            what was not acquired, as it does in the dataset that the networks were trained on.
-        files: the file of each slice, below the input.
-        numbers: the number of each slice that a reader knows it by: the one in its file's name, or in NIfTI the index
-            along the file's own axis, from 0.
-        issues: files of this volume that were left out.
-        voxel_mm3: volume of a voxel; None where the files do not say.
-        sides_mm: of a voxel, from column to column, row to row and slice to slice; None where the files do not say.
-        left_is_known: whether the files say how the patient lay: columns then go to the patient's left.
-        warnings: what a reader of the result should know of this volume.
-        to_file: (4, 4) affine from (column, row, slice) to the voxel indices of the file that holds all slices; None
-            where each slice has a file.
-    """
-
-    images: NDArray[np.uint8]
-    files: tuple[str, ...]
-    numbers: tuple[int, ...]
-    issues: tuple[Issue, ...] = ()
-    voxel_mm3: float | None = None
-    sides_mm: tuple[float, ...] | None = None
-    left_is_known: bool = False
-    warnings: tuple[str, ...] = ()
-    to_file: Floats | None = None
+    images: NDArray[np.uint8]  # (D, H, W, 3), slices in order, channels pre-contrast, FLAIR, post-contrast
+    files: tuple[str, ...]  # of each slice, below the input
+    numbers: tuple[int, ...]  # by which readers know slices: of its file's name, or in NIfTI the index along its axis
+    issues: tuple[Issue, ...] = ()  # files of this volume that were left out
+    voxel_mm3: float | None = None  # volume of a voxel; None where the files do not say
+    sides_mm: tuple[float, ...] | None = None  # of a voxel, from column to column, row to row and slice to slice
+    left_is_known: bool = False  # whether the files say how the patient lay: columns then go to the patient's left
+    warnings: tuple[str, ...] = ()  # what a reader of the result should know of this volume
+    to_file: Floats | None = None  # (4, 4), from (column, row, slice) to voxel indices, where one file has all slices
 
     @property
     def flair(self) -> NDArray[np.uint8]:

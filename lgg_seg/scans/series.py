@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def series_files(path: Path) -> list[Path]:
     if not (uid := dicom_tags(path).get(SERIES)):
         return [path]
     files = [file for file in path.parent.iterdir() if file == path or (may_be_dicom(file.name) and is_dicom(file))]
-    return in_order([file for file in files if (_tags_if_any(file) or {}).get(SERIES) == uid])
+    return in_order([file for file in files if _is_of(file, uid)])
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:
@@ -111,11 +112,10 @@ def _tags(path: str, changed: int) -> Mapping[str, str]:  # noqa: ARG001  # a fi
     return {key: reader.GetMetaData(key).strip(" \0") for key in reader.GetMetaDataKeys() if key in _READ}
 
 
-def _tags_if_any(path: Path) -> Mapping[str, str] | None:
-    try:
-        return dicom_tags(path)
-    except (OSError, RuntimeError):
-        return None
+def _is_of(path: Path, uid: str) -> bool:
+    with suppress(OSError, RuntimeError):
+        return dicom_tags(path).get(SERIES) == uid
+    return False
 
 
 def _places(files: Sequence[Path]) -> NDArray[np.float64] | None:

@@ -72,13 +72,10 @@ class StackFile:
 
 
 def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:
-    """The volumes of the slices of one folder, by the rules of `lgg_seg.scans.discover.find_scans`.
+    """The volumes of the slices, without masks, of one folder, by the rules of `lgg_seg.scans.discover.find_scans`.
 
-    Args:
-        folder: its path below the input with a slash at its end; empty for the input itself.
-        names: the slices' file names, without masks.
-        issues: gets the slices with a number that an earlier slice has, and of another sequence than FLAIR the first.
-        top: the name of the input's folder.
+    `folder` is its path below the input with a slash at its end, empty for the input itself, whose name is `top`.
+    `issues` gets the slices with a number that an earlier one has, and of another sequence than FLAIR the first.
     """
     names = flair_alone(folder, names, top, issues)
     patients: dict[str, dict[int, str]] = defaultdict(dict)

@@ -32,19 +32,12 @@ from lgg_seg.scans.volumes import VolumeFiles
 
 @dataclass(frozen=True)
 class Series:
-    """One series of a study.
+    """One series of a study."""
 
-    Attributes:
-        file: the path below the input of its first file.
-        slices: how many files it has.
-        tags: of one of its files, as of `series.dicom_tags`.
-        kind: as of `roles.Role`; what its description says, and whether a contrast agent was given.
-    """
-
-    file: str
-    slices: int
-    tags: Mapping[str, str]
-    kind: str | None
+    file: str  # the path below the input of its first file
+    slices: int  # how many files it has
+    tags: Mapping[str, str]  # of one of its files, as of `series.dicom_tags`
+    kind: str | None  # as of `series_kind`
 
     @property
     def axial(self) -> bool:

@@ -31,15 +31,10 @@ _MOST = 0.6  # of the head's voxels
 
 @dataclass(frozen=True)
 class Truth:
-    """The ground truth of a volume.
+    """The ground truth of a volume."""
 
-    Attributes:
-        mask: bool (D, H, W), True where there is tumour; False in slices without a mask.
-        known: bool (D,), whether a slice has a mask.
-    """
-
-    mask: Bools
-    known: Bools
+    mask: Bools  # (D, H, W), True where there is tumour; False in slices without a mask
+    known: Bools  # (D,), whether a slice has a mask
 
 
 class MaskFiles:
@@ -117,14 +112,9 @@ class MaskFiles:
 def read_truth(
     files: ScanFiles, root: Path, scan: Scan, masks: MaskFiles, threshold: int | None = None
 ) -> tuple[Truth, list[Issue]]:
-    """The ground truth of a volume that was read, and the masks that cannot be used.
+    """The ground truth of a volume that was read below `root`, and the masks that cannot be used.
 
-    Args:
-        files: the volume's.
-        root: the folder that they and the masks lie below.
-        scan: what was read of them.
-        masks: of the listing.
-        threshold: as of `kaggle.images.read_mask`, for masks of slices.
+    `threshold` is that of `kaggle.images.read_mask`, for masks of slices.
     """
     truth = Truth(np.zeros(scan.images.shape[:3], np.bool_), np.zeros(len(scan.images), np.bool_))
     issues: list[Issue] = []

@@ -13,7 +13,7 @@ from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
-from lgg_seg.metrics.arrays import Bools, Floats
+from lgg_seg.metrics.arrays import Bools
 from lgg_seg.scans.axes import AxialView, axes_in_mm, header_warnings, knows_place, turn_to
 from lgg_seg.scans.filenames import nifti_ending
 from lgg_seg.scans.formats import FormatError, gaps_in, open_volume, unreadable
@@ -33,23 +33,15 @@ from lgg_seg.scans.scan import (
 
 @dataclass(frozen=True)
 class VolumeFiles:
-    """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three.
-
-    Attributes:
-        stem: what the mask is named after, a path below the input too.
-        case: what the patient's files have in common.
-        notes: what a reader of the result should know of the choice of files.
-        patient: an identifier that stands in the files, if there is one.
-        resample: whether a sequence on another grid is brought to FLAIR's, since positions are of one scanner's space.
-    """
+    """The files of one volume by sequence (paths below the input); under `FLAIR` one that may hold all three."""
 
     name: str
-    stem: str
+    stem: str  # what the mask is named after, a path below the input too
     files: Mapping[str, str]
-    case: str = field(default="", compare=False)
-    notes: tuple[str, ...] = ()
-    patient: str = ""
-    resample: bool = False
+    case: str = field(default="", compare=False)  # what the patient's files have in common
+    notes: tuple[str, ...] = ()  # what a reader of the result should know of the choice of files
+    patient: str = ""  # an identifier that stands in the files, if there is one
+    resample: bool = False  # bring a sequence on another grid to FLAIR's: positions are of one scanner's space
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -145,8 +137,9 @@ class VolumeFiles:
             ScanError: it is damaged, too large, several volumes, on another grid than FLAIR, or no labels, which are
                 whole numbers from 0.
         """
-        flair = _open(root, self.files[FLAIR])
-        image, turn = _open_beside(flair, root, file)
+        flair, image = _open(root, self.files[FLAIR]), _open(root, file)
+        if (turn := turn_to(flair, image)) is None:
+            raise _OtherGridError(file)
         labels = _voxels(image, file)
         if labels.size != np.prod(labels.shape[:3]):
             raise ScanError([Issue(file, "holds several volumes, where one segmentation is read")])
@@ -204,32 +197,17 @@ def _voxels(image: nib.Nifti1Image, file: str) -> NDArray[Any]:
         raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
 
 
-def _open_beside(flair: nib.Nifti1Image, root: Path, file: str) -> tuple[nib.Nifti1Image, Floats]:
-    """The image, and what turns its axes to those of its FLAIR, on whose grid it is in whatever order of axes.
-
-    Raises:
-        _OtherGridError: it is on another.
-    """
-    image = _open(root, file)
-    if (turn := turn_to(flair, image)) is None:
-        raise _OtherGridError([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
-    return image, turn
-
-
 def _read_beside(
     flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str], *, resample: bool
 ) -> NDArray[np.uint8]:
     """The one volume of a file on the grid of its FLAIR (X, Y, Z), in the order of FLAIR's axes."""
-    try:
-        image, turn = _open_beside(flair, root, file)
-    except _OtherGridError:
-        if not resample:
-            raise
-        other = _open(root, file)
-        if len(other.shape) != 3:
-            raise
-        image, turn = resample_from_to(other, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
+    image = _open(root, file)
+    turn = turn_to(flair, image)
+    if turn is None and resample and len(image.shape) == 3:
+        image, turn = resample_from_to(image, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
         warnings.append(f"{Path(file).name} was resampled to the grid of its FLAIR")
+    if turn is None:
+        raise _OtherGridError(file)
     if gaps := gaps_in(root / file):
         warnings.append(f"{Path(file).name}: {gaps}")
     volumes = _sequences(image, file, warnings)
@@ -239,4 +217,7 @@ def _read_beside(
 
 
 class _OtherGridError(ScanError):
-    pass
+    """A file lies on another grid than its FLAIR, in whatever order of axes."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__([Issue(file, "is on another grid than its FLAIR; resample it to that one")])
