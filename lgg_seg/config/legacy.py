@@ -16,13 +16,10 @@ TARGETS: dict[str, str] = {
     "lgg_seg.data.samplers.TumourWeighted": "lgg_seg.data.TumourWeighted",
     "lgg_seg.data.samplers.Uniform": "lgg_seg.data.Uniform",
     "lgg_seg.data.tree.download.ensure_tree": "lgg_seg.data.ensure_tree",
-    "lgg_seg.modules.schedulers.cosine": "lgg_seg.schedulers.cosine",
-    "lgg_seg.modules.schedulers.exponential": "lgg_seg.schedulers.exponential",
-    "lgg_seg.modules.schedulers.none": "lgg_seg.schedulers.none",
-    "lgg_seg.modules.schedulers.onecycle": "lgg_seg.schedulers.onecycle",
-    "lgg_seg.modules.schedulers.plateau": "lgg_seg.schedulers.plateau",
-    "lgg_seg.modules.schedulers.poly": "lgg_seg.schedulers.poly",
-    "lgg_seg.modules.schedulers.step": "lgg_seg.schedulers.step",
+    **{
+        f"lgg_seg.modules.schedulers.{name}": f"lgg_seg.schedulers.{name}"
+        for name in ("cosine", "exponential", "none", "onecycle", "plateau", "poly", "step")
+    },
     "lgg_seg.reporting.wandb_logger.wandb_logger": "lgg_seg.reporting.wandb.wandb_logger",
     "lgg_seg.utils.trainer.TrainerSettings": "lgg_seg.training.TrainerSettings",
 }
@@ -77,11 +74,6 @@ def upgraded_overrides(overrides: Sequence[str]) -> list[str]:
             value = TARGETS.get(value, value)
         result += [f"{sign}{new}{equals}{value}" for new in KEYS.get(key, (key,))]
     return result
-
-
-def renamed(key: str) -> str | None:
-    """Today's name or names of an old dotted key, joined by "and"; None for a key that was not renamed."""
-    return " and ".join(KEYS[key]) if key in KEYS else None
 
 
 def _parent(config: DictConfig, key: str) -> tuple[DictConfig, str]:

@@ -19,7 +19,7 @@ from omegaconf.errors import InterpolationResolutionError
 from lgg_seg.config.aliases import ELSEWHERE
 from lgg_seg.config.groups import CONFIG_NAME, conf_dir, groups, own_folders
 from lgg_seg.config.instantiate import MODIFIERS, TARGET, resolve_target
-from lgg_seg.config.legacy import renamed
+from lgg_seg.config.legacy import KEYS
 from lgg_seg.config.resume import RESUME
 from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.config.validation import COLLECTIONS, check_config, keys_of, takes_options
@@ -204,8 +204,8 @@ def _check_key(
         if override.is_add():
             raise UserError(f"+{key}: the key exists, write {key}=… without the plus.")
         return
-    if new := renamed(key):
-        raise UserError(f"{key} is called {new} now.")
+    if key in KEYS:
+        raise UserError(f"{key} is called {' and '.join(KEYS[key])} now.")
     if new := ELSEWHERE.get(key):
         raise UserError(f"{key}: no such key; here it is {new}.")
     adds, nearest = override.is_add() or override.is_force_add(), did_you_mean(key, valid)

@@ -20,7 +20,7 @@ from lgg_seg.inference.zoo import CARD, names
 from lgg_seg.networks.build import build_network, has_encoder_weights
 from lgg_seg.networks.pretrained import load_network, read_state_dict
 from lgg_seg.networks.reference import TRAINED_ON_THIS_DATA_SET, as_ours
-from lgg_seg.runs.provenance import known_patients, volume_digest
+from lgg_seg.runs.provenance import known_patients, patient_digests
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class StartingWeights:
         """Their part of `provenance.json`; `seen` names the later subsets' patients whom they have seen."""
         patients = self.patients
         if self.sha256.startswith(TRAINED_ON_THIS_DATA_SET):
-            patients = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+            patients = patient_digests(index)
         known = set(known_patients(index, patients))
         seen = {subset: [n for n in split.patients(index, subset) if n in known] for subset in ("val", "test")}
         return {**asdict(self), "patients": dict(patients), "seen": seen}

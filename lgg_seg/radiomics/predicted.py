@@ -13,7 +13,7 @@ from lgg_seg.radiomics.features import Volume, masked_patients
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.identity import recipe
 from lgg_seg.runs.masks import read_masks
-from lgg_seg.runs.provenance import volume_digest
+from lgg_seg.runs.provenance import patient_digests
 
 
 def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
@@ -21,7 +21,7 @@ def out_of_fold_masks(index: Index, folders: Path) -> dict[str, Path]:
 
     `folders` may be a pattern (`runs/fold-*_unet`). Patients are known by their volumes' digests, whatever their names.
     """
-    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
+    digests = patient_digests(index)
     chosen: dict[str, Path] = {}
     recipes: dict[str, dict[str, Any]] = {}
     places = map(Path, glob(str(folders)))  # noqa: PTH207  # Path.glob takes no absolute pattern

@@ -38,11 +38,7 @@ class UnrestorableCheckpointError(DamagedCheckpointError):
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a checkpoint as `torch.save` does, with its SHA-256 as the comment that ends a zip archive."""
     with path.open("w+b") as file:
         try:
             torch.save(content, file)  # given a path, it would write the file's name into the archive
@@ -80,8 +76,7 @@ def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
         raise DamagedCheckpointError(
             f"{path} is no checkpoint of a run: {fault}; put a sound copy in its place, or train again."
         )
-    checkpoint: dict[str, Any] = content
-    return checkpoint
+    return content  # type: ignore[no-any-return]  # torch.load has no type, and the fault would have been found
 
 
 def read_newest(folder: RunFolder, fault: DamagedCheckpointError | None = None) -> tuple[Path, dict[str, Any]]:
@@ -130,14 +125,10 @@ def _intact(content: bytes) -> bool:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            if any(one.compress_type != zipfile.ZIP_STORED for one in members):
+            members, comment = archive.infolist(), archive.comment
+            stored = all(one.compress_type == zipfile.ZIP_STORED for one in members)
+            if not stored or sum(one.file_size for one in members) > len(content) or archive.testzip() is not None:
                 return False
-            if sum(one.file_size for one in members) > len(content):
-                return False
-            if archive.testzip() is not None:
-                return False
-            comment = archive.comment
         if not comment.startswith(DIGEST):
             return True
         digest = hashlib.sha256(memoryview(content)[: -len(comment) - 2])

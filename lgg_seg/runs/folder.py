@@ -26,20 +26,6 @@ _YAML = get_yaml_loader()
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
 
 
-def _has_alias(content: Any) -> bool:
-    """Whether a container stands at two places in what was read from YAML."""
-    seen: set[int] = set()
-    left = [content]
-    while left:
-        node = left.pop()
-        if isinstance(node, dict | list):
-            if id(node) in seen:
-                return True
-            seen.add(id(node))
-            left.extend(node.values() if isinstance(node, dict) else node)
-    return False
-
-
 class AtomicFolder:
     """A folder in which every file appears whole or not at all; where one cannot, the UserError ends with `remedy`."""
 
@@ -170,10 +156,8 @@ class RunFolder(AtomicFolder):
         """Write `status.json`; the first call also records the start."""
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         before = self.read_json("status.json", missing_ok=True)
-        self.write_json(
-            "status.json",
-            {"state": state, "reason": reason, "started": before.get("started", now), "updated": now},
-        )
+        content = {"state": state, "reason": reason, "started": before.get("started", now), "updated": now}
+        self.write_json("status.json", content)
 
     def read_json(self, name: str, *, missing_ok: bool = False) -> dict[str, Any]:
         """The content of a JSON file of this run; with `missing_ok`, that of a missing one is empty."""
@@ -186,8 +170,10 @@ class RunFolder(AtomicFolder):
 
     def _read_yaml(self, name: str) -> Any:
         with self._reading(name) as path:
-            content = yaml.load(path.read_text(encoding="utf-8"), _YAML)
-        if _has_alias(content):  # ten lines of them make a config of a million keys, or one without an end
+            text = path.read_text(encoding="utf-8")
+            has_alias = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader))
+            content = None if has_alias else yaml.load(text, _YAML)
+        if has_alias:  # ten lines of them make a config of a million keys, or one without an end
             raise damaged(path, "has an alias (*…), which a run never writes")
         check_content(path, content)
         return content

@@ -84,17 +84,13 @@ def job_identity(config: DictConfig) -> dict[str, Any]:
 
 def configuration_identity(config: Mapping[str, Any]) -> str:
     """The same text for two configs if and only if one repeats the other with another seed or fold."""
-    return json.dumps(_configuration(config), sort_keys=True, default=str)
+    return json.dumps(_plain_without(NON_CONFIGURATION_KEYS, config), sort_keys=True, default=str)
 
 
 def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a configuration but for its split, by dotted key: equal for a cross-validation's folds and for a run
     that was trained in the same way on other patients."""
-    return {key: value for key, value in _configuration(config).items() if not is_below(key, ("split",))}
-
-
-def _configuration(config: Mapping[str, Any]) -> dict[str, Any]:
-    return _plain_without(NON_CONFIGURATION_KEYS, config)
+    return _plain_without((*NON_CONFIGURATION_KEYS, "split"), config)
 
 
 def _plain_without(excluded: Sequence[str], config: Mapping[str, Any]) -> dict[str, Any]:

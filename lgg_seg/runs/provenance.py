@@ -89,9 +89,14 @@ def volume_digest(image_checksums: Iterable[str]) -> str:
     return hashlib.sha256("".join(image_checksums).encode()).hexdigest()[:16]
 
 
+def patient_digests(index: Index) -> dict[str, str]:
+    """The `volume_digest` of every patient by name."""
+    return {patient.name: volume_digest(s.image_checksum for s in patient.slices) for patient in index.patients}
+
+
 def split_metadata(index: Index, split: Split) -> dict[str, Any]:
     """The patients of each subset by name, with the digests of their volumes; and the split's protocol and hash."""
-    digests = {patient.name: volume_digest(s.image_checksum for s in patient.slices) for patient in index.patients}
+    digests = patient_digests(index)
     return {
         "protocol": split.protocol,
         "hash": split.hash,
@@ -104,9 +109,9 @@ def known_patients(index: Index, volumes: Mapping[str, str]) -> list[str]:
 
     By their digest, name or TCGA barcode, since a patient may be renamed, or their slices stored in another size.
     """
-    digests = {p.name: volume_digest(s.image_checksum for s in p.slices) for p in index.patients}
     known = frozenset(volumes.values())
-    return [name for name, digest in digests.items() if name in volumes or digest in known or named_in(name, volumes)]
+    digests = patient_digests(index).items()
+    return [name for name, digest in digests if name in volumes or digest in known or named_in(name, volumes)]
 
 
 def has_same_data(metadata: Mapping[str, Any], index: Index, split: Split) -> bool:

@@ -74,8 +74,7 @@ def _record_end(folder: RunFolder, state: State, reason: str) -> None:
 def read_status(folder: RunFolder, *, record: bool = False) -> dict[str, Any]:
     """The content of `status.json`; a run whose process was killed counts as interrupted.
 
-    Args:
-        record: write that into the folder, too, and remove what the process was writing.
+    To `record` that writes it into the folder, too, and removes what the process was writing.
     """
     status = folder.read_json("status.json")
     if status["state"] == "running":

@@ -21,12 +21,7 @@ log = logging.getLogger(__name__)
 def run_sweep(overrides: list[str], launch: Callable[[], object]) -> int:
     """Run a sweep in the folder that follows from its overrides, and write its leaderboard there.
 
-    Args:
-        overrides: without Hydra's flags.
-        launch: starts Hydra, which reads the process's own arguments.
-
-    Returns:
-        the exit code: 1 where a job of this sweep has failed.
+    `launch` starts Hydra, which reads the process's own arguments. The exit code is 1 where a job has failed.
     """
     from lgg_seg.sweeps.retries import failures
     from lgg_seg.training.processes import started_together

@@ -45,11 +45,9 @@ class Outcome:
 
 
 def hydra_job(config: DictConfig, hydra_config: DictConfig) -> float | None:
-    """Complete the job that Hydra's config describes.
+    """Complete the job that Hydra's config describes; the score of its best epoch (validation patient Dice), if any.
 
-    Returns:
-        the score of its best epoch (validation patient Dice), None where there is none. A failure is not raised: it is
-        recorded in the job's folder and must not end the sweep. Only an interruption does.
+    A failure is not raised: it is recorded in the job's folder and must not end the sweep. Only an interruption does.
     """
     configure_logs()
     # A worker of joblib has a number; other launchers run one job at a time, or give each its GPU.

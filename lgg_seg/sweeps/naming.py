@@ -58,7 +58,7 @@ def sweep_folder(overrides: Sequence[str]) -> Path:
     varying = [o for o in content if o.is_sweep_override() and not o.is_hydra_override()]
     readable = sorted((o for o in content if o in varying or o.key_or_group == "sweep"), key=lambda o: o.key_or_group)
     name = slug("_".join(map(_label, readable))) or "sweep"
-    return SWEEPS / f"{name}_{digest(sorted(map(_canonical, content), key=str))}"
+    return SWEEPS / f"{name}_{digest(sorted(([o.get_key_element(), _values(o)] for o in content), key=str))}"
 
 
 def job_name(overrides: Sequence[str], varying: Collection[str], fallback: str, identity: Any) -> str:
@@ -71,24 +71,16 @@ def job_name(overrides: Sequence[str], varying: Collection[str], fallback: str, 
     return f"{slug('_'.join(parts)) or slug(fallback)}_{digest(identity)}"
 
 
-def _choices(override: Override) -> list[str] | None:
-    """The values of a choice, sorted: in any order they are the same choice. None for any other override."""
+def _values(override: Override) -> list[str]:
+    """The value as it is typed; those of a choice sorted: in any order they are the same choice."""
     if override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP:
         return sorted(override.sweep_string_iterator())
-    return None
-
-
-def _canonical(override: Override) -> list[Any]:
-    return [override.get_key_element(), _choices(override) or [_text(override)]]
-
-
-def _text(override: Override) -> str:
-    return (override.input_line or "").partition("=")[2]
+    return [(override.input_line or "").partition("=")[2]]
 
 
 def _label(override: Override) -> str:
     """`unet` for a group's member, `seed-1` for a value, its number short."""
-    text = ",".join(_choices(override) or [_text(override)])
+    text = ",".join(_values(override))
     with suppress(ValueError):
         text = f"{float(text):.4g}"
     return text if override.key_or_group in groups() else f"{override.key_or_group.rpartition('.')[2]}-{text}"

@@ -62,9 +62,8 @@ def next_attempt(
 ) -> Attempt:
     """What is left to do of the job at `base` with the identity `wanted`. Nothing is ever overwritten.
 
-    Args:
-        pruned_counts: whether a pruned run is a result, as it is for the study that pruned it.
-        data: the fingerprint of the data as they are now, None where it is unknown; a result on other data is none.
+    `pruned_counts`: a pruned run is a result, as for the study that pruned it. `data` gives the fingerprint of the data
+    as they are now, None where it is unknown; a result on other data is none.
     """
     for path in retry_folders(base):
         folder = RunFolder(path)
@@ -74,10 +73,9 @@ def next_attempt(
             continue
         state = _state(folder)
         if state == "finished" or (state == "pruned" and pruned_counts):
-            now = data()
-            if now is not None and _fingerprint(folder) != now:
-                continue
-            return Attempt(folder, "nothing")
+            if data() in (None, _fingerprint(folder)):
+                return Attempt(folder, "nothing")
+            continue
         if state in ("interrupted", "running") and folder.last.exists():
             return Attempt(folder, "resume")
         mark_interrupted(path)  # killed before its first checkpoint, it would be called running for ever
@@ -113,20 +111,17 @@ def mark_interrupted(path: Path) -> str:
 
 
 def record_failure(
-    folder: RunFolder, reason: str, overrides: Sequence[str], config: DictConfig | None, details: str | None = None
+    folder: RunFolder, reason: str, overrides: Sequence[str], config: DictConfig, details: str | None = None
 ) -> None:
-    """Write what failed and why, and log it in one line.
+    """Write what failed and why, and log it in one line; `details` is a traceback, for `run.log` alone.
 
-    Args:
-        folder: may be missing yet, or hold what the run has written so far, which stays.
-        config: None where the overrides do not even make one.
-        details: a traceback, for `run.log` alone.
+    The folder may be missing yet, or hold what the run has written so far, which stays.
     """
     log.error("%s failed: %s", folder.path.name, reason)
     try:
         with folder.writing("overrides.yaml") as path:
             OmegaConf.save(OmegaConf.create(list(overrides)), path)
-        if config is not None and not (folder.path / "config.yaml").exists():
+        if not (folder.path / "config.yaml").exists():
             _write_config(folder, config)
         with (folder.path / "run.log").open("a", encoding="utf-8") as file:
             file.write(f"{details or ''}failed: {reason}\n")

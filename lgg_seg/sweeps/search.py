@@ -38,8 +38,7 @@ def search(sweeper: JobSweeper, overrides: Sequence[Override]) -> list[Sequence[
     constants = [fixed(override) for override in overrides if not varies(override)]
     sweeper.folder.mkdir(parents=True, exist_ok=True)
     study = studies.open_study(settings)
-    requeued = studies.requeue_abandoned(study)
-    if requeued:
+    if requeued := studies.requeue_abandoned(study):
         log.info("%d interrupted trials of this study are taken up again", requeued)
     returned = []
     left = settings.n_trials - _done(study)
@@ -57,11 +56,8 @@ def write_results(study: optuna.Study, folder: RunFolder) -> None:
     content: dict[str, Any] = {"study": study.study_name, "trials": counts, "best": None}
     content |= {"history": studies.trial_history(study), "importance": studies.importance(study)}
     if best is not None:
-        content["best"] = {
-            "trial": best.number,
-            "score": best.value,  # validation patient Dice of its best epoch
-            "parameters": studies.parameters(best),
-        }
+        # The score is the validation patient Dice of its best epoch.
+        content["best"] = {"trial": best.number, "score": best.value, "parameters": studies.parameters(best)}
         print(
             f"best of {sum(counts.values())} trials: trial {best.number}, validation score {best.value:.3f}, "
             f"{' '.join(as_overrides(best.params))}"

@@ -117,11 +117,7 @@ def heartbeat(study: optuna.Study, numbers: list[int]) -> None:
 
 
 def requeue_abandoned(study: optuna.Study) -> int:
-    """Queue the trials of killed sweeps again, with the same values, so that their runs go on where they stopped.
-
-    Returns:
-        how many there were.
-    """
+    """Queue the trials of killed sweeps again, with the same values: their runs go on where they stopped. How many."""
     count = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _is_abandoned(trial):
@@ -156,7 +152,6 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 
 
 def parameters(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's values."""
     return {key: parse_value(value) for key, value in trial.params.items()}
 
 

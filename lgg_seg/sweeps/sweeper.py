@@ -48,7 +48,6 @@ class JobSweeper(Sweeper):
 
     @property
     def folder(self) -> Path:
-        """The sweep's."""
         return Path(str(self.config.hydra.sweep.dir))
 
     def sweep(self, arguments: list[str]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import OmegaConf
 
-from lgg_seg.config.legacy import renamed, upgraded, upgraded_overrides
+from lgg_seg.config.legacy import upgraded, upgraded_overrides
 
 OLD = {
     "trainer": {"_target_": "lgg_seg.utils.trainer.TrainerSettings", "accumulate": 2, "limit_batches": None},
@@ -56,8 +56,3 @@ def test_overrides_keep_their_sign_order_and_value() -> None:
         "a.b='x=y'",
         "trainer._target_=lgg_seg.training.TrainerSettings",
     ]
-
-
-def test_renamed_gives_the_new_name_of_an_old_key() -> None:
-    assert renamed("trainer.limit_batches") == "trainer.limit_train_batches and trainer.limit_val_batches"
-    assert renamed("trainer.precision") is None

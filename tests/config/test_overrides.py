@@ -27,6 +27,7 @@ from tests.workplace import lgg
         ("+trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
         ("++trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
         ("trainer.progress=false", "trainer.progress is called trainer.enable_progress_bar now"),
+        ("trainer.limit_batches=1", "is called trainer.limit_train_batches and trainer.limit_val_batches now"),
         ("split.folds=3", "split.n_splits now"),
         ("+typo=1", "cannot be added"),
         ("+callbacks.lr_monitor=1", "callbacks.lr_monitor is no object"),
