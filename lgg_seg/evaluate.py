@@ -149,9 +149,7 @@ def _with(
     if threshold is not None:
         chosen["threshold"] = "fixed"
     given = {key: value for key, value in chosen.items() if value is not None}
-    changed = replace(experiment, evaluation=replace(experiment.evaluation, **given))
-    changed.validate()
-    return changed
+    return replace(experiment, evaluation=replace(experiment.evaluation, **given))
 
 
 def _data(

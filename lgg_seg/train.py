@@ -191,7 +191,7 @@ def train(
     history = History(folder, experiment.title, data.split.protocol)
     interrupted = partial(record_interruption, folder) if is_main else None
     stop = GracefulStop(folder.last, waits_for_others=experiment.trainer.is_distributed, interrupted=interrupted)
-    callbacks = experiment.all_callbacks(folder, data.split, module.monitor, history, stop)
+    callbacks = experiment.callbacks(folder, data.split, module.monitor, history, stop)
     if is_main:
         require_space_for_checkpoints(folder, network, callbacks, config.trainer.max_epochs)
     if trial is not None:

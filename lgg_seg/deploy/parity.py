@@ -28,21 +28,13 @@ Batch = tuple[Tensor, Tensor]  # prepared slices uint8 (B, C, S, S) with their v
 
 @dataclass(frozen=True)
 class Parity:
-    """What was compared, and how far apart the probabilities were.
+    """What was compared, and how far apart the probabilities were; of a classifier, slices stand for pixels."""
 
-    Attributes:
-        slices: how many were compared.
-        of: where they come from, in words.
-        largest_difference: of any probability; 1 where one is no number.
-        disagreeing: pixels of the network's grid (slices, for a classifier) on the other side of the threshold.
-        positive: pixels (slices) that the original has at or above the threshold.
-    """
-
-    slices: int
-    of: str
-    largest_difference: float
-    disagreeing: int
-    positive: int
+    slices: int  # how many were compared
+    of: str  # where they come from, in words
+    largest_difference: float  # of any probability; 1 where one is no number
+    disagreeing: int  # pixels of the network's grid on the other side of the threshold
+    positive: int  # pixels that the original has at or above the threshold
 
 
 def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
@@ -51,11 +43,7 @@ def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
-    """A few slices in the middle of the first volumes below `root`; of phantom heads where it is None.
-
-    Returns:
-        where they come from, in words, and the slices.
-    """
+    """Whence, in words, and a few slices in the middle of the first volumes below `root`, or of phantom heads."""
     if root is None:
         with TemporaryDirectory() as folder:
             phantom = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from omegaconf import DictConfig
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -47,12 +46,15 @@ def add(
     target = models / name
     if target.exists():
         raise UserError(f"{target} is there already, and nothing is overwritten; remove it or take another name.")
-    config, provenance = _finished(RunFolder(run))
+    folder = RunFolder(run)
+    if (state := folder.read_json("status.json")["state"]) != "finished":
+        raise UserError(f"{folder.path} is {state}, not finished; go on with it by resume={folder.path}.")
+    config, provenance = folder.read_config()[0], folder.read_json("provenance.json")
     trained = from_run(run)
     if provenance["split"]["test"]:
         if cross_validation is not None:
             raise UserError(f"{run} has a test of its own; leave cross_validation= out.")
-        metrics = _tested(RunFolder(run))
+        metrics = _tested(folder)
     elif cross_validation is None:
         raise UserError(
             f"{run} was trained on every patient and tested on nobody; name the folder with the folds of its recipe by "
@@ -99,20 +101,10 @@ def halved(network: nn.Module) -> dict[str, Tensor]:
     What has one number a channel (biases, batch norm and its running statistics) stays in float32: it may exceed the
     range of float16, and takes hardly any space.
     """
-    state = network.state_dict()
     return {
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
-        for name, value in state.items()
+        for name, value in network.state_dict().items()
     }
-
-
-def _finished(folder: RunFolder) -> tuple[DictConfig, dict[str, Any]]:
-    """Config and provenance of a finished run."""
-    config, _ = folder.read_config()
-    state = folder.read_json("status.json")["state"]
-    if state != "finished":
-        raise UserError(f"{folder.path} is {state}, not finished; go on with it by resume={folder.path}.")
-    return config, folder.read_json("provenance.json")
 
 
 def _tested(folder: RunFolder) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
             convolution.weight, convolution.bias, normalisation.running_mean, normalisation.running_var,
             normalisation.eps, normalisation.weight, normalisation.bias, isinstance(convolution, nn.ConvTranspose2d),
         )  # fmt: skip
-        copy.set_submodule(name, _activation(normalisation))
+        # What else the module does: timm's holds the activation that follows.
+        copy.set_submodule(name, getattr(normalisation, "act", None) or nn.Identity())
     tolerance = TOLERANCE * float(expected.abs().max())
     # Weights that overflow are found, and told of, by the probabilities that they give.
     same = math.isfinite(tolerance) and torch.allclose(copy(example), expected, atol=tolerance)
@@ -57,8 +58,3 @@ def _pairs(network: nn.Module, example: Tensor) -> dict[str, tuple[Any, Any]]:
     pairs = set(found)
     once = [module for pair in pairs for module in pair]
     return {names[bn]: (conv, bn) for conv, bn in pairs if once.count(conv) == once.count(bn) == 1}
-
-
-def _activation(normalisation: nn.Module) -> nn.Module:
-    """What else the module does: timm's holds the activation that follows."""
-    return getattr(normalisation, "act", None) or nn.Identity()

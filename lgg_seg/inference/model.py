@@ -114,8 +114,7 @@ class Model:
         known = {name: of for trained, _ in self.members for name, of in trained.training_volumes.items()}
         if digest in known.values() or any(named_in(name, known) for name in names):
             return True
-        all_known = all(trained.all_recorded for trained, _ in self.members)
-        return False if all_known and any(barcode(name) for name in names) else None
+        return False if self.all_recorded and any(barcode(name) for name in names) else None
 
 
 class VolumeClassifier:

@@ -34,7 +34,6 @@ class OnnxRunner(Runner):
         self.batch_size = batch_size
 
     def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """As `Runner.logits`, on the CPU."""
         (logits,) = self._session.run([OUTPUT], {INPUT: normalise(images, statistics).contiguous().numpy()})
         return torch.from_numpy(np.asarray(logits, np.float32))
 

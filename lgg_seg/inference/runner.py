@@ -115,9 +115,7 @@ def binarise(probability: Probability, threshold: float, postprocess: str) -> Bo
 def slice_losses(logits: Tensor, masks: Tensor, loss: nn.Module) -> Sequence[float]:
     """The loss of each slice by itself, so that the mean over slices does not depend on the batch size.
 
-    Args:
-        logits: float32 (D, 1, S, S).
-        masks: (D, 1, S, S) of 0 and 1.
+    Of `logits` float32 (D, 1, S, S) and `masks` (D, 1, S, S) of 0 and 1.
     """
     target = masks.to(logits.device).float()
     with torch.inference_mode():

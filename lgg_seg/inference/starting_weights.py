@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from lgg_seg.config.suggestions import did_you_mean
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.splits.split import Split
 from lgg_seg.errors import UserError
+from lgg_seg.files import file_sha256
 from lgg_seg.inference.trained import restore
 from lgg_seg.inference.zoo import CARD, names
 from lgg_seg.networks.build import build_network, has_encoder_weights
@@ -87,7 +87,7 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
         network, state = build_network(model, channels), as_ours(read_state_dict(path))
         if state.keys() & network.state_dict().keys() or not has_encoder_weights(model):
             load_network(network, state, path)
-            return network, StartingWeights(path.name, "network", _sha256(path), {}, recorded=False)
+            return network, StartingWeights(path.name, "network", file_sha256(path), {}, recorded=False)
     if not has_encoder_weights(model):
         raise UserError(
             f"model.weights={weights} is no run's folder, file of weights or model of the zoo, and no weights are "
@@ -95,9 +95,4 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
         )
     network = build_network(model, channels, weights)
     file = cast(Path, network.weights_file)
-    return network, StartingWeights(path.name, "encoder", _sha256(file), {}, recorded=file != path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return network, StartingWeights(path.name, "encoder", file_sha256(file), {}, recorded=file != path)

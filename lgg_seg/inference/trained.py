@@ -1,6 +1,5 @@
 """A network with all that is needed to use it, out of a run's folder or of the zoo."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from lgg_seg.config.validation import check_groups
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.errors import UserError
+from lgg_seg.files import file_sha256
 from lgg_seg.hardware import Hardware
 from lgg_seg.inference import BATCH_SIZE
 from lgg_seg.inference.folding import folded
@@ -81,8 +81,6 @@ def from_run(path: Path) -> TrainedModel:
         log.warning("%s is %s: its best epoch so far is used, which was not tested", folder.path.name, state)
     settings = instantiate(config.evaluation, "evaluation")
     provenance = folder.read_json("provenance.json")
-    with folder.best.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return TrainedModel(
         name=folder.path.name,
         network=network.eval(),
@@ -91,7 +89,7 @@ def from_run(path: Path) -> TrainedModel:
         threshold=float(tested_threshold(folder, settings)["value"]),
         postprocess=settings.postprocess,
         tta=settings.tta,
-        digest=digest,
+        digest=file_sha256(folder.best),
         training_volumes=training_volumes(provenance),
         all_recorded=starting_weights(provenance)["recorded"],
         config=nodes,
@@ -152,8 +150,7 @@ def tested_threshold(folder: RunFolder, settings: Any) -> dict[str, Any]:
     """The threshold a run was tested with and where it comes from, of its `EvaluationSettings`."""
     tested = folder.read_json("metrics.json", missing_ok=True)
     if "threshold" in tested:
-        threshold: dict[str, Any] = tested["threshold"]
-        return threshold
+        return cast(dict[str, Any], tested["threshold"])
     if settings.threshold != "fixed":
         raise UserError(
             f"{folder.path} was not tested, so its threshold is not chosen; python -m lgg_seg resume={folder.path} "

@@ -42,11 +42,7 @@ class OutputFolder(AtomicFolder):
 
     @contextmanager
     def job(self) -> Iterator[Journal]:
-        """The journal of what is written inside; it goes when the block ends well, else another process can go on.
-
-        Raises:
-            Busy: another process is at it.
-        """
+        """The journal of what is written inside; it goes when the block ends well, else another process can go on."""
         with writable(self.path, self.remedy):
             (self.path / JOURNAL).touch()  # before the lock, whose file alone would make the folder a foreign one
         with locked(self):

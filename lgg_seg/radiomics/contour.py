@@ -29,9 +29,7 @@ def outline(component: Bools) -> Floats:
 def angular_standard_deviation(border: Floats, centre: Floats) -> float | None:
     """ASD: mean over angular bins of the SD of the scaled distances from `centre`; 0 for a circle, None for a pixel.
 
-    Args:
-        border: (n, 2) rows and columns around the outline.
-        centre: (2,).
+    Of a `border` (n, 2), rows and columns around the outline, and `centre` (2,).
     """
     distances = scaled_distances(border, centre)
     if distances is None:
@@ -46,11 +44,7 @@ def margin_fluctuation(border: Floats, centre: Floats) -> float | None:
     """MF: SD of the scaled distances minus their moving average over a tenth of the outline; 0 for a circle.
 
     The window is the odd number of pixels nearest to a tenth of the outline's, so that it has a middle. Where it holds
-    a single pixel (outlines below 20) there is no value.
-
-    Args:
-        border: (n, 2) rows and columns in order around the outline.
-        centre: (2,).
+    a single pixel (outlines below 20) there is no value. Of a `border` in order around the outline, as for ASD.
     """
     distances = scaled_distances(border, centre)
     window = 2 * int(WINDOW * len(border) / 2) + 1

@@ -36,11 +36,8 @@ def enclosing_ellipsoid(points: Floats, tolerance: float = TOLERANCE) -> Ellipso
     """MVEE of points: the volume is at most `1 + tolerance` times the minimum.
 
     Khachiyan's ascent on the dual problem (Mathematics of Operations Research 21, 1996) with the away steps of Todd
-    and Yildirim (Discrete Applied Mathematics 155, 2007), which make it converge linearly.
-
-    Args:
-        points: finite `(n, d)`; those inside the others' convex hull change nothing.
-        tolerance: relative, of the volume.
+    and Yildirim (Discrete Applied Mathematics 155, 2007), which make it converge linearly. Of the `points`, finite
+    `(n, d)`, those inside the others' convex hull change nothing.
 
     Raises:
         ValueError: the points lie in a plane, whose enclosing ellipsoid has no volume.
@@ -89,14 +86,11 @@ def _dual_weights(points: Floats, tolerance: float) -> Floats:
 
 
 def ellipsoid_volume_ratio(mask: Bools) -> float | None:
-    """BEVR (Czarnek 2017, Buda 2019): volume over the volume of its MVEE; None for an empty mask.
+    """BEVR (Czarnek 2017, Buda 2019) of a mask (D, H, W): volume over the volume of its MVEE; None for an empty one.
 
     1 for an ellipsoid, less for any other shape. A voxel is a box here, not a point (the papers do not say), so that
     a single one has the ratio of a box, 2 / (π √3) = 0.368, and no ratio exceeds 1. The ratio does not change under
     affine maps, so the unknown distance of the slices hardly matters.
-
-    Args:
-        mask: `(D, H, W)`, all components taken together.
     """
     if not mask.any():
         return None

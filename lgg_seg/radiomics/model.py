@@ -67,7 +67,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
         )
 
     def require_grid_of(self, volume: Volume) -> None:
-        """Refuse masks of slices of another size than the model's."""
+        """Refuse slices of another size than the model's: lengths and places are in pixels."""
         if (size := volume.mask[0].size) not in self.slice_px:
             raise UserError(
                 f"{volume.patient} has slices of {size} pixels, those of {self.question} had "
@@ -90,7 +90,6 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
 
 
 def write_models(models: list[OutcomeModel], path: Path) -> None:
-    """Write the file of models."""
     path.write_text(pydantic.TypeAdapter(list[OutcomeModel]).dump_json(models).decode() + "\n", encoding="utf-8")
 
 

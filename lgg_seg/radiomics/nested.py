@@ -72,11 +72,7 @@ class OutOfFold(NamedTuple):
 def out_of_fold(predictors: Floats, truth: Bools, seed: int, imputation: Imputation = "scaled") -> OutOfFold:
     """Out-of-fold probabilities: 5 stratified outer folds, the model chosen in 3 inner ones by AUROC.
 
-    Args:
-        predictors: `(N, F)`, a row per patient, NaN where unknown.
-        truth: bool `(N,)`, at least `OUTER` of either value.
-        seed: of the division into folds.
-        imputation: how gaps are filled in, see `preparation`.
+    Of `predictors` (N, F), a row per patient, NaN where unknown, and `truth` (N,), at least `OUTER` of either value.
     """
     search = model_search(predictors.shape[1], seed, imputation)
     scores, chosen = np.full(truth.size, np.nan), Counter[str]()

@@ -57,7 +57,7 @@ def run_costs(config: DictConfig, hardware: Hardware) -> Iterator[tuple[str, dic
         data = experiment.ready_data()
         module = experiment.module(build_network(config.model, data.preprocess.channel_count), data, hardware)
         history, times = History(folder, "bench", data.split.protocol), BareLoop(training_step(config, hardware), now)
-        callbacks = experiment.all_callbacks(folder, data.split, module.monitor, history, GracefulStop(folder.last))
+        callbacks = experiment.callbacks(folder, data.split, module.monitor, history, GracefulStop(folder.last))
         trainer = experiment.trainer.build(hardware, folder.path, [times, *callbacks], experiment.loggers(folder.path))
         folder.write_json("provenance.json", provenance(hardware, [], config.seed, data.index, data.split))
         trainer.fit(module, datamodule=data)

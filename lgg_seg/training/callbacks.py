@@ -61,7 +61,6 @@ class Progress(RichProgressBar):
         super().__init__(console_kwargs={"stderr": True})
 
     def _get_train_description(self, current_epoch: int) -> str:
-        """The epoch, counted from 1."""
         return f"epoch {current_epoch + 1}/{self.trainer.max_epochs}"
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
@@ -139,17 +138,16 @@ class History(Checkpoint):
             self._begin(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the epoch's row."""
         if is_measured(trainer):
             self._add_row(trainer)
         else:
             self._without_row += time.perf_counter() - self._started
 
     def _add_row(self, trainer: pl.Trainer, part: Mapping[str, float] = MappingProxyType({})) -> None:
-        """And write `history.csv`."""
         seconds, self._without_row = self._without_row + time.perf_counter() - self._started, 0.0
         metrics = trainer.callback_metrics
         measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
+        speed = self._slices / max(self._trained, 1e-9)
         self.rows.append(
             {
                 "epoch": trainer.current_epoch,
@@ -158,18 +156,16 @@ class History(Checkpoint):
                 **measured,
                 "lr": self._lr,
                 "seconds": seconds,
-                "train_slices_per_second": self._slices / max(self._trained, 1e-9),
+                "train_slices_per_second": speed,
                 "protocol": self.protocol,
             }
         )
         for logger in trainer.loggers:
-            speed = {"train_slices_per_second": self.rows[-1]["train_slices_per_second"]}
-            logger.log_metrics(speed, trainer.global_step)
+            logger.log_metrics({"train_slices_per_second": speed}, trainer.global_step)
         if trainer.is_global_zero:
             self.folder.write_table("history.csv", self.rows)
 
     def draw(self) -> None:
-        """Write `figures/learning_curves.png`."""
         if self.rows:
             with self.folder.writing("figures/learning_curves.png") as path:
                 write_png(learning_curves(self.rows, self.title, self.monitor), path, 150)

@@ -28,8 +28,6 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write it whole or not at all."""
-        del storage_options
         target = Path(path)
         with writable(target, "free some space there."), replacing(target) as partial_:
             write_checkpoint(checkpoint, partial_)
@@ -60,7 +58,6 @@ class RecordedConfig(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add it."""
         checkpoint["config"] = self.config
 
     def on_load_checkpoint(
@@ -98,7 +95,6 @@ class ValidatedCheckpoint(Checkpoint):
         self.path = path
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save it."""
         trainer.save_checkpoint(self.path)
 
 

@@ -42,7 +42,6 @@ class ClassificationModule(TrainingModule):
         self.register_buffer("labels", torch.tensor(labels, dtype=torch.bool), persistent=False)
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
-        """The loss of one batch."""
         truth = batch["mask"].bool().flatten(1).any(dim=1) if self.predicts_tumour else self.labels[batch["slice"]]
         return self._step("train", batch, truth)
 
@@ -72,5 +71,4 @@ def loss_fault(loss: nn.Module) -> str | None:
 
 def slice_loss(loss: nn.Module, logits: Tensor, truth: Tensor) -> Tensor:
     """The loss of logits (B, 1) against labels bool (B,): to the loss, a slice is an image of one pixel."""
-    value: Tensor = loss(logits[:, :, None, None], truth.float()[:, None, None, None])
-    return value
+    return cast(Tensor, loss(logits[:, :, None, None], truth.float()[:, None, None, None]))

@@ -51,13 +51,11 @@ class EpochLines(Checkpoint):
             )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say what a new row brought."""
         if len(rows := self.history.rows) > self._told:
             self._told = len(rows)
             self._say(trainer, epoch_line(rows, trainer.max_epochs, self.history.monitor))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The same within an epoch."""
         self.on_train_epoch_end(trainer, pl_module)
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:

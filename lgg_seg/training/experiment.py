@@ -58,18 +58,11 @@ class Experiment:
 
     @classmethod
     def of(cls, config: DictConfig) -> Experiment:
-        """The experiment of a config."""
-        experiment = cls(
-            config,
-            target_of(config.model),
-            instantiate(config.trainer, "trainer"),
-            instantiate(config.evaluation, "evaluation"),
-            instantiate(config.loss, "loss"),
-        )
-        experiment.validate()
-        return experiment
+        """The experiment of a config, whose groups go together."""
+        built = (instantiate(config[group], group) for group in ("trainer", "evaluation", "loss"))
+        return cls(config, target_of(config.model), *built)
 
-    def validate(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse what a classifier has no use for."""
         if self.target is None:
             return
@@ -88,14 +81,13 @@ class Experiment:
         """The data to train on."""
         return self._data(to_plain(self.config.data), self._instantiate("split"))
 
-    def data_to_go_on(self) -> DataModule:
-        """The data of a run that is resumed: as `existing_data`, but a phantom is drawn again where it is gone."""
-        drawn = self.config.data.tree["_target_"] == "lgg_seg.data.write_phantom"
-        return self.data() if drawn else self.existing_data()
+    def ready_data(self, *, goes_on: bool = False) -> DataModule:
+        """`data`: fetched, indexed, split and cached.
 
-    def ready_data(self, data: DataModule | None = None) -> DataModule:
-        """The data to train on, by default `data()`: fetched, indexed, split and cached."""
-        data = data or self.data()
+        Those of a run that `goes_on` are as of `existing_data`, but a phantom is drawn again where it is gone.
+        """
+        drawn = self.config.data.tree["_target_"] == "lgg_seg.data.write_phantom"
+        data = self.existing_data() if goes_on and not drawn else self.data()
         data.prepare_data()
         data.setup("fit")
         if data.split.training_only:
@@ -162,13 +154,8 @@ class Experiment:
             hardware.device.type,
             hardware.precision,
         )
-        parts = Parts(
-            network,
-            self.loss,
-            self._optimizer(hardware),
-            self._instantiate("scheduler"),
-            hardware.memory_format,
-        )
+        scheduler = self._instantiate("scheduler")
+        parts = Parts(network, self.loss, self._optimizer(hardware), scheduler, hardware.memory_format)
         if self.target is None:
             monitor = SEGMENTATION_MONITORS[self.trainer.monitor or DICE.column]
             return SegmentationModule(parts, len(data.index.patients), LAST if data.split.training_only else monitor)
@@ -199,10 +186,7 @@ class Experiment:
     def test(
         self, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
     ) -> tuple[dict[str, Any], Evaluation]:
-        """Measure the best epoch on the test or the validation patients; write numbers, tables and figures.
-
-        It returns the content of `metrics.json`, and what it was made from.
-        """
+        """Measure the best epoch, write numbers, tables and figures; the content of `metrics.json`, and its source."""
         runner = self.runner(folder, data, hardware)
         threshold = choose_threshold(runner, data, self.loss, self.evaluation)
         evaluation = evaluate(runner, data, self.evaluation.subset, self.loss, threshold["value"], self.evaluation)
@@ -221,31 +205,26 @@ class Experiment:
         draw_evaluation(evaluation, folder, "figures", data, content, self.title)
         return content, evaluation
 
-    def callbacks(self, split: Split) -> list[Callback]:
-        """The callbacks, in their order in the config, without those that a split without validation has no use for."""
-        members = self._members("callbacks")
-        if not split.training_only:
-            return members
-        log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
-        return [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
-
-    def all_callbacks(
+    def callbacks(
         self, folder: RunFolder, split: Split, monitor: Monitor, history: History, stop: GracefulStop
     ) -> list[Callback]:
         """The config's callbacks among the run's own, in the order in which Lightning calls them."""
-        every = 1 if split.training_only else self.trainer.validated_every
-        within = self.trainer.validates_within_epochs and not split.training_only
+        members = self._members("callbacks")
+        every, within = self.trainer.validated_every, self.trainer.validates_within_epochs
+        if split.training_only:
+            log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
+            members = [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
+            every, within = 1, False
         kept = [RecordedConfig(to_plain(self.config)), *checkpoints(folder, monitor, every, within_epochs=within)]
-        return [history, EpochLines(history), *self.callbacks(split), *kept, stop]
+        return [history, EpochLines(history), *members, *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:
         """The loggers, writing into the run's folder."""
         loggers: list[Logger] = self._members("logger", save_dir=str(folder))
         for one in loggers:
             if one.log_dir is not None and not Path(one.log_dir).resolve().is_relative_to(folder.resolve()):
-                raise UserError(
-                    f"a logger would write to {one.log_dir}, outside the run's folder; name it without a path."
-                )
+                outside = f"a logger would write to {one.log_dir}, outside the run's folder"
+                raise UserError(f"{outside}; name it without a path.")
         return loggers
 
     def _instantiate(self, group: str) -> Any:

@@ -34,10 +34,8 @@ class GracefulStop(Checkpoint):
     An exception raised by the handler itself would fall between any two instructions: inside TensorBoard's queue it
     leaves a waiting thread that nobody wakes, and the process hangs while it closes the logger.
 
-    Args:
-        checkpoint: the file to save to.
-        waits_for_others: whether this is a process of a distributed run.
-        interrupted: what is left to do in one that a signal ends at once; it gets the exit code.
+    `waits_for_others`: this is a process of a distributed run. Where a signal ends one at once, `interrupted` does what
+    is left to do, with the exit code.
     """
 
     def __init__(
@@ -98,7 +96,6 @@ class GracefulStop(Checkpoint):
             self._stop()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say what is waited for."""
         if self._received is not None:
             log.warning("stopping once the epoch is validated; a second signal stops at once, without the epoch")
 

@@ -46,7 +46,6 @@ class RateSteps(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Set the rate of a step that begins."""
         if trainer.global_step == len(self.losses):
             self.losses.append([])
             rate = next(self._rates)
@@ -56,11 +55,7 @@ class RateSteps(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Note the loss.
-
-        Raises:
-            Diverged: it is not finite, or beyond anything it was at the first rates; no more is to be learned.
-        """
+        """Note the loss; not finite or beyond anything at the first rates, it is Diverged: no more is to be learned."""
         loss = float(outputs["loss"])
         grown = len(self.losses) > FIRST and loss > DIVERGED * max(map(max, self.losses[:FIRST]))
         if grown or not math.isfinite(loss):

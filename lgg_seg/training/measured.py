@@ -22,23 +22,14 @@ from lgg_seg.training.experiment import Experiment
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """What is measured.
+    """What is measured: a run, or a zoo entry in the default experiment with its network and decision rule."""
 
-    Attributes:
-        name: of the run's folder, or of the zoo entry.
-        experiment: the run's; of a zoo entry the default one with its network, preprocessing and decision rule.
-        provenance: a run's `provenance.json`, or a card's `training`.
-        results: the folder below which the results are written.
-        tested: the content of `metrics.json`; empty without one.
-        source: where the weights are.
-    """
-
-    name: str
+    name: str  # of the run's folder, or of the zoo entry
     experiment: Experiment
-    provenance: Mapping[str, Any]
-    results: Path
-    tested: Mapping[str, Any]
-    source: RunFolder | TrainedModel
+    provenance: Mapping[str, Any]  # a run's `provenance.json`, or a card's `training`
+    results: Path  # the folder below which the results are written
+    tested: Mapping[str, Any]  # the content of `metrics.json`; empty without one
+    source: RunFolder | TrainedModel  # where the weights are
 
     @classmethod
     def of_run(cls, path: Path) -> MeasuredNetwork:

@@ -55,7 +55,6 @@ class SignalWatch:
         self._end = end
 
     def start(self) -> None:
-        """Begin to watch."""
         received, sent = socket.socketpair()
         sent.setblocking(False)
         self._before, self._sent = signal.set_wakeup_fd(sent.fileno()), sent

@@ -18,7 +18,7 @@ from lgg_seg.config.instantiate import to_plain
 from lgg_seg.config.legacy import upgraded
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.phantom.marker import written_anew
-from lgg_seg.errors import UserError, out_of_memory, require
+from lgg_seg.errors import UserError, out_of_memory
 from lgg_seg.hardware import Hardware
 from lgg_seg.messages import counted
 from lgg_seg.runs.checkpoint import UnrestorableCheckpointError
@@ -38,9 +38,6 @@ class Changes:
 
     max_epochs: int | None = None
     root: Path | None = None
-
-    def __post_init__(self) -> None:
-        require(self.max_epochs is None or self.max_epochs >= 1, "trainer.max_epochs", self.max_epochs, "1 or more")
 
     def check(self, folder: RunFolder, config: DictConfig, content: dict[str, Any]) -> None:
         """Refuse a length that would change nothing, or that its schedule cannot follow; `content`: a checkpoint's."""
@@ -66,7 +63,6 @@ class Changes:
             )
 
     def apply(self, config: DictConfig) -> None:
-        """Put them into the config."""
         if self.max_epochs is not None:
             config.trainer.max_epochs = self.max_epochs
         if self.root is not None:
@@ -107,11 +103,7 @@ class Resumption:
 
 @contextmanager
 def restoring(checkpoint: Path | None) -> Iterator[None]:
-    """A state that Lightning, PyTorch or a callback refuses while it restores a `checkpoint` is one of damage.
-
-    Raises:
-        UnrestorableCheckpointError: with what was said.
-    """
+    """What Lightning or a callback refuses while it restores a `checkpoint` becomes an UnrestorableCheckpointError."""
     try:
         yield
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -147,7 +139,7 @@ def _short(value: object) -> str:
 
 def same_data(experiment: Experiment, folder: RunFolder) -> DataModule:
     """The data that the run was started on, ready to train on."""
-    data = experiment.ready_data(experiment.data_to_go_on())
+    data = experiment.ready_data(goes_on=True)
     if changed := data_differences(folder.read_json("provenance.json"), data.index, data.split):
         remedy = "Restore the dataset that it was trained on, or start a new run"
         if written_anew(data.index.root):

@@ -17,12 +17,7 @@ class SegmentationModule(TrainingModule):
     """Trains a network of logits (B, 1, S, S); one with deep supervision returns several, whose losses are averaged.
 
     Logged every epoch for `train` (on the augmented slices as the network saw them) and `val` (on the native grid):
-    `loss`, and the patients' mean `dice`, `iou` and `recall`.
-
-    Args:
-        parts: what is trained, and how.
-        patients: how many patients the index has.
-        monitor: what epochs are compared by.
+    `loss`, and the mean `dice`, `iou` and `recall` of the `patients`, as many as the index has.
     """
 
     def __init__(self, parts: Parts, patients: int, monitor: Monitor = DICE) -> None:
@@ -38,7 +33,6 @@ class SegmentationModule(TrainingModule):
         return torch.stack([self.loss(logits, target) for logits in scales]).mean(), scales[-1]
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
-        """The loss of one batch."""
         loss, logits = self.training_loss(batch)
         self.train_metric.update(logits.detach()[:, 0] >= 0, batch["mask"][:, 0].bool(), batch["patient"])
         self.train_loss.update(loss, len(batch["image"]))
@@ -51,11 +45,7 @@ class SegmentationModule(TrainingModule):
         return self._truths[slice_id]
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
-        """Loss at the network's size, Dice on the native grid.
-
-        Returns:
-            for callbacks, `native`: the probability of each slice on its native grid, float32 (H, W).
-        """
+        """Loss at the network's size, Dice on the native grid: each slice's probabilities, float32 (H, W), `native`."""
         logits = self(batch["image"], batch["statistics"])
         self.val_loss.update(self.loss(logits, batch["mask"].float()), len(batch["image"]))
         data = cast(DataModule, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)

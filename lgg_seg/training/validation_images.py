@@ -43,7 +43,6 @@ class ValidationImages(pl.Callback):
         self.chosen: list[int] = []
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Choose the slices."""
         data = _data(trainer)
         batches = trainer.limit_val_batches
         validated = data.split.val[: batches * data.batch_size] if isinstance(batches, int) else data.split.val
@@ -72,7 +71,6 @@ class ValidationImages(pl.Callback):
                     self.masks.setdefault(epoch, {})[slice_id] = (probability >= 0.5).cpu()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Send the epoch's slices to the loggers."""
         if not trainer.is_global_zero or trainer.current_epoch not in self.masks:
             return
         title, rows = "validation slices", self._rows(_data(trainer), [trainer.current_epoch])
@@ -121,7 +119,6 @@ class ValidationImages(pl.Callback):
         return {"masks": self.masks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the masks of the run that is resumed."""
         self.masks = dict(state_dict["masks"])
 
 
