@@ -46,10 +46,6 @@ def bench(
 
     Returns:
         the rates with the hardware, versions and commit they were measured with, as `output` holds them.
-
-    Raises:
-        UserError: there is no such network, augmentation or device; the device runs out of memory; `output` exists
-            or cannot be written.
     """
     for name, value in (("preprocess.size", size), ("data.batch_size", batch_size), ("threads", threads)):
         require(value is None or value >= 1, name, value, "1 or more")

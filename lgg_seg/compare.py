@@ -25,9 +25,6 @@ def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
 
     Writes `leaderboard.csv`, `leaderboard.md`, `leaderboard.html` and `wandb_report.json` into `output`, and `leak.csv`
     where a configuration was measured by patient and with a leak. The runs of one search are ranked by validation.
-
-    Raises:
-        UserError: a folder holds no run, or `output` cannot be written.
     """
     from lgg_seg.comparison.leakage import leakage_tables
     from lgg_seg.comparison.runs import find_runs

@@ -74,9 +74,6 @@ def measure(
 
     Returns:
         the folder of the tables and figures, and the content of its `metrics.json`.
-
-    Raises:
-        UserError: the folder is no finished run; the data are not the split's; the run was trained on patients of it.
     """
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     require(batch_size is None or batch_size >= 1, "data.batch_size", batch_size, "1 or more")

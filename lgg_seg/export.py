@@ -50,9 +50,6 @@ def export(
     Returns:
         the folder with the model, `model.json` for programs, `README.md` for people, and, of an ONNX whose
         preprocessing is padding, size and normalisation alone, `infer.py`; and the measured parity.
-
-    Raises:
-        UserError: neither or both of run and zoo are given; the network cannot be restored or exported; parity fails.
     """
     if (run is None) == (zoo is None):
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")

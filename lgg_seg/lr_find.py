@@ -38,9 +38,6 @@ def lr_find(
 
     Returns:
         the suggestion.
-
-    Raises:
-        UserError: an argument or override is wrong, `output` exists, or the loss falls nowhere.
     """
     require(0 < min_lr < max_lr < float("inf"), "min_lr", min_lr, "above 0 and below max_lr")
     require(num_training >= FEWEST, "num_training", num_training, f"{FEWEST} or more")

@@ -69,11 +69,7 @@ def predict(
     device: Annotated[Accelerator, Argument("auto, cpu, gpu or mps")] = "auto",
     precision: Annotated[Precision, Argument("auto takes the fastest of the hardware")] = "auto",
 ) -> "PredictionResult":
-    """Segment new scans with trained networks, and score them where masks (…_mask, …_seg, masks/…) lie beside.
-
-    Raises:
-        UserError: anything the user can mend, except for files of the input: those are the result's `issues`.
-    """
+    """Segment new scans with trained networks, and score them where masks (…_mask, …_seg, masks/…) lie beside."""
     require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
     require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
     # Seconds of imports, which help and mistakes on the command line do without.

@@ -54,7 +54,6 @@ def run(
     """A new run in the folder `path`, from the data to the table on the terminal; `brief`, to a line of its result.
 
     Raises:
-        UserError: anything the user can mend; `status.json` says it too.
         Pruned: its study has stopped the `trial` that it is.
     """
     experiment, folder = Experiment.of(config), RunFolder(path)
@@ -87,8 +86,6 @@ def resume(
     It runs on `device`, by default on the best one here, or a deterministic run on its own where this machine has it.
 
     Raises:
-        UserError: it is no run, has finished, has no checkpoint to go on from, or its data have moved or changed; the
-            folder stays as it is.
         Pruned: its study has stopped the `trial` that it is.
     """
     folder = RunFolder(find_run(path, unfinished=True))

@@ -49,11 +49,7 @@ class Argument:
 
 
 def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> dict[str, Any]:
-    """The keyword arguments of `function` from `key=value` arguments.
-
-    Raises:
-        UserError: an unknown key (the nearest is named), a wrong, empty or second value, or a missing argument.
-    """
+    """The keyword arguments of `function` from `key=value` arguments."""
     hints, described = _hints(function), _parameters(function)
     keys = {parameter.name: key for key, parameter in described.items()}
     values: dict[str, Any] = {}

@@ -14,11 +14,7 @@ from lgg_seg.networks.classifier import SliceClassifier, Target
 
 
 def target_of(model: Mapping[str, Any]) -> Target | None:
-    """What the classifier of a `model` node predicts; None for a network that segments.
-
-    Raises:
-        UserError: a classifier without a target.
-    """
+    """What the classifier of a `model` node predicts; None for a network that segments."""
     kind = resolve_target(model["_target_"], "model")
     if not (isinstance(kind, type) and issubclass(kind, SliceClassifier)):
         return None

@@ -40,9 +40,6 @@ def packaged_weights(encoder: str) -> Path | None:
     """The file of an encoder's ImageNet weights in its installed package; None for encoders without such a package.
 
     Both of the library's names have one: `tu-tf_efficientnet_lite0` (timm's) and `timm-tf_efficientnet_lite0`.
-
-    Raises:
-        UserError: the package is not installed, or its file is not the one that was published.
     """
     model = encoder.removeprefix("tu-").removeprefix("timm-").removeprefix("tf_").replace("_", "-")
     name = next((name for name in _SHA256 if name.startswith(f"{model}-")), None)

@@ -67,9 +67,6 @@ def weights_file(encoder: str, weights: str) -> Path:
 
     A published set comes from an installed package where there is one, otherwise from the Hugging Face hub, fetched
     once.
-
-    Raises:
-        UserError: neither a published set nor a file; or a published set that is not here and cannot be fetched.
     """
     if weights == "imagenet" and (packaged := packaged_weights(encoder)):
         return packaged
@@ -88,11 +85,7 @@ def weights_file(encoder: str, weights: str) -> Path:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a `.safetensors` file or a torch file; `weights_only=True` lets the latter run no code.
-
-    Raises:
-        UserError: unreadable, something other than a flat dictionary of tensors, or not finite.
-    """
+    """Tensors by name from a `.safetensors` file or a torch file; `weights_only=True` lets the latter run no code."""
     try:
         if path.suffix == ".safetensors":
             content: object = load_file(path)
@@ -116,11 +109,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def load_network(network: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
-    """Fill a whole network with the weights of `file`, which are named as its own.
-
-    Raises:
-        UserError: weights missing, left over or of another shape; it names them.
-    """
+    """Fill a whole network with the weights of `file`, which are named as its own."""
     own = network.state_dict()
     shapes = [
         f"{name} ({_shape(state[name])}, not {_shape(own[name])})"
@@ -149,11 +138,7 @@ def _first(names: Sequence[str]) -> str:
 
 
 def build_encoder(name: str, in_channels: int, path: Path | None) -> tuple[nn.Module, int]:
-    """An encoder of segmentation-models-pytorch, random or with the weights of a file, and its last channels.
-
-    Raises:
-        UserError: weights missing, left over or of another shape.
-    """
+    """An encoder of segmentation-models-pytorch, random or with the weights of a file, and its last channels."""
     with without_wandb():
         from segmentation_models_pytorch.encoders import get_encoder
 
@@ -168,9 +153,6 @@ def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
     """The option that gives timm an encoder's weights; empty without a file, and for the encoders of others.
 
     timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
-
-    Raises:
-        UserError: weights missing, left over or of another shape.
     """
     if path is None or not name.startswith("tu-"):
         return {}
@@ -182,9 +164,6 @@ def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) ->
 
     The first convolution of weights for RGB is adapted as the library does it: summed for one channel, else repeated
     in turn and scaled by 3/in_channels.
-
-    Raises:
-        UserError: weights missing, left over or of another shape.
     """
     from segmentation_models_pytorch.encoders import get_encoder
 
@@ -202,9 +181,6 @@ def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
 
     timm loads an encoder's weights leniently, so that a wrong file would leave random weights; for the whole model,
     classifier included, it is strict.
-
-    Raises:
-        UserError: weights missing, left over or of another shape.
     """
     import timm
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lgg_seg.data.kaggle.images import read_image, read_mask
+from lgg_seg.data.kaggle.images import read_mask, read_slice
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
@@ -41,13 +41,13 @@ def test_every_patient_has_slices_with_and_without_tumour(phantom_root: Path) ->
 def test_tumour_is_brighter_in_flair_than_the_rest_of_its_slice(phantom_root: Path) -> None:
     for patient in build_index(phantom_root).patients:
         largest = max(patient.slices, key=lambda s: s.tumour_pixels)
-        flair, mask = read_image(largest.image)[..., 1], read_mask(largest.mask)
+        flair, mask = read_slice(largest.image)[0][..., 1], read_mask(largest.mask)
         assert np.median(flair[mask == 1]) > np.median(flair[(mask == 0) & (flair > 20)])
 
 
 def test_no_threshold_on_flair_solves_it(phantom_root: Path) -> None:
     slices = build_index(phantom_root).slices
-    flair = np.stack([read_image(s.image)[..., 1] for s in slices])
+    flair = np.stack([read_slice(s.image)[0][..., 1] for s in slices])
     truth = np.stack([read_mask(s.mask) for s in slices]) == 1
     dice = [2 * ((flair > t) & truth).sum() / ((flair > t).sum() + truth.sum()) for t in range(0, 255, 5)]
     assert max(dice) < 0.4
@@ -120,6 +120,6 @@ def test_slices_are_uncompressed_rgb_and_masks_0_and_255(phantom_root: Path) -> 
 def test_every_head_is_brighter_than_the_air_around_it(tmp_path: Path) -> None:
     root = _write(tmp_path / "root", patients=12, slices=16, seed=5)
     for patient in build_index(root).patients:
-        volume = np.stack([read_image(s.image) for s in patient.slices])
+        volume = np.stack([read_slice(s.image)[0] for s in patient.slices])
         air, head = volume[:, :4].mean(axis=(0, 1, 2)), volume[:, 14:34, 14:34].mean(axis=(0, 1, 2))
         assert (head > 3 * air).all(), patient.name

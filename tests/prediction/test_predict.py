@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lgg_seg.data.kaggle.images import read_image, read_mask
+from lgg_seg.data.kaggle.images import read_mask, read_slice
 from lgg_seg.predict import main
 from lgg_seg.runs.folder import RunFolder
 
@@ -101,7 +101,7 @@ def test_a_volume_in_nifti_gets_the_mask_that_its_slices_get(
     patient = next(p for p in sorted(patients.iterdir()) if any(
         read_mask(mask).any() for mask in (predicted / p.name).glob("*_mask.tif")))  # fmt: skip
     names = [f"{patient.name}_{n}" for n in range(1, 7)]
-    images = np.stack([read_image(patient / f"{name}.tif") for name in names])
+    images = np.stack([read_slice(patient / f"{name}.tif")[0] for name in names])
     nib.save(nib.Nifti1Image(images.transpose(2, 1, 0, 3), np.diag([-1.0, -1, 6, 1])), tmp_path / "head.nii.gz")
     assert predict(f"run={trained_run}", f"input={tmp_path / 'head.nii.gz'}", f"output={tmp_path / 'out'}") == 0
     mask = np.asarray(nib.load(tmp_path / "out" / "head_mask.nii.gz").dataobj)

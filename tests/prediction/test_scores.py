@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from lgg_seg.data.kaggle.images import read_image, read_mask
+from lgg_seg.data.kaggle.images import read_mask, read_slice
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.predict import main
 from lgg_seg.runs.folder import RunFolder
@@ -56,7 +56,7 @@ def test_a_volume_in_nifti_is_scored_and_its_probabilities_are_on_its_grid(
     name = next(iter(RunFolder(trained_run).read_json("provenance.json")["split"]["train"]))
     files = sorted((phantom_root / name).glob("*_mask.tif"))
     masks = np.stack([read_mask(file) for file in files])
-    images = np.stack([read_image(file.with_name(file.name.replace("_mask", ""))) for file in files])
+    images = np.stack([read_slice(file.with_name(file.name.replace("_mask", "")))[0] for file in files])
     affine = np.diag([-1.0, -1, 6, 1])
     nib.save(nib.Nifti1Image(images.transpose(2, 1, 0, 3), affine), tmp_path / "head.nii.gz")
     nib.save(nib.Nifti1Image(masks.transpose(2, 1, 0) * 4, affine), tmp_path / "head_seg.nii.gz")

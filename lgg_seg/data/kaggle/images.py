@@ -25,11 +25,7 @@ FLAIR = SEQUENCES.index("FLAIR")
 MAX_BYTES = 16 * MAX_PIXELS  # nothing larger can be a slice within MAX_PIXELS
 MAX_STACK_BYTES = 12 * MAX_STACK
 
-_WANTED: dict[tuple[int, ...], str] = {
-    (3,): f"3 are read ({', '.join(SEQUENCES)})",
-    (1,): "a mask has 1",
-    (1, 3): f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone",
-}
+_WANTED = f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone"
 
 
 class ImageError(UserError):
@@ -44,19 +40,16 @@ class ImageError(UserError):
         self.reason, self.kind = reason, kind
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a slice: uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order).
+def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Read a slice of a data set, and whether it is FLAIR alone, which is in each channel then.
+
+    uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order).
 
     Raises:
-        ImageError: if the file is missing, empty, no TIFF, truncated, larger than `MAX_PIXELS`, not 8-bit, or has
-            not three channels.
+        ImageError: if the file is missing, empty, no picture, truncated, larger than `MAX_PIXELS`, not 8-bit, or has
+            other channels.
     """
-    return _decode(_bytes(path), path, channels=(3,))
-
-
-def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
-    """Read a slice of a data set, as `read_image`, and whether it is FLAIR alone, which is in each channel then."""
-    decoded = _decode(_bytes(path), path, channels=(1, 3))
+    decoded = _decode(_bytes(path), path)
     return (np.repeat(decoded[..., None], 3, axis=2), True) if decoded.ndim == 2 else (decoded, False)
 
 
@@ -67,7 +60,7 @@ def read_scan(path: Path) -> Pixels:
     transparency and left out.
 
     Raises:
-        ImageError: as `read_image`; it has two channels, or four of which none is transparency.
+        ImageError: as `read_slice`; it has two channels, or four of which none is transparency.
     """
     return decode_scan(_bytes(path), path)
 
@@ -89,11 +82,11 @@ def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
 
     With a `threshold`, tumour is what lies above it, whatever the values.
     """
-    return decode_mask(_bytes(path), path, threshold)
+    return mask_of(_decode(_bytes(path), path, is_mask=True), path, threshold)
 
 
 def decode_scan(data: bytes, name: Path | str) -> Pixels:
-    """`read_scan` of a file's contents, for an upload; `name` stands in the error."""
+    """`read_scan` of a file's contents; `name` stands in the error."""
     try:
         header = picture_header(data, name)
         check_limits(header)
@@ -112,14 +105,8 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
     opaque = count == 4 and (header.alpha or decoded[..., 3].min() == decoded[..., 3].max())
     if count not in (1, 3) and not opaque:
-        wanted = f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone"
-        raise ValueError(f"has {counted(count, 'channel')}, where {wanted}")
+        raise ValueError(f"has {counted(count, 'channel')}, where {_WANTED}")
     return np.repeat(decoded.reshape(*decoded.shape[:2], 1), 3, axis=2) if count == 1 else decoded[..., :3]
-
-
-def decode_mask(data: bytes, name: Path | str, threshold: int | None = None) -> NDArray[np.uint8]:
-    """`read_mask` of a file's contents, for an upload; `name` stands in the error."""
-    return mask_of(_decode(data, name, channels=(1,)), name, threshold)
 
 
 def in_grey(pixels: Pixels) -> Pixels:
@@ -155,7 +142,7 @@ def _bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         raise ImageError(path, f"cannot be opened ({error.strerror})") from error
 
 
-def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDArray[np.uint8]:
+def _decode(data: bytes, name: Path, *, is_mask: bool = False) -> NDArray[np.uint8]:
     """8-bit pixels of one TIFF page, or of what the name says is a PNG or JPEG, (H, W) or (H, W, C)."""
     try:
         header = picture_header(data, name)
@@ -167,11 +154,11 @@ def _decode(data: bytes, name: Path | str, *, channels: tuple[int, ...]) -> NDAr
         decoded = decode_picture(data, header)
     except ValueError as error:
         raise ImageError(name, str(error)) from error
-    if channels == (1,) and decoded.ndim == 3:
+    if is_mask and decoded.ndim == 3:
         decoded = in_grey(decoded)
     count = 1 if decoded.ndim == 2 else decoded.shape[2]
-    if count not in channels:
-        raise ImageError(name, f"has {counted(count, 'channel')}, where {_WANTED[channels]}")
+    if count not in ((1,) if is_mask else (1, 3)):
+        raise ImageError(name, f"has {counted(count, 'channel')}, where {'a mask has 1' if is_mask else _WANTED}")
     if decoded.dtype != np.uint8:
         raise ImageError(name, f"holds {decoded.dtype} pixels, where uint8 is read")
     return np.asarray(decoded, dtype=np.uint8)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lgg_seg.data.kaggle.images import checksum, read_image, read_mask
+from lgg_seg.data.kaggle.images import checksum, read_mask, read_slice
 from lgg_seg.data.kaggle.index import Index, build_index, check_integrity
 from lgg_seg.data.kaggle.listing import read_clinical
 from lgg_seg.errors import UserError
@@ -34,7 +34,7 @@ def test_index_holds_the_patients_slices_and_clinical_rows(phantom_root: Path) -
         assert [s.number for s in patient.slices] == [1, 2, 3, 4, 5, 6]
         assert patient.clinical["Patient"] == patient.name.rsplit("_", 1)[0]
     for s in index.slices[:6]:
-        image, mask = read_image(s.image), read_mask(s.mask)
+        image, mask = read_slice(s.image)[0], read_mask(s.mask)
         assert (s.shape, s.tumour_pixels) == (mask.shape, int(mask.sum()))
         assert (s.image_checksum, s.mask_checksum) == (checksum(image.tobytes()), checksum(mask.tobytes()))
 
