@@ -83,7 +83,8 @@ def resume(
 ) -> None:
     """Go on with the run in the folder `path` where it stopped, with its own config but for the `changes`.
 
-    It runs on `device`, by default on the best one here, or a deterministic run on its own where this machine has it.
+    It runs on `device`, by default on the best one here, or a deterministic run on its own where this machine has it. A
+    folder that is refused stays as it is.
 
     Raises:
         Pruned: its study has stopped the `trial` that it is.

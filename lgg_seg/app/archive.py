@@ -24,7 +24,7 @@ def is_archive(content: bytes) -> bool:
 
 
 def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Issue]]:
-    """The members of a zip as (path, bytes), and a issue for each that is left out.
+    """The members of a zip as (path, bytes), and an issue for each that is left out.
 
     An archive beyond a limit is refused as a whole: half a volume would be normalised wrongly, and nobody would see it.
 

@@ -44,9 +44,8 @@ class Budget:
         """Count the pixels of slices that are about to be decoded, padded to squares."""
         self.pixels -= count
         if self.pixels < 0:
-            raise LimitError(
-                f"is beyond the limit of {MAX_PIXELS // 10**6} million pixels in all; drop one patient at a time"
-            )
+            millions = MAX_PIXELS // 10**6
+            raise LimitError(f"is beyond the limit of {millions} million pixels in all; drop one patient at a time")
 
 
 def unsafe_path(path: str) -> str | None:

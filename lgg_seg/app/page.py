@@ -78,7 +78,9 @@ def _upload(model: Model) -> None:
     _list_issues(upload)
     if not upload.volumes:
         return
-    volume = _choose_volume(upload.volumes)
+    volume = upload.volumes[0]
+    if len(names := [one.name for one in upload.volumes]) > 1:
+        volume = upload.volumes[names.index(st.selectbox(f"Volume, of {len(names)} in the upload", names))]
     _list_notes(volume, model)
     view(model, volume)
 
@@ -94,13 +96,6 @@ def _list_issues(upload: Upload) -> None:
     if len(lines) > _MAX_LISTED:
         with st.expander(f"All {len(lines)} files that were left out"):
             st.dataframe([{"file": issue.file, "reason": issue.reason} for issue in upload.issues], hide_index=True)
-
-
-def _choose_volume(volumes: Sequence[Volume]) -> Volume:
-    if len(volumes) == 1:
-        return volumes[0]
-    names = [volume.name for volume in volumes]
-    return volumes[names.index(st.selectbox(f"Volume, of {len(names)} in the upload", names))]
 
 
 def _list_notes(volume: Volume, model: Model) -> None:

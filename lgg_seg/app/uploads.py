@@ -42,23 +42,14 @@ class Folder:
 
 @dataclass(frozen=True)
 class Volume:
-    """One patient's volume.
+    """One patient's volume."""
 
-    Attributes:
-        files: what it was read from, below `folder`.
-        folder: of the upload.
-        scan: the slices in order.
-        truth: what the masks in the upload say.
-        digest: of the slices' pixels.
-        key: a digest of all that was dropped, and the volume's name.
-    """
-
-    files: ScanFiles
-    folder: Folder
-    scan: Scan
-    truth: Truth
-    digest: str
-    key: str
+    files: ScanFiles  # what it was read from, below `folder`
+    folder: Folder  # of the upload
+    scan: Scan  # the slices in order
+    truth: Truth  # what the masks in the upload say
+    digest: str  # of the slices' pixels
+    key: str  # a digest of all that was dropped, and the volume's name
 
     @property
     def name(self) -> str:

@@ -161,7 +161,8 @@ def _show_slice(model: Model, volume: Volume, measured: Measurements, choices: _
     left, right = st.columns(2)
     # Encoded here: the reader waits for it at every slice, and Streamlit's own way takes several times as long.
     left.image(encode_image(outlines, ".png"), width="stretch", alt=f"{place} with outlines")
-    rule = _rule(choices.threshold, model.postprocess)
+    some = {"none": "", "largest_component": ", largest part alone"}.get(model.postprocess, f", {model.postprocess}")
+    rule = f"P ≥ {choices.threshold:.2f}{some}"
     left.html(outline_legend(rule, truth=bool(truth.known.any()), in_slice=in_slice))
     right.image(encode_image(coloured, ".png"), width="stretch", alt=f"{place}, {_ERRORS if wrong else _PROBABILITY}")
     right.html(error_legend() if wrong else heat_legend(float(probability.max())))
@@ -186,12 +187,6 @@ def _wheel() -> None:
         "lgg_seg_wheel", js=Path(__file__).with_name("wheel.js").read_text(encoding="utf-8")
     )
     component(key="wheel")
-
-
-def _rule(threshold: float, postprocess: str) -> str:
-    """Which pixels are predicted, in a few words."""
-    more = {"none": "", "largest_component": ", largest part alone"}.get(postprocess, f", {postprocess}")
-    return f"P ≥ {threshold:.2f}{more}"
 
 
 def _place(scan: Scan) -> str:

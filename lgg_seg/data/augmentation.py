@@ -33,7 +33,6 @@ class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentat
         super().__init__(p=p)
 
     def get_params(self) -> dict[str, tuple[int, ...]]:
-        """The channels to replace by FLAIR."""
         return {"channels": self.py_random.choice(self.CHOICES)}
 
     def apply(self, img: NDArray[np.uint8], channels: tuple[int, ...], **_params: object) -> NDArray[np.uint8]:
@@ -52,9 +51,7 @@ class Augmentation:
 
     The transforms of an item share one generator. `Compose.set_random_seed` gives each its own with the same seed
     instead: two flips with probability 0.5 then happen both or not at all, and four of the eight orientations never.
-
-    Args:
-        transforms: applied in this order; masks are resampled to the nearest pixel.
+    Masks are resampled to the nearest pixel.
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:

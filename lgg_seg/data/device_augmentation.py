@@ -71,7 +71,6 @@ class DeviceAugmentation:
         return {place: self._stages[place].values(of_stage, shape) for place, of_stage in drawn.items()}
 
     def pack(self, draws: Sequence[Draw]) -> Draws:
-        """Pack the draws of a batch's items."""
         rows: list[int] = []
         values, counts = [np.zeros(0, np.float32)], []
         for place in range(len(self._stages)):

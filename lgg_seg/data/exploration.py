@@ -19,7 +19,7 @@ from lgg_seg.data.kaggle.scan import SliceInfo
 
 SIDE: Final = 256  # pixels of the maps, to whose grid slices of another size are brought
 THIRDS: Final = ("first third", "middle third", "last third")
-SIZES: Final = ("small", "medium", "large")
+SIZES: Final = ("small tumour", "medium tumour", "large tumour")
 Pixels = NDArray[np.uint8]
 
 

@@ -66,13 +66,9 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(Preprocess).items():
-            choices = get_args(hint) if get_origin(hint) is Literal else (getattr(self, name),)
-            require(
-                getattr(self, name) in choices,
-                f"preprocess.{name}",
-                getattr(self, name),
-                " or ".join(map(str, choices)),
-            )
+            if get_origin(hint) is Literal:
+                value, choices = getattr(self, name), get_args(hint)
+                require(value in choices, f"preprocess.{name}", value, " or ".join(choices))
         wanted = f"1 to {MAX_SIZE} pixels, or null for the native size"
         require(self.size is None or 1 <= self.size <= MAX_SIZE, "preprocess.size", self.size, wanted)
         require(self.sharpen >= 0, "preprocess.sharpen", self.sharpen, "0 or more")
@@ -126,9 +122,7 @@ class Preprocess:
 def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
     """(image clipped to [low, high] - mean) / std, in float32 on the images' device.
 
-    Args:
-        images: (B, C, S, S) uint8.
-        statistics: (B, C, 4) float32 with low, high, mean, std.
+    Of images (B, C, S, S) uint8 and statistics (B, C, 4) float32: low, high, mean, std.
     """
     low, high, mean, std = statistics[..., None, None].unbind(dim=-3)
     return images.float().clamp(low, high).sub_(mean).div_(std)

@@ -136,7 +136,6 @@ class Table(Stage):
         return ramp.ravel()
 
     def __call__(self, images: Tensor, masks: Tensor, values: Tensor) -> Pair:
-        """Look every pixel up."""
         return values.byte().gather(1, images.flatten(1).long()).view_as(images), masks
 
 
@@ -154,7 +153,6 @@ class Noise(Stage):
         return np.array(drawn[-1][1]["noise"])
 
     def __call__(self, images: Tensor, masks: Tensor, values: Tensor) -> Pair:
-        """Add the noise."""
         channels, size = images.shape[2], images.shape[-1]
         std, mean = values[:, :2, None, None, None, None].unbind(dim=1)
         shape = (1, channels if self.transforms[0].per_channel else 1, size, size)
@@ -220,7 +218,6 @@ class Substitution(Stage):
         return source
 
     def __call__(self, images: Tensor, masks: Tensor, values: Tensor) -> Pair:
-        """Take them."""
         return images.gather(2, values.long()[:, None, :, None, None].expand_as(images)), masks
 
 

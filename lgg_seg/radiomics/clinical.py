@@ -103,11 +103,6 @@ def clinical_predictors(clinical: pd.DataFrame, endpoint: Endpoint) -> pd.DataFr
     return encode(clinical[[c for c in COLUMNS if c not in (endpoint.column, DEATH, *MOLECULAR)]])
 
 
-def molecular_predictors(clinical: pd.DataFrame) -> pd.DataFrame:
-    """Molecular clusters as predictors, for endpoints that are not molecular."""
-    return encode(clinical[list(MOLECULAR)])
-
-
 def encode(table: pd.DataFrame) -> pd.DataFrame:
     """One-hot codes (one column for two codes) beside the columns that are no codes; an empty cell stays NaN.
 

@@ -47,7 +47,6 @@ def predicted_volumes(masks: Path) -> Iterator[Volume]:
 
 
 def masked_patients(masks: Path) -> list[str]:
-    """Patients of a `masks.npz`."""
     try:
         with np.load(masks, allow_pickle=False) as archive:
             return [name.removesuffix("/numbers") for name in archive.files if name.endswith("/numbers")]

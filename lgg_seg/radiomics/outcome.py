@@ -10,7 +10,7 @@ from scipy.stats import mannwhitneyu
 
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.radiomics import Imputation
-from lgg_seg.radiomics.clinical import AGE, MOLECULAR, Endpoint, clinical_predictors, encode, molecular_predictors
+from lgg_seg.radiomics.clinical import AGE, MOLECULAR, Endpoint, clinical_predictors, encode
 from lgg_seg.radiomics.nested import out_of_fold, shuffled_aucs
 from lgg_seg.statistics.auroc import SUSPICIOUS, auc, auc_interval, expected_half_width, permutation_p
 from lgg_seg.statistics.paired import holm
@@ -91,7 +91,7 @@ def predictor_sets(endpoint: Endpoint, clinical: pd.DataFrame, shape: pd.DataFra
         "shape + clinical": pd.concat([shape, known], axis=1),
     }
     if endpoint.column not in MOLECULAR:
-        sets["shape + clinical + molecular"] = pd.concat([shape, known, molecular_predictors(clinical)], axis=1)
+        sets["shape + clinical + molecular"] = pd.concat([shape, known, encode(clinical[list(MOLECULAR)])], axis=1)
     return {name: table for name, table in sets.items() if table.shape[1]}
 
 

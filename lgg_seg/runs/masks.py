@@ -54,7 +54,6 @@ def write_masks(path: Path, masks: Mapping[str, PatientMasks]) -> None:
 
 
 def read_masks(path: Path, patient: str) -> PatientMasks:
-    """One patient's masks."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             truth, prediction = archive[f"{patient}/truth"], archive[f"{patient}/prediction"]

@@ -94,6 +94,5 @@ def _write(root: Path, volume: VolumeFiles, truth: str, folder: Path) -> None:
     for number, image, tumour in zip(scan.numbers, scan.images, mask, strict=True):
         stem = f"{folder.name}_{number}"
         for name, pixels in ((stem, image[..., ::-1]), (f"{stem}_mask", tumour.astype(np.uint8) * 255)):
-            ok, content = cv2.imencode(".tif", pixels)
-            assert ok
+            _, content = cv2.imencode(".tif", pixels)
             (folder / f"{name}.tif").write_bytes(content.tobytes())

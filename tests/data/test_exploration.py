@@ -11,7 +11,7 @@ import pytest
 
 from lgg_seg.config.groups import groups
 from lgg_seg.data.__main__ import main
-from lgg_seg.data.exploration import augmented, examples, tumour_map
+from lgg_seg.data.exploration import SIZES, augmented, examples, tumour_map
 from lgg_seg.data.kaggle.index import Index, build_index
 
 
@@ -32,9 +32,9 @@ def test_the_map_counts_each_slice_once_in_its_third_of_the_volume(index: Index)
 
 def test_examples_have_the_sizes_they_say_and_each_is_of_another_patient(index: Index) -> None:
     chosen = examples(index, 3)
-    assert list(chosen) == ["no tumour", "small", "medium", "large"]
+    assert list(chosen) == ["no tumour", *SIZES]
     assert not any(s.tumour_pixels for s in chosen["no tumour"])
-    pixels = [[s.tumour_pixels for s in chosen[name]] for name in ("small", "medium", "large")]
+    pixels = [[s.tumour_pixels for s in chosen[name]] for name in SIZES]
     assert 0 < min(pixels[0]) <= max(pixels[0]) <= min(pixels[1]) <= max(pixels[1]) <= min(pixels[2])
     assert max(pixels[2]) == max(s.tumour_pixels for s in index.slices)
     assert all(len({s.patient for s in slices}) == len(slices) == 3 for slices in chosen.values())

@@ -21,7 +21,6 @@ from lgg_seg.radiomics.clinical import (
     clinical_table,
     encode,
     endpoints,
-    molecular_predictors,
 )
 
 
@@ -64,7 +63,6 @@ def test_no_endpoint_is_predicted_from_itself_from_the_future_or_from_its_siblin
         assert used
         assert not used & {endpoint.column, DEATH, *MOLECULAR}
         assert {AGE, "laterality"} <= used
-    assert sources(molecular_predictors(clinical)) == set(MOLECULAR)
 
 
 def test_a_patient_without_an_entry_is_left_out() -> None:

@@ -43,12 +43,10 @@ class Pair:
 
     @property
     def image(self) -> Path:
-        """The image's path."""
         return self.root / self.image_file
 
     @property
     def mask(self) -> Path:
-        """The mask's path."""
         return self.root / self.mask_file
 
 

@@ -75,16 +75,14 @@ def _is_written(root: Path, parameters: Mapping[str, int]) -> bool:
         written = json.loads((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise UserError(f"{root} exists and holds no phantom; choose another root or remove it") from None
-    if written != parameters:
-        same = written | {"version": _VERSION} == parameters
-        if not same:
-            how = f"with other parameters ({written})"
-            raise UserError(f"{root} holds a phantom {how}; choose another root or remove it")
-        raise UserError(
-            f"{root} holds a phantom that another version of lgg_seg drew; {written_anew(root)}, with other pixels: a "
-            "run that was trained on it cannot go on. Or choose another root"
-        )
-    return True
+    if written == parameters:
+        return True
+    if written | {"version": _VERSION} != parameters:
+        raise UserError(f"{root} holds a phantom with other parameters ({written}); choose another root or remove it")
+    raise UserError(
+        f"{root} holds a phantom that another version of lgg_seg drew; {written_anew(root)}, with other pixels: a run "
+        "that was trained on it cannot go on. Or choose another root"
+    )
 
 
 def _write(root: Path, parameters: Mapping[str, int]) -> None:
@@ -134,17 +132,11 @@ def _write_patient(folder: Path, images: NDArray[np.uint8], masks: NDArray[np.ui
     for number, (image, mask) in enumerate(zip(images, masks, strict=True), start=1):
         stem = f"{folder.name}/{folder.name}_{number}"
         pair = Pair(folder.name, number, f"{stem}.tif", f"{stem}_mask.tif", root=folder.parent)
-        _write_tiff(pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        _write_tiff(pair.mask, mask * 255)
+        for path, pixels in ((pair.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), (pair.mask, mask * 255)):
+            _, encoded = cv2.imencode(".tif", pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+            path.write_bytes(encoded.tobytes())  # unlike OpenCV's own writing, it says what a full disk is
         pairs.append(pair)
     return pairs
-
-
-def _write_tiff(path: Path, pixels: NDArray[np.generic]) -> None:
-    done, encoded = cv2.imencode(".tif", np.asarray(pixels), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
-    if not done:
-        raise OSError(0, f"OpenCV cannot encode {path.name}")
-    path.write_bytes(encoded.tobytes())
 
 
 def _clinical(rng: np.random.Generator, patient: str, volume: Volume) -> dict[str, str]:

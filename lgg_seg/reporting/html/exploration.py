@@ -1,7 +1,7 @@
 """`exploration.html`: a data set in pictures, before anything is trained on it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,6 +23,7 @@ from lgg_seg.reporting.colours import TRUTH
 from lgg_seg.reporting.figures import Panel, draw
 from lgg_seg.reporting.html.drawing import INK, MUTED, PALETTE, RC, RULE, WIDTH, Picture, new_figure, png, svg
 from lgg_seg.reporting.html.environment import environment, part
+from lgg_seg.reporting.html.patients import short_name
 from lgg_seg.version import __version__
 
 COLUMNS = 6  # slices in a row
@@ -54,7 +55,6 @@ def _render(report: IntegrityReport, tumours: TumourMap) -> str:
     typical = sorted(complete or largest, key=lambda s: (s.tumour_pixels, s.patient))[len(complete or largest) // 2]
     replaced = [(p, s) for p, s in zip(index.patients, largest, strict=True) if p.substituted]
     shown = list({p.substituted: s for p, s in replaced}.values())
-    clinical = _clinical(index)
     return (
         environment()
         .get_template("exploration.html.j2")
@@ -76,14 +76,12 @@ def _render(report: IntegrityReport, tumours: TumourMap) -> str:
             volumes=svg(volumes(index), f"Tumour volume of {len(index.patients)} patients") if with_tumour else None,
             heat=png(heat_maps(tumours), "Where tumours lie, over the mean FLAIR") if with_tumour else None,
             intensities=svg(intensities(tumours), "Grey values in the tumour and around it") if with_tumour else None,
-            examples=[
-                (title, png(strip(slices), f"Slices with contours: {title}")) for title, slices in _titled(chosen)
-            ],
+            examples=[(title, png(strip(s), f"Slices with contours: {title}")) for title, s in chosen.items()],
             sequences=png(sequences([typical]), f"The three sequences of {typical.image_file}, and its mask"),
             missing=svg(missing(index), "Patients by institution and missing sequence"),
             replaced=[(p.name, " and ".join(p.substituted)) for p, _ in replaced],
             replaced_slices=png(sequences(shown), "Slices with FLAIR in place of a sequence") if shown else None,
-            clinical=clinical,
+            clinical=_clinical(index),
             without_row=sum(not p.clinical for p in index.patients),
             augmentations=png(augmentations(typical), f"Every member of augment, on {typical.image_file}"),
             version=__version__,
@@ -174,10 +172,6 @@ def intensities(tumours: TumourMap) -> Figure:
     return figure
 
 
-def _titled(chosen: Mapping[str, Sequence[SliceInfo]]) -> list[tuple[str, Sequence[SliceInfo]]]:
-    return [(name if name == "no tumour" else f"{name} tumour", slices) for name, slices in chosen.items()]
-
-
 def strip(slices: Sequence[SliceInfo]) -> Figure:
     """FLAIR of the slices in a row, with contours."""
     figure = Figure(figsize=(FULL, 2.4))
@@ -220,8 +214,7 @@ def _draw(axes: Axes, image: Pixels, mask: np.ndarray, title: str) -> None:
 
 
 def _short(one: SliceInfo) -> str:
-    """`CS_4941 / 12` for the twelfth slice of `TCGA_CS_4941_19960909`."""
-    return f"{'_'.join(one.patient.removeprefix('TCGA_').split('_')[:2])} / {one.number}"
+    return f"{short_name(one.patient)} / {one.number}"
 
 
 def missing(index: Index) -> Figure:

@@ -65,14 +65,14 @@ def patient_map(table: SegmentationTable, styles: Sequence[Style]) -> Figure:
     figure, axes = new_figure(12.1, (0.34 if large else 0.2) * count + 1.75)
     image = heatmap(axes, values, AROUND_FAILED, styles, "{:.2f}".format if large and patients <= 24 else None)
     size = 8 if patients <= 40 else 6 if patients <= 120 else 3
-    axes.set_xticks(range(patients), [_short(table.patients[i]) for i in order], rotation=90, fontsize=size)
+    axes.set_xticks(range(patients), [short_name(table.patients[i]) for i in order], rotation=90, fontsize=size)
     bar = figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01, ticks=[0, FAILED, 1])
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelcolor=MUTED)
     return figure
 
 
-def _short(patient: str) -> str:
+def short_name(patient: str) -> str:
     """`CS_4941` for `TCGA_CS_4941_19960909`."""
     parts = patient.split("_")
     return "_".join(parts[1:3]) if parts[0] == "TCGA" and len(parts) == 4 else patient[:24]
