@@ -50,19 +50,10 @@ class PatientVolume:
 class DataModule(pl.LightningDataModule):
     """A data set's slices as batches for training and volumes for an evaluation.
 
-    After `setup()`: `index`, `split` and `cache`.
+    After `setup()`: `index`, `split` and `cache`. `conf/data/lgg.yaml` says what the first parameters are.
 
     Args:
-        root: the dataset root; from the working directory where it is relative.
         tree: makes the dataset root at `root` where it is absent (by a download or a phantom), and returns it.
-        workers: processes that load training batches. `auto` takes none on two cores, where they would only compete
-            with the network, else one a core but one, at most 8.
-        cache_dir: folder of what is kept between runs, by default `default_cache_dir()`.
-        train_patients: train on the first so many patients of an order seeded by `seed`; None for all of them.
-        feed: where batches are put together and augmented. `host` is the workers; `device` keeps all slices on the
-            training device, and the workers only draw the augmentation.
-        mask_threshold: of masks with other values than 0 and 255, as smoothed or JPEG ones have: tumour lies above it;
-            None refuses such masks.
         split: makes the split; like the next three, a member of the config group of its name.
         seed: the run's; seeds the order of slices and their augmentation.
     """
@@ -224,5 +215,6 @@ def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
 
 
 def _spare_cores() -> int:
+    """None of two, where loaders would only compete with the network."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 0 if cores <= 2 else min(8, cores - 1)

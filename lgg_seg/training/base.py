@@ -177,10 +177,7 @@ class TrainingModule(pl.LightningModule):
         self._check_losses()
         self._check_weights()
         sums = move_data_to_device([metric.metric_state for metric in self._train_metrics], torch.device("cpu"))
-        of_ranks: list[Any] = [sums] * self.trainer.world_size
-        if self.trainer.world_size > 1:
-            torch.distributed.all_gather_object(of_ranks, sums)
-        checkpoint["epoch_so_far"] = {"learning_rate": self.learning_rate, "sums": of_ranks}
+        checkpoint["epoch_so_far"] = {"learning_rate": self.learning_rate, "sums": self._of_all_ranks(sums)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore it, where there is any: runs of older versions were saved at the end of an epoch alone."""
@@ -189,6 +186,13 @@ class TrainingModule(pl.LightningModule):
             for metric, state in zip(self._train_metrics, so_far["sums"][self.global_rank], strict=True):
                 for name, value in move_data_to_device(state, self.device).items():
                     setattr(metric, name, value)
+
+    def _of_all_ranks(self, own: Any) -> list[Any]:
+        """What each process of a distributed run gives here, by its rank."""
+        gathered = [own] * self.trainer.world_size
+        if self.trainer.world_size > 1:
+            torch.distributed.all_gather_object(gathered, own)
+        return gathered
 
     @property
     def _train_metrics(self) -> tuple[Metric, ...]:
@@ -212,9 +216,7 @@ class TrainingModule(pl.LightningModule):
             for (step, _, slices), loss in zip(self._unchecked, losses, strict=True)
             if not math.isfinite(loss)
         )
-        of_ranks: list[Any] = [next(steps, None)] * self.trainer.world_size
-        if self.trainer.world_size > 1:
-            torch.distributed.all_gather_object(of_ranks, of_ranks[0])
+        of_ranks = self._of_all_ranks(next(steps, None))
         self._unchecked.clear()
         if found := [one for one in of_ranks if one is not None]:
             step, loss, names = min(found, key=lambda one: int(one[0]))
