@@ -75,7 +75,7 @@ def scan(
     if cached is not None:  # the root may be named in another way today
         return tuple(replace(s, root=listing.root) for s in cached)
     slices = read_all(listing, mask_threshold)
-    _write_cache(file, _Cached(key, slices))
+    _write_cache(file, key, slices)
     return slices
 
 
@@ -126,20 +126,14 @@ def _unchanged(pixels: NDArray[np.uint8], expected: str, path: Path) -> NDArray[
     return pixels
 
 
-@dataclass(frozen=True)
-class _Cached:
-    key: str
-    slices: tuple[SliceInfo, ...]
-
-
-_CACHED = pydantic.TypeAdapter(_Cached)
+_SLICES = pydantic.TypeAdapter(tuple[SliceInfo, ...])
 
 
 def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
     """The slices that `file` holds under `key`; an index of other files or of an earlier format has another key."""
     try:
         content = json.loads(file.read_bytes())
-        return _CACHED.validate_python(content).slices if content["key"] == key else None
+        return _SLICES.validate_python(content["slices"]) if content["key"] == key else None
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -149,10 +143,10 @@ def _read_cache(file: Path, key: str) -> tuple[SliceInfo, ...] | None:
     return None
 
 
-def _write_cache(file: Path, cached: _Cached) -> None:
+def _write_cache(file: Path, key: str, slices: tuple[SliceInfo, ...]) -> None:
     try:
         with replacing(file) as partial:
-            text = json.dumps(_CACHED.dump_python(cached, mode="json"))  # ASCII, as names need not be UTF-8
-            partial.write_text(text, encoding="utf-8")
+            content = {"key": key, "slices": _SLICES.dump_python(slices, mode="json")}
+            partial.write_text(json.dumps(content), encoding="utf-8")  # ASCII, as names need not be UTF-8
     except OSError as error:
         log.warning("the index cannot be cached in %s (%s); the next run reads the files again", file, error)
