@@ -9,8 +9,6 @@ from scipy import ndimage
 LOWEST, HIGHEST = 0.1, 99.9
 """Percentiles: of all voxels, the one that becomes 0; of the voxels above that, the one that becomes `TOP`."""
 
-MAX_LABELS = 12  # values of a segmentation; a volume of the dataset has 150 and more
-
 TOP = 170  # the median, over the dataset's volumes, of FLAIR's 99.9th percentile; nothing up to 255 is clipped
 
 _FACES = 0.05  # share of a volume's outer faces that one value fills at least: noise has none in so many voxels
@@ -21,11 +19,6 @@ _INSIDE, _BELOW = 0.05, 0.5
 def is_flat(volume: NDArray[Any]) -> bool:
     """Whether every voxel of a volume, of any shape, is the same."""
     return bool(volume.min() == volume.max())
-
-
-def is_label_map(volume: NDArray[np.uint8]) -> bool:
-    """Whether a volume, of any shape, has so few values that it is a segmentation, no scan."""
-    return int(np.count_nonzero(np.bincount(volume.ravel()))) <= MAX_LABELS
 
 
 def detached_air(volume: NDArray[np.float32]) -> float | None:

@@ -10,8 +10,9 @@ from lgg_seg.data.kaggle.images import FLAIR, SEQUENCES
 from lgg_seg.data.kaggle.listing import gaps
 from lgg_seg.errors import UserError
 from lgg_seg.metrics.arrays import Floats
-from lgg_seg.scans.intensity import MAX_LABELS, is_flat, is_label_map
+from lgg_seg.scans.intensity import is_flat
 
+MAX_LABELS = 12  # values of a segmentation; a volume of the dataset has 150 and more
 FLAT = "holds no intensities: every voxel is the same, or no number; restore it from its source"
 """The issue of a file without contrast: finding no tumour in it would say nothing of the patient."""
 
@@ -22,7 +23,9 @@ LABELS = (
 
 def contrast_fault(volume: NDArray[np.uint8]) -> str | None:
     """Why a volume of one sequence, of any shape, holds no scan, completing "the file …"; None where it may."""
-    return FLAT if is_flat(volume) else LABELS if is_label_map(volume) else None
+    if is_flat(volume):
+        return FLAT
+    return LABELS if np.count_nonzero(np.bincount(volume.ravel())) <= MAX_LABELS else None
 
 
 @dataclass(frozen=True)

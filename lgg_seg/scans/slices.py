@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +44,29 @@ class SliceFiles:
         return tuple(file for _, file in self.files)
 
     def read(self, root: Path) -> Scan:
-        """The volume of the slices below `root`; details and errors as `stack`."""
-        sizes = [path.stat().st_size for _, file in self.files if (path := root / file).is_file()]
-        return stack(self.files, lambda file: read_scan(root / file), sum(sizes))
+        """The volume of the slices below `root`.
+
+        Slices of another size or depth than most are left out, and so is one without intensities between others. The
+        first and the last of a head often are black: they are kept. Other numbers than 8 bits are scaled as
+        `intensity.to_uint8`.
+
+        Raises:
+            ScanError: no slice can be read, or all are flat; they are more than the limits allow.
+        """
+        size = sum(path.stat().st_size for _, file in self.files if (path := root / file).is_file())
+        issues: list[Issue] = []
+        readable: list[_Slice] = []
+        voxels = 0
+        for number, file in self.files:
+            try:
+                readable.append(one := _Slice(number, file, read_scan(root / file)))
+                voxels += one.pixels[..., 0].size
+                require_size(file, voxels, size)
+            except ImageError as error:
+                issues.append(Issue(file, error.reason))
+        if not readable:
+            raise ScanError(issues)
+        return _volume(readable, issues)
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,7 @@ class StackFile:
         return (self.file,)
 
     def read(self, root: Path) -> Scan:
-        """The volume; errors as `stack`."""
+        """The volume; errors as of `SliceFiles.read`."""
         try:
             pages = read_stack(root / self.file)
         except ImageError as error:
@@ -112,31 +132,6 @@ def flair_alone(folder: str, names: Sequence[str], top: str, issues: list[Issue]
         reason = f"is a slice of another sequence than FLAIR by its name ({role.words}); {more}rename what is FLAIR"
         issues.append(Issue(folder + others[0], reason))
     return [name for name in names if name not in others]
-
-
-def stack(files: Sequence[tuple[int, str]], read_slice: Callable[[str], Pixels], size: int) -> Scan:
-    """The volume of slices that `read_slice` gives, (H, W, 3) each, or refuses with an `ImageError`; `size` is that of
-    all files in bytes.
-
-    Slices of another size or depth than most are left out, and so is one without intensities between others. The first
-    and the last of a head often are black: they are kept. Other numbers than 8 bits are scaled as `intensity.to_uint8`.
-
-    Raises:
-        ScanError: no slice can be read, or all are flat; they are more than the limits allow.
-    """
-    issues: list[Issue] = []
-    readable: list[_Slice] = []
-    voxels = 0
-    for number, file in files:
-        try:
-            readable.append(one := _Slice(number, file, read_slice(file)))
-            voxels += one.pixels[..., 0].size
-            require_size(file, voxels, size)
-        except ImageError as error:
-            issues.append(Issue(file, error.reason))
-    if not readable:
-        raise ScanError(issues)
-    return _volume(readable, issues)
 
 
 @dataclass(frozen=True, eq=False)
