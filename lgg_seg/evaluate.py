@@ -126,7 +126,7 @@ def measure(
     content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
     seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
-    evaluation.write(results, ".", content, data.patient_metadata)
+    evaluation.write(results, content, data.patient_metadata)
     draw_evaluation(evaluation, results, "figures", data, content, experiment.title)
     return results.display_path, content
 

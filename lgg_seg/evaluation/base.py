@@ -102,9 +102,9 @@ class Evaluation(ABC):
             "cost": {**cost, "slices_per_second": slices / self.seconds},
         }
 
-    def write(self, folder: AtomicFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
-        """Write `metrics.json`, `per_patient.csv` and `per_slice.csv` into the folder's `place`."""
+    def write(self, folder: AtomicFolder, content: dict[str, Any], metadata: Metadata) -> None:
+        """Write `metrics.json`, `per_patient.csv` and `per_slice.csv`."""
         protocol = {"protocol": content["protocol"]}
-        folder.write_table(f"{place}/per_patient.csv", [row | protocol for row in self.patient_rows(metadata)])
-        folder.write_table(f"{place}/per_slice.csv", [row | protocol for row in self.slice_rows()])
-        folder.write_json(f"{place}/metrics.json", content)
+        folder.write_table("per_patient.csv", [row | protocol for row in self.patient_rows(metadata)])
+        folder.write_table("per_slice.csv", [row | protocol for row in self.slice_rows()])
+        folder.write_json("metrics.json", content)

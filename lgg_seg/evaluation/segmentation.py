@@ -79,11 +79,11 @@ class SegmentationEvaluation(Evaluation):
         """ROC and precision-recall of all pixels; None where these are of one class."""
         return pixel_curves(reduce(add, (score.ranks for score in self.scores)))
 
-    def write(self, folder: AtomicFolder, place: str, content: dict[str, Any], metadata: Metadata) -> None:
+    def write(self, folder: AtomicFolder, content: dict[str, Any], metadata: Metadata) -> None:
         """Write the tables, and `masks.npz` beside them."""
-        with folder.writing(f"{place}/masks.npz") as path:
+        with folder.writing("masks.npz") as path:
             write_masks(path, self.masks)
-        super().write(folder, place, content, metadata)
+        super().write(folder, content, metadata)
 
 
 def evaluate_segmenter(

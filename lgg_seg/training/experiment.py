@@ -201,7 +201,7 @@ class Experiment:
         )
         if seen := starting_weights(folder.read_json("provenance.json"))["seen"][self.evaluation.subset]:
             content["seen_patients"] = len(seen)
-        evaluation.write(folder, ".", content, data.patient_metadata)
+        evaluation.write(folder, content, data.patient_metadata)
         draw_evaluation(evaluation, folder, "figures", data, content, self.title)
         return content, evaluation
 

@@ -118,7 +118,7 @@ def write_run(
     settings = EvaluationSettings(n_bootstrap=n_bootstrap)
     threshold = {"value": 0.5, "from": "fixed"}
     content = evaluation.result(subset, protocol, threshold, settings, facts, _cost() | dict(cost or {}))
-    evaluation.write(folder, ".", content, facts)
+    evaluation.write(folder, content, facts)
     if not masks:
         (path / "masks.npz").unlink()
     return path

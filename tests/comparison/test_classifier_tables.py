@@ -56,7 +56,7 @@ def write_classifier(
     threshold = {"value": 0.5, "from": "fixed"}
     cost = {"parameters": 24_558_145, "train_seconds": 60.0}
     content = evaluation.result("test", "patient", threshold, EvaluationSettings(n_bootstrap=20), {}, cost)
-    evaluation.write(folder, ".", content, {})
+    evaluation.write(folder, content, {})
     return evaluation
 
 

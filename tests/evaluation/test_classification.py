@@ -70,7 +70,7 @@ def written(
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     threshold = {"value": evaluation.threshold, "from": "fixed"}
     content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 1})
-    evaluation.write(RunFolder(folder), ".", content, data.patient_metadata)
+    evaluation.write(RunFolder(folder), content, data.patient_metadata)
     return (
         json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
         pd.read_csv(folder / "per_patient.csv"),

@@ -192,11 +192,10 @@ def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
     data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
-    whole.write(RunFolder(tmp_path), "evaluations/1", content, data.patient_metadata)
-    place = tmp_path / "evaluations" / "1"
-    assert json.loads((place / "metrics.json").read_text(encoding="utf-8")) == content
+    whole.write(RunFolder(tmp_path), content, data.patient_metadata)
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8")) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
-        lines = (place / table).read_text(encoding="utf-8").splitlines()
+        lines = (tmp_path / table).read_text(encoding="utf-8").splitlines()
         assert len(lines) == 1 + rows
         assert all(line.endswith("slice_random (leaky)") for line in lines[1:])
 
@@ -205,7 +204,7 @@ def test_the_masks_written_are_those_that_were_measured(
     data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    whole.write(folder, ".", {"protocol": "patient"}, data.patient_metadata)
+    whole.write(folder, {"protocol": "patient"}, data.patient_metadata)
     for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
