@@ -86,8 +86,8 @@ class Experiment:
 
         Those of a run that `goes_on` are as of `existing_data`, but a phantom is drawn again where it is gone.
         """
-        drawn = self.config.data.tree["_target_"] == "lgg_seg.data.write_phantom"
-        data = self.existing_data() if goes_on and not drawn else self.data()
+        is_there = goes_on and self.config.data.tree["_target_"] != "lgg_seg.data.write_phantom"
+        data = self.existing_data() if is_there else self.data()
         data.prepare_data()
         data.setup("fit")
         if data.split.training_only:
