@@ -41,14 +41,14 @@ def test_a_failure_keeps_what_the_run_has_written(tmp_path: Path) -> None:
 
 def test_a_failure_that_cannot_be_recorded_does_not_raise(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "job").touch()
-    record_failure(RunFolder(tmp_path / "job"), "the disk is full", [], None)
+    record_failure(RunFolder(tmp_path / "job"), "the disk is full", [], OmegaConf.create())
     assert "job failed: the disk is full" in caplog.messages
     assert "cannot be recorded" in caplog.text
 
 
 def test_only_the_last_attempt_at_a_job_counts_as_failed(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        record_failure(RunFolder(tmp_path / name), "nothing", [], None)
+        record_failure(RunFolder(tmp_path / name), "nothing", [], OmegaConf.create())
     assert set(failures(tmp_path)) == {tmp_path / "a", tmp_path / "b"}
     before = failures(tmp_path)
     RunFolder(tmp_path / "a-2").set_status("finished")
