@@ -31,7 +31,8 @@ def main(folder: Path, output: Path) -> None:
         key=lambda file: int(file.stem.rpartition("_")[2]),
     )
     if not files:
-        sys.exit(f"{folder} holds no slices NAME_NUMBER.tif")
+        patient = next((f"; give one patient's, such as {file.parent}" for file in sorted(folder.glob("*/*.tif"))), "")
+        sys.exit(f"{folder} holds no slices NAME_NUMBER.tif{patient}")
     images = np.stack([_read(file) for file in files])
     mask = largest(predict(model, images) >= model["threshold"], model["postprocess"])
     output.mkdir(parents=True, exist_ok=True)

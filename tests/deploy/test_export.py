@@ -101,6 +101,10 @@ def test_the_script_beside_an_export_makes_the_masks_of_predict_without_this_pac
     alone = subprocess.run([sys.executable, script], capture_output=True, encoding="utf-8")
     assert alone.returncode == 1
     assert alone.stderr.endswith("It needs two folders, FOLDER and OUTPUT; 0 given.\n")
+    given = [sys.executable, str(script), str(phantom_root), str(tmp_path / "masks")]
+    many = subprocess.run(given, capture_output=True, encoding="utf-8")
+    first = min(path for path in phantom_root.iterdir() if path.is_dir())
+    assert many.stderr == f"{phantom_root} holds no slices NAME_NUMBER.tif; give one patient's, such as {first}\n"
     done = subprocess.run([sys.executable, script, patient, tmp_path / "masks"], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     words = [f"run={run}", f"input={patient}", f"output={tmp_path / 'ours'}", "device=cpu", "precision=32-true"]
