@@ -123,6 +123,11 @@ class ComparisonTable(ABC, Generic[Result]):
         return sorted(self.comparability.patients)
 
     @property
+    def runs(self) -> list[Run]:
+        """All runs, entry by entry."""
+        return [run for entry in self.entries for run in entry.runs]
+
+    @property
     @abstractmethod
     def verdict(self) -> str:
         """What the data show, in a few sentences."""

@@ -50,7 +50,7 @@ class Leaderboard:
     @property
     def runs(self) -> list[Run]:
         """Every run in a table of segmentation networks."""
-        return [run for table in self.tables for entry in table.entries for run in entry.runs]
+        return [run for table in self.tables for run in table.runs]
 
 
 def build_leaderboard(runs: Sequence[Run], search: Search | None = None) -> Leaderboard:

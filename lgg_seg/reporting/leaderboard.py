@@ -16,6 +16,7 @@ from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.messages import counted_patients
 from lgg_seg.reporting.columns import ESTIMATES, classifier_columns, estimated, metric_columns, segmentation_columns
 from lgg_seg.reporting.formatting import number, three
+from lgg_seg.reporting.metadata import times_apart
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
 from lgg_seg.statistics.paired import METHOD
@@ -154,7 +155,8 @@ def classifier_text_columns() -> list[Column]:
 def _section(table: Table, columns: Sequence[Column]) -> list[str]:
     apart = [f"**Apart: {table.reason}.**"] if table.reason else []
     found = " ".join(filter(None, (table.verdict, table.caveats)))
-    return [f"## {table_heading(table)}", *apart, found, markdown_table(columns, table.entries)]
+    times = list(filter(None, [times_apart(table.runs)]))
+    return [f"## {table_heading(table)}", *apart, found, *times, markdown_table(columns, table.entries)]
 
 
 def _failures(table: SegmentationTable) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from lgg_seg.comparison.runs import read_run
 from lgg_seg.config.resume import ResumeArguments, resume_arguments
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.html.metadata import precision
+from lgg_seg.reporting.metadata import precision
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.train import resume
 from lgg_seg.training.resumption import Changes

@@ -17,9 +17,9 @@ from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.messages import counted
 from lgg_seg.reporting import leakage as leakage_texts
+from lgg_seg.reporting import metadata
 from lgg_seg.reporting.columns import holm_p, metric_columns
 from lgg_seg.reporting.formatting import three, with_spread
-from lgg_seg.reporting.html import metadata
 from lgg_seg.reporting.html.curves import MIN_PIXELS
 from lgg_seg.reporting.html.drawing import RC, THEME, Picture, palette, svg, table_styles, themed
 from lgg_seg.reporting.html.environment import environment, part

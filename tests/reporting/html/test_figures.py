@@ -18,7 +18,8 @@ from lgg_seg.comparison.runs import Run, find_runs
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
-from lgg_seg.reporting.html import contours, costs, curves, forests, metadata, patients
+from lgg_seg.reporting import metadata
+from lgg_seg.reporting.html import contours, costs, curves, forests, patients
 from lgg_seg.reporting.html.drawing import OTHERS, PALETTE, PAPER, Style, palette, spread, table_styles, wrapped
 from lgg_seg.runs.masks import PatientMasks, write_masks
 from tests.comparison.run_folders import Volume, tree_volumes, volumes, write_run

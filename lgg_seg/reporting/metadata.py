@@ -57,16 +57,26 @@ def warnings(runs: Sequence[Run]) -> list[str]:
         )
     if runs and codes.get(UNKNOWN) == len(runs):
         texts.append("No run recorded the commit of its code.")
+    if unlike := times_apart(runs):
+        texts.append(unlike)
     kinds: tuple[tuple[str, Callable[[Run], str]], ...] = (
-        ("The runs come from different hardware, so their times cannot be compared", hardware),
         ("The runs were computed in different precisions", precision),
         ("The runs come from different releases of PyTorch", _torch),
     )
     for text, of_run in kinds:
-        values = Counter(map(of_run, runs))
-        if len(values) > 1:
-            texts.append(f"{text}: {_counted(values)}.")
+        if differing := _differing(text, runs, of_run):
+            texts.append(differing)
     return texts
+
+
+def times_apart(runs: Sequence[Run]) -> str:
+    """A sentence where the times of the runs are not to be compared; empty if they come from one machine."""
+    return _differing("The runs come from different hardware, so their times cannot be compared", runs, hardware)
+
+
+def _differing(text: str, runs: Sequence[Run], of_run: Callable[[Run], str]) -> str:
+    values = Counter(map(of_run, runs))
+    return f"{text}: {_counted(values)}." if len(values) > 1 else ""
 
 
 def _torch(run: Run) -> str:
