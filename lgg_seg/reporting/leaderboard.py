@@ -52,13 +52,14 @@ def print_leaderboard(board: Leaderboard) -> None:
 
 
 def _always(columns: Sequence[Column], table: SegmentationTable) -> list[Column]:
-    """What stands on the terminal however narrow it is: p beside another, first ranks where they say anything."""
+    """What stands on the terminal however narrow it is: p beside another, first ranks where they say anything, and the
+    seeds where the caveats do not say that all have one."""
     compared = len(table.entries) > 1
     first = select(columns, "share_of_first_ranks") if compared and len(table.patients) >= MIN_RANKED else []
     return [
         *select(columns, "rank", "configuration", "patient_dice", *(["holm_p"] if compared else [])),
         *(replace(column, title="first") for column in first),  # to be narrow
-        *select(columns, "seeds"),
+        *select(columns, *(["seeds"] if not compared or len(table.single_seeded) < len(table.entries) else [])),
     ]
 
 

@@ -1,16 +1,18 @@
 """One list of columns, written as a table for a terminal, for Markdown, or as rows of a CSV."""
 
 import html
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from lgg_seg.reporting.formatting import ABSENT
 
+NAME = 45  # characters of a name that stay on one line where there is room
 Function = Callable[[Any], Any]  # from a row to a value or text
 
 
@@ -76,6 +78,27 @@ def markdown_table(columns: Sequence[Column], rows: Iterable[Any]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
+class Words(Text):
+    """Text that, where a word is wider than its column, breaks it after one of `=_/`, as in `unet_` and `bn`."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The words on lines of the column."""
+        broken = Text(_broken(self.plain, options.max_width), self.style, overflow=self.overflow)
+        yield from broken.__rich_console__(console, options)
+
+
+def _broken(text: str, width: int) -> str:
+    words = []
+    for word in text.split(" "):
+        lines = [""]
+        for part in re.findall("[^=_/]*[=_/]*", word) if len(word) > width else [word]:
+            if len(lines[-1]) + len(part) > width and lines[-1]:
+                lines.append("")
+            lines[-1] += part
+        words.append("\n".join(lines))
+    return " ".join(words)
+
+
 def rich_table(
     columns: Sequence[Column],
     rows: Sequence[Any],
@@ -90,17 +113,19 @@ def rich_table(
         justify: Literal["left", "right"] = "left" if column.left else "right"
         table.add_column(Text(column.title or ""), justify=justify, no_wrap=not column.left, overflow="fold")
     for row, texts in zip(rows, text_table(columns, rows)[1:], strict=True):
-        table.add_row(*map(Text, texts), style=style(row))
+        table.add_row(*map(Words, texts), style=style(row))
     return table
 
 
 def fitting_table(
     console: Console, columns: Sequence[Column], optional: Sequence[Column], rows: Sequence[Any], *rest: Any
 ) -> Table:
-    """`rich_table` with as many of the optional columns as fit the terminal."""
+    """`rich_table` with as many of the optional columns as fit the terminal; names longer than `NAME` wrap for them."""
     unbounded = console.options.update(width=1000)
+    names = [[len(column.cell(row)) for row in rows] for column in columns if column.left]
+    wrapping = sum(max(0, max(lengths, default=0) - NAME) for lengths in names)
     for count in range(len(optional), 0, -1):
         table = rich_table([*columns, *optional[:count]], rows, *rest)
-        if console.measure(table, options=unbounded).maximum <= console.width:
+        if console.measure(table, options=unbounded).maximum - wrapping <= console.width:
             return table
     return rich_table(columns, rows, *rest)

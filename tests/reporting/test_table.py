@@ -47,6 +47,15 @@ def test_a_terminal_prints_brackets_and_drops_columns_that_do_not_fit() -> None:
     assert "Dice" not in printed(20)
 
 
+def test_a_name_that_is_wider_than_its_column_breaks_between_its_parts() -> None:
+    file = io.StringIO()
+    name = "smp, architecture=Segformer, encoder=mit_b0, weights=null"
+    table = rich_table(COLUMNS[:1], [{"name": name}, {"name": "unet_efficientnet"}], "")
+    Console(file=file, width=18).print(table)
+    lines = [line.strip("│ ") for line in file.getvalue().splitlines() if line.startswith("│")]
+    assert lines == ["smp,", "architecture=", "Segformer,", "encoder=", "mit_b0,", "weights=null", "unet_", "efficientnet"]
+
+
 def test_a_row_has_its_style() -> None:
     table = rich_table(COLUMNS[:1], ROWS, "title", style=lambda row: "bold" if row["dice"] else None)
     assert [row.style for row in table.rows] == ["bold", None]
