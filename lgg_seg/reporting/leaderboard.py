@@ -19,6 +19,7 @@ from lgg_seg.reporting.formatting import number, three
 from lgg_seg.reporting.metadata import times_apart
 from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
+from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
 from lgg_seg.statistics.ranks import MIN_RANKED
 
@@ -28,6 +29,7 @@ TO_CHOOSE = (
     "A table of test patients is to be read and not to choose by: whoever picks a configuration by its rank there has "
     "tuned it on the test. Choose by validation patients, and report what stands in that configuration's row."
 )
+FIRST = f"the share of {RESAMPLES:,} resamples of the patients in which a configuration has the highest mean"
 NO_RESULT = "no result yet"
 Table = ComparisonTable[Any]
 
@@ -80,6 +82,8 @@ def _print_table(console: Console, table: Table, always: Sequence[Column], optio
     console.print(table.verdict, highlight=False, markup=False)
     if table.caveats:
         console.print(table.caveats, highlight=False, markup=False)
+    if any(column.key == "share_of_first_ranks" for column in always):
+        console.print(f"first: {FIRST}.", highlight=False, markup=False)
     console.print()
 
 
@@ -136,7 +140,7 @@ def markdown(board: Leaderboard) -> str:
         parts += [*_section(table, columns), *_failures(table), _strata(table)]
     if board.unmeasured:
         parts += ["## Without a result", markdown_table(_UNMEASURED, board.unmeasured)]
-    return "\n\n".join([*parts, "## How differences are tested", METHOD, TO_CHOOSE]) + "\n"
+    return "\n\n".join([*parts, "## How differences are tested", METHOD, f"Ranked first: {FIRST}.", TO_CHOOSE]) + "\n"
 
 
 def classifiers_markdown(tables: Sequence[ClassifierTable]) -> str:

@@ -61,6 +61,7 @@ def test_the_terminal_tells_no_rank_of_few_patients_and_no_p_of_one_configuratio
         write_run(tmp_path / model, [f"model={model}"], dice=dice, truths=volumes(patients))
     print_leaderboard(board(tmp_path))
     words = capsys.readouterr().out.split()
+    assert ("first: the share of 10,000 resamples of the patients" in " ".join(words)) == ("first" in columns)
     assert [word for word in ("Holm", "first") if word in words] == [one for one in columns.split() if one != "p"]
 
 
