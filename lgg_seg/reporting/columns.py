@@ -51,7 +51,7 @@ def _patient_metric(metric: PatientMetric, statistic: str = "mean") -> Column:
         summary = entry.metrics[f"patient/{metric.key}"]
         return None if summary is None else summary[statistic]
 
-    key, title = f"patient_{metric.key}", ", ".join(filter(None, (metric.title, metric.unit)))
+    key, title = f"patient_{metric.key}", f"mean {', '.join(filter(None, (metric.title, metric.unit)))}"
     if statistic != "mean":
         key, title = f"{key}_{statistic}", statistic
     better = 1 if metric.direction == "max" else -1

@@ -113,7 +113,7 @@ def test_the_verdict_says_where_there_is_one_seed_alone(tmp_path: Path) -> None:
 def test_the_leaderboard_in_markdown_says_of_which_table_the_times_cannot_be_compared(tmp_path: Path) -> None:
     write_run(tmp_path / "0", ["model=unet"])
     write_run(tmp_path / "1", ["model=unet_bn"], processor="Other CPU")
-    write_run(tmp_path / "2", ["model=unet"], truths=volumes(5), processor="Third CPU")
+    write_run(tmp_path / "2", ["model=unet_slim"], truths=volumes(5), processor="Third CPU")
     first, second = markdown(board(tmp_path)).split("## ")[1:3]
     hardware = "different hardware, so their times cannot be compared: Other CPU (1 run), Test CPU (1 run)."
     assert hardware in first

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from rich.console import Console
 
+from lgg_seg.reporting.columns import segmentation_columns
 from lgg_seg.reporting.table import Column, bounds, csv_rows, fitting_table, markdown_table, rich_table
 
 ROWS = [{"name": "a|b <i> [/x]", "dice": 0.875, "ci95": (0.75, 1.0)}, {"name": "c", "dice": None, "ci95": None}]
@@ -39,6 +40,13 @@ def test_markdown_has_texts_of_columns_with_a_title_and_escapes_them() -> None:
         r"| a\|b &lt;i&gt; [/x] | 0.875 | A\|B &lt;I&gt; [/X] |",
         "| c | - | C |",
     ]
+
+
+def test_the_headers_of_a_patient_metric_say_that_it_is_a_mean() -> None:
+    titles = {column.key: column.title for column in segmentation_columns()}
+    assert titles["patient_hd95_px"] == "mean HD95, px"
+    assert titles["patient_dice"] == "mean patient Dice (95 %)"
+    assert titles["patient_dice_median"] == "median"
 
 
 def test_a_terminal_prints_brackets_and_drops_columns_that_do_not_fit() -> None:
