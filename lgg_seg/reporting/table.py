@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -81,7 +82,7 @@ def markdown_table(columns: Sequence[Column], rows: Iterable[Any]) -> str:
 class Words(Text):
     """Text that, where a word is wider than its column, breaks it after one of `=_/`, as in `unet_` and `bn`."""
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
         """The words on lines of the column."""
         broken = Text(_broken(self.plain, options.max_width), self.style, overflow=self.overflow)
         yield from broken.__rich_console__(console, options)
@@ -90,8 +91,11 @@ class Words(Text):
 def _broken(text: str, width: int) -> str:
     words = []
     for word in text.split(" "):
-        lines = [""]
-        for part in re.findall("[^=_/]*[=_/]*", word) if len(word) > width else [word]:
+        lines, parts = [""], [word]
+        for marks in ("=", "=_/"):
+            if max(map(len, parts)) > width:
+                parts = re.findall(f"[^{marks}]*[{marks}]*", word)
+        for part in parts:
             if len(lines[-1]) + len(part) > width and lines[-1]:
                 lines.append("")
             lines[-1] += part
