@@ -71,7 +71,7 @@ def test_a_registered_metric_is_in_every_table(tmp_path: Path) -> None:
         for line in (output / "leaderboard.md").read_text(encoding="utf-8").splitlines()
         if line.startswith("|")
     ][:4]
-    place = head.index("volume error, voxels")
+    place = head.index("mean volume error, voxels")
     assert {line[1]: line[place] for line in lines} == {name: f"{mean:.2f}" for name, mean in means.items()}
 
     rows = [row for row in parse((output / "leaderboard.html").read_text(encoding="utf-8")).rows if "name" in row]

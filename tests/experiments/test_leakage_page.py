@@ -7,7 +7,7 @@ import pandas as pd
 
 from experiments.leak.tables import tables
 from lgg_seg.statistics.bootstrap import summarise
-from tests.experiments.records import RECORDS, ROOT, content, interval
+from tests.experiments.records import RECORDS, content, interval
 
 
 def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
@@ -53,10 +53,3 @@ def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
     low, high = arms.added.estimate.ci95 or (0, 0)
     assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
     assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.by_patient.value:.3f}" in page
-
-
-def test_the_page_of_the_results_says_what_the_leak_adds() -> None:
-    text = " ".join((ROOT / "docs" / "results.md").read_text(encoding="utf-8").split())
-    (slim, study) = (table.rows[0].measures["pooled Dice"] for table in tables()[:2])
-    assert f"pooled Dice of {slim.leaky.value:.3f} with leakage, and of {slim.by_patient.value:.3f} on the same" in text
-    assert f"study 000's recipe has {study.leaky.value:.3f} and {study.by_patient.value:.3f}" in text

@@ -43,8 +43,8 @@ def test_the_pages_quote_what_a_leak_adds_with_its_interval() -> None:
         for label in ("unetpp, max_epochs=6, filters=16", "unet_resnet50, max_epochs=10, weights=null")
     )
     assert f"UNet++ {unetpp}, which includes 0, and ResNet-50 {resnet}, one of seven intervals" in page
-    sizes = {yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["preprocess"]["size"]
-             for run in (RECORDS / "leak").iterdir() if run.is_dir()}  # fmt: skip
+    configs = (RECORDS / "leak").glob("*/config.yaml")
+    sizes = {yaml.safe_load(path.read_text(encoding="utf-8"))["preprocess"]["size"] for path in configs}
     assert sizes == {64}
 
 
