@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _there: set[Path] = set()
-"""The folder that a run is to have and those above it, as far as they were there before it."""
+"""The folder that a run is to have and those above it, as far as they were there before it; empty: nobody knows."""
 
 COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "lr_find", "predict", "radiomics", "zoo")
 """The commands that stand beside training: `python -m lgg_seg.NAME`."""
@@ -68,7 +68,7 @@ def _remove(folder: Path) -> None:
     with suppress(OSError):  # one holds more by now
         for entry in folder.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for one in takewhile(lambda one: one not in _there, (folder, *folder.parents)):
+        for one in takewhile(lambda one: _there and one not in _there, (folder, *folder.parents)):
             one.rmdir()
 
 
@@ -111,11 +111,11 @@ def main(arguments: list[str]) -> int:
             from lgg_seg.sweeps.command import run_sweep
 
             return run_sweep(flags.overrides, job)
-        if folder is None:
-            named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
-            folder = Path(named[-1].strip("'\"") if named else "runs")
-        _there.update(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-        make_output_folder(str(folder if folder.exists() else folder.parent), "hydra.run.dir")
+        named = [one.partition("=")[2] for one in flags.overrides if one.startswith("hydra.run.dir=")]
+        if folder is not None:
+            full = Path(Path(folder).resolve())  # as Hydra has it
+            _there.update(one for one in (full, *full.parents) if one.exists())
+        make_output_folder(named[-1].strip("'\"") if named else "runs", "hydra.run.dir")
     job()
     return 0
 

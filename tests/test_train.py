@@ -222,6 +222,7 @@ def test_debug_fast_writes_every_file(workplace: Workplace) -> None:
         (("optimizer=sgd", "optimizer.momentum=0"), "optimizer refuses"),
         (("hydra.run.dir=unbroken",), "already holds a run"),
         (("hydra.run.dir=/dev/null/run",), "choose another hydra.run.dir"),
+        (("hydra.run.dir=/proc/run",), "choose another hydra.run.dir"),
         (("-m", "hydra.sweep.dir=/dev/null/sweep"), "choose another hydra.sweep.dir"),
     ],
 )
@@ -250,7 +251,7 @@ def test_words_that_are_refused_before_the_first_step_leave_nothing(
 ) -> None:
     users = workplace[0] / "refused" / "mine"
     users.mkdir(parents=True, exist_ok=True)
-    for folder in ("refused/mine/new/run", "refused/mine"):
+    for folder in ("refused/mine/new/run", "refused/mine", f"../{workplace[0].name}/refused/mine"):
         done = lgg(workplace, *TINY, *words, f"hydra.run.dir={folder}")
         assert done.returncode == 2
         assert says in done.stderr

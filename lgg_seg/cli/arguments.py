@@ -99,7 +99,10 @@ def several(text: str | None) -> list[str]:
     if not text or Path(text).is_dir():
         return [text] if text else []
     listed = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    return [name for name in map(str.strip, listed.split(",")) if name]
+    names = [with_home(name) for name in map(str.strip, listed.split(",")) if name]
+    if not names:
+        raise UserError(f"{text} is an empty list; name one or more, with commas between them.")
+    return names
 
 
 def with_home(text: str) -> str:

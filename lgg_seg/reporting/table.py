@@ -94,7 +94,7 @@ def _broken(text: str, width: int) -> str:
         lines, parts = [""], [word]
         for marks in ("=", "=_/"):
             if max(map(len, parts)) > width:
-                parts = re.findall(f"[^{marks}]*[{marks}]*", word)
+                parts = re.findall(f"[^{marks}]+[{marks}]*|[{marks}]+", word)
         for part in parts:
             if len(lines[-1]) + len(part) > width and lines[-1]:
                 lines.append("")
@@ -116,8 +116,9 @@ def rich_table(
     for column in columns:
         justify: Literal["left", "right"] = "left" if column.left else "right"
         table.add_column(Text(column.title or ""), justify=justify, no_wrap=not column.left, overflow="fold")
+    kinds = [Words if column.left else Text for column in columns]
     for row, texts in zip(rows, text_table(columns, rows)[1:], strict=True):
-        table.add_row(*map(Words, texts), style=style(row))
+        table.add_row(*(kind(text) for kind, text in zip(kinds, texts, strict=True)), style=style(row))
     return table
 
 

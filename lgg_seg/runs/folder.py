@@ -23,6 +23,8 @@ from lgg_seg.runs.contents import State, check_content, damaged
 _YAML = get_yaml_loader()
 """OmegaConf.load makes it anew for every file, which takes longer than to read a config."""
 
+_SCANNER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first, in a twentieth of the time, needs libyaml
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
 
 
@@ -171,7 +173,7 @@ class RunFolder(AtomicFolder):
     def _read_yaml(self, name: str) -> Any:
         with self._reading(name) as path:
             text = path.read_text(encoding="utf-8")
-            has_alias = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader))
+            has_alias = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, _SCANNER))
             content = None if has_alias else yaml.load(text, _YAML)
         if has_alias:  # ten lines of them make a config of a million keys, or one without an end
             raise damaged(path, "has an alias (*…), which a run never writes")

@@ -170,3 +170,10 @@ def test_several_runs_are_listed_as_the_trainings_lists_are_too(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x,y").mkdir()
     assert several(text) == names
+
+
+def test_names_in_a_list_may_begin_with_the_home_folder_and_a_list_holds_one_at_least() -> None:
+    assert several("[~/a,b]") == [str(Path.home() / "a"), "b"]
+    for empty in ("[]", ","):
+        with pytest.raises(UserError, match="is an empty list"):
+            several(empty)

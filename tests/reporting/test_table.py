@@ -65,6 +65,16 @@ def test_a_name_that_is_wider_than_its_column_breaks_between_its_parts() -> None
     assert lines == [*segformer, "unet_", "efficientnet"]
 
 
+def test_a_word_without_parts_is_cut_with_no_line_left_empty() -> None:
+    columns = [Column("name", "name", itemgetter(0), left=True), Column("dice", "Dice", itemgetter(1))]
+    file = io.StringIO()
+    table = rich_table(columns, [("a-word-of-33-characters-and-no-parts", "0.734 (0.630 to 0.824)")], "title")
+    Console(file=file, width=50).print(table)
+    (cut, rest) = file.getvalue().splitlines()[4:-1]
+    assert "0.734 (0.630 to 0.824)" in cut
+    assert rest.replace("│", "").strip()
+
+
 def test_a_row_has_its_style() -> None:
     table = rich_table(COLUMNS[:1], ROWS, "title", style=lambda row: "bold" if row["dice"] else None)
     assert [row.style for row in table.rows] == ["bold", None]
