@@ -10,7 +10,8 @@ class UserError(Exception):
     """Something the user can mend: one clear sentence that names the file, the patient or the key, and the remedy.
 
     Commands print it without a traceback and end with a non-zero exit code. Whatever reads what a user gave may raise
-    it, so that a docstring's `Raises` names the other errors alone.
+    it, so that a docstring's `Raises` names the other errors alone; the Python API of `docs/api.md` names it all the
+    same.
     """
 
 

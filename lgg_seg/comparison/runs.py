@@ -83,11 +83,7 @@ class Run:
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:
-    """Every run in or below the folders, each once; a folder of `evaluations/` is that evaluation of its run.
-
-    Raises:
-        UserError: a folder does not exist or holds no run.
-    """
+    """Every run in or below the folders, each once; a folder of `evaluations/` is that evaluation of its run."""
     places: dict[Path, Path] = {}
     for folder in folders:
         if not folder.is_dir():

@@ -79,11 +79,7 @@ def write_spec(board: Leaderboard, path: Path) -> None:
 
 
 def publish(board: Leaderboard, target: str) -> str:
-    """Publish the report on W&B as `ENTITY/PROJECT`, and return its address.
-
-    Raises:
-        UserError: the target is not such a pair, or W&B cannot be reached or refuses.
-    """
+    """Publish the report on W&B as `ENTITY/PROJECT`, and return its address."""
     entity, slash, project = target.partition("/")
     if not (entity and slash and project) or "/" in project:
         raise UserError(f"wandb={target} names no project; it must be ENTITY/PROJECT.")
