@@ -22,6 +22,7 @@ from lgg_seg.radiomics.clinical import (
     encode,
     endpoints,
 )
+from lgg_seg.radiomics.outcome import predictor_sets
 
 
 def table(count: int = 40) -> pd.DataFrame:
@@ -63,6 +64,19 @@ def test_no_endpoint_is_predicted_from_itself_from_the_future_or_from_its_siblin
         assert used
         assert not used & {endpoint.column, DEATH, *MOLECULAR}
         assert {AGE, "laterality"} <= used
+
+
+def test_the_molecular_set_adds_the_molecular_columns_alone_and_a_molecular_endpoint_has_none() -> None:
+    clinical = table()
+    shape = pd.DataFrame({"log_volume": 1.0}, index=clinical.index)
+    for target in TARGETS:
+        for endpoint in endpoints(target, clinical):
+            sets = predictor_sets(endpoint, clinical, shape)
+            molecular = sets.pop("shape + clinical + molecular", None)
+            assert (molecular is None) == (endpoint.column in MOLECULAR)
+            if molecular is not None:
+                assert sources(molecular) == sources(sets["shape + clinical"]) | set(MOLECULAR)
+            assert not {endpoint.column, DEATH} & set[str]().union(*map(sources, sets.values()))
 
 
 def test_a_patient_without_an_entry_is_left_out() -> None:
