@@ -19,7 +19,7 @@ from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.metrics.slices import slice_metrics
 from lgg_seg.statistics.bootstrap import summarise
 from lgg_seg.statistics.paired import Comparison, Difference, differences
-from lgg_seg.statistics.ranks import rank_distribution
+from lgg_seg.statistics.ranks import MIN_RANKED, rank_distribution
 from lgg_seg.statistics.verdict import too_few, verdict
 
 Metrics = dict[str, Any]
@@ -98,6 +98,11 @@ class SegmentationTable(ComparisonTable[SegmentationResult]):
     def dice(self) -> Floats:
         """Patient Dice (N, K): patients as `patients`, entries in their order."""
         return _dice(self.entries)
+
+    @property
+    def tells_ranks(self) -> bool:
+        """Whether `ranks` say anything: several entries are compared, on at least `MIN_RANKED` patients."""
+        return len(self.entries) > 1 and len(self.patients) >= MIN_RANKED and not self.chosen_by_validation
 
     @property
     def verdict(self) -> str:

@@ -21,7 +21,6 @@ from lgg_seg.reporting.run_table import TARGETS
 from lgg_seg.reporting.table import Column, csv_rows, fitting_table, markdown_table, select
 from lgg_seg.statistics.bootstrap import RESAMPLES
 from lgg_seg.statistics.paired import METHOD
-from lgg_seg.statistics.ranks import MIN_RANKED
 
 ON_TERMINAL = ("patient_dice_median", "pooled_dice", "pooled_iou", "patient_hd95_px", "detection_auroc", "parameters")
 CLASSIFIERS_ON_TERMINAL = {"slice/accuracy": "accuracy", "slice/f1": "F1", "patient/auroc": "patient AUROC"}
@@ -54,23 +53,27 @@ def print_leaderboard(board: Leaderboard) -> None:
 
 
 def _always(columns: Sequence[Column], table: SegmentationTable) -> list[Column]:
-    """What stands on the terminal however narrow it is: p beside another, first ranks where they say anything, and the
-    seeds where the caveats do not say that all have one."""
-    compared = len(table.entries) > 1
-    first = select(columns, "share_of_first_ranks") if compared and len(table.patients) >= MIN_RANKED else []
+    """What stands on the terminal however narrow it is: p beside another, and first ranks where they say anything."""
+    first = select(columns, "share_of_first_ranks") if table.tells_ranks else []
     return [
-        *select(columns, "rank", "configuration", "patient_dice", *(["holm_p"] if compared else [])),
+        *select(columns, "rank", "configuration", "patient_dice", *(["holm_p"] if len(table.entries) > 1 else [])),
         *(replace(column, title="first") for column in first),  # to be narrow
-        *select(columns, *(["seeds"] if not compared or len(table.single_seeded) < len(table.entries) else [])),
+        *select(columns, *_seeds(table)),
     ]
+
+
+def _seeds(table: Table) -> list[str]:
+    """The column of seeds, unless the caveats say that all have one."""
+    return ["seeds"] if len(table.entries) == 1 or len(table.single_seeded) < len(table.entries) else []
 
 
 def print_classifiers(tables: Sequence[ClassifierTable]) -> None:
     """Print the tables of classifiers with their verdicts to stdout."""
     console = Console()
-    always = select(classifier_columns(), "rank", "configuration", "slice_auroc", "holm_p", "seeds")
     optional = [Column("", title, estimated(name), number) for name, title in CLASSIFIERS_ON_TERMINAL.items()]
     for table in tables:
+        keys = ("rank", "configuration", "slice_auroc", "holm_p", *_seeds(table))
+        always = select(classifier_columns(), *keys)
         _print_table(console, table, always, optional)
 
 
@@ -133,14 +136,16 @@ def markdown(board: Leaderboard) -> str:
     """`leaderboard.md`, without what a leak adds and without classifiers."""
     columns = segmentation_columns()
     metrics = [column.key for column in metric_columns() if column.key != "patient_dice"]
-    first = ("rank", "configuration", "patient_dice", "difference_to_best", "holm_p", "share_of_first_ranks")
-    columns = select(columns, *first, *metrics, "seeds", "folds", "status")
     parts = ["# Leaderboard"]
     for table in board.tables:
-        parts += [*_section(table, columns), *_failures(table), _strata(table)]
+        ranks = ["share_of_first_ranks"] if table.tells_ranks else []
+        first = ("rank", "configuration", "patient_dice", "difference_to_best", "holm_p", *ranks)
+        shown = select(columns, *first, *metrics, "seeds", "folds", "status")
+        parts += [*_section(table, shown), *_failures(table), _strata(table)]
     if board.unmeasured:
         parts += ["## Without a result", markdown_table(_UNMEASURED, board.unmeasured)]
-    return "\n\n".join([*parts, "## How differences are tested", METHOD, f"Ranked first: {FIRST}.", TO_CHOOSE]) + "\n"
+    ranked = [f"Ranked first: {FIRST}."] if any(table.tells_ranks for table in board.tables) else []
+    return "\n\n".join([*parts, "## How differences are tested", METHOD, *ranked, TO_CHOOSE]) + "\n"
 
 
 def classifiers_markdown(tables: Sequence[ClassifierTable]) -> str:

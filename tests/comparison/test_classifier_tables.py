@@ -100,6 +100,18 @@ def test_two_that_differ_by_chance_alone_are_not_separated(tmp_path: Path) -> No
     assert "cannot separate it from" in table.verdict
 
 
+def test_the_terminal_has_seeds_unless_it_says_that_all_have_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for name, overrides in {"a": ["seed=1"], "b": ["optimizer.lr=1e-4"], "c": ["seed=2"]}.items():
+        write_classifier(tmp_path / name, overrides)
+        print_classifiers(tables_of(tmp_path))
+        words = capsys.readouterr().out.split()
+        told.append(("seeds" in words, "Every configuration was trained with one seed" in " ".join(words)))
+    assert told == [(True, False), (False, True), (True, False)]
+
+
 def test_seeds_are_averaged_and_folds_are_merged(tmp_path: Path) -> None:
     areas = []
     for seed in (1, 2):

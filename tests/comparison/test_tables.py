@@ -53,7 +53,7 @@ def test_a_label_with_square_brackets_is_printed_as_it_is(tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(("patients", "models", "columns"), [(6, 2, "Holm p first"), (5, 2, "Holm p"), (6, 1, "")])
-def test_the_terminal_tells_no_rank_of_few_patients_and_no_p_of_one_configuration(
+def test_no_rank_is_told_of_few_patients_or_of_one_configuration_and_the_terminal_tells_no_p_of_one(
     patients: int, models: int, columns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dice = {name: 0.3 + 0.1 * i for i, name in enumerate(volumes(patients))}
@@ -61,6 +61,8 @@ def test_the_terminal_tells_no_rank_of_few_patients_and_no_p_of_one_configuratio
         write_run(tmp_path / model, [f"model={model}"], dice=dice, truths=volumes(patients))
     print_leaderboard(board(tmp_path))
     words = capsys.readouterr().out.split()
+    text = markdown(board(tmp_path))
+    assert ("| ranked first |" in text) == ("Ranked first: the share" in text) == ("first" in columns)
     assert ("first: the share of 10,000 resamples of the patients" in " ".join(words)) == ("first" in columns)
     assert [word for word in ("Holm", "first") if word in words] == [one for one in columns.split() if one != "p"]
 

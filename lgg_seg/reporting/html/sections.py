@@ -19,7 +19,6 @@ from lgg_seg.reporting.html import contours, costs, curves, forests, patients
 from lgg_seg.reporting.html.drawing import Picture, Style, svg, webp
 from lgg_seg.reporting.leaderboard import table_heading
 from lgg_seg.reporting.table import Column
-from lgg_seg.statistics.ranks import MIN_RANKED
 
 MAX_DESCRIBED = 8  # entries that an image's text goes through one by one
 STRATA = {
@@ -98,7 +97,7 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
             described("Mean paired difference to the best.", map(difference, entries)),
         ),
         "ranks": (
-            forests.rank_map(table, styles) if compared and len(table.patients) >= MIN_RANKED else None,
+            forests.rank_map(table, styles) if table.tells_ranks else None,
             described("Share of resamples in which each comes first.", (f"{one:.0%}" for one in table.ranks[:, 0])),
         ),
         "sizes": (
