@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from lgg_seg.config.groups import groups
 from lgg_seg.data.__main__ import main
 from lgg_seg.data.exploration import SIZES, augmented, examples, tumour_map
 from lgg_seg.data.kaggle.index import Index, build_index
+from lgg_seg.reporting.html.exploration import COLUMNS, strip
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,15 @@ def test_every_member_of_augment_is_drawn_and_none_leaves_the_slice_as_it_is(ind
         assert np.array_equal(image, one.read_image())
         assert np.array_equal(mask, one.read_mask())
     assert not np.array_equal(drawn["classic"][0][0], drawn["classic"][1][0])
+
+
+def test_titles_of_long_names_stand_clear_of_each_other_and_differ(index: Index) -> None:
+    slices = [replace(index.slices[0], patient=f"BraTS-GLI-{k:05}-WWW", number=100 + k) for k in range(COLUMNS)]
+    figure = strip(slices)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert len({title.partition(" / ")[0] for title in titles}) == COLUMNS
+    boxes = [axes._left_title.get_window_extent() for axes in figure.axes]  # type: ignore[attr-defined]  # no getter
+    assert all(one.x1 < following.x0 for one, following in pairwise(boxes))
 
 
 def test_the_page_has_every_section_and_no_address(phantom_root: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from lgg_seg.version import __version__
 COLUMNS = 6  # slices in a row
 FULL = 12.1  # inches of a figure as wide as the page
 EMPTY = "#c3ccd6"  # of slices without tumour, beside `TRUTH`
+LONGEST = 14  # characters of a patient's name above a slice
 MAX_CODES = 12  # different values up to which a clinical column is drawn a bar a value
 
 
@@ -214,7 +215,9 @@ def _draw(axes: Axes, image: Pixels, mask: np.ndarray, title: str) -> None:
 
 
 def _short(one: SliceInfo) -> str:
-    return f"{short_name(one.patient)} / {one.number}"
+    """Patient and number, short enough for a slice's column; the end of a long name tells patients apart."""
+    name = short_name(one.patient)
+    return f"{name if len(name) <= LONGEST else '…' + name[1 - LONGEST :]} / {one.number}"
 
 
 def missing(index: Index) -> Figure:
