@@ -88,7 +88,7 @@ def answer(rows: Sequence[Standing]) -> str:
     best, ranked, others = rows[0], [one for one in rows[1:] if one.rank], [one for one in rows[1:] if not one.rank]
     patients = len(best.result.patients)
     if ranked:
-        one = ", with one seed each" if all(len(row.result.seeds) == 1 for row in rows) else ""
+        one = " (each network trained with one seed)" if all(len(row.result.seeds) == 1 for row in rows) else ""
         first = f"{best.name} has the highest mean Dice on all {patients} patients{one}: it {_sides(ranked)}."
     else:
         first = f"Only {best.name} has been tested on all {patients} patients, so no network can be ranked yet."

@@ -69,7 +69,7 @@ def test_complete_networks_are_ranked_by_their_mean(complete: SegmentationResult
     rows = standings([worse(complete, 0.1, 88), worse(complete, -0.1, 18), complete])
     assert [row.rank for row in rows] == [1, 2, None]
     assert [row.side for row in rows] == [0, -1, 1]
-    assert "has the highest mean Dice on all 88 patients, with one seed each: it does better than" in answer(rows)
+    assert "highest mean Dice on all 88 patients (each network trained with one seed): it does better" in answer(rows)
     assert answer(rows).endswith("On the patients tested so far, it does worse than `unet_efficientnet`.")
 
 
