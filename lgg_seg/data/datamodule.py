@@ -215,6 +215,6 @@ def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
 
 
 def _spare_cores() -> int:
-    """None of two, where loaders would only compete with the network."""
+    """How many loaders `auto` means: a core each but one, at most 8; on two cores none, or they slow the network."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 0 if cores <= 2 else min(8, cores - 1)

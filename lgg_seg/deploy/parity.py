@@ -43,7 +43,8 @@ def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
-    """Whence, in words, and a few slices in the middle of the first volumes below `root`, or of phantom heads."""
+    """Where the slices come from, in words, and a few of them: the middle of the first volumes below `root`, or of
+    phantom heads without one."""
     if root is None:
         with TemporaryDirectory() as folder:
             phantom = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)

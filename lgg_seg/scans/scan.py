@@ -50,10 +50,10 @@ class Scan:
 
     images: NDArray[np.uint8]  # (D, H, W, 3), slices in order, channels pre-contrast, FLAIR, post-contrast
     files: tuple[str, ...]  # of each slice, below the input
-    numbers: tuple[int, ...]  # by which readers know slices: of its file's name, or in NIfTI the index along its axis
+    numbers: tuple[int, ...]  # of each slice for readers: in its file's name, or in NIfTI the index on its axis, from 0
     issues: tuple[Issue, ...] = ()  # files of this volume that were left out
     voxel_mm3: float | None = None  # volume of a voxel; None where the files do not say
-    sides_mm: tuple[float, ...] | None = None  # of a voxel, from column to column, row to row and slice to slice
+    sides_mm: tuple[float, ...] | None = None  # of a voxel, by (column, row, slice); None where the files do not say
     left_is_known: bool = False  # whether the files say how the patient lay: columns then go to the patient's left
     warnings: tuple[str, ...] = ()  # what a reader of the result should know of this volume
     to_file: Floats | None = None  # (4, 4), from (column, row, slice) to voxel indices, where one file has all slices

@@ -117,7 +117,8 @@ def heartbeat(study: optuna.Study, numbers: list[int]) -> None:
 
 
 def requeue_abandoned(study: optuna.Study) -> int:
-    """Queue the trials of killed sweeps again, with the same values: their runs go on where they stopped. How many."""
+    """Queue the trials of killed sweeps again, with the same values, and return how many: their runs go on where they
+    stopped."""
     count = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _is_abandoned(trial):

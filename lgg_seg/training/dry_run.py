@@ -16,9 +16,9 @@ REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)
 def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, backward: bool) -> bool:
     """Try a copy of the network on noise, in training mode and on the CPU; the random generators stay as they are.
 
-    `image` is the shape of a batch, (B, C, H, W), and `logits` that which the network must make of it. It tells whether
-    the `backward` pass, which is tried too then, leaves parameters without a gradient, as those of an encoder's unused
-    last levels: distributed training must look for them.
+    `image` is the shape of a batch, (B, C, H, W), and `logits` the shape that the network must make of it. With
+    `backward` the backward pass is tried too, and the result is whether it leaves parameters without a gradient, as
+    those of an encoder's unused last levels: distributed training must look for them.
     """
     trained = deepcopy(network).train()
     try:

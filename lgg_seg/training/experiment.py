@@ -186,7 +186,10 @@ class Experiment:
     def test(
         self, folder: RunFolder, data: DataModule, hardware: Hardware, train_seconds: float
     ) -> tuple[dict[str, Any], Evaluation]:
-        """Measure the best epoch; write numbers, tables and figures. Gives `metrics.json` and what it is made from."""
+        """Measure the best epoch on the evaluation's subset of patients; write numbers, tables and figures.
+
+        The result is the content of `metrics.json`, and what it was made from.
+        """
         runner = self.runner(folder, data, hardware)
         threshold = choose_threshold(runner, data, self.loss, self.evaluation)
         evaluation = evaluate(runner, data, self.evaluation.subset, self.loss, threshold["value"], self.evaluation)

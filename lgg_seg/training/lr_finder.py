@@ -55,7 +55,11 @@ class RateSteps(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Note the loss; not finite or beyond anything at the first rates, it is Diverged: no more is to be learned."""
+        """Note the loss.
+
+        Raises:
+            Diverged: the loss is not finite, or far above those of the first rates; further steps would show no more.
+        """
         loss = float(outputs["loss"])
         grown = len(self.losses) > FIRST and loss > DIVERGED * max(map(max, self.losses[:FIRST]))
         if grown or not math.isfinite(loss):

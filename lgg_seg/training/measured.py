@@ -22,7 +22,7 @@ from lgg_seg.training.experiment import Experiment
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """What is measured: a run, or a zoo entry in the default experiment with its network and decision rule."""
+    """A run to measure, or the default experiment with a zoo entry's network, preprocessing and decision rule."""
 
     name: str  # of the run's folder, or of the zoo entry
     experiment: Experiment

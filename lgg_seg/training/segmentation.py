@@ -45,7 +45,10 @@ class SegmentationModule(TrainingModule):
         return self._truths[slice_id]
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> dict[str, list[Tensor]]:
-        """Loss at the network's size, Dice on the native grid: each slice's probabilities, float32 (H, W), `native`."""
+        """Update the loss at the network's size, and Dice on the native grid.
+
+        The result is for callbacks: `native`, each slice's probabilities on its native grid, float32 (H, W).
+        """
         logits = self(batch["image"], batch["statistics"])
         self.val_loss.update(self.loss(logits, batch["mask"].float()), len(batch["image"]))
         data = cast(DataModule, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
