@@ -53,3 +53,13 @@ def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
     low, high = arms.added.estimate.ci95 or (0, 0)
     assert f"adds {arms.added.value:+.3f} ({low:+.3f} to {high:+.3f}) on {len(table.slices)} slices" in page
     assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.by_patient.value:.3f}" in page
+
+
+def test_the_page_of_the_leak_says_what_the_recommended_recipe_holds() -> None:
+    page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
+    [(table, row)] = [(table, row) for table in tables() for row in table.rows if "unet_efficientnet" in row.label]
+    arms = row.measures["pooled Dice"]
+    low, high = arms.added.estimate.ci95 or (0, 0)
+    told = f"has {arms.leaky.value:.3f} with the leak and {arms.by_patient.value:.3f} without it on the same"
+    assert f"{told} {len(table.slices)} slices of {len(table.patients)} patients: {arms.added.value:+.3f}" in page
+    assert f"({low:+.3f} to {high:+.3f}). - *Short" in page
