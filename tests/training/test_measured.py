@@ -27,7 +27,7 @@ def test_a_model_of_the_zoo_scores_on_a_tree_what_predict_scores_there(phantom_r
         (("run=a", "zoo=unet_slim"), "run=RUN or zoo=NAME"),
         (("zoo=unet_slim",), "zoo=unet_slim needs data.root=FOLDER"),
         (("zoo=unet_slim", "data.root=.", "split=val"), "split=val is of a run's own data"),
-        (("zoo=,",), "run=RUN or zoo=NAME"),
+        (("zoo=,",), ", is an empty list; name one or more"),
         (("zoo=unet_slin", "data.root=."), "did you mean unet_slim"),
     ],
 )
