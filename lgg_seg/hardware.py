@@ -62,14 +62,15 @@ def is_available(accelerator: Accelerator) -> bool:
 
 
 def _fastest_precision(device: torch.device) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    if _has_bf16(device):
+    if has_bf16(device):
         return "bf16-mixed"
     # From Volta on (V100, T4), a GPU has tensor cores for float16; before, float16 is slower than float32.
     tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
     return "16-mixed" if tensor_cores else "32-true"
 
 
-def _has_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
+    """Whether its instructions, not an emulation, work in bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # On a CPU without bf16 instructions autocast is slower than float32; torch has no public question for them.

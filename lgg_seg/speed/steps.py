@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 
 from lgg_seg.config.instantiate import instantiate
-from lgg_seg.hardware import Hardware
+from lgg_seg.hardware import Hardware, has_bf16
 from lgg_seg.inference.folding import folded
 from lgg_seg.inference.runner import TorchRunner
 from lgg_seg.networks.build import build_network
@@ -59,12 +59,14 @@ def loading_rates(configs: Sequence[DictConfig], seconds: float, hardware: Hardw
 def roof(hardware: Hardware, seconds: float) -> float:
     """The floating point operations a second of a large matrix product, in float32 or the precision of the networks.
 
-    The faster of the two: a processor without bf16 emulates it.
+    The faster of the two. A processor without bf16 emulates it, a minute a product: there it is float32 alone.
     """
-    size = 2048 if hardware.device.type == "cpu" else 8192
+    device = hardware.device
+    size = 2048 if device.type == "cpu" else 8192
     own = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}[hardware.precision]
-    a, b = (torch.rand(size, size, device=hardware.device) for _ in range(2))
-    pairs = [(a.to(dtype), b.to(dtype)) for dtype in {torch.float32, own}]
+    dtypes = {torch.float32, own} if device.type != "cpu" or has_bf16(device) else {torch.float32}
+    a, b = (torch.rand(size, size, device=device) for _ in range(2))
+    pairs = [(a.to(dtype), b.to(dtype)) for dtype in dtypes]
     return 2 * size**3 / min(best_times([timed(partial(torch.matmul, *pair), hardware) for pair in pairs], seconds))
 
 
