@@ -56,9 +56,11 @@ def export(
     from lgg_seg.deploy.pages import export_page
     from lgg_seg.deploy.parity import compare, comparison_slices
     from lgg_seg.deploy.programs import FILES, is_plain, model_json, write_program
+    from lgg_seg.hardware import choose_hardware
     from lgg_seg.inference.onnx import DESCRIPTION, export_folder
     from lgg_seg.inference.trained import from_run, from_zoo
 
+    choose_hardware(device, "32-true")  # refuses one that is not here, before the export takes its time
     run = find_run(run) if run is not None else None
     trained = from_run(run) if run is not None else from_zoo(str(zoo))
     target = output or export_folder(trained) / format

@@ -28,6 +28,9 @@ from lgg_seg.inference.trained import from_run
 from lgg_seg.predict import main as predict
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.scans.marks import is_marked
+from tests.small_classifier import WORDS as SMALL_CLASSIFIER
+from tests.small_classifier import with_small_classifier
+from tests.workplace import Workplace, lgg
 
 SHAPES = [(1, 3, 32, 32), (5, 3, 64, 48), (2, 3, 37, 50)]
 
@@ -142,11 +145,17 @@ def test_onnx_agrees_with_the_network_on_real_slices(run: Path, real_root: Path)
     assert parity.largest_difference < 1e-3
 
 
-def test_a_classifier_is_exported_and_checked_like_any_network(grade_run: Path, tmp_path: Path) -> None:
+def test_a_classifier_is_exported_and_checked_like_any_network(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To ONNX, which goes through torch.export; its page does not mention masks."""
-    copied = tmp_path / "run"
-    shutil.copytree(grade_run, copied)
-    folder, parity = export("onnx", run=copied)
+    workplace = with_small_classifier(workplace)
+    words = "model.target=grade", "loss=bce", "preprocess.size=32", "split.val=3", "split.test=3", "debug=fast"
+    run = workplace[0] / "classifier"
+    done = lgg(workplace, *SMALL_CLASSIFIER, *words, "trainer=debug", "logger=none", f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("LGG_SEG_PACKAGES", "tests")
+    folder, parity = export("onnx", run=run)
     assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["output"]["meaning"] == "grade"
     assert (parity.slices, parity.of) == (16, "phantom")
     page = (folder / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from lgg_seg.runs.status import read_status
 from tests.faults.killed import CODES, SMALL
 from tests.workplace import Command, Workplace
 
-SWEEP = ("-m", *SMALL, "trainer.max_epochs=8", "callbacks=none", "seed=1,2,3", "hydra.sweep.dir=sweep")
+SWEEP = ("-m", *SMALL, "trainer.max_epochs=5", "callbacks=none", "seed=1,2,3", "hydra.sweep.dir=sweep")
 
 
 def states(sweep: Path) -> list[str]:
@@ -55,4 +55,4 @@ def test_a_killed_worker_and_signals_cost_no_other_job_and_the_same_command_goes
     assert done.returncode == 0, done.stderr
     assert states(sweep) == ["finished"] * 3, "none was begun anew in another folder"
     histories = [pd.read_csv(path)["epoch"].tolist() for path in sweep.glob("*/history.csv")]
-    assert histories == [list(range(8))] * 3
+    assert histories == [list(range(5))] * 3
