@@ -242,7 +242,7 @@ def test_bad_input_gets_one_sentence_and_a_failing_exit_code(
     [
         (("weights=nothing",), "no run's folder, file of weights or model of the zoo", "refused/mine/new/run"),
         (("optimizer=sgd", "optimizer.momentum=0"), "The optimizer refuses its settings: Nesterov", "refused/mine/new"),
-        (("scheduler=plateau", "scheduler.factor=1"), "scheduler.factor is 1; it must be between", "../{}/refused/mine"),
+        (("scheduler=plateau", "scheduler.factor=1"), "factor is 1; it must be between", "../{}/refused/mine"),
         (("trainer.accumulate_grad_batches=99",), "take that many or fewer", "refused/mine"),
     ],
 )

@@ -14,19 +14,15 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from pytorch_lightning.utilities import rank_zero_only
 
-from lgg_seg.config.overrides import compose_config
-from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.runs.checkpoint import read_newest
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.status import read_status
 from lgg_seg.sweeps.command import run_sweep
-from lgg_seg.training.experiment import Experiment
-from lgg_seg.training.processes import started_together
 from tests.small_classifier import WORDS as SMALL_CLASSIFIER
 from tests.small_classifier import with_small_classifier
+from tests.training.slurm import slurm
 from tests.workplace import Command, Workplace, lgg, metrics
 
 TWO = (
@@ -109,14 +105,6 @@ def assert_same(folder: Path, other: Path) -> None:
     assert metrics(folder)["metrics"] == metrics(other)["metrics"]
 
 
-def slurm(rank: int, nodes: int = 2, tasks: int = 2) -> dict[str, str]:
-    """What `srun` tells a process."""
-    per_node = tasks // nodes
-    numbers = {"NNODES": nodes, "NTASKS": tasks, "NTASKS_PER_NODE": per_node, "PROCID": rank,
-               "LOCALID": rank % per_node, "NODEID": rank // per_node, "JOB_ID": 7}  # fmt: skip
-    return {"SLURM_JOB_NAME": "train", **{f"SLURM_{name}": str(number) for name, number in numbers.items()}}
-
-
 def side_by_side(workplace: Workplace, environments: list[dict[str, str]], *words: str) -> list[Command]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -168,6 +156,22 @@ def test_a_process_that_waits_for_others_in_vain_ends_by_sigterm(elsewhere: Work
     assert (status["state"], status["reason"]) == ("interrupted", "SIGTERM")
 
 
+def test_a_refused_process_removes_nothing_from_the_main_ones_folder(elsewhere: Workplace) -> None:
+    shared = elsewhere[0] / "shared"
+    shared.mkdir()
+    words = (*TWO, "logger=none", "trainer.devices=1", "+trainer.num_nodes=2", "weights=nothing")
+    (run,) = side_by_side(elsewhere, [slurm(1)], *words, f"hydra.run.dir={shared}")
+    while shared.exists():  # empty, it is what Hydra would have made for a process that writes nothing
+        assert run.is_running(), run.wait().stderr
+        time.sleep(0.01)
+    shared.mkdir()
+    (shared / "run.log").write_text("the main process's", encoding="utf-8")
+    done = run.wait()
+    assert done.returncode == 2
+    assert "model.weights=nothing is neither a file nor" in done.stderr
+    assert (shared / "run.log").exists()
+
+
 def test_a_signal_to_all_processes_that_still_start_ends_the_run(elsewhere: Workplace) -> None:
     """A process that dies while it starts has Lightning kill the main one."""
     run = Command(elsewhere, *TWO, "logger=none")
@@ -217,13 +221,6 @@ def test_torchrun_with_one_device_is_one_sentence(elsewhere: Workplace, monkeypa
         run_sweep(["seed=1,2"], lambda: pytest.fail("it was run"))
 
 
-def test_srun_says_how_many_processes_a_step_has_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert started_together() == (1, 1)
-    for name, value in {"STEP_NUM_TASKS": "4", "STEP_NUM_NODES": "2", "NTASKS_PER_NODE": "8"}.items():
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    assert started_together() == (4, 2)
-
-
 def test_no_process_outlives_a_killed_main_one_and_one_alone_goes_on(workplace: Workplace) -> None:
     """A run of three GPUs is recorded as this one but for the accelerator; on a CPU one process takes their steps."""
     workplace = with_small_classifier(workplace)
@@ -255,46 +252,3 @@ def test_an_error_that_all_processes_meet_is_said_once(workplace: Workplace) -> 
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("The training loss became") == 1
     assert re.search(r"in epoch 1, step \d, on TCGA\S+/\d", done.stderr), "of whichever process"
-
-
-def rank(*overrides: str) -> int:
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", *overrides])
-    check_config(config)
-    settings = Experiment.of(config).trainer
-    return settings.rank(settings.prepare())
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [({}, 0), ({"LOCAL_RANK": "1"}, 1), ({"NODE_RANK": "1"}, 2), (slurm(3, tasks=4), 3), (slurm(0, tasks=4), 0)],
-)
-def test_the_rank_counts_over_all_machines(
-    environment: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rank_zero_only, "rank", 0)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    for devices in ("2", "[0,1]"):
-        assert rank(f"trainer.devices={devices}", "+trainer.num_nodes=2") == expected
-
-
-def test_another_number_of_tasks_than_slurms_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rank_zero_only, "rank", 0)
-    for name, value in slurm(3, tasks=4).items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"devices=3.*Set `devices=2`"):
-        rank("trainer.devices=3", "+trainer.num_nodes=2")
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("trainer.devices=[]", r"trainer\.devices is \[\]; it must be 1 or more"),
-        ("+trainer.num_nodes=0", r"trainer\.num_nodes is 0; it must be 1 or more"),
-        ("trainer.devices=4000", r"trainer\.devices=4000, but this machine has \d+ cores; take"),
-        ("+trainer.sync_batchnorm=true", r"trainer\.sync_batchnorm=true works on GPUs alone"),
-    ],
-)
-def test_devices_that_cannot_be_are_one_sentence(override: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        rank(override)
