@@ -292,5 +292,5 @@ def test_the_page_is_whole_or_not_there(mixed: Path, tmp_path: Path) -> None:
 
 
 def test_the_package_holds_the_files_of_the_page() -> None:
-    for name in ("template.html.j2", "style.css", "page.js"):
+    for name in ("template.html.j2", "board.html.j2", "figures.html.j2", "macros.html.j2", "style.css", "page.js"):
         assert (files("lgg_seg.reporting.html") / name).is_file()
