@@ -45,7 +45,7 @@ def network_row(folder: Path) -> list[str]:
 def test_the_page_of_two_networks_quotes_their_difference_in_the_benchmark() -> None:
     dice = {network(one): one.patients["dice"] for one in results()}
     gap = summarise((dice["`unet_bn`"] - dice["`unet_slim`"]).to_numpy())
-    page = (RECORDS / "quick_cpu" / "README.md").read_text(encoding="utf-8")
+    page = " ".join((RECORDS / "quick_cpu" / "README.md").read_text(encoding="utf-8").split())
     assert f"ahead by {with_interval(gap.mean, gap.ci95, '{:+.3f}'.format)}".replace("by +", "by ") in page
 
 
