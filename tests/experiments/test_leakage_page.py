@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.leak.tables import tables
-from lgg_seg.statistics.bootstrap import summarise
+from lgg_seg.reporting.formatting import with_interval
+from lgg_seg.statistics.bootstrap import Bootstrapped, summarise
 from tests.experiments.records import RECORDS, content, interval
+
+ROOT = RECORDS.parent
 
 
 def test_the_page_of_the_leak_says_what_the_two_cross_validations_hold() -> None:
@@ -55,11 +58,19 @@ def test_the_page_of_the_leak_says_what_study_000s_own_recipe_holds() -> None:
     assert f"of {len(table.patients)} patients, {arms.leaky.value:.3f} after {arms.by_patient.value:.3f}" in page
 
 
+def signed(difference: Bootstrapped) -> str:
+    """As pages tell it, with its interval."""
+    return with_interval(difference.value, difference.estimate.ci95, "{:+.3f}".format)
+
+
 def test_the_page_of_the_leak_says_what_the_recommended_recipe_holds() -> None:
     page = " ".join((RECORDS / "leak" / "README.md").read_text(encoding="utf-8").split())
-    [(table, row)] = [(table, row) for table in tables() for row in table.rows if "unet_efficientnet" in row.label]
-    arms = row.measures["pooled Dice"]
-    low, high = arms.added.estimate.ci95 or (0, 0)
+    results = " ".join((ROOT / "docs" / "results.md").read_text(encoding="utf-8").split())
+    table = tables()[0]
+    arms, slim = (row.measures["pooled Dice"] for row in sorted(table.rows, key=lambda row: row.label))
     told = f"has {arms.leaky.value:.3f} with the leak and {arms.by_patient.value:.3f} without it on the same"
-    assert f"{told} {len(table.slices)} slices of {len(table.patients)} patients: {arms.added.value:+.3f}" in page
-    assert f"({low:+.3f} to {high:+.3f}). - *Short" in page
+    assert f"{told} {len(table.slices)} slices of {len(table.patients)} patients: {signed(arms.added)}, where" in page
+    ahead, behind = signed(arms.by_patient - slim.by_patient), signed(arms.leaky - slim.leaky)
+    assert f"ahead by {ahead}, with the leak behind by {behind}. Weights" in page
+    assert f"gains {signed(arms.added)}. On new patients it is ahead of that slim U-Net by {ahead}; with" in results
+    assert f"leak it is behind by {behind}, so" in results
