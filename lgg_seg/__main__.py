@@ -1,5 +1,6 @@
 """The command line: `python -m lgg_seg [-m] group=member key=value …`, or `resume=RUN [key=value …]`."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _there: set[Path] = set()
 """The folder that a run is to have and those above it, as far as they were there before it; empty: nobody knows."""
 
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+"""Where torchrun, Lightning and Slurm tell a process which one it is; the main one is 0 in all."""
+
 COMMANDS = ("app", "bench", "compare", "data", "evaluate", "export", "lr_find", "predict", "radiomics", "zoo")
 """The commands that stand beside training: `python -m lgg_seg.NAME`."""
 
@@ -56,17 +60,19 @@ def job(config: DictConfig) -> float | None:
         return None
     except UserError as error:
         if is_new and not (folder / "provenance.json").exists():  # refused before its first step
-            _remove(folder)
+            remove_refused(folder)
         raise SystemExit(str(error)) from error  # past Hydra's traceback, to `command`
 
 
-def _remove(folder: Path) -> None:
+def remove_refused(folder: Path) -> None:
     """Remove what a refused run has made: its content, its folder, and those above it, but for what was there before.
 
-    The folder was empty when the run began.
+    The folder was empty when the run began. Of the processes of a distributed run the main one alone removes content:
+    what another finds there is the main one's.
     """
+    is_main = all(os.environ.get(name, "0") == "0" for name in RANKS)
     with suppress(OSError):  # one holds more by now
-        for entry in folder.iterdir():
+        for entry in folder.iterdir() if is_main else ():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         for one in takewhile(lambda one: _there and one not in _there, (folder, *folder.parents)):
             one.rmdir()

@@ -142,9 +142,9 @@ def _train_and_report(
         logging.disable(logging.INFO)  # the main process says it
         try:
             train(experiment, folder, overrides, hardware, rank, **options)
-        except UserError as error:
+        except UserError:
             time.sleep(10)  # the main process meets the same; it says so, and its end is that of this one
-            raise SystemExit(str(error)) from error  # the folder is the main one's: this one removes nothing
+            raise
         return
     announce_main_process()
     log_file = folder.path / "run.log"

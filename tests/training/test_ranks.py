@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pytorch_lightning.utilities import rank_zero_only
 
+from lgg_seg.__main__ import RANKS, remove_refused
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
@@ -18,6 +21,21 @@ def test_srun_says_how_many_processes_a_step_has_and_where(monkeypatch: pytest.M
     for name, value in {"STEP_NUM_TASKS": "4", "STEP_NUM_NODES": "2", "NTASKS_PER_NODE": "8"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     assert started_together() == (4, 2)
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_no_process_but_the_main_one_removes_what_a_refused_run_has_made(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.log").write_text("the main process's", encoding="utf-8")
+    monkeypatch.setenv(name, "1")
+    remove_refused(run)
+    assert (run / "run.log").exists()
+    monkeypatch.setenv(name, "0")
+    remove_refused(run)
+    assert not list(run.iterdir())
 
 
 def rank(*overrides: str) -> int:
