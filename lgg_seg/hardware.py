@@ -70,7 +70,7 @@ def _fastest_precision(device: torch.device) -> Literal["32-true", "bf16-mixed",
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether its instructions, not an emulation, work in bf16."""
+    """Whether it has bf16 instructions that are known to be fast: a GPU's own, or AVX-512's."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # On a CPU without bf16 instructions autocast is slower than float32; torch has no public question for them.

@@ -59,7 +59,7 @@ def loading_rates(configs: Sequence[DictConfig], seconds: float, hardware: Hardw
 def roof(hardware: Hardware, seconds: float) -> float:
     """The floating point operations a second of a large matrix product, in float32 or the precision of the networks.
 
-    The faster of the two. A processor without bf16 emulates it, a minute a product: there it is float32 alone.
+    The faster of the two. A CPU without AVX-512's bf16 emulates it, a minute a product: there it is float32 alone.
     """
     device = hardware.device
     size = 2048 if device.type == "cpu" else 8192

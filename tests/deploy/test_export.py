@@ -19,6 +19,7 @@ import torch
 from lgg_seg import export as exporting
 from lgg_seg.data.kaggle.images import read_mask
 from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.deploy import programs
 from lgg_seg.deploy.pages import preprocessing_steps
 from lgg_seg.deploy.parity import compare, comparison_slices
 from lgg_seg.errors import UserError
@@ -179,7 +180,10 @@ def test_an_export_of_other_weights_is_not_used(run: Path, phantom_root: Path, t
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that must be missing")
-def test_an_export_is_checked_on_the_device_that_is_named(run: Path, tmp_path: Path) -> None:
+def test_a_device_that_is_not_here_is_refused_before_the_export(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "write_program", lambda *_: pytest.fail("it was exported"))
     with pytest.raises(UserError, match="device=gpu is not on this machine"):
         export("torch", run=run, output=tmp_path / "export", device="gpu")
     assert not (tmp_path / "export").exists()
