@@ -14,7 +14,8 @@ from experiments import api, index
 from experiments.benchmark import leaderboard
 from experiments.benchmark import tables as benchmark
 from experiments.cost import alone, by_network, growth
-from experiments.leak.tables import both_splits, draw
+from experiments.efficiency import tables as efficiency
+from experiments.leak import tables as leak
 from experiments.recipe import tables as recipe
 from experiments.studies import study
 from experiments.study_000.table_2 import table_2
@@ -38,7 +39,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,
     ("experiments/benchmark/README.md", "unseen"): leaderboard.unseen,
     ("experiments/benchmark/README.md", "untrained"): leaderboard.untrained,
-    ("experiments/leak/README.md", "leak"): both_splits,
+    ("experiments/efficiency/README.md", "efficiency"): efficiency.by_training_patients,
+    ("experiments/leak/README.md", "leak"): leak.both_splits,
     **{("experiments/recipe/README.md", name): partial(recipe.search, name) for name in recipe.SEARCHES},
     **{(f"experiments/{name}/README.md", "runs"): partial(study, name) for name in STUDIES},
     ("experiments/study_000/README.md", "table_2"): table_2,
@@ -62,7 +64,8 @@ def fill(page: str, name: str, content: str) -> str:
 
 def write_pages() -> None:
     """Write every generated part of the pages anew."""
-    draw()
+    leak.draw()
+    efficiency.draw()
     for (path, name), part in PARTS.items():
         page = ROOT / path
         before = page.read_text(encoding="utf-8")

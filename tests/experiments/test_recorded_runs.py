@@ -53,7 +53,7 @@ def test_recorded_outcomes_were_made_from_committed_code(path: Path) -> None:
 def test_there_is_a_recorded_result_and_none_is_an_image_of_a_patient() -> None:
     assert RESULTS
     images = {path.name for path in RECORDS.rglob("*") if path.suffix in (".png", ".tif", ".jpg")}
-    assert images <= {"learning_curves.png", "roc_pr.png", "roc.png", "roc_leak.png", "leak.png"}
+    assert images <= {"learning_curves.png", "roc_pr.png", "roc.png", "roc_leak.png", "leak.png", "efficiency.png"}
 
 
 def test_no_record_names_a_folder_of_the_machine_that_made_it() -> None:
