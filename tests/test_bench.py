@@ -15,6 +15,7 @@ from lgg_seg import bench
 from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import out_of_memory
 from lgg_seg.hardware import Hardware
+from lgg_seg.speed import steps
 from lgg_seg.speed.steps import loading_step, prediction_step, random_batch, training_step
 from lgg_seg.speed.timing import Step, apart, best_times
 
@@ -103,6 +104,22 @@ def test_plain_is_timed_in_a_process_of_its_own_whose_lack_of_memory_is_told(tmp
             with pytest.raises((RuntimeError, MemoryError)) as raised:
                 repeat(name)
             assert out_of_memory(raised.value)
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_the_roof_multiplies_in_bf16_where_that_is_not_emulated(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products: list[Any] = []
+
+    def times(given: list[Any], _seconds: float) -> list[float]:
+        products.extend(given)
+        return [1.0] * len(given)
+
+    monkeypatch.setattr(steps, "best_times", times)
+    monkeypatch.setattr(steps, "has_bf16", lambda _device: has_bf16)
+    assert steps.roof(Hardware(torch.device("cpu"), "bf16-mixed", channels_last=False), 0.0) == 2 * 2048**3
+    assert len(products) == 1 + has_bf16
 
 
 def test_loading_goes_on_after_the_last_batch(tmp_path: Path) -> None:
