@@ -95,7 +95,7 @@ def _read(files: Files, budget: Budget, issues: list[Issue]) -> Upload:
     dropped = repr([(path, sha256(content).digest()) for path, content in files.items()])
     digest = sha256(dropped.encode()).hexdigest()
     for source in listing.volumes:
-        used |= masks.all_of(source)
+        used.update(masks.all_of(source))
         try:
             if isinstance(source, VolumeFiles):
                 slices, *sides = source.shape(folder.path)

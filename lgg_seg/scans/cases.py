@@ -1,9 +1,10 @@
 """Which volume files are the sequences of one patient, by their names and folders."""
 
+import functools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,8 @@ from lgg_seg.scans.volumes import VolumeFiles
 OPTIONS = {"flair": FLAIR, "t1": PRE, "t1ce": POST}
 """The arguments of `predict` that name a sequence."""
 
+_Endings = Callable[[str], Mapping[str, str]]  # by sequence, those that hold for a file
+
 # What a file's name gets when it is processed: `P1_FLAIR_n4` is P1's, whom `P1_FLAIR` shows already. Whole words alone,
 # since `DOE_NORMAN` is another patient than `DOE`.
 _VERSION = re.compile(
@@ -28,27 +31,20 @@ _VERSION = re.compile(
 
 @dataclass
 class _Case:
-    """The files of one patient: all in order, by sequence those that are read, and what to say of them.
-
-    `folder` is the part of the name that folders gave.
-    """
+    """The files of one patient."""
 
     name: str
-    folder: str
-    files: list[str] = field(default_factory=list)
-    sequences: dict[str, str] = field(default_factory=dict)
+    folder: str  # the part of the name that folders gave
+    files: list[str] = field(default_factory=list)  # all, in order
+    sequences: dict[str, str] = field(default_factory=dict)  # those that are read
     notes: list[str] = field(default_factory=list)
 
     def may_include(self, stem: str) -> bool:
-        """Whether a file whose name says no sequence may be of this case.
-
-        Where names are sequences alone, the folder is one patient's. A file with just the case's name is the case's
-        FLAIR, unless there is another.
-        """
+        """Whether a file whose name says no sequence may be of this case."""
         case, path = PurePosixPath(self.name.casefold()), PurePosixPath(stem.casefold())
-        if path.parent == case:
+        if path.parent == case:  # where names are sequences alone, the folder is one patient's
             return any(PurePosixPath(file.casefold()).parent == case for file in self.files)
-        if path == case:
+        if path == case:  # it is the case's FLAIR, unless there is another
             return FLAIR in self.sequences
         return path.parent == case.parent and path.name.startswith(case.name) and path.name[len(case.name)] in "_-. "
 
@@ -60,13 +56,13 @@ def volumes_of_cases(
 
     `files` are without masks; `top` and `endings` as of `role_of`; `issues` gets the files that are left out.
     """
-    for kind, ending in endings.items():
-        if not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):
-            option = next(key for key, sequence in OPTIONS.items() if sequence == kind)
+    for option, kind in OPTIONS.items():
+        ending = endings.get(kind, "")
+        if ending and not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):
             raise UserError(
                 f"{option}={ending}: no name in {root} ends so; without input=, {option}= names a file itself."
             )
-    endings_of = _Channels(root, endings)
+    endings_of = _channels(root, endings)
     cases, unlabelled = _sorted_by_case(files, top, endings_of, issues)
     volumes = []
     for _, case in sorted(_without_versions(cases, issues).items()):
@@ -89,7 +85,7 @@ def volumes_of_cases(
 
 
 def _sorted_by_case(
-    files: Sequence[str], top: str, endings_of: "_Channels", issues: list[Issue]
+    files: Sequence[str], top: str, endings_of: _Endings, issues: list[Issue]
 ) -> tuple[dict[str, _Case], list[str]]:
     """The cases by name, and the files whose names and folders say no sequence."""
     cases: dict[str, _Case] = {}
@@ -148,27 +144,21 @@ def _flair_name(case: str) -> str:
     return f"{name}_flair" if name else "flair"
 
 
-def _stem(flair: str, endings_of: "_Channels") -> str:
+def _stem(flair: str, endings_of: _Endings) -> str:
     """The path that a mask is named after: FLAIR's without the word that says so, unless that is all of its name."""
     path = PurePosixPath(flair)
     return str(path.with_name(role_of(path.name, "", endings_of(flair)).case or without_ending(path.name)))
 
 
-class _Channels:
+def _channels(root: Path, given: Mapping[str, str]) -> _Endings:
     """What the numbers of numbered channels stand for: as the user says, else as nnU-Net's `dataset.json` does."""
+    of_folder = functools.cache(lambda folder: _dataset_json(folder) or _dataset_json(folder.parent))
 
-    def __init__(self, root: Path, endings: Mapping[str, str]) -> None:
-        self._root, self._given = root, endings
-        self._found: dict[Path, Mapping[str, str]] = {}
+    def endings_of(file: str) -> Mapping[str, str]:
+        is_numbered = CHANNEL.fullmatch(without_ending(PurePosixPath(file).name))
+        return of_folder((root / file).parent) if is_numbered and not given else given
 
-    def __call__(self, file: str) -> Mapping[str, str]:
-        """The endings by sequence that hold for a file."""
-        if self._given or not CHANNEL.fullmatch(without_ending(PurePosixPath(file).name)):
-            return self._given
-        folder = (self._root / file).parent
-        if folder not in self._found:
-            self._found[folder] = _dataset_json(folder) or _dataset_json(folder.parent)
-        return self._found[folder]
+    return endings_of
 
 
 def _dataset_json(folder: Path) -> Mapping[str, str]:

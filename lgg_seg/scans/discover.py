@@ -24,7 +24,7 @@ from lgg_seg.scans.filenames import (
 from lgg_seg.scans.marks import JOURNAL, OVERLAYS, PER_VOLUME, is_marked, is_output
 from lgg_seg.scans.roles import CHANNEL, FLAIR, MASK, NO_ENDINGS, role_of
 from lgg_seg.scans.scan import Issue
-from lgg_seg.scans.series import PATIENT, dicom_tags, holds_no_picture, is_dicom
+from lgg_seg.scans.series import PATIENT, UNREADABLE, dicom_tags, holds_no_picture, is_dicom
 from lgg_seg.scans.slices import SliceFiles, StackFile, flair_alone, slice_volumes
 from lgg_seg.scans.studies import description, dicom_studies, series_kind
 from lgg_seg.scans.volumes import VolumeFiles
@@ -53,24 +53,18 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
     """The volumes of a file or of a folder and all folders below it.
 
     In one folder, slices named `<patient>_<n>.tif` (or PNG, JPEG) are one volume a patient, in the order of n; all
-    others together are one volume, in the order of their names with numbers counted as numbers. A TIFF of several pages
-    is a volume by itself. PNG and JPEG beside TIFF, NIfTI or DICOM may be anything and are left out. Of two files
-    whose masks would have one name, and of two slices with one number, the first is taken.
+    others together are one volume, in the order of their names. A TIFF of several pages is a volume by itself. PNG and
+    JPEG beside TIFF, NIfTI or DICOM may be anything and are left out, and beside a `DICOMDIR` all that is not DICOM. Of
+    two files whose masks would have one name, and of two slices with one number, the first is taken.
 
-    What a NIfTI file is, a word anywhere in its name or its folder's says (`roles.role_of`): `P1_T1_brain` is put
-    together with `P1_FLAIR_brain`, `t1/P1` with `flair/P1`. T2 is passed over, maps and templates are left out, and so
-    is a case without FLAIR. A name without such a word is FLAIR, unless it is that of a case which has FLAIR, or the
-    case's with something after it (`<case>_fa`): that may be anything of the same patient and is left out. Numbered
-    channels (`<case>_0000`) are what `endings` or nnU-Net's `dataset.json` says, else left out.
+    What a NIfTI file is, a word in its name or its folder's says (`roles.role_of`): `P1_T1_brain` is put together with
+    `P1_FLAIR_brain`, `t1/P1` with `flair/P1`. T2 is passed over; maps, templates and a case without FLAIR are left out.
+    A name without such a word is FLAIR, unless it is that of a case which has FLAIR, or the case's with something after
+    it (`<case>_fa`): that may be anything and is left out. Numbered channels (`<case>_0000`) are what `endings` (by
+    sequence: `{"FLAIR": "_0003"}`) or nnU-Net's `dataset.json` says, else left out.
 
-    Of a disc with a `DICOMDIR`, everything but DICOM is its viewer's.
-
-    Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are passed over; those that an earlier prediction
-    wrote are no ground truth. Whatever else is left out is among the issues.
-
-    Args:
-        path: the file or folder.
-        endings: what names of a sequence end in, by sequence: `{"FLAIR": "_0003", "pre-contrast": "_0000"}`.
+    Masks (`…_mask.tif`, `…_seg`, folders `masks`, `labelsTr`, …) are listed; those that an earlier prediction wrote are
+    no ground truth. Whatever else is left out is among the issues.
     """
     endings = {kind: without_ending(ending) if is_volume(ending) else ending for kind, ending in endings.items()}
     if path.is_file():
@@ -183,8 +177,7 @@ def _one_series(path: Path) -> ScanListing:
         tags = dicom_tags(path)
     except RuntimeError:
         none = "holds no picture, as reports and directories do; give the folder of its study"
-        reason = none if holds_no_picture(path) else "cannot be read as DICOM; restore it from its source"
-        return ScanListing(folder, (), (Issue(name, reason),))
+        return ScanListing(folder, (), (Issue(name, none if holds_no_picture(path) else UNREADABLE),))
     if (described := description(tags)) and series_kind(tags) != FLAIR:
         reason = f"is of a series that is no FLAIR by its name ({described}); give its study's folder, or flair=FILE"
         return ScanListing(folder, (), (Issue(name, reason),))
@@ -196,8 +189,7 @@ def _one_series(path: Path) -> ScanListing:
 def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]:
     """Every folder below `root`, itself included, with its files; a folder that links lead to twice, once.
 
-    A folder that may not be opened is added to `issues`. One below `root` that an earlier prediction wrote is passed
-    over: its pictures are no scans, and its masks no truth. Of `root` itself only the overlays are.
+    What an earlier prediction wrote below `root` is passed over, of `root` itself only the overlays.
     """
 
     def unreadable(error: OSError) -> None:
@@ -220,8 +212,8 @@ def _folders(root: Path, issues: list[Issue]) -> Iterator[tuple[str, list[str]]]
 
 def _images(names: Sequence[str]) -> list[str]:
     """The images of a folder by their names; the header of a pair of files is none by itself."""
-    return [name for name in names if is_image(name) and not (
-        name.lower().endswith(".hdr") and any(name[:-4] + end in names for end in (".img", ".IMG")))]  # fmt: skip
+    voxels = {name[:-4] for name in names if name.endswith((".img", ".IMG"))}
+    return [name for name in names if is_image(name) and not (name.lower().endswith(".hdr") and name[:-4] in voxels)]
 
 
 def _masks(root: Path, folder: str, names: Sequence[str], issues: list[Issue]) -> list[str]:

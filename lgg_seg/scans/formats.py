@@ -24,12 +24,9 @@ class FormatError(Exception):
 
 
 def open_volume(path: Path) -> nib.Nifti1Image:
-    """The image of a file, or of the DICOM series that the file is of.
+    """The image of a file, or of the DICOM series that the file is of; a FormatError says why it is none.
 
     Voxels of NIfTI, Analyze and FreeSurfer stay on the disk until they are asked for.
-
-    Raises:
-        FormatError: it is damaged or too large, does not hold numbers, or does not say where its voxels are.
     """
     itk = path.name.lower().endswith(ITK_ENDINGS) or not is_volume(path.name)
     try:

@@ -24,8 +24,8 @@ def is_flat(volume: NDArray[Any]) -> bool:
 def detached_air(volume: NDArray[np.float32]) -> float | None:
     """The value of the air around a head (X, Y, Z) if it is not the next below the darkest tissue; None otherwise.
 
-    Either it is the lowest value, far below the others, as -1024 is, or any negative value where the others have none;
-    or it is the commonest on the volume's faces and lies among the tissue's, as 0 does around a brain of z-scores.
+    It is the lowest value, far below the others (-1024) or the only negative one; or the commonest on the volume's
+    faces, among the tissue's, as 0 around a brain of z-scores.
     """
     finite = volume[np.isfinite(volume)]
     faces = np.concatenate([np.take(volume, (0, -1), axis).ravel() for axis in range(3)])
@@ -53,13 +53,9 @@ def _range(head: NDArray[np.float32]) -> tuple[float, float]:
 def to_uint8(volume: NDArray[np.float32], air: float | None = None) -> NDArray[np.uint8]:
     """One sequence of one volume, (X, Y, Z) if `air` is given, scaled linearly to uint8.
 
-    The upper percentile leaves the background out, so that the air around a head, or its having been cut away, does
-    not change how bright the head is. NaN becomes 0; a constant volume becomes 0 throughout.
-
-    Args:
-        volume: intensities on any scale.
-        air: what `detached_air` gives: the head is then scaled alone, from 0 where it has no value below, and what has
-            this value in one piece with the volume's faces becomes 0.
+    The upper percentile leaves the background out: air around a head does not change how bright the head is. NaN
+    becomes 0, and a constant volume 0 throughout. With `air`, as `detached_air` gives it, the head is scaled alone, and
+    what has this value in one piece with the volume's faces becomes 0.
     """
     finite = volume[np.isfinite(volume)]
     if finite.size == 0:

@@ -24,15 +24,11 @@ def require_size(file: str, voxels: int, size: int) -> None:
 
 
 def require_intensities(file: str, voxels: NDArray[np.generic]) -> None:
-    """Refuse intensities, as scaled by a header, that are too large or too close to one another for float32.
-
-    A damaged scale would otherwise make an image of them in which no tumour is found.
-    """
-    finite = np.isfinite(voxels)
-    if not finite.any():
+    """Refuse intensities too large or too close for float32: of a damaged scale, in which no tumour would be found."""
+    values = voxels[np.isfinite(voxels)].astype(np.float64, copy=False)
+    if not values.size:
         return
-    values = voxels.astype(np.float64, copy=False)
-    low, high = float(values.min(where=finite, initial=np.inf)), float(values.max(where=finite, initial=-np.inf))
+    low, high = float(values.min()), float(values.max())
     peak = max(abs(low), abs(high))
     step = max(float(np.spacing(np.float32(min(peak, MAX_INTENSITY)))), 1 / MAX_INTENSITY)
     if peak > MAX_INTENSITY or 0 < high - low < LEAST_STEPS * step:

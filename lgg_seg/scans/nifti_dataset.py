@@ -1,17 +1,10 @@
 """Patients in NIfTI with their ground truth as a dataset root of slices, so that they are measured as others are.
 
-The layout is that of BraTS: a folder for each patient, at any depth, with
-
-    CASE_flair.nii.gz  CASE_t1.nii.gz  CASE_t1ce.nii.gz  CASE_seg.nii.gz
-
-on one grid, or under other names that `roles.role_of` knows, such as `images/CASE` and `masks/CASE`, or `imagesTr` and
-`labelsTr`. In BIDS the segmentations may lie below `derivatives`; its `desc-brain_mask` is none, and scans below it do
-not count. T2 is passed over, and FLAIR stands in for a sequence that is missing or on another grid. Every label above 0
-of the segmentation is tumour. Slices are axial, on the files' own grid, numbered by their voxel index; intensities
-become 8 bits as for `predict`.
-
-BraTS itself holds most patients of TCGA-LGG, resampled and under other names, which no comparison of names or pixels
-finds: `SHARED` says so.
+A folder for each patient, at any depth, as in BraTS: `CASE_flair.nii.gz`, `CASE_t1`, `CASE_t1ce` and `CASE_seg` on one
+grid, or under other names that `roles.role_of` knows, such as `images/CASE` and `masks/CASE`. In BIDS the segmentations
+may lie below `derivatives`; its `desc-brain_mask` is none, and scans below it do not count. FLAIR stands in for a
+sequence that is missing or on another grid. Every label above 0 of the segmentation is tumour. Slices are axial, on the
+files' own grid, numbered by their voxel index; intensities become 8 bits as for `predict`.
 """
 
 import hashlib

@@ -70,10 +70,7 @@ class Scan:
 
 
 def fill_flat_sequences(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """A volume (D, H, W, 3) with FLAIR in place of sequences that hold nothing, and a warning for each.
-
-    The networks saw FLAIR there in training, for patients who lack a sequence, and never a black channel.
-    """
+    """A volume (D, H, W, 3) with FLAIR, as in training, in place of sequences that hold nothing; a warning for each."""
     flat = [c for c in range(len(SEQUENCES)) if c != FLAIR and is_flat(images[..., c])]
     result = images.copy() if flat else images
     for c in flat:

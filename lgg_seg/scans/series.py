@@ -27,6 +27,8 @@ _CLASS = re.compile(rb"\x02\x00\x02\x00UI..([0-9.]+)", re.DOTALL)  # the tag (00
 # Directories, spectra, waveforms, presentation states, raw data, reports, documents, structures and plans of therapy.
 _NO_PICTURE = re.compile(r"1\.2\.840\.10008\.(1\.3\.10|5\.1\.4\.1\.1\.(4\.2|(9|11|66|88|104)(\..*)?|481\.[3-9].*))")
 
+UNREADABLE = "cannot be read as DICOM; restore it from its source"
+
 SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # what cannot be read is reported by us, with its name
 
 
@@ -47,11 +49,7 @@ def holds_no_picture(path: Path) -> bool:
 
 
 def dicom_tags(path: Path) -> Mapping[str, str]:
-    """The tags of a DICOM file that are read here, by `group|element`.
-
-    Raises:
-        RuntimeError: it is damaged, or holds no picture.
-    """
+    """The tags of a DICOM file that are read here, by `group|element`; RuntimeError if it is damaged or no picture."""
     return _tags(str(path), path.stat().st_mtime_ns)
 
 

@@ -46,12 +46,9 @@ class SliceFiles:
     def read(self, root: Path) -> Scan:
         """The volume of the slices below `root`.
 
-        Slices of another size or depth than most are left out, and so is one without intensities between others. The
-        first and the last of a head often are black: they are kept. Other numbers than 8 bits are scaled as
-        `intensity.to_uint8`.
-
-        Raises:
-            ScanError: no slice can be read, or all are flat; they are more than the limits allow.
+        Slices of another size or depth than most are left out, and so is one without intensities between others; at
+        the ends of a head black ones are usual. Other numbers than 8 bits are scaled as `intensity.to_uint8`. A
+        ScanError: no slice can be read, all are flat, or there are more than the limits allow.
         """
         size = sum(path.stat().st_size for _, file in self.files if (path := root / file).is_file())
         issues: list[Issue] = []
@@ -95,7 +92,6 @@ def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: s
     """The volumes of the slices, without masks, of one folder, by the rules of `lgg_seg.scans.discover.find_scans`.
 
     `folder` is its path below the input with a slash at its end, empty for the input itself, whose name is `top`.
-    `issues` gets the slices with a number that an earlier one has, and of another sequence than FLAIR the first.
     """
     names = flair_alone(folder, names, top, issues)
     patients: dict[str, dict[int, str]] = defaultdict(dict)
@@ -168,9 +164,8 @@ def _volume(slices: Sequence[_Slice], issues: list[Issue]) -> Scan:
     if fault := contrast_fault(stacked[..., FLAIR_CHANNEL]):
         raise ScanError([*issues, *(Issue(file, fault) for file in dict.fromkeys(names))])
     if any(name.lower().endswith((".jpg", ".jpeg")) for name in names):
-        warnings.append(
-            "JPEG has lost detail and mixes the sequences' colours: give slices in TIFF or PNG if there are"
-        )
+        jpeg = "JPEG has lost detail and mixes the sequences' colours: give slices in TIFF or PNG if there are"
+        warnings.append(jpeg)
     images, flat = fill_flat_sequences(stacked)
     return Scan(images, names, numbers, tuple(issues), warnings=(*warnings, *flat, *volume_warnings(images, numbers)))
 

@@ -9,24 +9,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.scans import series as dicom
 from lgg_seg.scans.roles import FLAIR, POST, PRE, role_of
 from lgg_seg.scans.scan import Issue
-from lgg_seg.scans.series import (
-    AGENT,
-    CONTRAST,
-    DESCRIPTION,
-    DIRECTIONS,
-    FRAME,
-    MODALITY,
-    PATIENT,
-    PROTOCOL,
-    SERIES,
-    STUDY,
-    dicom_tags,
-    holds_no_picture,
-    in_order,
-    numbers_of,
-)
 from lgg_seg.scans.volumes import VolumeFiles
 
 
@@ -42,20 +27,24 @@ class Series:
     @property
     def axial(self) -> bool:
         """Whether its slices lie across the body."""
-        directions = numbers_of(self.tags, DIRECTIONS, 6)
+        directions = dicom.numbers_of(self.tags, dicom.DIRECTIONS, 6)
         return directions is not None and int(np.argmax(np.abs(np.cross(directions[:3], directions[3:])))) == 2
 
 
 def description(tags: Mapping[str, str]) -> str:
     """What the scanner's operator called a series, else its protocol, else the kind of its contrast."""
-    return next((text for tag in (DESCRIPTION, PROTOCOL, CONTRAST) if (text := tags.get(tag, ""))), "")
+    return next(filter(None, _descriptions(tags)), "")
+
+
+def _descriptions(tags: Mapping[str, str]) -> list[str]:
+    return [tags.get(tag, "") for tag in (dicom.DESCRIPTION, dicom.PROTOCOL, dicom.CONTRAST)]
 
 
 def series_kind(tags: Mapping[str, str]) -> str | None:
     """The role of a series by its description, protocol or contrast; T1 after a contrast agent is post-contrast."""
-    texts = [tags.get(tag, "") for tag in (DESCRIPTION, PROTOCOL, CONTRAST)]
+    texts = _descriptions(tags)
     kind = next((role.kind for text in texts if (role := role_of(text.replace("/", " ") + ".dcm")).kind), None)
-    agent = tags.get(AGENT, "").lower() not in ("", "no", "none", "n")
+    agent = tags.get(dicom.AGENT, "").lower() not in ("", "no", "none", "n")
     return POST if kind == PRE and agent and "pre" not in texts[0].lower() else kind
 
 
@@ -68,10 +57,10 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
     """
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in _series(root, files, issues):
-        studies[series.tags.get(PATIENT, ""), series.tags.get(STUDY, "")].append(series)
+        studies[series.tags.get(dicom.PATIENT, ""), series.tags.get(dicom.STUDY, "")].append(series)
     taken: set[str] = set()
     for (patient, _), found in sorted(studies.items()):
-        scans = [series for series in found if series.tags.get(MODALITY, "MR") == "MR"]
+        scans = [series for series in found if series.tags.get(dicom.MODALITY, "MR") == "MR"]
         chosen, notes = _chosen(scans)
         if FLAIR not in chosen:
             named = ", ".join(sorted({description(series.tags) or "no name" for series in scans})) or "none of MR"
@@ -80,7 +69,7 @@ def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iter
             continue
         flair = chosen[FLAIR]
         for kind in (PRE, POST):
-            if kind in chosen and chosen[kind].tags.get(FRAME) != flair.tags.get(FRAME):
+            if kind in chosen and chosen[kind].tags.get(dicom.FRAME) != flair.tags.get(dicom.FRAME):
                 del chosen[kind]
                 notes.append(f"{kind} is left out: the patient was moved between it and FLAIR")
         if cut := next(filter(None, (_cut(series, found) for series in chosen.values())), None):
@@ -101,12 +90,12 @@ def _series(root: Path, files: Sequence[str], issues: list[Issue]) -> Iterator[S
     for file in files:
         path = root / file
         try:
-            found[path.parent, dicom_tags(path).get(SERIES) or path.name].append(path)
+            found[path.parent, dicom.dicom_tags(path).get(dicom.SERIES) or path.name].append(path)
         except RuntimeError:
-            if not holds_no_picture(path):
-                issues.append(Issue(file, "cannot be read as DICOM; restore it from its source"))
+            if not dicom.holds_no_picture(path):
+                issues.append(Issue(file, dicom.UNREADABLE))
     for paths in found.values():
-        first, tags = in_order(paths)[0], dicom_tags(paths[0])
+        first, tags = dicom.in_order(paths)[0], dicom.dicom_tags(paths[0])
         yield Series(first.relative_to(root).as_posix(), len(paths), tags, series_kind(tags))
 
 
@@ -118,16 +107,15 @@ def _chosen(scans: Sequence[Series]) -> tuple[dict[str, Series], list[str]]:
         if candidates:
             chosen[kind] = candidates[0]
         if len(candidates) > 1:
-            notes.append(
-                f"{kind} is the series {description(candidates[0].tags)}, of {len(candidates)} of that sequence"
-            )
+            named = description(candidates[0].tags)
+            notes.append(f"{kind} is the series {named}, of {len(candidates)} of that sequence")
     return chosen, notes
 
 
 def _cut(series: Series, found: Sequence[Series]) -> Issue | None:
     """That a series lies in several folders, of which one alone would be read."""
-    uid = series.tags.get(SERIES)
-    folders = sorted(str(PurePosixPath(one.file).parent) for one in found if uid and one.tags.get(SERIES) == uid)
+    uid = series.tags.get(dicom.SERIES)
+    folders = sorted(str(PurePosixPath(one.file).parent) for one in found if uid and one.tags.get(dicom.SERIES) == uid)
     if len(folders) < 2:
         return None
     reason = f"is of a series in several folders ({', '.join(folders)}); put its files into one, and copies elsewhere"

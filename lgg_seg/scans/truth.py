@@ -40,8 +40,7 @@ class Truth:
 class MaskFiles:
     """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too.
 
-    Attributes:
-        issues: the masks that might be of several volumes.
+    `issues` are the masks that might be of several volumes.
     """
 
     def __init__(self, listing: ScanListing) -> None:
@@ -76,10 +75,7 @@ class MaskFiles:
         return self._of_case.get(case) or (self._of_name.get(name, []) if self._scans[name] == 1 else [])
 
     def of_volume(self, volume: VolumeFiles) -> list[str]:
-        """The masks of a volume: those of its case, or of its folder where that is no other volume's.
-
-        Those of lesions or tumours come before others.
-        """
+        """The masks of its case, or of its folder where that is no other volume's; those of tumours before others."""
         subject = _subject(volume)
         groups = (
             self._of_case.get(volume.case.casefold(), []),
@@ -96,26 +92,23 @@ class MaskFiles:
         masks = dict.fromkeys([*self._of_case.get(folder, ()), *self._of_folder.get(folder or ".", ())])
         return [mask for mask in masks if _of_one_run(mask, flair)]
 
-    def all_of(self, files: ScanFiles) -> set[str]:
+    def all_of(self, files: ScanFiles) -> list[str]:
         """The masks of a volume."""
         if isinstance(files, VolumeFiles):
-            return set(self.of_volume(files))
-        return {mask for file in files.paths for mask in self.of_file(file)}
+            return self.of_volume(files)
+        return [mask for file in files.paths for mask in self.of_file(file)]
 
     def of_slices(self, files: ScanFiles, scan: Scan) -> list[tuple[slice, list[str]]]:
         """The masks of a volume that was read, each with the slices that it is of."""
         if isinstance(files, SliceFiles):
             return [(slice(k, k + 1), self.of_file(file)) for k, file in enumerate(scan.files)]
-        return [(slice(None), self.of_volume(files) if isinstance(files, VolumeFiles) else self.of_file(files.file))]
+        return [(slice(None), self.all_of(files))]
 
 
 def read_truth(
     files: ScanFiles, root: Path, scan: Scan, masks: MaskFiles, threshold: int | None = None
 ) -> tuple[Truth, list[Issue]]:
-    """The ground truth of a volume that was read below `root`, and the masks that cannot be used.
-
-    `threshold` is that of `kaggle.images.read_mask`, for masks of slices.
-    """
+    """The ground truth of a volume that was read below `root`, and the masks that cannot be used."""
     truth = Truth(np.zeros(scan.images.shape[:3], np.bool_), np.zeros(len(scan.images), np.bool_))
     issues: list[Issue] = []
     for place, found in masks.of_slices(files, scan):
@@ -138,11 +131,8 @@ def read_truth(
 
 
 def _covering(truth: Truth, scan: Scan) -> float | None:
-    """The share of the head that is marked, where that is more than a tumour can be; None otherwise.
-
-    What is brighter than the mean over all slices is the head: around it is air.
-    """
-    head = (scan.flair > scan.flair.mean())[truth.known]
+    """The share of the head that is marked, where that is more than a tumour can be; None otherwise."""
+    head = (scan.flair > scan.flair.mean())[truth.known]  # around it is air
     share = float(np.sum(truth.mask[truth.known] & head) / max(1, int(np.sum(head))))
     return share if share > _MOST else None
 

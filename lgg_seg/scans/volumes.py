@@ -65,11 +65,8 @@ class VolumeFiles:
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
-        A file beside FLAIR that is flat or on another grid is left out, which is among the issues, and FLAIR stands in
-        for it.
-
-        Raises:
-            ScanError: a file is damaged or too large; FLAIR is flat.
+        FLAIR stands in for a file that is flat or on another grid, which is among the issues. A ScanError: a file is
+        damaged or too large, or FLAIR is flat.
         """
         flair = self.files[FLAIR]
         image = _open(root, flair)
@@ -120,23 +117,14 @@ class VolumeFiles:
         return sequences
 
     def shape(self, root: Path) -> tuple[int, ...]:
-        """Slices, height and width of what `read` gives, by FLAIR's header alone.
-
-        Raises:
-            ScanError: it is damaged or too large.
-        """
+        """Slices, height and width of what `read` gives, by FLAIR's header alone."""
         image = _open(root, self.files[FLAIR])
         if len(image.shape) < 3:
             raise ScanError([Issue(self.files[FLAIR], "holds no volume")])
         return AxialView.of(image).shape
 
     def read_mask(self, root: Path, file: str) -> Bools:
-        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
-
-        Raises:
-            ScanError: it is damaged, too large, several volumes, on another grid than FLAIR, or no labels, which are
-                whole numbers from 0.
-        """
+        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0."""
         flair, image = _open(root, self.files[FLAIR]), _open(root, file)
         if (turn := turn_to(flair, image)) is None:
             raise _OtherGridError(file)
@@ -200,7 +188,7 @@ def _voxels(image: nib.Nifti1Image, file: str) -> NDArray[Any]:
 def _read_beside(
     flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str], *, resample: bool
 ) -> NDArray[np.uint8]:
-    """The one volume of a file on the grid of its FLAIR (X, Y, Z), in the order of FLAIR's axes."""
+    """The one volume of a file (X, Y, Z), on the grid and in the order of axes of its FLAIR."""
     image = _open(root, file)
     turn = turn_to(flair, image)
     if turn is None and resample and len(image.shape) == 3:
