@@ -22,9 +22,8 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
     """FLAIR in place of one of the other sequences, or of both, as in the dataset where one was not acquired.
 
-    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
-    About one patient in eleven has such a volume; a network trained on hardly any may find no tumour in it. An image
-    of one channel stays unchanged.
+    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it. About one
+    patient in eleven has such a volume. An image of one channel stays unchanged.
     """
 
     CHOICES = ((0,), (2,), (0, 2))
@@ -47,11 +46,9 @@ class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentat
 class Augmentation:
     """Albumentations transforms, seeded anew for every item: (K, H, W, C) and (H, W) uint8 in and out.
 
-    The K slices of an item, it and its context, are transformed alike.
-
-    The transforms of an item share one generator. `Compose.set_random_seed` gives each its own with the same seed
-    instead: two flips with probability 0.5 then happen both or not at all, and four of the eight orientations never.
-    Masks are resampled to the nearest pixel.
+    The K slices of an item, it and its context, are transformed alike, and masks resampled to the nearest pixel. The
+    transforms share one generator: `Compose.set_random_seed` gives each its own with the same seed, so that two flips
+    happen both or not at all.
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:

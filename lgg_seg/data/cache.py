@@ -33,17 +33,13 @@ ARRAYS = ("images", "masks", "statistics", "geometries")
 
 @dataclass(frozen=True)
 class Cache:
-    """Prepared slices, read-only.
-
-    `images` (N, S, S, C) uint8 and `masks` (N, S, S) uint8 with 0 and 1, by slice id; `statistics` (P, C, 4) float32
-    and `grids`, by the patient's place in the index.
-    """
+    """Prepared slices, read-only."""
 
     folder: Path
-    images: NDArray[np.uint8]
-    masks: NDArray[np.uint8]
-    statistics: NDArray[np.float32]
-    grids: tuple[Grid, ...]
+    images: NDArray[np.uint8]  # (N, S, S, C), by slice id
+    masks: NDArray[np.uint8]  # (N, S, S), 0 and 1, by slice id
+    statistics: NDArray[np.float32]  # (P, C, 4), by the patient's place in the index
+    grids: tuple[Grid, ...]  # by the patient's place
 
     def __reduce__(self) -> tuple[object, ...]:
         """A worker maps the files itself: pickling a memory-mapped array would send it all its pixels."""
@@ -144,11 +140,7 @@ def _write(index: Index, preprocess: Preprocess, folder: Path) -> None:
 
 
 def _append(file: BinaryIO, array: NDArray[Any], rows: int) -> None:
-    """Add rows to a `.npy` file that will have `rows` of them.
-
-    With ordinary writes, a full disk is an OSError; in a memory-mapped file it would be a signal that ends the
-    process.
-    """
+    """Add rows to a `.npy` file that will have `rows` of them; in a memory-mapped one, a full disk ends the process."""
     if not file.tell():
         header = np.lib.format.header_data_from_array_1_0(array[:0])
         np.lib.format.write_array_header_1_0(file, {**header, "shape": (rows, *array.shape[1:])})

@@ -30,21 +30,16 @@ from lgg_seg.errors import UserError, require
 
 @dataclass(frozen=True)
 class PatientVolume:
-    """One patient's slices of a subset, in order, on the network's grid and on their own.
-
-    `images` (D, C, S, S) uint8 and `statistics` (C, 4) float32 for `preprocessing.normalise`; `masks`
-    (D, 1, S, S) uint8 is the truth on the network's grid, for the loss, and `truth` (D, H, W) bool the mask file's own;
-    `slices` are places in `Index.slices`, `numbers` those of the file names.
-    """
+    """One patient's slices of a subset, in order, on the network's grid and on their own."""
 
     patient: str
-    slices: tuple[int, ...]
-    numbers: tuple[int, ...]
-    images: torch.Tensor
-    masks: torch.Tensor
-    statistics: torch.Tensor
+    slices: tuple[int, ...]  # places in `Index.slices`
+    numbers: tuple[int, ...]  # those of the file names
+    images: torch.Tensor  # (D, C, S, S) uint8, for `preprocessing.normalise`
+    masks: torch.Tensor  # (D, 1, S, S) uint8, the truth on the network's grid, for the loss
+    statistics: torch.Tensor  # (C, 4) float32, for `preprocessing.normalise`
     grid: Grid
-    truth: NDArray[np.bool_]
+    truth: NDArray[np.bool_]  # (D, H, W), the mask file's own
 
 
 class DataModule(pl.LightningDataModule):
@@ -204,8 +199,8 @@ class DataModule(pl.LightningDataModule):
 def _progress(trainer: pl.Trainer, batch_size: int) -> tuple[int, int]:
     """The epoch that the trainer goes on with, and how many of its slices a restored checkpoint has behind it.
 
-    Lightning makes the first iterator before it tells the sampler the epoch, and after a checkpoint in mid-epoch
-    counts the batches done without skipping them: a resumed run would see other slices than one that went through.
+    Lightning makes the first iterator before it tells the sampler the epoch, and skips no batches after a checkpoint in
+    mid-epoch: a resumed run would see other slices than one that went through.
     """
     epochs, batches = trainer.fit_loop.epoch_progress, trainer.fit_loop.epoch_loop.batch_progress
     if batches.is_last_batch:

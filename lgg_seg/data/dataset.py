@@ -4,12 +4,12 @@ from typing import TypedDict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache
-from lgg_seg.data.context import as_channels, channel_statistics, neighbours
+from lgg_seg.data.context import as_channels, neighbours
 from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.sampling import SampleKey
@@ -36,7 +36,7 @@ class SliceDataset(Dataset[Item]):
         self, cache: Cache, index: Index, context: int = 0, augment: Augmentation | None = None, seed: int = 0
     ) -> None:
         self._cache, self._patient_of, self._augment, self._seed = cache, index.patient_of, augment, seed
-        self._neighbours, self._context = neighbours(index.patient_of, context), context
+        self._neighbours = neighbours(index.patient_of, context)
 
     def __len__(self) -> int:
         return len(self._cache.images)
@@ -45,27 +45,31 @@ class SliceDataset(Dataset[Item]):
         patient = int(self._patient_of[key.slice])
         # Copies: what is mapped is read-only, and a tensor is not.
         images, mask = self._cache.images[self._neighbours[key.slice]], np.array(self._cache.masks[key.slice])
-        statistics = self._cache.statistics[patient]
+        statistics = torch.from_numpy(np.array(self._cache.statistics[patient]))
         if self._augment is not None:
             images, mask = self._augment(images, mask, (self._seed, *key))
-            statistics = statistics_of_copies(images, statistics)
+        image = as_channels(images)
+        if self._augment is not None:
+            slices = image.view(1, len(images), -1, *image.shape[1:])
+            statistics = statistics_of_copies(slices, statistics[None])[0]
         return {
-            "image": as_channels(images),
+            "image": image,
             "mask": torch.from_numpy(np.ascontiguousarray(mask[None])),
-            "statistics": channel_statistics(statistics, self._context),
+            "statistics": statistics.repeat(len(images), 1),
             "slice": key.slice,
             "patient": patient,
         }
 
 
-def statistics_of_copies(images: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Statistics (C, 4) with FLAIR's own for each channel that is a copy of FLAIR in all of the slices (K, H, W, C).
+def statistics_of_copies(images: Tensor, statistics: Tensor) -> Tensor:
+    """Statistics (B, C, 4) with FLAIR's own for each channel that is a copy of FLAIR in all of the slices.
 
-    A channel that an augmentation has replaced is thus normalised as where the sequence was never acquired.
+    A channel of `images` (B, K, C, S, S) that an augmentation has replaced is thus normalised as where the sequence was
+    never acquired.
     """
-    if images.shape[-1] == 1 or not images[..., FLAIR].any():  # in a blank slice every channel is a copy
+    if images.shape[2] == 1:
         return statistics
-    copies = [c for c in range(images.shape[-1]) if np.array_equal(images[..., c], images[..., FLAIR])]
-    adapted = statistics.copy()
-    adapted[copies] = statistics[FLAIR]
-    return adapted
+    flair = images[:, :, FLAIR : FLAIR + 1]
+    shown = flair.flatten(1).amax(dim=1, keepdim=True) > 0  # in a blank slice every channel is a copy
+    copies = (images - flair).flatten(3).amax(dim=(1, 3)) == 0
+    return torch.where((copies & shown)[..., None], statistics[:, FLAIR : FLAIR + 1], statistics)

@@ -53,8 +53,9 @@ class DeviceAugmentation:
                     f"data.feed=device cannot do {type(transform).__name__} of augment as it is set; take "
                     "data.feed=host or another augment."
                 )
-            if self._stages and self._stages[-1].accepts(transform):
-                self._stages[-1].transforms.append(transform)
+            last = self._stages[-1] if self._stages else None
+            if type(last) is stage and last.goes_on:
+                last.transforms.append(transform)
             else:
                 self._stages.append(stage(transform))
             self._places.append(len(self._stages) - 1)

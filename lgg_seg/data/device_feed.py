@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from lgg_seg.data.cache import Cache
 from lgg_seg.data.context import neighbours
+from lgg_seg.data.dataset import statistics_of_copies
 from lgg_seg.data.device_augmentation import DeviceAugmentation, Draw
-from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.sampling import SampleKey
 
@@ -83,12 +83,3 @@ class DeviceFeed:
         self._statistics = torch.from_numpy(np.array(self._cache.statistics)).to(device)
         self._patient_of = torch.from_numpy(self._index.patient_of).to(device)
         self._neighbours = torch.from_numpy(neighbours(self._index.patient_of, self._context)).to(device)
-
-
-def statistics_of_copies(images: Tensor, statistics: Tensor) -> Tensor:
-    """As `dataset.statistics_of_copies`, of images (B, K, C, S, S) and statistics (B, C, 4)."""
-    if images.shape[2] == 1:
-        return statistics
-    flair = images[:, :, FLAIR : FLAIR + 1]
-    copies = (images == flair).all(dim=4).all(dim=3).all(dim=1) & (flair > 0).flatten(1).any(dim=1, keepdim=True)
-    return torch.where(copies[..., None], statistics[:, FLAIR : FLAIR + 1], statistics)

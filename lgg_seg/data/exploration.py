@@ -25,16 +25,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TumourMap:
-    """Where tumours lie, on a grid of `SIDE` x `SIDE`.
+    """Where tumours lie, on a grid of `SIDE` x `SIDE`, and how bright they are, over the slices with tumour."""
 
-    `slices` (3, SIDE, SIDE) counts, for each third of the volumes by slice number, the slices with tumour at a pixel;
-    `flair` (SIDE, SIDE) is the mean FLAIR of the slices with tumour. `intensities` (2, 3, 256) counts the grey values
-    of each sequence in these slices, of the pixels in the tumour and of those of the head around it (FLAIR above 12).
-    """
-
-    slices: NDArray[np.int64]
-    flair: NDArray[np.float64]
-    intensities: NDArray[np.int64]
+    slices: NDArray[np.int64]  # (3, SIDE, SIDE), by third of the volumes: how many slices have tumour at a pixel
+    flair: NDArray[np.float64]  # (SIDE, SIDE), the mean
+    intensities: NDArray[
+        np.int64
+    ]  # (2, 3, 256), counts by sequence: in the tumour, in the head around (FLAIR above 12)
 
 
 def tumour_map(index: Index) -> TumourMap:
@@ -59,8 +56,7 @@ def tumour_map(index: Index) -> TumourMap:
 def examples(index: Index, count: int) -> dict[str, list[SliceInfo]]:
     """At most `count` slices without tumour, and of each third of those with tumour by area; each of another patient.
 
-    They are evenly spaced: by patient for those without tumour, of which the one nearest to the middle of the volume is
-    taken, by area for the others.
+    They are evenly spaced: by area, and those without tumour, in the middle of their volumes, by patient.
     """
     middles = []
     for patient in index.patients:

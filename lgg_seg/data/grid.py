@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 class Grid:
     """A crop box, padded to a square with zeros on both sides and resampled.
 
-    `native` is the slice's (height, width) in pixels, `box` the crop's (top, left, height, width) in it, `size` the
-    side of the network's grid. Resampling maps pixel areas onto each other (half-pixel centres), so that both ways
-    agree on where a pixel is.
+    Resampling maps pixel areas onto each other (half-pixel centres), so that both ways agree on where a pixel is.
     """
 
-    native: tuple[int, int]
-    box: tuple[int, int, int, int]
-    size: int
+    native: tuple[int, int]  # the slice's height and width in pixels
+    box: tuple[int, int, int, int]  # the crop's top, left, height and width in it
+    size: int  # the side of the network's grid
 
     @property
     def side(self) -> int:

@@ -26,14 +26,10 @@ MAX_SIZE = 4096  # as of the files that are read; MR slices stay below 1024
 
 @dataclass(frozen=True)
 class PreparedVolume:
-    """A volume on the network's grid.
+    """A volume on the network's grid; masks follow by `grid.masks_to_network`."""
 
-    `images` (D, S, S, C) uint8; `statistics` (C, 4) float32: low, high, mean, std of each channel. Masks follow by
-    `grid.masks_to_network`.
-    """
-
-    images: NDArray[np.uint8]
-    statistics: NDArray[np.float32]
+    images: NDArray[np.uint8]  # (D, S, S, C)
+    statistics: NDArray[np.float32]  # (C, 4): low, high, mean, std of each channel
     grid: Grid
 
 
@@ -43,8 +39,8 @@ class Preprocess:
 
     Args:
         size: side of the network's grid in pixels; None keeps the native pixels, padded to a square.
-        crop: `brain` cuts every slice of a volume to the bounding box of voxels above 10 % of the volume's maximum.
-            After mateuszbuda/brain-segmentation-pytorch, except that no slice is dropped and nothing is zeroed.
+        crop: `brain` cuts every slice of a volume to the bounding box of voxels above 10 % of the volume's maximum, as
+            mateuszbuda/brain-segmentation-pytorch, except that no slice is dropped and nothing is zeroed.
         skull: `remove` is skull stripping, before anything else: `skull_strip.brain_mask`. Of 88 patients' tumour
             voxels it cuts away 0.08 %, 2.8 % in the worst patient, none in 78; of bright fat it leaves a sixth.
         channels: all three, or FLAIR alone. `grey` is the luminance (ITU-R 601) that a picture in RGB with these
@@ -103,10 +99,7 @@ class Preprocess:
         return PreparedVolume(prepared, _statistics(prepared) if self.normalisation == "volume" else unit, grid)
 
     def network_input(self, images: NDArray[np.uint8], statistics: NDArray[np.float32]) -> Input:
-        """All slices of a prepared volume as a network takes them, each with its context.
-
-        Of images (D, S, S, C) and statistics (C, 4), for `normalise`: uint8 (D, K C, S, S) and float32 (K C, 4).
-        """
+        """A prepared volume as a network takes it, for `normalise`: uint8 (D, K C, S, S) and float32 (K C, 4)."""
         rows = neighbours(np.zeros(len(images), np.int64), self.context)
         return as_channels(images[rows]), channel_statistics(statistics, self.context)
 

@@ -68,28 +68,15 @@ class TumourWeighted:
 
 
 class EpochSampler(Sampler[SampleKey]):
-    """Keys of an epoch for one rank of a distributed run, equally many for every rank.
+    """Keys of an epoch, of the slices with these ids, for this process's `rank` among `world`: for each equally many.
 
     The order is f(seed, epoch), whatever was sampled before. Lightning calls `set_epoch`.
-
-    Args:
-        slices: ids of the slices to sample from.
-        rank: this process's place among `world`; both are read from `torch.distributed` where they are not given.
     """
 
-    def __init__(
-        self,
-        sampling: SamplingStrategy,
-        slices: Sequence[int],
-        index: Index,
-        seed: int,
-        *,
-        rank: int | None = None,
-        world: int | None = None,
-    ) -> None:
+    def __init__(self, sampling: SamplingStrategy, slices: Sequence[int], index: Index, seed: int) -> None:
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self.rank = rank if rank is not None else torch.distributed.get_rank() if distributed else 0
-        self.world = world if world is not None else torch.distributed.get_world_size() if distributed else 1
+        self.rank = torch.distributed.get_rank() if distributed else 0
+        self.world = torch.distributed.get_world_size() if distributed else 1
         self._sampling, self._slices, self._index, self._seed = sampling, tuple(slices), index, seed
         self._epoch = 0
         self._resumed = (0, 0)

@@ -1,7 +1,6 @@
 """Skull stripping: the brain without skull, fat, eyes and face, by thresholds and morphology.
 
-It is meant to be generous: a rim of bone or dura left on costs a network little, a tumour cut away at the brain's
-surface cannot be found any more.
+It is meant to be generous: a rim of bone costs a network little, a tumour cut away at the surface cannot be found.
 """
 
 import cv2

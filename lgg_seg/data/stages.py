@@ -30,12 +30,11 @@ Shape = tuple[int, int, int]
 class Stage(ABC):
     """One operation, on the rows for which one of its transforms was drawn."""
 
+    goes_on = False
+    """Whether a transform of the same kind that follows is part of this operation."""
+
     def __init__(self, transform: Any) -> None:
         self.transforms = [transform]
-
-    def accepts(self, transform: Any) -> bool:  # noqa: ARG002  # most are an operation of their own
-        """Whether the transform that follows can be part of this operation."""
-        return False
 
     def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:
         """The transform's parameters, as albumentations draws them."""
@@ -57,9 +56,10 @@ class Warp(Stage):
 
     DEFORMATIONS = (A.GridDistortion, A.CropAndPad, A.ElasticTransform)
 
-    def accepts(self, transform: Any) -> bool:
+    @property
+    def goes_on(self) -> bool:  # type: ignore[override]  # of most stages it is the same for all transforms
         """All that moves pixels, up to a deformation."""
-        return not isinstance(self.transforms[-1], self.DEFORMATIONS) and stage_of(transform) is Warp
+        return not isinstance(self.transforms[-1], self.DEFORMATIONS)
 
     def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:
         """An elastic deformation's noise is made on the device, of a seed."""
@@ -124,9 +124,7 @@ def _crop_lines(box: Sequence[int], size: int) -> NDArray[Any]:
 class Table(Stage):
     """Transforms of single intensities, by a table (256) that albumentations makes of a ramp."""
 
-    def accepts(self, transform: Any) -> bool:
-        """Tables follow each other in one."""
-        return stage_of(transform) is Table
+    goes_on = True
 
     def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:  # noqa: ARG002  # a stage's signature
         """What becomes of each of the 256 intensities."""

@@ -91,15 +91,15 @@ def test_flair_takes_the_place_of_each_other_sequence_and_of_both() -> None:
 
 def test_a_substituted_sequence_is_normalised_as_flair_is() -> None:
     image = np.random.default_rng(0).integers(1, 256, (1, 8, 8, 3), np.uint8)
-    statistics = np.array([[0, 255, 30, 10], [0, 255, 60, 20], [0, 255, 90, 30]], np.float32)
+    statistics = torch.tensor([[[0.0, 255, 30, 10], [0, 255, 60, 20], [0, 255, 90, 30]]])
     substituted = Augmentation([SubstituteFlair(p=1.0)])(image, np.zeros((8, 8), np.uint8), (0,))[0]
-    adapted = statistics_of_copies(substituted, statistics)
-    seen = normalise(torch.from_numpy(substituted.transpose(0, 3, 1, 2)), torch.from_numpy(adapted)[None])[0]
+    slices, unchanged = (torch.from_numpy(one.transpose(0, 3, 1, 2))[None] for one in (substituted, image))
+    seen = normalise(slices[:, 0], statistics_of_copies(slices, statistics))[0]
     copies = [c for c in range(3) if np.array_equal(substituted[..., c], image[..., FLAIR])]
     assert len(copies) > 1
     assert all(torch.equal(seen[c], seen[1]) for c in copies)
-    assert np.array_equal(statistics_of_copies(image, statistics), statistics)
-    assert np.array_equal(statistics_of_copies(np.zeros_like(image), statistics), statistics)
+    assert torch.equal(statistics_of_copies(unchanged, statistics), statistics)
+    assert torch.equal(statistics_of_copies(torch.zeros_like(unchanged), statistics), statistics)
 
 
 @pytest.mark.parametrize("path", MEMBERS, ids=lambda path: path.stem)

@@ -46,8 +46,9 @@ def test_uniform_samples_every_slice_once():
 
 @given(st.sampled_from([Uniform(), TumourWeighted()]), st.integers(1, 40), st.integers(0, 5))
 def test_ranks_share_an_epoch_equally_and_no_key_comes_twice(order, world, epoch):
-    ranks = [EpochSampler(order, ALL, INDEX, seed=1, rank=rank, world=world) for rank in range(world)]
-    for sampler in ranks:
+    ranks = [EpochSampler(order, ALL, INDEX, seed=1) for _ in range(world)]
+    for rank, sampler in enumerate(ranks):
+        sampler.rank, sampler.world = rank, world
         sampler.set_epoch(epoch)
     shares = [list(sampler) for sampler in ranks]
     assert {len(share) for share in shares} == {len(ranks[0])}

@@ -40,8 +40,7 @@ def format_checksums(slices: Iterable[SliceInfo]) -> str:
 def compare(slices: Iterable[SliceInfo], published: Checksums) -> tuple[list[Issue], int]:
     """Where pixels are not the published ones, and how many of the patients were published.
 
-    Where most slices differ, someone has processed all of them: that is another data set under the same names, not
-    damage, and one warning.
+    Where most slices differ, it is a processed copy under the same names, not damage: one warning.
     """
     numbers: dict[str, set[int]] = {}
     issues = []

@@ -19,8 +19,7 @@ _TIMEOUT_S = 8.0  # kagglehub itself waits without limit for a connection that a
 def ensure_tree(target: Path) -> Path:
     """The dataset root at `target`; the dataset (near a gigabyte) is downloaded first if there is nothing yet.
 
-    The files stay in kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`), where another project finds
-    them too; `target` becomes a symbolic link to there.
+    `target` becomes a symbolic link to kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`).
     """
     if (root := find_dataset_root(target)) is not None:
         return root

@@ -7,14 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lgg_seg.data.kaggle.pixels import (
-    MAX_STACK,
-    Pixels,
-    check_limits,
-    decode_pages,
-    decode_picture,
-    picture_header,
-)
+from lgg_seg.data.kaggle.pixels import MAX_STACK, Pixels, check_limits, decode_pages, decode_picture, picture_header
 from lgg_seg.data.kaggle.streams import MAX_PIXELS
 from lgg_seg.data.kaggle.tiff import Header, read_header
 from lgg_seg.errors import UserError
@@ -29,10 +22,9 @@ _WANTED = f"3 are read ({', '.join(SEQUENCES)}), or FLAIR alone"
 
 
 class ImageError(UserError):
-    """A file that cannot be used as a slice or mask.
+    """A file that cannot be used as a slice or mask, by a `reason` that completes "the file …".
 
-    `reason` completes the sentence "the file …"; `kind` is `values` for a mask that can be read, but whose values are
-    not a mask's.
+    `kind` is `values` for a mask that can be read, but whose values are not a mask's.
     """
 
     def __init__(self, path: Path | str, reason: str, kind: Literal["unreadable", "values"] = "unreadable") -> None:
@@ -43,11 +35,8 @@ class ImageError(UserError):
 def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
     """Read a slice of a data set, and whether it is FLAIR alone, which is in each channel then.
 
-    uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order).
-
-    Raises:
-        ImageError: if the file is missing, empty, no picture, truncated, larger than `MAX_PIXELS`, not 8-bit, or has
-            other channels.
+    uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order). An ImageError says why a file
+    cannot be read.
     """
     decoded = _decode(_bytes(path), path)
     return (np.repeat(decoded[..., None], 3, axis=2), True) if decoded.ndim == 2 else (decoded, False)
@@ -57,10 +46,7 @@ def read_scan(path: Path) -> Pixels:
     """Read a slice to predict on: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
 
     TIFF in any compression whose pixels can be counted before it is decoded, PNG and JPEG are read. A fourth channel is
-    transparency and left out.
-
-    Raises:
-        ImageError: as `read_slice`; it has two channels, or four of which none is transparency.
+    transparency and left out. Errors as `read_slice`.
     """
     return decode_scan(_bytes(path), path)
 
@@ -77,10 +63,9 @@ def read_stack(path: Path) -> Pixels:
 
 
 def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (H, W) with 1 where there is tumour, whether the file says {0, 255} or {0, 1}, grey or in
-    colours that are grey.
+    """Read a mask: uint8 (H, W) with 1 where there is tumour, of {0, 255} or {0, 1}, or of what is above `threshold`.
 
-    With a `threshold`, tumour is what lies above it, whatever the values.
+    Colours that are grey count as grey.
     """
     return mask_of(_decode(_bytes(path), path, is_mask=True), path, threshold)
 
@@ -110,8 +95,7 @@ def _three_channels(decoded: Pixels, header: Header) -> Pixels:
 
 
 def in_grey(pixels: Pixels) -> Pixels:
-    """The one channel (…) of a picture (…, C) that is grey in colours, opaque or not, as programs for painting save it;
-    another picture as it is."""
+    """The one channel (…) of a picture (…, C) whose colours, opaque or not, are grey; another picture as it is."""
     colours = pixels[..., :3]
     is_grey = pixels.shape[-1] in (3, 4) and bool((colours == colours[..., :1]).all())
     return colours[..., 0] if is_grey else pixels

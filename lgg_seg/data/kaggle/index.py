@@ -23,16 +23,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient's volume.
+    """One patient's volume."""
 
-    `name` is the folder's name with its date (`TCGA_CS_4941_19960909`). `clinical` is the row of `data.csv`, empty
-    where there is none. `substituted` names the sequences that are a copy of FLAIR (`pre-contrast`, `post-contrast`).
-    """
-
-    name: str
+    name: str  # the folder's, with its date (`TCGA_CS_4941_19960909`)
     slices: tuple[SliceInfo, ...]
-    clinical: Mapping[str, str]
-    substituted: tuple[str, ...]
+    clinical: Mapping[str, str]  # the row of `data.csv`, empty where there is none
+    substituted: tuple[str, ...]  # the sequences that are a copy of FLAIR (`pre-contrast`, `post-contrast`)
 
     @property
     def institution(self) -> str:
@@ -62,14 +58,11 @@ class Index:
 
 @dataclass(frozen=True)
 class IntegrityReport:
-    """An index with every issue found. Slices with an error of their own are not in the index.
-
-    `covered` counts the patients whose pixels were compared with published checksums.
-    """
+    """An index with every issue found. Slices with an error of their own are not in the index."""
 
     index: Index
     issues: tuple[Issue, ...]
-    covered: int
+    covered: int  # patients whose pixels were compared with published checksums
 
 
 def default_cache_dir() -> Path:
@@ -81,11 +74,8 @@ def default_cache_dir() -> Path:
 def build_index(root: Path, *, cache_dir: Path | None = None, mask_threshold: int | None = None) -> Index:
     """Index the slices and masks that `list_dataset` finds, and `data.csv` beside them; see `read_mask`.
 
-    Warnings are logged. The first call decodes every file (about 1 ms a slice); later ones take what it found from
-    `cache_dir` (by default `default_cache_dir()`) as long as no file's size or modification time has changed.
-
-    Raises:
-        DataError: there are errors in them; it lists all of them.
+    Warnings are logged, and a DataError lists all errors. The first call decodes every file (about 1 ms a slice); later
+    ones take what it found from `cache_dir` as long as no file's size or modification time has changed.
     """
     report = check_integrity(root, cache_dir=cache_dir, mask_threshold=mask_threshold)
     if any(issue.severity == "error" for issue in report.issues):

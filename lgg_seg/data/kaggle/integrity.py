@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lgg_seg.data.phantom.marker import written_anew
 from lgg_seg.errors import UserError
@@ -32,25 +32,19 @@ REMEDY = {
 }
 """What to do about each kind of issue."""
 _DOWNLOADED = ("unreadable", "checksum", "incomplete")
-_KINDS = list(REMEDY)
-_SEVERITIES = ["error", "warning", "note"]
+_KINDS, _SEVERITIES = list(REMEDY), get_args(Severity)
 _MAX_LINES = 20
 
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong. `file` is relative to the dataset root; it is None where the whole patient is meant.
+    """One thing that is wrong."""
 
-    `kind` is a key of `REMEDY`. An `error` stops whoever would train on the data, a `warning` is worth a look, a
-    `note` is a fact about the data. `message` completes the sentence that begins with the file, or with the patient
-    where there is no file.
-    """
-
-    kind: str
-    severity: Severity
+    kind: str  # a key of `REMEDY`
+    severity: Severity  # an error stops whoever would train on the data, a warning is worth a look, a note is a fact
     patient: str
-    file: str | None
-    message: str
+    file: str | None  # below the dataset root; None where the whole patient is meant
+    message: str  # completes the sentence that begins with the file, else with the patient
 
     def __str__(self) -> str:
         return f"{self.file or self.patient} {self.message}"

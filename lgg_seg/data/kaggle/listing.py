@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +30,10 @@ NOTHING = "holds no folder of <patient>_<n>.tif slices, and no images/ with mask
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of a slice and its mask, named by their paths below the dataset root.
-
-    `number` is the slice's place in the volume as the file name gives it.
-    """
+    """The files of a slice and its mask, named by their paths below the dataset root."""
 
     patient: str
-    number: int
+    number: int  # the slice's place in the volume as the file name gives it
     image_file: str
     mask_file: str
     root: Path = field(kw_only=True, default=Path())
@@ -79,11 +76,11 @@ def existing_tree(root: Path) -> Path:
 
 
 def list_dataset(root: Path) -> Listing:
-    """List the slices and masks at a dataset root, and what is wrong with their names.
+    """List the slices and masks at a dataset root (see `find_dataset_root`), and what is wrong with their names.
 
     They are `<patient>/<name>_<n>.tif` and `…_mask.tif`; or, where there are the folders `images` and `masks`,
     `<patient>_<n>` or `<patient>/<n>` in the one and the same, with or without `_mask`, in the other. All are TIFF, or
-    in a folder without any TIFF, PNG or JPEG. `root` may also be a folder that `find_dataset_root` looks into.
+    in a folder without any TIFF, PNG or JPEG.
     """
     dataset_root = find_dataset_root(root)
     if dataset_root is None:
@@ -130,14 +127,11 @@ def without_date(patient: str) -> str:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of a patient: its path below the dataset root, whom its name names, its number, and whether it is a mask.
+    """A file of a patient."""
 
-    Without a number it is not named as a slice.
-    """
-
-    path: str
-    stem: str
-    number: int | None
+    path: str  # below the dataset root
+    stem: str  # whom its name names
+    number: int | None  # None where it is not named as a slice
     mask: bool
 
 
@@ -178,7 +172,7 @@ def _pair(root: Path, patient: str, files: list[_File], patients: Collection[str
     masks: dict[int, str] = {}
     issues = []
 
-    def report(kind: str, path: str, message: str, severity: Severity = "error") -> None:
+    def report(kind: str, path: str | None, message: str, severity: Severity = "error") -> None:
         issues.append(Issue(kind, severity, patient, path, message))
 
     for file in files:
@@ -200,16 +194,10 @@ def _pair(root: Path, patient: str, files: list[_File], patients: Collection[str
     for number in sorted(masks.keys() - images.keys()):
         report("image missing", masks[number], "is a mask without its slice")
     both = sorted(images.keys() & masks.keys())
-    return [Pair(patient, n, images[n], masks[n], root=root) for n in both], issues + _gaps(patient, images)
-
-
-def _gaps(patient: str, numbers: Iterable[int]) -> list[Issue]:
-    """Numbering starts at 1, or at 0 where someone else exported it."""
-    ordered = sorted(numbers)
-    missing = gaps([0, *ordered])
-    if not missing:
-        return []
-    return [Issue("numbering", "warning", patient, None, f"has slices up to {ordered[-1]}, but no slice {missing}")]
+    # Numbering starts at 1, or at 0 where someone else exported it.
+    if missing := gaps([0, *sorted(images)]):
+        report("numbering", None, f"has slices up to {max(images)}, but no slice {missing}", "warning")
+    return [Pair(patient, n, images[n], masks[n], root=root) for n in both], issues
 
 
 def gaps(numbers: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import TiffFile
+from tifffile import TiffFile, TiffFrame, TiffPage
 
 from lgg_seg.data.kaggle.streams import MAX_PIXELS, jpeg_shape, png_shape, stream_fault
 from lgg_seg.data.kaggle.tiff import Header, channels_fault, full_pages, read_header
@@ -35,8 +35,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 def picture_header(data: bytes, name: Path | str) -> Header:
     """What a TIFF's first page declares, or a PNG or JPEG that is named so; of these only what limits are checked by.
 
-    Raises:
-        ValueError: it is none, or damaged; the message completes "the file …".
+    The message of its ValueError, as of the others here, completes "the file …".
     """
     if not str(name).lower().endswith(PICTURES) or not data.startswith((_PNG, _JPEG)):
         return read_header(data)
@@ -46,8 +45,7 @@ def picture_header(data: bytes, name: Path | str) -> Header:
         raise ValueError("is truncated or damaged: it does not say its width and height") from error
     if (_PNG_END if data.startswith(_PNG) else _JPEG_END) not in data[-64:]:  # OpenCV fills up what is missing
         raise ValueError("is truncated: its end is missing")
-    return Header((height, width), None, channels=1, alpha=True, bits=8, multipage=False, end=0, compression=1,
-                  orientation=1)  # fmt: skip
+    return Header((height, width), channels=1, alpha=True, bits=8)
 
 
 def check_limits(header: Header) -> None:
@@ -72,11 +70,7 @@ def size_fault(pixels: int, size: int, each: float = USUAL) -> str | None:
 
 
 def decode_picture(data: bytes, header: Header) -> Pixels:
-    """The pixels of a picture, (H, W) or (H, W, C), of the first page within the limits of `check_limits`.
-
-    Raises:
-        ValueError: it is damaged, or compressed in a way that nothing here reads.
-    """
+    """The pixels of a picture, (H, W) or (H, W, C), of the first page within the limits of `check_limits`."""
     if header.end > len(data):
         raise ValueError(f"is truncated: {len(data)} of at least {header.end} bytes are there")
     # OpenCV multiplies colours by what it takes for transparency.
@@ -95,32 +89,29 @@ def decode_picture(data: bytes, header: Header) -> Pixels:
 
 
 def decode_pages(data: bytes) -> list[Pixels]:
-    """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C).
-
-    Raises:
-        ValueError: as `decode_picture`; `size_fault`; `stream_fault`; `channels_fault`.
-    """
+    """The pages of a TIFF that are as large as the first (others are previews), each (H, W) or (H, W, C)."""
     compression = "unknown"
     try:
         with TiffFile(BytesIO(data)) as file:
             first = file.pages.first
             compression = getattr(first.compression, "name", str(first.compression))
             pages = full_pages(file)
-            pixels, unpacked = first.imagelength * first.imagewidth * len(pages), sum(page.nbytes for page in pages)
-            fault = size_fault(pixels, len(data), unpacked / pixels)
-            fault = fault or next(filter(None, (stream_fault(page, data) for page in pages)), None)
-            if fault or (len(pages) > 1 and (fault := channels_fault(file))):
-                raise _RefusedError(fault)
-            return [_upright(page.asarray(), page) for page in pages]
-    except _RefusedError as error:
-        raise ValueError(str(error)) from error
+            fault = _pages_fault(file, pages, data)
+            decoded = [] if fault else [_upright(page.asarray(), page) for page in pages]
     except Exception as error:  # tifffile and its decoders raise anything
         remedy = "restore it from its source, or save it with LZW compression or none"
         raise ValueError(f"cannot be decoded (compression {compression}); {remedy}") from error
+    if fault:
+        raise ValueError(fault)
+    return decoded
 
 
-class _RefusedError(Exception):
-    pass
+def _pages_fault(file: TiffFile, pages: list[TiffPage | TiffFrame], data: bytes) -> str | None:
+    first = file.pages.first
+    pixels, unpacked = first.imagelength * first.imagewidth * len(pages), sum(page.nbytes for page in pages)
+    fault = size_fault(pixels, len(data), unpacked / pixels)
+    fault = fault or next(filter(None, (stream_fault(page, data) for page in pages)), None)
+    return fault or (channels_fault(file) if len(pages) > 1 else None)
 
 
 def _upright(pixels: Pixels, page: Any) -> Pixels:

@@ -30,24 +30,17 @@ _FORMAT = 4  # of the cached index; raise it when `SliceInfo` or what fills it c
 
 @dataclass(frozen=True)
 class SliceInfo(Pair):
-    """One axial slice and its mask, and what decoding them found.
+    """One axial slice and its mask, and what decoding them found."""
 
-    `shape` is the native (height, width) in pixels. The checksums are those of the decoded pixels, so that the same
-    slice stored in another way counts as the same. `constant` names the sequences that hold one value throughout,
-    `copies` those equal to FLAIR pixel by pixel. `grey`: the file has FLAIR alone, which is in all
-    channels then. `thresholded`: the mask has other values than a mask's, of which those above `mask_threshold` are
-    tumour. `issues` make the slice unusable; the fields they concern are empty.
-    """
-
-    shape: tuple[int, int] = (0, 0)
+    shape: tuple[int, int] = (0, 0)  # native height and width in pixels
     tumour_pixels: int = 0
-    image_checksum: str = ""
+    image_checksum: str = ""  # of the decoded pixels: the same however the slice is stored
     mask_checksum: str = ""
-    constant: tuple[str, ...] = ()
-    copies: tuple[str, ...] = ()
-    issues: tuple[Issue, ...] = ()
-    grey: bool = False
-    thresholded: bool = False
+    constant: tuple[str, ...] = ()  # the sequences that hold one value throughout
+    copies: tuple[str, ...] = ()  # those equal to FLAIR pixel by pixel
+    issues: tuple[Issue, ...] = ()  # what makes the slice unusable; the fields they concern are empty
+    grey: bool = False  # the file has FLAIR alone, which is in all channels then
+    thresholded: bool = False  # the mask has other values than a mask's; those above `mask_threshold` are tumour
     mask_threshold: int | None = None
 
     def read_image(self) -> NDArray[np.uint8]:
@@ -65,8 +58,7 @@ def scan(
 ) -> tuple[SliceInfo, ...]:
     """Decode every pair of a listing, or take what an earlier scan of the very same files found.
 
-    Files count as the same if their paths, sizes and modification times are: a bit that flipped on the disk
-    without touching these is found by `rescan` alone.
+    Files are the same if paths, sizes and modification times are; `rescan` alone finds a bit that flipped on the disk.
     """
     root = str(listing.root.resolve())
     key = hashlib.sha256(json.dumps([_FORMAT, root, listing.stamps, mask_threshold]).encode()).hexdigest()

@@ -33,8 +33,7 @@ def jpeg_shape(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg2000_shape(data: bytes) -> tuple[int, int]:
-    """Height and width in a JPEG 2000 codestream (ISO 15444-1, A.5.1). Boxes around one, as in .jp2, are refused: they
-    may hold a palette of many channels."""
+    """Height and width in a JPEG 2000 codestream (ISO 15444-1, A.5.1) without boxes, which may hold a palette."""
     start, width, height, channels = struct.unpack_from(">I4xII24xH", data)
     if start != 0xFF4FFF51 or channels > _MAX_CHANNELS:
         raise ValueError("no codestream of a picture")
@@ -48,10 +47,7 @@ _BOUNDED = {1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000}
 
 
 def stream_fault(page: TiffPage | TiffFrame, data: bytes) -> str | None:
-    """Why decoding a page of a TIFF would take more memory than its width and height say, completing "the file …".
-
-    It raises what a damaged stream raises.
-    """
+    """Why decoding a page of a TIFF would take more memory than its width and height say, completing "the file …"."""
     key, kind = page.keyframe or page, int(page.compression)
     assert isinstance(key, TiffPage)
     if key.dtype is not None and key.dtype.itemsize > MAX_ITEM:

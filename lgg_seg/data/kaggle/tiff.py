@@ -21,30 +21,24 @@ _CLASSIC, _BIG = (b"II*\x00", b"MM\x00*"), (b"II+\x00", b"MM\x00+")
 
 @dataclass(frozen=True)
 class Header:
-    """What the first page declares.
+    """What the first page declares."""
 
-    `shape` is (height, width) in pixels as stored; `tile` that of the tiles it is stored in, each of which is decoded
-    whole however small the image is, or None for strips; `alpha` says that a channel is transparency; `bits` is per
-    channel; `end` is the byte where the pixel data ends; `compression` and `orientation` are TIFF's numbers.
-    """
-
-    shape: tuple[int, int]
-    tile: tuple[int, int] | None
+    shape: tuple[int, int]  # height and width in pixels as stored
     channels: int
-    alpha: bool
-    bits: int
-    multipage: bool
-    end: int
-    compression: int
-    orientation: int
+    alpha: bool  # whether a channel is transparency
+    bits: int  # of a channel
+    tile: tuple[int, int] | None = None  # each is decoded whole, however small the image is; None for strips
+    multipage: bool = False
+    end: int = 0  # the byte where the pixel data ends
+    compression: int = 1  # TIFF's number, as the next
+    orientation: int = 1
 
 
 def read_header(data: bytes) -> Header:
     """Read the first page's directory of a TIFF file, classic or BigTIFF.
 
-    Raises:
-        ValueError: if `data` is no TIFF file, breaks off inside its directory, or says one thing twice there: a
-            decoder might believe the other. The message completes "the file …".
+    A ValueError completes "the file …": it is no TIFF file, breaks off inside its directory, or says one thing twice
+    there, of which a decoder might believe the other.
     """
     if data[:4] not in (*_CLASSIC, *_BIG):
         raise ValueError(_what_else(data))
@@ -90,11 +84,7 @@ def is_stack(path: Path) -> bool:
 
 
 def page_count(data: bytes, most: int) -> int:
-    """How many pages a TIFF has that `read_header` has taken; `most` where there are more, or they go in a circle.
-
-    Raises:
-        ValueError: a page's directory cannot be read. The message completes "the file …".
-    """
+    """How many pages a TIFF has that `read_header` has taken; `most` where there are more, or they go in a circle."""
     count, (_, following) = 1, _directory(data)
     try:
         while following and count < most:
@@ -113,8 +103,8 @@ def channels_fault(file: TiffFile) -> str | None:
     """Why the pages are not the slices of one volume, by what ImageJ, OME or tifffile says of their axes, completing
     "the file …"; None where they may be."""
     first = file.series[0]
-    axes = [f"{count} {_AXES.get(axis, axis)}" for axis, count in zip(first.axes, first.shape, strict=True)
-            if count > 1 and axis not in "YXS"]  # fmt: skip
+    sides = zip(first.axes, first.shape, strict=True)
+    axes = [f"{count} {_AXES.get(axis, axis)}" for axis, count in sides if count > 1 and axis not in "YXS"]
     if len(axes) < 2 and not any(axis.endswith("channels") for axis in axes):
         return None
     remedy = "save each sequence as a file of its own, or each slice as RGB (pre-contrast, FLAIR, post-contrast)"

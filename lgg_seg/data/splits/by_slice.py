@@ -27,10 +27,9 @@ class SliceRandomSplit:
 
 @dataclass(frozen=True)
 class SliceKFoldSplit:
-    """One fold of a cross-validation over slices, whoever they belong to.
+    """One fold of a cross-validation over slices, whoever they belong to, to compare with `KFoldSplit`.
 
-    The test folds partition the slices, as those of `KFoldSplit` do by patient, so both cross-validations measure
-    the same slices, and they differ in the leakage alone.
+    The test folds of both partition the slices, so that they differ in the leakage alone.
     """
 
     n_splits: int = 5
@@ -74,8 +73,7 @@ class SliceWithinPatientSplit:
 class UnshuffledSliceSplit:
     """The slices in their order, cut in three, the last part the test set, as study 002. Leakage where it cuts.
 
-    A cut goes through a patient: one may be in training and validation, another in validation and the test set. Each
-    subset holds whole institutions besides, as the order is that of the patients' names.
+    A cut goes through a patient; each subset holds whole institutions besides, as the order is that of the names.
     """
 
     val: float = 0.18
