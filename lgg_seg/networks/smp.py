@@ -121,7 +121,8 @@ class EfficientNetUNet(SMP):
 
     Args:
         encoder: "lite0", "lite1" or "lite2".
-        decoder_channels: of the decoder's five levels, from coarse to fine.
+        decoder_channels: of the decoder's levels, from coarse to fine: five, or four, which leave out the encoder's
+            coarsest level with three quarters of its parameters.
 
     The other arguments are those of `SMP`.
 
@@ -138,10 +139,15 @@ class EfficientNetUNet(SMP):
         in_channels: int = 3,
         out_channels: int = 1,
     ) -> None:
-        require(len(decoder_channels) == 5, "model.decoder_channels", list(decoder_channels), "five numbers")
+        levels = len(decoder_channels)
+        require(levels in (4, 5), "model.decoder_channels", list(decoder_channels), "four or five numbers")
         name = f"tu-tf_efficientnet_{encoder}"
-        options = {"decoder_channels": tuple(decoder_channels)}
+        options = {"encoder_depth": levels, "decoder_channels": tuple(decoder_channels)}
         super().__init__("Unet", name, weights, freeze_encoder, in_channels, out_channels, **options)
+        blocks = self.encoder.get_submodule("model.blocks")
+        assert isinstance(blocks, nn.Sequential)
+        if levels == 4:
+            del blocks[5:]  # timm would run them for nothing
 
 
 def _network(

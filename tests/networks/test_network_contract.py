@@ -24,6 +24,7 @@ PARAMETERS = {
     "attention_unet": 8_280_036,
     "unet_resnet50": 32_521_105,
     "unet_efficientnet": 5_198_161,
+    "unet_efficientnet_small": 1_651_097,
 }
 
 

@@ -69,6 +69,21 @@ def test_fill_the_encoder_of_the_network_and_of_either_library_name() -> None:
             torch.testing.assert_close(tensor, expected[key], rtol=0, atol=0)
 
 
+def test_without_the_coarsest_level_an_encoder_gives_the_other_feature_maps_as_before() -> None:
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    whole, small = (
+        EfficientNetUNet(weights="imagenet", decoder_channels=(64, 32, 16, 8, 4)[:levels]).encoder.eval()
+        for levels in (5, 4)
+    )
+    with torch.inference_mode():
+        expected, found = whole(image), small(image)
+    assert len(expected) == len(found) + 1
+    for one, other in zip(expected, found, strict=False):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    parameters = [sum(one.numel() for one in encoder.parameters()) for encoder in (whole, small)]
+    assert parameters[1] < 0.25 * parameters[0]
+
+
 def test_for_three_slices_of_three_channels_are_repeated_and_scaled() -> None:
     kernels = [
         EfficientNetUNet(weights="imagenet", in_channels=channels).encoder.state_dict()["model.conv_stem.weight"]
