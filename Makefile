@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+QUIET := --quiet --disable-pip-version-check
 # The first interpreter that is new enough; set PYTHON to choose another.
 PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -18,6 +19,7 @@ help:
 
 setup: $(READY)
 
+# pip would compile every module on one core; a few, of other Pythons, cannot be compiled.
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "lgg_seg needs Python 3.11 or newer; install one, or name it: make PYTHON=…"; exit 1; }
 	@if command -v uv >/dev/null 2>&1; then \
@@ -28,8 +30,9 @@ $(READY): requirements.txt pyproject.toml
 	else \
 		echo "installing with pip into $(VENV) (a few GB, most of it PyTorch; some minutes)"; \
 		"$(PYTHON)" -m venv --clear $(VENV) && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+		$(BIN)/python -m pip install $(QUIET) --no-compile --require-hashes -r requirements.txt && \
+		$(BIN)/python -m pip install $(QUIET) --no-deps --no-build-isolation -e . && \
+		{ $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true; } ; \
 	fi
 	@touch $(READY)
 
