@@ -29,7 +29,6 @@ from lgg_seg.scans import NIFTI_LAYOUT
 if TYPE_CHECKING:
     from lgg_seg.data.datamodule import DataModule
     from lgg_seg.training.experiment import Experiment
-    from lgg_seg.training.measured import MeasuredNetwork
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +42,7 @@ def measure(
         str | None, Argument("a model that ships with the package, on data.root=; several with commas in turn")
     ] = None,
     data_root: Annotated[
-        Path | None,
-        Argument(
-            f"another data set than the run's own: slices, or {NIFTI_LAYOUT}",
-            key="data.root",
-        ),
+        Path | None, Argument(f"another data set than the run's own: slices, or {NIFTI_LAYOUT}", key="data.root")
     ] = None,
     split: Annotated[
         Literal["test", "val", "train", "all"], Argument("the run's test, val or train patients, or the whole data set")
@@ -85,8 +80,9 @@ def measure(
     from lgg_seg.reporting.run_figures import draw_evaluation
     from lgg_seg.runs.provenance import known_patients
     from lgg_seg.scans.nifti_dataset import SHARED, as_slices, is_nifti_dataset
+    from lgg_seg.training.measured import MeasuredNetwork
 
-    network = _network(run, zoo)
+    network = MeasuredNetwork.of_zoo(str(zoo)) if run is None else MeasuredNetwork.of_run(find_run(run))
     network.require(split, data_root)
     if not network.has_split:
         split = "all"
@@ -112,9 +108,7 @@ def measure(
         )
     settings = experiment.evaluation
     runner = network.runner(data, hardware)
-    given: dict[str, Any] = {"value": threshold, "from": "given"}
-    decision = network.threshold() if threshold is None else given
-    cost = network.tested.get("cost", {})
+    decision: dict[str, Any] = network.threshold() if threshold is None else {"value": threshold, "from": "given"}
     place = output or network.results / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}_{split}"
     results = AtomicFolder(place, "choose another folder with output=FOLDER.")
     with writable(results.path, results.remedy):
@@ -123,18 +117,13 @@ def measure(
         evaluation = evaluate(runner, data, subset, experiment.loss, decision["value"], settings)
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
+    cost = network.tested.get("cost", {})
     content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
     seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
     evaluation.write(results, content, data.patient_metadata)
-    draw_evaluation(evaluation, results, "figures", data, content, experiment.title)
+    draw_evaluation(evaluation, results, data, content, experiment.title)
     return results.display_path, content
-
-
-def _network(run: Path | None, zoo: str | None) -> "MeasuredNetwork":
-    from lgg_seg.training.measured import MeasuredNetwork
-
-    return MeasuredNetwork.of_zoo(str(zoo)) if run is None else MeasuredNetwork.of_run(find_run(run))
 
 
 def _with(

@@ -81,10 +81,9 @@ def resume(
     trial: Trial | None = None,
     brief: bool = False,
 ) -> None:
-    """Go on with the run in the folder `path` where it stopped, with its own config but for the `changes`.
+    """Go on with the run in the folder `path`, with its own config but for the `changes`, on `device` or the best.
 
-    It runs on `device`, by default on the best one here, or a deterministic run on its own where this machine has it. A
-    folder that is refused stays as it is.
+    A deterministic run stays on its own device where that is here. A folder that is refused stays as it is.
 
     Raises:
         Pruned: its study has stopped the `trial` that it is.
@@ -129,12 +128,7 @@ def _go_on(
 
 
 def _train_and_report(
-    experiment: Experiment,
-    folder: RunFolder,
-    overrides: Sequence[str],
-    hardware: Hardware,
-    brief: bool,
-    **options: Any,
+    experiment: Experiment, folder: RunFolder, overrides: Sequence[str], hardware: Hardware, brief: bool, **options: Any
 ) -> None:
     rank = experiment.trainer.rank(hardware)
     if rank > 0:
@@ -171,8 +165,7 @@ def train(
     Of the processes of a distributed run, that of `rank` 0 alone reads and writes the folder.
 
     Returns:
-        the content of `metrics.json`; nothing where nobody is left to test, and in the other processes of a distributed
-        run.
+        the content of `metrics.json`; empty where nobody is left to test, and in the other processes.
     """
     started = time.perf_counter()
     config, is_main = experiment.config, rank == 0
@@ -186,10 +179,10 @@ def train(
     network, weights = (build_network(config.model, channels), None) if resumption else start(config.model, channels)
     unused = experiment.dry_run(network, data)
     module = experiment.module(network, data, hardware)
-    history = History(folder, experiment.title, data.split.protocol)
+    history = History(folder, experiment.title, data.split.protocol, module.monitor)
     interrupted = partial(record_interruption, folder) if is_main else None
     stop = GracefulStop(folder.last, waits_for_others=experiment.trainer.is_distributed, interrupted=interrupted)
-    callbacks = experiment.callbacks(folder, data.split, module.monitor, history, stop)
+    callbacks = experiment.callbacks(folder, data.split, history, stop)
     if is_main:
         require_space_for_checkpoints(folder, network, callbacks, config.trainer.max_epochs)
     if trial is not None:

@@ -47,17 +47,16 @@ def write_png(figure: Figure, file: str | Path | BinaryIO, dpi: int) -> None:
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], title: str, monitor: Monitor | None = None) -> Figure:
-    """Loss, every metric and the learning rate by epoch, from the rows of `history.csv`; the best epoch in all of them.
+    """Loss, every metric and the learning rate by epoch, from the rows of `history.csv`, with the best by `monitor`.
 
-    That is the best by `monitor`, by default the metric that compares the run with others; its value stands above the
-    monitored panel. Where nobody validated, the training's curves stand alone and the last epoch is marked.
+    By default that is the metric which compares the run with others; where nobody validated, the last epoch is marked.
     """
     monitor = monitor or monitor_of(history)
     best, epochs = max(history, key=monitor.score), [epochs_done(row) for row in history]
     names = list(dict.fromkeys(["loss", *(column.partition("/")[2] for column in history[0] if "/" in column)]))
     figure = Figure(figsize=(3.4 * (len(names) + 1), 3.6))
     *panels, rate = figure.subplots(1, len(names) + 1)
-    place(figure, left=0.6, right=0.15, bottom=0.55, top=0.7, across=0.7)
+    place(figure, left=0.6, right=0.15, top=0.7, across=0.7)
     for axes, name in zip(panels, names, strict=True):
         for subset, colour in (("train", GREY), ("val", PREDICTION)):
             column = f"{subset}/{name}"
@@ -87,21 +86,16 @@ def lr_curve(rates: Floats, losses: Floats, smoothed: Floats, suggestion: float 
     """
     figure = Figure(figsize=(6.4, 4))
     axes = figure.subplots()
-    place(figure, left=0.65, right=0.2, bottom=0.55, top=0.45)
+    place(figure, left=0.65, right=0.2, top=0.45)
     axes.plot(rates, losses, ".", color=GREY, markersize=3, label="a step")
     axes.plot(rates, smoothed, color=PREDICTION, label="smoothed")
     if suggestion is not None:
-        axes.axvline(
-            suggestion, color=PREDICTION, linewidth=0.8, linestyle=":", label=f"fastest fall: {suggestion:.2g}"
-        )
+        label = f"fastest fall: {suggestion:.2g}"
+        axes.axvline(suggestion, color=PREDICTION, linewidth=0.8, linestyle=":", label=label)
     low, high = float(losses.min()), float(smoothed[: smoothed.argmin() + 1].max())
     margin = 0.3 * (high - low) or 1.0
-    axes.set(
-        xscale="log",
-        xlabel="learning rate, logarithmic",
-        ylabel="training loss",
-        ylim=(max(0, low - margin), high + margin),
-    )
+    axes.set(xscale="log", xlabel="learning rate, logarithmic", ylabel="training loss")
+    axes.set_ylim(max(0, low - margin), high + margin)
     axes.legend(frameon=False)
     return _finished(figure, title)
 
@@ -113,7 +107,7 @@ def operating_figure(curves: PixelCurves | None, dice: Floats, threshold: float,
     """
     figure = Figure(figsize=(11, 3.6))
     left, middle, right = figure.subplots(1, 3)
-    place(figure, left=0.65, right=0.2, bottom=0.55, top=0.7, across=0.65)
+    place(figure, left=0.65, right=0.2, top=0.7, across=0.65)
     left.set(title="pixel ROC", xlabel="false positive rate, logarithmic", ylabel="true positive rate", ylim=(0, 1.02))
     middle.set(title="pixel precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
     if curves is None:
@@ -139,10 +133,8 @@ def operating_figure(curves: PixelCurves | None, dice: Floats, threshold: float,
     return _finished(figure, f"{title}; dots and dotted line: threshold {threshold:g}")
 
 
-def place(
-    figure: Figure, *, left: float, right: float, bottom: float, top: float, across: float = 0.0, down: float = 0.0
-) -> None:
-    """Set the margins around the axes, and the gaps `across` and `down` between them, in inches.
+def place(figure: Figure, *, left: float, right: float, top: float, across: float = 0.0) -> None:
+    """Set the margins around a row of axes, and the gaps `across` between them, in inches.
 
     `layout="constrained"` would find them by measuring every text twice, which takes longer than to draw the figure.
     """
@@ -150,10 +142,7 @@ def place(
     grid = figure.axes[0].get_gridspec()
     assert grid is not None, "the axes are those of `figure.subplots`"
     panel_width = (width - left - right - across * (grid.ncols - 1)) / grid.ncols
-    panel_height = (height - bottom - top - down * (grid.nrows - 1)) / grid.nrows
-    figure.subplots_adjust(
-        left / width, bottom / height, 1 - right / width, 1 - top / height, across / panel_width, down / panel_height
-    )
+    figure.subplots_adjust(left / width, 0.55 / height, 1 - right / width, 1 - top / height, across / panel_width)
 
 
 def _finished(figure: Figure, title: str) -> Figure:

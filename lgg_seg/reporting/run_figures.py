@@ -38,13 +38,10 @@ BAND_RESAMPLES = 1000  # behind a ROC curve's band, which is drawn, not read off
 
 
 def draw_evaluation(
-    evaluation: Evaluation, folder: AtomicFolder, place: str, data: DataModule, content: dict[str, Any], run: str
+    evaluation: Evaluation, folder: AtomicFolder, data: DataModule, content: dict[str, Any], run: str
 ) -> None:
-    """Write the figures of an evaluation into the folder's `place`; `content` is `metrics.json`'s, `run` its title.
-
-    They are `roc.png` of a classifier; of a segmentation network `roc_pr.png`, `best_and_worst_patients.png` and, where
-    a slice has an error of a kind, `errors.png`.
-    """
+    """Write `figures/roc.png` of a classifier; of a segmentation network `roc_pr.png`, `best_and_worst_patients.png`
+    and, where a slice has an error of a kind, `errors.png`. `content` is `metrics.json`'s, `run` their title."""
     patients = counted_patients(content["patients"], content["split"])
     title = f"{run}: {patients}, protocol {content['protocol']}"
     figures: dict[str, tuple[Figure, int]] = {}  # with their dots per inch
@@ -53,20 +50,15 @@ def draw_evaluation(
     elif isinstance(evaluation, SegmentationEvaluation):
         curves, dice = evaluation.pixel_curves(), evaluation.dice_by_threshold()
         figures["roc_pr"] = operating_figure(curves, dice, content["threshold"]["value"], title), 150
-        figures["best_and_worst_patients"] = _best_and_worst(evaluation, data, title), 130
+        best, worst = (_panels(scores, evaluation, data) for scores in extremes(evaluation.ranked))
+        rows = {"best": best, "worst": worst} if worst else {"best": best}
+        extreme = panel_grid(rows, f"{title}; by Dice, the slice with most tumour of each")
+        figures["best_and_worst_patients"] = extreme, 130
         if rows := _error_panels(evaluation, data):
             figures["errors"] = panel_grid(rows, f"{title}; errors by kind, the worst slices of each"), 130
     for name, (figure, dpi) in figures.items():
-        with folder.writing(f"{place}/{name}.png") as path:
+        with folder.writing(f"figures/{name}.png") as path:
             write_png(figure, path, dpi)
-
-
-def _best_and_worst(evaluation: SegmentationEvaluation, data: DataModule, title: str) -> Figure:
-    best, worst = extremes(evaluation.ranked)
-    rows = {"best": _panels(best, evaluation, data), "worst": _panels(worst, evaluation, data)}
-    return panel_grid(
-        {name: row for name, row in rows.items() if row}, f"{title}; by Dice, the slice with most tumour of each"
-    )
 
 
 def _panels(scores: Sequence[PatientScore], evaluation: SegmentationEvaluation, data: DataModule) -> list[Panel]:
@@ -112,7 +104,7 @@ def roc_figure(evaluation: ClassifierEvaluation, metrics: dict[str, Any], title:
         panels.append(("patients", grades, metrics["patient/auroc"]))
     figure = Figure(figsize=(4.8 * len(panels), 5.2))
     row = figure.subplots(1, len(panels), squeeze=False)[0]
-    place(figure, left=0.65, right=0.15, bottom=0.55, top=0.8, across=0.65)
+    place(figure, left=0.65, right=0.15, top=0.8, across=0.65)
     for axes, (name, predictions, area) in zip(row, panels, strict=True):
         value = "of one class alone" if area["value"] is None else f"AUROC {with_interval(area['value'], area['ci95'])}"
         roc_axes(axes, f"{name}: {value}")

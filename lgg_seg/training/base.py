@@ -92,10 +92,7 @@ class TrainingModule(pl.LightningModule):
                     each["lr"] = each["initial_lr"] * factor(schedule.last_epoch)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the step's dropout by its place alone, so that a resumed run drops what an unbroken one does.
-
-        A checkpoint holds no state of the generators.
-        """
+        """Seed the step's dropout by its place alone: a checkpoint of a run to resume holds no generator's state."""
         place = (self._seed, self.global_rank, self.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
         self._slices = batch["slice"]
@@ -161,10 +158,7 @@ class TrainingModule(pl.LightningModule):
             self._step_plateau(measured)
 
     def _log_epoch(self, subset: str, loss: MeanLoss, metric: Metric) -> dict[str, Tensor]:
-        """Log what every process of a distributed run computes here, together.
-
-        Lightning's `sync_dist` would have the process with the progress bar wait for the others while it draws.
-        """
+        """Log what all processes compute here together: with Lightning's `sync_dist` they would wait for the bar."""
         measured = {f"{subset}/{name}": value for name, value in {"loss": loss.compute(), **metric.compute()}.items()}
         for name, value in measured.items():
             self.log(name, value, prog_bar=name.endswith(HEADLINES))
@@ -176,14 +170,16 @@ class TrainingModule(pl.LightningModule):
         """Add what the epoch has summed up so far, of every process: it may be saved in the middle of one."""
         self._check_losses()
         self._check_weights()
-        sums = move_data_to_device([metric.metric_state for metric in self._train_metrics], torch.device("cpu"))
+        states = [self.train_loss.metric_state, self.train_metric.metric_state]
+        sums = move_data_to_device(states, torch.device("cpu"))
         checkpoint["epoch_so_far"] = {"learning_rate": self.learning_rate, "sums": self._of_all_ranks(sums)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore it, where there is any: runs of older versions were saved at the end of an epoch alone."""
         if so_far := checkpoint.get("epoch_so_far"):
             self.learning_rate = so_far["learning_rate"]
-            for metric, state in zip(self._train_metrics, so_far["sums"][self.global_rank], strict=True):
+            metrics = self.train_loss, self.train_metric
+            for metric, state in zip(metrics, so_far["sums"][self.global_rank], strict=True):
                 for name, value in move_data_to_device(state, self.device).items():
                     setattr(metric, name, value)
 
@@ -193,10 +189,6 @@ class TrainingModule(pl.LightningModule):
         if self.trainer.world_size > 1:
             torch.distributed.all_gather_object(gathered, own)
         return gathered
-
-    @property
-    def _train_metrics(self) -> tuple[Metric, ...]:
-        return self.train_loss, self.train_metric
 
     def _names(self, slices: Tensor) -> str:
         """The slices by patient and number, where there is a data set that knows them."""
@@ -240,15 +232,13 @@ class TrainingModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient.
+        """Clip the gradient: Lightning's own hook refuses fused optimizers in any mixed precision.
 
-        Lightning's own hook refuses fused optimizers in any mixed precision. Only float16 scales its gradients, and
-        there `Experiment` takes an optimizer that is not fused.
+        Only float16 scales its gradients, and there `Experiment` takes an optimizer that is not fused.
         """
-        if gradient_clip_val is None:
-            return
-        clip = nn.utils.clip_grad_value_ if gradient_clip_algorithm == "value" else nn.utils.clip_grad_norm_
-        clip(self.parameters(), gradient_clip_val)
+        if gradient_clip_val is not None:
+            clip = nn.utils.clip_grad_value_ if gradient_clip_algorithm == "value" else nn.utils.clip_grad_norm_
+            clip(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the parameters that are not frozen, and its schedule."""
@@ -275,10 +265,9 @@ class TrainingModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _forget_train_loader(self) -> None:
-        """Have Lightning make the training loader anew when it needs it, as its batch size finder does.
+        """Have Lightning make the training loader anew, as its batch size finder does.
 
-        To count the batches it has made one, whose workers fetch at once: from before it restores where a resumed run
-        goes on.
+        The one it has made to count the batches fetches from before a resumed run's place is restored.
         """
         loop = self.trainer.fit_loop
         loop.teardown()

@@ -1,7 +1,4 @@
-"""What runs beside the training steps: early stopping, history, progress bar, pruning.
-
-`checkpoints` and `validation_images` have more.
-"""
+"""What runs beside the training steps: early stopping, history, progress bar, pruning."""
 
 from __future__ import annotations
 
@@ -27,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(lightning.EarlyStopping):
-    """Stops when the number that the best checkpoint is chosen by has not improved for `patience` epochs.
-
-    Where epochs are validated several times, those are validations.
-    """
+    """Stops when what chooses the best checkpoint has not improved for `patience` epochs, or validations within one."""
 
     def __init__(self, patience: int = 20) -> None:
         require(patience >= 1, "callbacks.early_stopping.patience", patience, "1 or more")
@@ -84,22 +78,21 @@ def seconds_left(rows: list[dict[str, Any]], epochs: int | None) -> float:
 
 
 class History(Checkpoint):
-    """A row an epoch, or where not every one is validated, for those that are; or a row a validation within epochs.
+    """`history.csv`: a row for each epoch that is validated, or for each validation within epochs.
 
-    It has losses, metrics, the learning rate at the epoch's start, seconds since the row before, and training slices a
-    second. Within an epoch, `epoch_part` is the share of its batches that were done, and the training's numbers and the
-    rate are of those since the row before.
+    Within an epoch, `epoch_part` is the share of its batches that were done, and the training's numbers and the rate
+    are of those since the row before. `monitor` marks the best row of the learning curves.
 
     The rows travel in the checkpoint, so that a resumed run's history has neither a gap nor a repetition. It is a
     `Checkpoint` because Lightning calls only those after the module has logged the epoch, and in order: given before
     the one that saves the weights, it has the epoch's row ready for it.
     """
 
-    def __init__(self, folder: RunFolder, title: str, protocol: str) -> None:
+    def __init__(self, folder: RunFolder, title: str, protocol: str, monitor: Monitor) -> None:
         self.folder = folder
         self.title = f"{title}, protocol {protocol}"
         self.protocol = protocol
-        self.monitor: Monitor | None = None
+        self.monitor = monitor
         self.rows: list[dict[str, Any]] = []
         self.seconds_before = 0.0  # of the epochs that a resumed run had done
         self._started = self._trained = self._lr = self._without_row = 0.0
@@ -110,11 +103,6 @@ class History(Checkpoint):
         """Time spent in all epochs so far, validation included."""
         return float(sum(row["seconds"] for row in self.rows)) + self._without_row
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note what the best epoch is chosen by, for the learning curves."""
-        if isinstance(pl_module, TrainingModule):
-            self.monitor = pl_module.monitor
-
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the learning rate the epoch begins with, which a logged one is to seven digits."""
         self._begin(trainer)
@@ -123,9 +111,7 @@ class History(Checkpoint):
         self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count the slices of all processes; the clock read here leaves validation out of the training speed."""
         self._slices += len(batch["slice"]) * trainer.world_size
         self._trained = time.perf_counter() - self._started

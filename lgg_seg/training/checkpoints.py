@@ -21,11 +21,7 @@ from lgg_seg.training.validation_images import ValidationImages
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes beside the target and renames.
-
-    Lightning's own writes to the folder for temporary files first: on another file system, a kill while it copies from
-    there leaves half a checkpoint in place of a whole one.
-    """
+    """Writes beside the target and renames; Lightning's own, killed, can leave half a checkpoint for a whole one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         target = Path(path)
@@ -38,8 +34,7 @@ def require_space_for_checkpoints(
 ) -> None:
     """Refuse to train where the best and the last checkpoint, one being written, and `EpochCheckpoints` would not fit.
 
-    Those of a run that is resumed are there, and replaced. Each has the weights and, as Adam's are, two numbers
-    more for every trainable one.
+    Each has the weights and, as for Adam, two numbers more for every trainable one. Those that are there are replaced.
     """
     parameters = list(network.parameters())
     size = sum((1 + 2 * p.requires_grad) * p.numel() * p.element_size() for p in parameters)
@@ -55,14 +50,10 @@ class RecordedConfig(pl.Callback):
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Refuse one without the state of a callback, which would begin anew in silence; what only watches may."""
         for one in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning's trainer has them
             watches = isinstance(one, EpochCheckpoints | ValidationImages)
@@ -101,10 +92,9 @@ class ValidatedCheckpoint(Checkpoint):
 def checkpoints(
     folder: RunFolder, monitor: Monitor, validated_every: int = 1, *, within_epochs: bool = False
 ) -> list[Checkpoint]:
-    """The best epoch's by `monitor`, of those that are validated, then the last one's, which holds the other's state.
+    """The best epoch's by `monitor`, or validation's `within_epochs`; then the last one's, which holds its state.
 
-    With validations `within_epochs`, the best one is the best validation's. Lightning's own `save_last` writes only
-    when there is a new best.
+    Lightning's own `save_last` writes only when there is a new best.
     """
     keep = partial(KeptCheckpoint, folder.checkpoints, enable_version_counter=False)
     best = keep(
@@ -119,10 +109,7 @@ def checkpoints(
 
 
 class EpochCheckpoints(KeptCheckpoint):
-    """The checkpoint of every `every_n_epochs`-th epoch: `checkpoints/epoch_010.ckpt`, none of which is overwritten.
-
-    The number is that of the lines and figures, which count epochs from 1.
-    """
+    """The checkpoint of every `every_n_epochs`-th epoch, counted from 1: `checkpoints/epoch_010.ckpt`; all are kept."""
 
     def __init__(self, every_n_epochs: int) -> None:
         require(every_n_epochs >= 1, "callbacks.epoch_checkpoints.every_n_epochs", every_n_epochs, "1 or more")
@@ -137,7 +124,6 @@ class EpochCheckpoints(KeptCheckpoint):
         )
 
     def format_checkpoint_name(self, metrics: dict[str, Any], *args: Any, **options: Any) -> str:
-        """The file's path, with the epoch counted from 1."""
         return super().format_checkpoint_name({**metrics, "epoch": metrics["epoch"] + 1}, *args, **options)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -32,9 +32,7 @@ class EpochLines(Checkpoint):
         """Those of a resumed run were told before it stopped."""
         self._told = len(self.history.rows)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Estimate the training from a few batches of the first epoch."""
         if self.history.rows or trainer.max_epochs is None:
             return
@@ -43,12 +41,9 @@ class EpochLines(Checkpoint):
         elif batch_idx + 1 == WARM_UP + TIMED:
             seconds = (time.perf_counter() - self._started) / TIMED
             batches = int(trainer.num_training_batches)
-            self._say(
-                trainer,
-                f"{trainer.max_epochs} epochs of {batches} batches: about "
-                f"{duration(seconds * batches * trainer.max_epochs)} at the speed of the first {TIMED} timed batches, "
-                "and validation on top",
-            )
+            estimate = duration(seconds * batches * trainer.max_epochs)
+            epochs = f"{trainer.max_epochs} epochs of {batches} batches: about {estimate}"
+            self._say(trainer, f"{epochs} at the speed of the first {TIMED} timed batches, and validation on top")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if len(rows := self.history.rows) > self._told:

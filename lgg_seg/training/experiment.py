@@ -30,7 +30,7 @@ from lgg_seg.reporting.run_figures import draw_evaluation
 from lgg_seg.runs.checkpoint import load_weights
 from lgg_seg.runs.cost import network_cost
 from lgg_seg.runs.folder import RunFolder
-from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS, Monitor
+from lgg_seg.runs.monitor import DICE, LAST, SEGMENTATION_MONITORS
 from lgg_seg.training.base import Parts
 from lgg_seg.training.callbacks import EarlyStopping, History
 from lgg_seg.training.checkpoints import RecordedConfig, checkpoints
@@ -107,15 +107,9 @@ class Experiment:
         return data
 
     def existing_data(
-        self,
-        root: Path | None = None,
-        split: Callable[[Index], Split] | None = None,
-        mask_threshold: int | None = None,
+        self, root: Path | None = None, split: Callable[[Index], Split] | None = None, mask_threshold: int | None = None
     ) -> DataModule:
-        """The data to measure a trained run on: nothing is downloaded or generated.
-
-        What is given replaces the run's own.
-        """
+        """The run's data, but for what is given, to measure a network on: nothing is downloaded or generated."""
         given = {"root": str(root) if root else None, "mask_threshold": mask_threshold}
         source = to_plain(self.config.data) | {key: value for key, value in given.items() if value is not None}
         if split is not None:
@@ -130,10 +124,7 @@ class Experiment:
         return cast(DataModule, instantiate(source, "data", split=split, seed=self.config.seed, **parts))
 
     def dry_run(self, network: nn.Module, data: DataModule) -> bool:
-        """Try the network: whether distributed training must look for parameters without a gradient; see `dry_run`.
-
-        It tries the network on a batch as the training's, but for no more than two slices.
-        """
+        """`dry_run` on a batch as the training's, but for no more than two slices."""
         batch = min(2, data.training_batch_size(self.trainer.processes))
         image = (batch, data.preprocess.channel_count, *data.cache.images.shape[1:3])
         logits = (batch, 1, *(image[2:] if self.target is None else ()))
@@ -188,7 +179,8 @@ class Experiment:
     ) -> tuple[dict[str, Any], Evaluation]:
         """Measure the best epoch on the evaluation's subset of patients; write numbers, tables and figures.
 
-        The result is the content of `metrics.json`, and what it was made from.
+        Returns:
+            the content of `metrics.json`, and what it was made from.
         """
         runner = self.runner(folder, data, hardware)
         threshold = choose_threshold(runner, data, self.loss, self.evaluation)
@@ -205,12 +197,10 @@ class Experiment:
         if seen := starting_weights(folder.read_json("provenance.json"))["seen"][self.evaluation.subset]:
             content["seen_patients"] = len(seen)
         evaluation.write(folder, content, data.patient_metadata)
-        draw_evaluation(evaluation, folder, "figures", data, content, self.title)
+        draw_evaluation(evaluation, folder, data, content, self.title)
         return content, evaluation
 
-    def callbacks(
-        self, folder: RunFolder, split: Split, monitor: Monitor, history: History, stop: GracefulStop
-    ) -> list[Callback]:
+    def callbacks(self, folder: RunFolder, split: Split, history: History, stop: GracefulStop) -> list[Callback]:
         """The config's callbacks among the run's own, in the order in which Lightning calls them."""
         members = self._members("callbacks")
         every, within = self.trainer.validated_every, self.trainer.validates_within_epochs
@@ -218,7 +208,10 @@ class Experiment:
             log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
             members = [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
             every, within = 1, False
-        kept = [RecordedConfig(to_plain(self.config)), *checkpoints(folder, monitor, every, within_epochs=within)]
+        kept = [
+            RecordedConfig(to_plain(self.config)),
+            *checkpoints(folder, history.monitor, every, within_epochs=within),
+        ]
         return [history, EpochLines(history), *members, *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:

@@ -23,19 +23,16 @@ log = logging.getLogger(__name__)
 class GracefulStop(Checkpoint):
     """Saves the training at the next optimizer step and ends it with exit code 128 + signal; a second one ends it now.
 
-    A callback that `Trainer.fit` runs within: `with stop: trainer.fit(…)`. Inside, it answers for the two signals. From
-    an epoch's last step on, the epoch is validated and saved first: Lightning would go on from there without the
-    validation. The processes of a distributed run end at the same step, whichever of them got the signal; the main
-    one's exit code is that of the run. Before it trains, such a process waits for the others, maybe in vain; there is
-    nothing to save then, and the first signal ends it at once.
+    A callback that `Trainer.fit` runs within: `with stop: trainer.fit(…)`. From an epoch's last step on, the epoch is
+    validated and saved first: Lightning would go on from there without the validation. It is a `Checkpoint` because
+    Lightning calls those after the others: an average of the weights has the step by then.
 
-    It is a `Checkpoint` because Lightning calls those after the others: an average of the weights has the step by then.
+    The processes of a distributed run (`waits_for_others`) end at the same step, whichever of them got the signal; the
+    main one's exit code is that of the run. Before it trains, such a process may wait for the others in vain: the first
+    signal ends it at once, and `interrupted` does what is left to do, with the exit code.
 
     An exception raised by the handler itself would fall between any two instructions: inside TensorBoard's queue it
     leaves a waiting thread that nobody wakes, and the process hangs while it closes the logger.
-
-    `waits_for_others`: this is a process of a distributed run. Where a signal ends one at once, `interrupted` does what
-    is left to do, with the exit code.
     """
 
     def __init__(
@@ -83,9 +80,7 @@ class GracefulStop(Checkpoint):
         if self._is_asked(trainer):
             self._stop()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save and stop if a signal has come, where the optimizer has taken a step and no validation follows."""
         done = batch_idx + 1
         stepped = done % trainer.accumulate_grad_batches == 0

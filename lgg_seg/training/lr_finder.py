@@ -36,30 +36,22 @@ SMOOTHING = 0.05  # of the steps: the standard deviation of the Gaussian window
 class RateSteps(Checkpoint):
     """Sets the optimizer's rate for each of its steps, and keeps the losses of the batches that the step adds up.
 
-    It is a `Checkpoint` because Lightning would add one of its own, and write weights that nobody wants.
+    It is a `Checkpoint` so that Lightning adds none of its own.
     """
 
     def __init__(self, rates: Iterator[float]) -> None:
         self._rates = rates
         self.losses: list[list[float]] = []
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Batch, batch_idx: int) -> None:
         if trainer.global_step == len(self.losses):
             self.losses.append([])
             rate = next(self._rates)
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = rate
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
-    ) -> None:
-        """Note the loss.
-
-        Raises:
-            Diverged: the loss is not finite, or far above those of the first rates; further steps would show no more.
-        """
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Note the loss; raise Diverged where it is not finite, or far above those of the first rates."""
         loss = float(outputs["loss"])
         grown = len(self.losses) > FIRST and loss > DIVERGED * max(map(max, self.losses[:FIRST]))
         if grown or not math.isfinite(loss):

@@ -56,7 +56,7 @@ class MeasuredNetwork:
 
     @property
     def has_split(self) -> bool:
-        """Whether the test, validation and training patients of a data set are known: a run's are."""
+        """Whether the test, validation and training patients of a data set are known."""
         return isinstance(self.source, RunFolder)
 
     def threshold(self) -> dict[str, Any]:

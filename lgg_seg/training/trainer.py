@@ -176,10 +176,7 @@ class TrainerSettings:
         return self.processes > 1 or self.lightning["strategy"] == "ddp"
 
     def rank(self, hardware: Hardware) -> int:
-        """This process's place among all that train together; 0 is the one that writes the run folder.
-
-        Lightning finds it in the environment, which Lightning itself, torchrun or Slurm has made.
-        """
+        """This process's place among all that Lightning, torchrun or Slurm has started; 0 writes the run folder."""
         started, machines = started_together()
         if started > 1 and not self.is_distributed:
             raise UserError(

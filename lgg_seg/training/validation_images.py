@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -17,9 +17,6 @@ from lgg_seg.errors import require
 from lgg_seg.reporting.figures import Panel, panel_grid, write_png
 from lgg_seg.reporting.tensorboard import add_png
 from lgg_seg.runs.folder import RunFolder
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAX_COLUMNS = 8
 
@@ -53,13 +50,7 @@ class ValidationImages(pl.Callback):
         self.chosen = _evenly(ordered, self.count)
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Keep the masks of the chosen slices; `outputs` holds the native probabilities, where the network segments."""
         if outputs is None:
@@ -95,12 +86,9 @@ class ValidationImages(pl.Callback):
     def draw(self, folder: RunFolder, data: DataModule) -> None:
         """Write `figures/validation_slices.png`."""
         if self.masks:
-            figure = self._figure(data, _evenly(sorted(self.masks), MAX_COLUMNS))
+            rows = self._rows(data, _evenly(sorted(self.masks), MAX_COLUMNS))
             with folder.writing("figures/validation_slices.png") as path:
-                write_png(figure, path, 110)
-
-    def _figure(self, data: DataModule, epochs: list[int]) -> Figure:
-        return panel_grid(self._rows(data, epochs), "Validation slices over the epochs")
+                write_png(panel_grid(rows, "Validation slices over the epochs"), path, 110)
 
     def _rows(self, data: DataModule, epochs: list[int]) -> dict[str, list[Panel]]:
         rows: dict[str, list[Panel]] = {}

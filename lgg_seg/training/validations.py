@@ -37,7 +37,7 @@ def _is_validated(trainer: pl.Trainer) -> bool:
 
 
 def _interval(trainer: pl.Trainer) -> int:
-    """The batches from one validation to the next of an epoch; all of them, unless the config says otherwise."""
+    """The batches from one validation to the next of an epoch."""
     return int(trainer.val_check_batch or trainer.num_training_batches)
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from lgg_seg.errors import Pruned
 from lgg_seg.runs.folder import RunFolder
+from lgg_seg.runs.monitor import DICE
 from lgg_seg.training.callbacks import History, Pruning
 
 
@@ -41,7 +42,7 @@ def fit(folder: Path, dice: list[float], trial: optuna.Trial, past: tuple[float,
     """Train; a resumed run has a past in its history, here epochs 10, 11, …, so that no number recurs."""
     run = RunFolder(folder)
     run.create()
-    history = History(run, "test", "patient")
+    history = History(run, "test", "patient", DICE)
     history.rows = [{"epoch": 10 + i, "val/dice": value, "val/loss": 1.0} for i, value in enumerate(past)]
     trainer = pl.Trainer(
         max_epochs=len(dice), callbacks=[history, Pruning(trial, history)], logger=False, accelerator="cpu",
