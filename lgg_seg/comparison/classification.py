@@ -43,9 +43,8 @@ class AreaDifference:
 class ClassifierResult(ConfigurationResult):
     """One configuration of a classifier.
 
-    `estimates` are named as in `metrics.json`, each the mean over seeds. `areas` is the slices' ROC area in each
-    resample of the patients, (R,), the same resamples for all comparable results. In a table, `difference` is
-    that to the best; None for the best.
+    `estimates` are named as in `metrics.json`, each the mean over seeds. `areas` (R,) is the slices' ROC area in each
+    resample of the patients, the same for all comparable results. `difference` is that to the best of a table.
     """
 
     estimates: dict[str, Estimate] = field(repr=False)
@@ -88,20 +87,14 @@ class ClassifierTable(ComparisonTable[ClassifierResult]):
     def ranked(cls, results: Sequence[ClassifierResult], reason: str) -> Self:
         """A table of comparable results, which come in the order of their ranks."""
         best, *others = results
-        gaps = [_finite(result.areas - best.areas) for result in others]
+        gaps = [gap[np.isfinite(gap)] for gap in (result.areas - best.areas for result in others)]
         p_values = [_p_value(gap) for gap in gaps]
-        corrected = holm(p_values) if p_values else []
         entries = [best]
-        for result, gap, p, p_holm in zip(others, gaps, p_values, corrected, strict=True):
+        for result, gap, p, p_holm in zip(others, gaps, p_values, holm(p_values), strict=True):
             mean = result.score - best.score
             tested = (percentile_interval(gap), p, p_holm) if gap.size else (None, None, None)
             entries.append(replace(result, difference=AreaDifference(mean, *tested)))
         return cls(best.comparability, reason, tuple(entries))
-
-    @property
-    def target(self) -> str:
-        """What the classifiers decide: `tumour` or `grade`."""
-        return self.comparability.protocol.target
 
     @property
     def verdict(self) -> str:
@@ -143,10 +136,6 @@ def _within_patients(runs: Sequence[Run]) -> dict[str, Estimate]:
     """Means over patients of the measures within each patient's slices, averaged over the seeds first."""
     own = pd.concat([run.patients for run in runs]).groupby("patient")[["slice_accuracy", "slice_auroc"]].mean()
     return {name: mean_estimate(own[f"slice_{name}"].to_numpy(dtype=np.float64)) for name in ("accuracy", "auroc")}
-
-
-def _finite(values: Floats) -> Floats:
-    return values[np.isfinite(values)]
 
 
 def _p_value(differences: Floats) -> float:

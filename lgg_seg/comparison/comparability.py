@@ -27,8 +27,7 @@ MAX_NAMED = 3  # patients that a reason names
 class EvaluationProtocol:
     """How a run was measured: everything that must agree except the patients.
 
-    `subset` is `test`, `val`, `train` or `all`, `seen` whether measured patients were trained on, `target` what a
-    classifier decides (empty for a segmentation network).
+    `seen`: whether measured patients were trained on; `target`: what a classifier decides, empty for a segmenter.
     """
 
     data_fingerprint: str

@@ -25,20 +25,14 @@ def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
 
     Overrides of the command lines come first; where they do not tell two configurations apart, so do the configs' keys.
     """
-    by_identity: dict[str, Run] = {}
-    for run in runs:
-        by_identity.setdefault(configuration_identity(run.config), run)
+    by_identity = _firsts(runs)
     firsts = list(by_identity.values())
     overrides = [_overrides(run) for run in firsts]
     flat = [flatten(run.config) for run in firsts]
     # Members of groups, as the network, come before single values.
     keys = list(dict.fromkeys(sorted((key for one in overrides for key in one), key=lambda key: "." in key)))
-    rows = _differing(
-        [
-            {key: _value(key, typed, run, values) for key in keys}
-            for typed, run, values in zip(overrides, firsts, flat, strict=True)
-        ]
-    )
+    each = zip(overrides, firsts, flat, strict=True)
+    rows = _differing([{key: _value(key, typed, run, values) for key in keys} for typed, run, values in each])
     if len({json.dumps(row) for row in rows}) < len(rows):
         every_key = dict.fromkeys(key for values in flat for key in values if in_configuration(key))
         more = _differing([{key: as_yaml(values.get(key, ABSENT)) for key in every_key} for values in flat])
@@ -48,19 +42,24 @@ def settings(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
 
 def names(runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> dict[str, str]:
     """The label of each configuration by `configuration_identity`; `settings` are those of `settings`."""
+    firsts = _firsts(runs)
+    return dict(zip(firsts, labels(list(firsts.values()), [settings[one] for one in firsts]), strict=True))
+
+
+def _firsts(runs: Iterable[Run]) -> dict[str, Run]:
+    """The first run of each configuration."""
     firsts: dict[str, Run] = {}
     for run in runs:
         firsts.setdefault(configuration_identity(run.config), run)
-    return dict(zip(firsts, labels(list(firsts.values()), [settings[one] for one in firsts]), strict=True))
+    return firsts
 
 
 def labels(runs: Sequence[Run], rows: Sequence[Mapping[str, str]]) -> list[str]:
     """A label for each configuration, given by one of its runs and its settings: no two are the same.
 
     It is the `name=` that was typed; else the network with at most two of the settings that set it apart from the
-    others of its network or were typed for it: those that most of them share are left out, and the rarest come first.
-    Weights that are not the network's own default always stand there: a random network must not pass for a pretrained
-    one.
+    others of its network or were typed for it, the rarest first; and always with weights that are not its own default:
+    a random network must not pass for a pretrained one.
     """
     rows = _shortened(_differing(rows))
     networks = [_network(run, row) for run, row in zip(runs, rows, strict=True)]
@@ -89,9 +88,7 @@ def _shares(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
 
 
 def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str:
-    """The run's name or network with at most `MAX_TOLD` settings of its row, and its weights where they are not the
-    default: the member of a group alone, of any other key its last part, where unique, =value. The member `none` says
-    nothing without its group."""
+    """The run's name or network with at most `MAX_TOLD` settings of its row, and weights that are not the default."""
     telling = [key for key, value in row.items() if value != ABSENT and (run.given_name or key != "model")]
     if len(telling) > MAX_TOLD:
         telling = [key for key in telling if shares[key] <= 0.5]
@@ -99,7 +96,7 @@ def _label(run: Run, row: Mapping[str, str], shares: Mapping[str, float]) -> str
     chosen = {*sorted(telling, key=lambda key: shares[key])[:MAX_TOLD], *weights}
     row = {**row, **weights}
     ends = [key.rpartition(".")[2] for key in row]
-    told = [
+    told = [  # of a group the member alone, but for `none`
         value if "." not in key and value != "none" else f"{end if ends.count(end) == 1 else key}={value}"
         for end, (key, value) in zip(ends, row.items(), strict=True)
         if key in chosen
@@ -147,14 +144,10 @@ def _shortened(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The rows with numbers of a key to three figures, where that leaves all of them apart."""
     columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
     for key, values in columns.items():
-        short = [_three_figures(value) for value in values]
+        short = [f"{float(value):.3g}" if _LONG.fullmatch(value) else value for value in values]
         if len(set(short)) == len(set(values)):
             columns[key] = short
     return [{key: values[k] for key, values in columns.items()} for k in range(len(rows))]
-
-
-def _three_figures(text: str) -> str:
-    return f"{float(text):.3g}" if _LONG.fullmatch(text) else text
 
 
 def _differing(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

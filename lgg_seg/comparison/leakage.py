@@ -54,8 +54,8 @@ class ProtocolPair:
 class LeakageRow:
     """One configuration under two splits with everything else equal, over the `seeds` trained under both.
 
-    `measures` are by the names of `MEASURES`; `steps` are the optimizer steps of a run under either split, which may
-    differ as the splits do in a few slices. A mean over configurations has neither steps nor seeds.
+    `measures` are by the names of `MEASURES`, `steps` the optimizer steps of a run under either split, which differ in
+    a few slices. A mean over configurations has neither steps nor seeds.
     """
 
     label: str

@@ -12,6 +12,7 @@ import numpy as np
 from lgg_seg.comparison import configurations
 from lgg_seg.comparison.comparability import Comparability, EvaluationProtocol, Slices, protocol_of
 from lgg_seg.comparison.runs import Run
+from lgg_seg.messages import counted
 from lgg_seg.runs.identity import configuration_identity
 from lgg_seg.runs.monitor import monitor_of
 from lgg_seg.statistics.verdict import listed
@@ -24,8 +25,7 @@ class ConfigurationResult(ABC):
     """The result of one configuration under one evaluation protocol; a subclass for each task adds the numbers.
 
     The runs of each of the `seeds` together measured every slice of `comparability`. `cost` is that of one run, `notes`
-    say what was left out. `seed_scores` is by seed what tables rank by. `rank` counts from 1; it is 0 before the result
-    stands in a table.
+    say what was left out, `seed_scores` is by seed what tables rank by; `rank` counts from 1 once it stands in a table.
     """
 
     label: str
@@ -74,8 +74,8 @@ class ConfigurationResult(ABC):
     def of_runs(cls, runs: Iterable[Run], settings: Mapping[str, dict[str, str]]) -> list[Self]:
         """Results of measured runs of one task, in the order of their first run.
 
-        The folds of a cross-validation are one result, unless they were measured on their validation patients, who
-        overlap. `settings` are those of `configurations.settings`, perhaps over more runs than these.
+        Folds are one result, unless they were measured on their validation patients, who overlap. `settings` are those
+        of `configurations.settings`, perhaps over more runs than these.
         """
         groups: dict[tuple[str, EvaluationProtocol, int | None], list[Run]] = defaultdict(list)
         runs = list(runs)
@@ -84,23 +84,20 @@ class ConfigurationResult(ABC):
             protocol = protocol_of(run)
             fold = run.fold if protocol.subset == "val" else None
             groups[configuration_identity(run.config), protocol, fold].append(run)
-        return [
-            cls._of_group(group, protocol, labels[identity], settings[identity])
-            for (identity, protocol, _), group in groups.items()
-        ]
-
-    @classmethod
-    def _of_group(cls, runs: Sequence[Run], protocol: EvaluationProtocol, label: str, setting: dict[str, str]) -> Self:
-        seeds, slices, notes = merge_seeds(runs)
-        return cls(
-            label=label,
-            settings=setting,
-            comparability=Comparability(protocol, slices),
-            seeds=seeds,
-            cost=_single_run_cost([run for folds in seeds.values() for run in folds]),
-            notes=notes,
-            **cls.numbers(seeds, protocol),
-        )
+        results = []
+        for (identity, protocol, _), group in groups.items():
+            seeds, slices, notes = merge_seeds(group)
+            result = cls(
+                label=labels[identity],
+                settings=settings[identity],
+                comparability=Comparability(protocol, slices),
+                seeds=seeds,
+                cost=_single_run_cost([run for folds in seeds.values() for run in folds]),
+                notes=notes,
+                **cls.numbers(seeds, protocol),
+            )
+            results.append(result)
+        return results
 
 
 Result = TypeVar("Result", bound=ConfigurationResult)
@@ -173,9 +170,8 @@ def merge_seeds(runs: Sequence[Run]) -> tuple[Seeds, Slices, tuple[str, ...]]:
         if fold in by_seed[run.seed]:
             notes.append(f"seed {run.seed} was run more than once; the latest counts")
         by_seed[run.seed][fold] = run
-    if any(
-        len(measured(folds.values())) < sum(len(run.slices) for run in folds.values()) for folds in by_seed.values()
-    ):
+    of_seeds = [folds.values() for folds in by_seed.values()]
+    if any(len(measured(folds)) < sum(len(run.slices) for run in folds) for folds in of_seeds):
         # Measured on another data set, the folds are so many networks for the same patients.
         notes.append("the networks of the folds measured the same patients, so they are averaged as seeds are")
         repetitions = [run for folds in by_seed.values() for run in folds.values()]
@@ -204,8 +200,7 @@ def measured(runs: Iterable[Run]) -> Slices:
 def _lacking(complete: Slices, covered: Slices) -> str:
     lacking = complete - covered
     patients = {name for name, _ in lacking} - {name for name, _ in covered}
-    count, noun = (len(patients), "patient") if patients else (len(lacking), "slice")
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+    return counted(len(patients), "patient") if patients else counted(len(lacking), "slice")
 
 
 def _single_run_cost(runs: Sequence[Run]) -> dict[str, float | None]:

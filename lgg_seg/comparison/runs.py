@@ -9,6 +9,7 @@ import pandas as pd
 
 from lgg_seg.config.instantiate import to_plain
 from lgg_seg.errors import UserError
+from lgg_seg.metrics.overlap import COUNTS
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.runs.contents import damaged, read_table
 from lgg_seg.runs.folder import RunFolder
@@ -16,8 +17,7 @@ from lgg_seg.runs.status import read_status
 
 STATUS, RESULT = "status.json", "metrics.json"
 UNTESTED = "it was trained on every patient, and nobody is left to test"
-_COUNTS = ("tp", "fp", "fn", "tn")
-_PATIENT_COLUMNS: tuple[str, ...] = ("patient", "slices", *_COUNTS, "truth_voxels", "predicted_voxels", "dice")
+_PATIENT_COLUMNS: tuple[str, ...] = ("patient", "slices", *COUNTS, "truth_voxels", "predicted_voxels", "dice")
 _OPTIONAL = (*PATIENT_METRICS, "lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
 _SLICE_COLUMNS: tuple[str, ...] = ("patient", "slice", "truth_pixels", "predicted_pixels", "dice", "max_probability")
 
@@ -26,9 +26,8 @@ _SLICE_COLUMNS: tuple[str, ...] = ("patient", "slice", "truth_pixels", "predicte
 class Run:
     """One run, or one of its later evaluations.
 
-    `place` holds `metrics.json` and the tables, `folder` the run itself; they are the same but for an evaluation.
-    `result` is `metrics.json`, empty where there is none, as `reason` then says; `patients` and `slices` are
-    `per_patient.csv` and `per_slice.csv`, `history` is `history.csv`.
+    `place` holds `metrics.json` and the tables, `folder` the run itself; they are the same but for an evaluation. Where
+    there is no `result` (`metrics.json`), `reason` says why. The tables are `per_patient.csv` and so on.
     """
 
     place: Path
@@ -36,9 +35,9 @@ class Run:
     state: str
     reason: str | None
     updated: str
-    config: dict[str, Any]
-    overrides: tuple[str, ...]
-    provenance: dict[str, Any]
+    config: dict[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     patients: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
     slices: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
@@ -51,7 +50,6 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """Seed of initialisation, order and augmentation."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -73,7 +71,6 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The run's name."""
         return str(self.config.get("name", self.folder.name))
 
     @property
@@ -110,26 +107,23 @@ def read_run(place: Path, folder: Path) -> Run:
     """A run from its folder; where a file is missing or damaged, the reason why it has no result."""
     record = RunFolder(folder)
     status: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    overrides: list[str] = []
-    provenance: dict[str, Any] = {}
-    measured: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     try:
         status = read_status(record)
         node, overrides = record.read_config()
         config = to_plain(node)
-        provenance = record.read_json("provenance.json", missing_ok=status["state"] != "finished")
-        if lengths := provenance.get("max_epochs"):  # a schedule of 20 and then 40 epochs is none of 40
+        found |= {"config": config, "overrides": tuple(overrides)}
+        found["provenance"] = record.read_json("provenance.json", missing_ok=status["state"] != "finished")
+        if lengths := found["provenance"].get("max_epochs"):  # a schedule of 20 and then 40 epochs is none of 40
             config["trainer"]["max_epochs"] = ", then ".join(map(str, lengths))
         if status["state"] == "finished":
-            if place == folder and provenance.get("split", {}).get("test") == {}:
+            if place == folder and found["provenance"].get("split", {}).get("test") == {}:
                 status["reason"] = UNTESTED
             else:
-                measured = _measured(place, folder)
+                found |= _measured(place, folder)
     except (UserError, OSError) as error:
         status |= {"state": "unreadable", "reason": " ".join(str(error).split())}
-    state, reason, updated = status["state"], status.get("reason"), str(status.get("updated", ""))
-    return Run(place, folder, state, reason, updated, config, tuple(overrides), provenance, **measured)
+    return Run(place, folder, status["state"], status.get("reason"), str(status.get("updated", "")), **found)
 
 
 def _measured(place: Path, folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from lgg_seg.comparison.results import ComparisonTable, ConfigurationResult, See
 from lgg_seg.comparison.runs import Run
 from lgg_seg.metrics.arrays import Floats
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
-from lgg_seg.metrics.overlap import Counts, dice, pooled
+from lgg_seg.metrics.overlap import COUNTS, Counts, dice, pooled
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.metrics.slices import slice_metrics
 from lgg_seg.statistics.bootstrap import summarise
@@ -23,7 +23,6 @@ from lgg_seg.statistics.ranks import MIN_RANKED, rank_distribution
 from lgg_seg.statistics.verdict import too_few, verdict
 
 Metrics = dict[str, Any]
-COUNTS = ("tp", "fp", "fn", "tn")
 SUMMED = (*COUNTS, "slices", "voxels")
 OF_VOLUMES = ("lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
 
@@ -32,9 +31,9 @@ OF_VOLUMES = ("lesion_tp", "lesion_fp", "lesion_fn", "boundary_complexity")
 class SegmentationResult(ConfigurationResult):
     """One configuration of a segmentation network.
 
-    `patients` has a row a patient (index: the patient's name), every number averaged over the seeds. `metrics` are as
-    in `metrics.json`, None where folds of slices leave them unknown or a run is older than the metric. In a table,
-    `difference` is that to the best (None for the best), and `ranked_first` the share of resamples in which it is best.
+    `patients` has a row a patient, by name, every number averaged over the seeds. `metrics` are as in `metrics.json`,
+    None where folds of slices leave them unknown or a run is older than the metric. In a table, `difference` is that to
+    the best, and `ranked_first` the share of resamples in which it is best.
     """
 
     patients: pd.DataFrame = field(repr=False, compare=False)
@@ -130,7 +129,7 @@ def _dice(results: Sequence[SegmentationResult]) -> Floats:
 
 
 def measures(folds: Sequence[Run]) -> Metrics:
-    """The single numbers of `metrics.json` over the slices of all folds together, of which no two folds share any."""
+    """The single numbers of `metrics.json` over the slices of all folds together, of which no two share any."""
     patients = whole_patients(folds)
     slices = pd.concat([run.slices for run in folds])
     results = [run.result for run in folds]
@@ -155,8 +154,7 @@ def measures(folds: Sequence[Run]) -> Metrics:
 
 
 def whole_patients(folds: Sequence[Run]) -> pd.DataFrame:
-    """The rows of the folds' `per_patient.csv`, one a patient (index: the patient's name), with the columns that all
-    folds have: a run that was recorded before a metric existed lacks it.
+    """The rows of the folds' `per_patient.csv`, by patient, with the columns that all have: a metric may be newer.
 
     Where a leaky split gives slices of one patient to several folds, their counts are summed, and the metrics of counts
     are those of the sums. Distances, lesions and boundaries are not there then: they are of whole volumes.

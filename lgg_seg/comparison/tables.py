@@ -25,7 +25,6 @@ class Unmeasured:
 
     @property
     def status(self) -> str:
-        """State of the run."""
         return self.run.state
 
     @property
@@ -36,10 +35,9 @@ class Unmeasured:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Tables of segmentation networks, tables of classifiers, the runs that have no result, and the search they are of.
+    """Tables of segmentation networks and of classifiers, the runs without a result, and the search they are of.
 
-    The tables of a search are in the order of the validation score, by which it chooses; no trial is compared with
-    another by the test.
+    The tables of a search are in the order of the validation score; no trial is compared with another by the test.
     """
 
     tables: tuple[SegmentationTable, ...]

@@ -16,7 +16,7 @@ from lgg_seg.evaluation.base import Evaluation, EvaluationSettings, Metadata, Ro
 from lgg_seg.inference.runner import TorchRunner, binarise, slice_losses, volume_probabilities
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.calibration import CalibrationBins, expected_calibration_error
-from lgg_seg.metrics.curves import PixelCurves, best_dice_threshold, dice_by_threshold, pixel_curves
+from lgg_seg.metrics.curves import PixelCurves, best_threshold, dice_by_threshold, pixel_curves
 from lgg_seg.metrics.overlap import COUNTS, Counts, dice, iou, pooled
 from lgg_seg.metrics.patient import PatientScore, score_patient
 from lgg_seg.metrics.slices import minibatch_means, slice_metrics
@@ -69,7 +69,7 @@ class SegmentationEvaluation(Evaluation):
 
     def best_threshold(self) -> float:
         """The threshold with the highest mean patient Dice."""
-        return best_dice_threshold([score.histogram for score in self.scores])
+        return best_threshold(self.dice_by_threshold())
 
     def dice_by_threshold(self) -> Floats:
         """Mean patient Dice `(201,)` by `curves.THRESHOLDS`, before any post-processing."""

@@ -104,8 +104,3 @@ def best_threshold(scores: Floats) -> float:
     For validation patients only: a threshold chosen on test patients makes their score an optimistic one.
     """
     return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda k: (scores[k], -abs(THRESHOLDS[k] - 0.5)))]
-
-
-def best_dice_threshold(histograms: Sequence[Ints]) -> float:
-    """The threshold with the highest mean patient Dice, of a `probability_histogram` a patient."""
-    return best_threshold(dice_by_threshold(histograms))

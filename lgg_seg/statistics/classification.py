@@ -19,8 +19,7 @@ def bootstrap_measures(
     The resamples depend on the seed and the number of patients alone: two classifiers measured on the same patients,
     in the same order, are resampled alike, so that their differences are paired.
     """
-    several = predictions.patients > 1
-    weights = _weights(predictions, resamples, seed) if several else ()
+    weights = _weights(predictions, resamples, seed) if predictions.patients > 1 else ()
     parts = [weighted_measures(predictions, threshold, each) for each in weights]
     return {
         name: Bootstrapped(value, np.concatenate([np.empty(0), *(part[name] for part in parts)]))

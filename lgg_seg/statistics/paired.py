@@ -92,9 +92,8 @@ def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES
 
 
 def _difference(name: str, gap: Floats, test: SignedRank, p_holm: float, resamples: int, seed: int) -> Difference:
-    summary = summarise(gap, resamples, seed)
+    summary, several = summarise(gap, resamples, seed), gap.size > 1
     ci95 = None if summary.ci95 is None else (round(summary.ci95[0], DECIMALS), round(summary.ci95[1], DECIMALS))
-    several = gap.size > 1
     return Difference(
         name=name,
         mean=round(summary.mean, DECIMALS),

@@ -11,8 +11,9 @@ from sklearn import metrics as sk
 
 from lgg_seg.metrics.curves import (
     THRESHOLDS,
-    best_dice_threshold,
+    best_threshold,
     counts_at_thresholds,
+    dice_by_threshold,
     pixel_curves,
     probability_histogram,
     rank_histogram,
@@ -106,15 +107,16 @@ def test_thinned_curves_keep_their_ends_and_their_shape() -> None:
 def test_best_threshold_has_the_highest_mean_patient_dice() -> None:
     patients = [(blobs(seed, share=0.05 * seed + 0.05), seed) for seed in range(4)]
     pairs = [(probabilities(seed, truth), truth) for truth, seed in patients]
-    threshold = best_dice_threshold([probability_histogram(p, t) for p, t in pairs])
+    threshold = best_threshold(dice_by_threshold([probability_histogram(p, t) for p, t in pairs]))
     direct = [float(np.mean([dice(confusion(p >= each, t).sum()) for p, t in pairs])) for each in THRESHOLDS]
     assert direct[THRESHOLDS.index(threshold)] == pytest.approx(max(direct))
 
 
 def test_of_equally_good_thresholds_the_one_nearest_a_half_is_taken() -> None:
     truth = np.array([True, False])
-    assert best_dice_threshold([probability_histogram(np.array([0.9, 0.1], np.float32), truth)]) == 0.5
-    assert best_dice_threshold([probability_histogram(np.array([0.3, 0.1], np.float32), truth)]) == 0.3
+    for probability, best in (([0.9, 0.1], 0.5), ([0.3, 0.1], 0.3)):
+        histogram = probability_histogram(np.array(probability, np.float32), truth)
+        assert best_threshold(dice_by_threshold([histogram])) == best
 
 
 def test_double_precision_is_refused() -> None:
