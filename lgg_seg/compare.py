@@ -85,7 +85,6 @@ def options(
 
 @command
 def main(arguments: list[str]) -> int:
-    """Compare, write and print."""
     if wants_help(arguments):
         print(f"usage: python -m lgg_seg.compare FOLDER…|latest [key=value …]\n\n{help_lines(options)}")
         return 0

@@ -187,10 +187,7 @@ def main(arguments: dict[str, Any]) -> int:
 
 
 def _networks(run: Path | None, zoo: str | None) -> dict[str, dict[str, Any]]:
-    """The argument of `measure` for each network that is named, by its name.
-
-    `run=` names one run, several with commas, or the finished ones of a sweep's folder; `zoo=` one model or several.
-    """
+    """The argument of `measure` for each run, finished run of a sweep's folder, or model of the zoo, by its name."""
     if run is None or zoo is not None:
         return {name: {"run": run, "zoo": name} for name in several(zoo)} or {"": {}}
     runs: list[Path] = []

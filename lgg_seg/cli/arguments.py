@@ -38,10 +38,7 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Argument:
-    """Help of a parameter, in its `Annotated`; `key` is its name for users, who may give the parameter's name, too.
-
-    `was` holds its earlier names, which are refused with today's.
-    """
+    """Help of a parameter, and its name for users (`key`) and earlier ones (`was`), which are refused with today's."""
 
     help: str
     key: str | None = None
@@ -92,10 +89,7 @@ def _remedy(key: str, described: Iterable[str]) -> str:
 
 
 def several(text: str | None) -> list[str]:
-    """The names that a value lists with commas, as `a,b` or, as the training's lists are written, `[a,b]`.
-
-    A comma may also be part of a folder's name.
-    """
+    """The names that a value lists with commas, as `a,b` or `[a,b]`; a comma may also be part of a folder's name."""
     if not text or Path(text).is_dir():
         return [text] if text else []
     listed = text[1:-1] if text.startswith("[") and text.endswith("]") else text
@@ -131,10 +125,7 @@ def help_lines(function: Callable[..., Any]) -> str:
 def arguments_of(
     function: Callable[..., Any], usage: str
 ) -> Callable[[Callable[[dict[str, Any]], int]], Callable[[list[str]], int]]:
-    """Decorate a command that takes the arguments of `function` as a dictionary: it then takes `key=value` arguments.
-
-    With `--help` it prints `usage` and the arguments instead.
-    """
+    """Have a command that takes the arguments of `function` as a dictionary take them as `key=value`, and `--help`."""
 
     def decorate(main: Callable[[dict[str, Any]], int]) -> Callable[[list[str]], int]:
         @functools.wraps(main)
@@ -150,10 +141,7 @@ def arguments_of(
 
 
 def subcommands(module: str, **commands: Callable[..., int]) -> Callable[..., int]:
-    """The main function of a module whose first argument names one of its commands, which takes the others.
-
-    Its exit code is that of the command, or 2 where none is named.
-    """
+    """The main function of a module whose first argument names one of its commands; exit code 2 where none is named."""
 
     @command
     def main(arguments: list[str]) -> int:

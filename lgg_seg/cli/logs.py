@@ -40,9 +40,7 @@ def configure_logs(file: Path | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*resumable.*")  # the loader is: its order follows from the epoch
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # every process computes what it logs for all
-    hydra = (
-        "hydra._internal.core_plugins.basic_launcher"  # a sweep's lines say more: which of how many jobs, its result
-    )
+    hydra = "hydra._internal.core_plugins.basic_launcher"  # a sweep's own lines say more
     for talkative in ("pytorch_lightning", "lightning.pytorch", "matplotlib", "fsspec", hydra):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     logging.getLogger(PROFILERS).setLevel(logging.INFO)

@@ -10,9 +10,6 @@ T = TypeVar("T")
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
-    """The items, with a progress bar titled `what` on stderr where that is a terminal.
-
-    `total` is their number, where the items have no length.
-    """
+    """The items, with a progress bar on stderr if that is a terminal; `total`: how many, where they have no length."""
     console = Console(stderr=True)
     return track(items, what, total=total, console=console, transient=True, disable=not console.is_terminal)

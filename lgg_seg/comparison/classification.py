@@ -65,7 +65,6 @@ class ClassifierResult(ConfigurationResult):
 
     @classmethod
     def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:
-        """Estimates of slices and patients, averaged over seeds."""
         by_seed = {seed: bootstrap_measures(*_predictions(folds, "slices")) for seed, folds in seeds.items()}
         slices = _means(list(by_seed.values()))
         if protocol.target == "grade":
@@ -128,7 +127,6 @@ def _predictions(folds: Sequence[Run], rows: Literal["slices", "patients"]) -> t
 
 
 def _means(seeds: Sequence[dict[str, Bootstrapped]]) -> dict[str, Bootstrapped]:
-    """The mean over the seeds of each measure."""
     return {name: Bootstrapped.mean([measures[name] for measures in seeds]) for name in seeds[0]}
 
 

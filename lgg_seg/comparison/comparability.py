@@ -56,7 +56,6 @@ class Comparability:
 
     @cached_property
     def patients(self) -> frozenset[str]:
-        """Names of the patients measured."""
         return frozenset(name for name, _ in self.slices)
 
 

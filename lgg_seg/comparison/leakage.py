@@ -41,12 +41,10 @@ class ProtocolPair:
 
     @property
     def added(self) -> Bootstrapped:
-        """What the leak adds."""
         return self.leaky - self.by_patient
 
     @classmethod
     def mean(cls, pairs: Sequence[ProtocolPair]) -> ProtocolPair:
-        """The mean of several configurations."""
         return cls(Bootstrapped.mean([p.by_patient for p in pairs]), Bootstrapped.mean([p.leaky for p in pairs]))
 
 
@@ -73,7 +71,6 @@ class LeakageTable:
 
     @property
     def patients(self) -> frozenset[str]:
-        """Names of the patients of the slices."""
         return frozenset(name for name, _ in self.slices)
 
     @property

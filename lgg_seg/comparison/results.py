@@ -56,7 +56,6 @@ class ConfigurationResult(ABC):
 
     @property
     def runs(self) -> list[Run]:
-        """All runs, seed by seed."""
         return [run for runs in self.seeds.values() for run in runs]
 
     @property
@@ -121,7 +120,6 @@ class ComparisonTable(ABC, Generic[Result]):
 
     @property
     def runs(self) -> list[Run]:
-        """All runs, entry by entry."""
         return [run for entry in self.entries for run in entry.runs]
 
     @property

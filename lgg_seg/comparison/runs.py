@@ -45,7 +45,6 @@ class Run:
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
-        """The rows of `history`."""
         return [{str(name): cell for name, cell in row.items()} for row in self.history.to_dict("records")]
 
     @property
@@ -75,7 +74,6 @@ class Run:
 
     @property
     def classifies(self) -> bool:
-        """Whether the result is that of a classifier."""
         return self.result.get("task") == "classification"
 
 

@@ -43,12 +43,10 @@ class SegmentationResult(ConfigurationResult):
 
     @property
     def score(self) -> float:
-        """Mean patient Dice."""
         return float(self.metrics["patient/dice"]["mean"])
 
     @classmethod
     def numbers(cls, seeds: Seeds, protocol: EvaluationProtocol) -> dict[str, Any]:  # noqa: ARG003  # for classifiers
-        """Patients and metrics, averaged over seeds."""
         tables = [whole_patients(folds) for folds in seeds.values()]
         patients = _averaged_patients([table.sort_index() for table in tables])
         summaries = {

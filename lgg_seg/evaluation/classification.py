@@ -43,7 +43,6 @@ class ClassifierEvaluation(Evaluation):
 
     @property
     def slices(self) -> BinaryPredictions:
-        """The predictions for all slices."""
         sizes = [len(one.truth) for one in self.each]
         return BinaryPredictions(
             np.concatenate([one.probability for one in self.each]),
@@ -55,8 +54,7 @@ class ClassifierEvaluation(Evaluation):
     def grades(self) -> BinaryPredictions | None:
         """Predictions for the patients: mean probability over all slices; None for `tumour`, which every patient has.
 
-        All slices, because on a new scan nobody knows which show tumour; the mean of probabilities and not of logits,
-        so that no single overconfident slice outvotes the others.
+        Of probabilities and not of logits, so that no single overconfident slice outvotes the others.
         """
         if self.target != "grade":
             return None
@@ -67,11 +65,7 @@ class ClassifierEvaluation(Evaluation):
         )
 
     def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002  # the base's signature
-        """The metrics, and the calibration's bins.
-
-        `undefined_resamples` counts those that an interval leaves out, because no patient in them had one of the
-        classes.
-        """
+        """The metrics, the calibration's bins, and how many resamples an interval leaves out for want of a class."""
         slices = self.slices
         bins = calibration_bins(slices.probability, slices.truth)
         by_name = bootstrap_measures(slices, self.threshold, n_bootstrap)
@@ -90,8 +84,7 @@ class ClassifierEvaluation(Evaluation):
         }
 
     def _patient_estimates(self, n_bootstrap: int) -> dict[str, Estimate]:
-        """`patient/accuracy`, `patient/f1` and `patient/auroc` of the patients' grades; or for `tumour`, which every
-        patient has, the means over patients of the accuracy and the ROC area within each."""
+        """Accuracy, F1 and ROC area of the patients' grades; or for `tumour` means of those within each patient."""
         if self.grades is None:
             measured = within_patient_means(self.slices, self.threshold, n_bootstrap)
         else:

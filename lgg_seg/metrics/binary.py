@@ -34,11 +34,9 @@ class BinaryPredictions:
 
     @property
     def patients(self) -> int:
-        """Number of patients."""
         return int(self.patient.max()) + 1
 
     def of(self, patient: int) -> BinaryPredictions:
-        """The predictions for one patient."""
         rows = self.patient == patient
         return BinaryPredictions(self.probability[rows], self.truth[rows], np.zeros(int(rows.sum()), np.int64))
 

@@ -10,10 +10,7 @@ from lgg_seg.metrics.binary import BinaryPredictions, measures
 
 
 class MeanLoss(Metric):
-    """Mean loss of the slices so far; NaN where one was.
-
-    torchmetrics' MeanMetric drops NaN, or with `nan_strategy="disable"` the weights (1.9).
-    """
+    """Mean loss of the slices so far, NaN where one was; torchmetrics' MeanMetric drops those, or the weights (1.9)."""
 
     full_state_update = False
     total: Tensor

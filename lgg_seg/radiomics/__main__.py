@@ -161,7 +161,6 @@ def answer(
 
 
 def measure_masks(index: Index) -> "Features":
-    """Shape features of the masks of a dataset."""
     from lgg_seg.radiomics.features import dataset_volumes, measure
 
     return measure(dataset_volumes(index), len(index.patients))

@@ -97,17 +97,13 @@ def endpoints(target: str, clinical: pd.DataFrame) -> list[Endpoint]:
 def clinical_predictors(clinical: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
     """Clinical predictors of an endpoint: age and the codes of pathology, tumour site and person.
 
-    Left out are the endpoint's own column; `death01`, which is later than all others; and every molecular cluster,
-    since they are derived from one another (COCCluster from the other six).
+    Not its own column, `death01`, which is later than all others, or molecular clusters, which derive from each other.
     """
     return encode(clinical[[c for c in COLUMNS if c not in (endpoint.column, DEATH, *MOLECULAR)]])
 
 
 def encode(table: pd.DataFrame) -> pd.DataFrame:
-    """One-hot codes (one column for two codes) beside the columns that are no codes; an empty cell stays NaN.
-
-    Columns with a single value are dropped. Nothing is learned here: no scaling, no imputation.
-    """
+    """One-hot codes (one column for two) beside the columns that vary and are no codes; an empty cell stays NaN."""
     parts = [pd.DataFrame(index=table.index)]
     for name, column in table.items():
         codes = column.nunique()

@@ -57,11 +57,7 @@ def masked_patients(masks: Path) -> list[str]:
 
 
 def measure(volumes: Iterator[Volume], count: int) -> Features:
-    """Shape features of `count` volumes, with a progress bar.
-
-    `slice_px` is the number of pixels of a slice and `slices` the number of a patient's slices: what areas and
-    positions are relative to.
-    """
+    """Shape features of `count` volumes, beside the pixels of a slice and a patient's slices: `slice_px`, `slices`."""
     per_slice, per_patient = [], []
     for volume in tracked(volumes, "measuring shapes", count):
         for number, mask in zip(volume.numbers, volume.mask, strict=True):

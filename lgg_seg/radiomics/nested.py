@@ -34,8 +34,7 @@ CANDIDATES: dict[str, Any] = {
 class RoundedImputer(KNNImputer):  # type: ignore[misc]  # scikit-learn has no types
     """Gaps filled in as study 004 (Nandwana 2022) does: the mean of the 4 nearest patients, rounded.
 
-    It is meant to be fitted on codes and years, not on scaled values. The study fills in whole numbers alone; a column
-    that holds others, as our shape features, is not rounded.
+    The study fills in whole numbers alone; a column that holds others, as our shape features, is not rounded.
     """
 
     def __init__(self) -> None:
@@ -49,7 +48,6 @@ class RoundedImputer(KNNImputer):  # type: ignore[misc]  # scikit-learn has no t
         return self
 
     def transform(self, X: Floats) -> Floats:  # noqa: N803  # scikit-learn's name
-        """The patients (N, F) without gaps."""
         values = np.asarray(X, dtype=np.float64)
         filled = super().transform(values)
         return np.asarray(np.where(np.isnan(values) & self.whole_, filled.round(), filled), dtype=np.float64)
@@ -111,10 +109,7 @@ def shuffled_aucs(
     done: Callable[[], None] = lambda: None,
     imputation: Imputation = "scaled",
 ) -> list[float]:
-    """AUROC of `out_of_fold`, model choice included, for each shuffle of the outcomes among the patients.
-
-    Each shuffle has its own folds; `done` is called after each.
-    """
+    """AUROC of `out_of_fold`, model choice included, for each shuffle of the outcomes, which has folds of its own."""
     areas = []
     for k in range(permutations):
         shuffled = np.random.default_rng([seed, k]).permutation(truth)

@@ -107,10 +107,7 @@ def evaluate_endpoint(
     imputation: Imputation = "scaled",
     done: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Nested cross-validation over patients of one endpoint from one set of predictors, a row per patient.
-
-    `done` is called after each of the `repeats` + `permutations` cross-validations.
-    """
+    """Cross-validations of one endpoint from one set of predictors, a row per patient; `done` is called after each."""
     labels = endpoint.labels(clinical)
     truth = np.asarray(labels.to_numpy() == 1)
     table = predictors.loc[labels.index].to_numpy(dtype=np.float64)

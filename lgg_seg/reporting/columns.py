@@ -146,7 +146,6 @@ def classifier_columns(settings: Iterable[str] = ()) -> list[Column]:
 
 
 def estimated(name: str) -> Function:
-    """The value of a classifier's number."""
     return lambda entry: entry.estimates[name].value
 
 

@@ -107,7 +107,6 @@ def title(table: Table) -> str:
 
 
 def table_heading(table: Table) -> str:
-    """The title with a capital."""
     return title(table)[:1].upper() + title(table)[1:]
 
 
@@ -141,7 +140,10 @@ def markdown(board: Leaderboard) -> str:
         ranks = ["share_of_first_ranks"] if table.tells_ranks else []
         first = ("rank", "configuration", "patient_dice", "difference_to_best", "holm_p", *ranks)
         shown = select(columns, *first, *metrics, "seeds", "folds", "status")
-        parts += [*_section(table, shown), *_failures(table), _strata(table)]
+        parts += _section(table, shown)
+        if failed := failed_by_all(table):
+            parts.append(f"Every configuration fails (Dice below {FAILED}) on {', '.join(failed)}.")
+        parts.append(_strata(table))
     if board.unmeasured:
         parts += ["## Without a result", markdown_table(_UNMEASURED, board.unmeasured)]
     ranked = [f"Ranked first: {FIRST}."] if any(table.tells_ranks for table in board.tables) else []
@@ -167,11 +169,6 @@ def _section(table: Table, columns: Sequence[Column]) -> list[str]:
     found = " ".join(filter(None, (table.verdict, table.caveats)))
     times = list(filter(None, [times_apart(table.runs)]))
     return [f"## {table_heading(table)}", *apart, found, *times, markdown_table(columns, table.entries)]
-
-
-def _failures(table: SegmentationTable) -> list[str]:
-    failed = failed_by_all(table)
-    return [f"Every configuration fails (Dice below {FAILED}) on {', '.join(failed)}."] if failed else []
 
 
 def _strata(table: SegmentationTable) -> str:

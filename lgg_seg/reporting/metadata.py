@@ -39,7 +39,6 @@ def _in_turn(values: Sequence[object]) -> str:
 
 
 def ended(run: Run) -> str:
-    """The date of the run's end."""
     return run.updated[:10] or UNKNOWN
 
 
@@ -57,16 +56,12 @@ def warnings(runs: Sequence[Run]) -> list[str]:
         )
     if runs and codes.get(UNKNOWN) == len(runs):
         texts.append("No run recorded the commit of its code.")
-    if unlike := times_apart(runs):
-        texts.append(unlike)
-    kinds: tuple[tuple[str, Callable[[Run], str]], ...] = (
-        ("The runs were computed in different precisions", precision),
-        ("The runs come from different releases of PyTorch", _torch),
-    )
-    for text, of_run in kinds:
-        if differing := _differing(text, runs, of_run):
-            texts.append(differing)
-    return texts
+    texts += [
+        times_apart(runs),
+        _differing("The runs were computed in different precisions", runs, precision),
+        _differing("The runs come from different releases of PyTorch", runs, _torch),
+    ]
+    return list(filter(None, texts))
 
 
 def times_apart(runs: Sequence[Run]) -> str:

@@ -47,7 +47,9 @@ def outcome_tables(rows: Sequence[Row]) -> list[Table]:
         first = of_endpoint[0]
         title = f"{endpoint}: {first['meaning']}; yes for {first['positives']} of {first['patients']} patients"
         below = caption(rows) if len(tables) == len(by_endpoint) - 1 else None
-        tables.append(rich_table(_OUTCOMES, of_endpoint, title, below, _suspicious))
+        tables.append(
+            rich_table(_OUTCOMES, of_endpoint, title, below, lambda row: "yellow" if row["suspicious"] else None)
+        )
     return tables
 
 
@@ -64,10 +66,6 @@ def answer_table(model: OutcomeModel, patients: Sequence[str], probabilities: Se
     )
     rows = list(zip(patients, probabilities, strict=True))
     return rich_table(columns, rows, f"{model.question}: {model.meaning}", below)
-
-
-def _suspicious(row: Row) -> str | None:
-    return "yellow" if row["suspicious"] else None
 
 
 def caption(rows: Sequence[Row]) -> str:

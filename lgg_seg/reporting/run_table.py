@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +12,7 @@ from lgg_seg.cli.logs import say
 from lgg_seg.messages import counted, counted_patients
 from lgg_seg.metrics.registry import PATIENT_METRICS
 from lgg_seg.reporting.formatting import interval, number, with_interval
-from lgg_seg.reporting.table import Column, rich_table
+from lgg_seg.reporting.table import Column, Function, rich_table
 from lgg_seg.runs.contents import read_table
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import LAST, epoch_of, monitor_of
@@ -76,9 +75,13 @@ def subsets_table(results: Sequence[dict[str, Any]], title: str) -> Table:
     """A row for each `metrics.json` of one segmentation run: training and test patients as in study 000's table 2."""
     names = {"loss": "loss", "minibatch/iou": "IoU", "minibatch/dice": "Dice", "minibatch/recall": "recall"}
     columns = [Column("", "patients", lambda one: one["split"], left=True)]
-    columns += [Column("", names[name], partial(_metric, name), number) for name in names]
+    columns += [Column("", title, _metric(name), number) for name, title in names.items()]
     columns.append(Column("", "patient Dice", lambda one: one["metrics"]["patient/dice"]["mean"], number))
     return rich_table(columns, results, title, "IoU, Dice and recall are means over mini-batches")
+
+
+def _metric(name: str) -> Function:
+    return lambda result: result["metrics"].get(name)  # mini-batches are younger than some runs
 
 
 def runs_table(results: Mapping[str, dict[str, Any]]) -> Table:
@@ -91,23 +94,17 @@ def runs_table(results: Mapping[str, dict[str, Any]]) -> Table:
     return rich_table(columns, list(results.items()), f"{counted(len(results), 'run')} measured")
 
 
-def _metric(name: str, result: dict[str, Any]) -> float | None:
-    value: float | None = result["metrics"].get(name)  # mini-batches are younger than some runs
-    return value
-
-
 def print_result(result: dict[str, Any], title: str) -> None:
-    """Print the table to stdout."""
     # Plain text in a notebook, too, which would keep the codes of a terminal; its kernel sets FORCE_COLOR.
     in_notebook = Console().is_jupyter
     Console(force_jupyter=False, force_terminal=False if in_notebook else None).print(result_table(result, title))
 
 
 def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: str | None, *, brief: bool) -> None:
-    """Print what a run leaves behind: its result, best epoch and figures, and the command that uses it.
+    """Print what a run leaves behind, and to `run.log`: its result, best epoch and figures, and the command for it.
 
-    `run.log` has the same, but for the table. `content` is `metrics.json`'s, empty where nobody was tested; `monitor`
-    is `trainer.monitor`. `brief` is for a job of a sweep, whose leaderboard has the rest.
+    `content` is `metrics.json`'s, empty where nobody was tested; `monitor` is `trainer.monitor`. `brief` is for a job
+    of a sweep, whose leaderboard has the rest.
     """
     headline = _headline(content)
     say(log, f"result: {headline}", printed=False)
@@ -136,8 +133,7 @@ def print_end(content: dict[str, Any], folder: RunFolder, name: str, monitor: st
 def _headline(content: dict[str, Any]) -> str:
     if not content:
         return "trained, nobody to test"
-    key, title = (
-        ("slice/auroc", "slice AUROC") if content.get("task") == "classification" else ("patient/dice", "patient Dice")
-    )
+    classifies = content.get("task") == "classification"
+    key, title = ("slice/auroc", "slice AUROC") if classifies else ("patient/dice", "patient Dice")
     value = content["metrics"][key]
     return f"{title} {with_interval(value.get('mean', value.get('value')), value['ci95'])}"

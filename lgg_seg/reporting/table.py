@@ -83,7 +83,6 @@ class Words(Text):
     """Text that, where a word is wider than its column, breaks it after one of `=_/`, as in `unet_` and `bn`."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
-        """The words on lines of the column."""
         broken = Text(_broken(self.plain, options.max_width), self.style, overflow=self.overflow)
         yield from broken.__rich_console__(console, options)
 

@@ -80,10 +80,7 @@ def read_checkpoint(path: Path, *, to_resume: bool = False) -> dict[str, Any]:
 
 
 def read_newest(folder: RunFolder, fault: DamagedCheckpointError | None = None) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint from which a run goes on: the last epoch's, or the best one's where that one is no good.
-
-    `fault` is why it is not, where that showed only when it was restored.
-    """
+    """The checkpoint to go on from: the last epoch's, or the best one's where that has a `fault`, known or found."""
     try:
         if fault is not None:
             raise fault

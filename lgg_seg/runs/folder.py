@@ -119,8 +119,7 @@ class RunFolder(AtomicFolder):
     def require_no_links_outside(self) -> None:
         """Refuse a link that leads out of the folder: a run from elsewhere would write to the files behind it.
 
-        `checkpoints` may be one, to a larger disk. W&B links a log to its cache from the folder below `wandb` of each
-        start, and writes to that of its own start alone.
+        `checkpoints` may be one, to a larger disk, and W&B's logs are, to its cache.
         """
         here = self.path.resolve()
         for path in sorted(self.path.rglob("*")):

@@ -58,13 +58,10 @@ def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str,
 
 
 def job_identity(config: DictConfig) -> dict[str, Any]:
-    """The resolved config without `NON_RESULT_KEYS`, as plain containers: equal for two jobs that are the same run.
-
-    A config that cannot be resolved, which is about to be refused, is compared as it stands.
-    """
+    """The resolved config without `NON_RESULT_KEYS`, as plain containers: equal for two jobs that are the same run."""
     try:
         plain = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException:
+    except OmegaConfBaseException:  # it is about to be refused
         plain = OmegaConf.to_container(config, resolve=False)
     # Through JSON, as a config does that is read back from its file.
     content: dict[str, Any] = json.loads(json.dumps(plain, default=str))

@@ -30,12 +30,10 @@ class PatientMasks:
 
     @property
     def truth(self) -> Bools:
-        """The true mask, (D, H, W)."""
         return self._unpack(self.truth_bits)
 
     @property
     def prediction(self) -> Bools:
-        """The predicted mask, (D, H, W)."""
         return self._unpack(self.prediction_bits)
 
     def _unpack(self, bits: NDArray[np.uint8]) -> Bools:

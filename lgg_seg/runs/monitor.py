@@ -49,10 +49,7 @@ def scores(rows: Sequence[Mapping[str, Any]], monitor: Monitor) -> list[tuple[fl
 
 
 def monitor_of(rows: Sequence[Mapping[str, Any]], chosen: str | None = None) -> Monitor:
-    """The metric that compares a run with others, from its history; `LAST` where nobody validated.
-
-    With `chosen`, the run's `trainer.monitor`, the metric that chose its checkpoint.
-    """
+    """The metric that compares a run with others, or `chosen`, its `trainer.monitor`; `LAST` where nobody validated."""
     if chosen is not None and all(chosen in row for row in rows):
         return SEGMENTATION_MONITORS[chosen]
     finite = (m for m in (DICE, AUROC) if all(math.isfinite(row.get(m.column, math.nan)) for row in rows))

@@ -23,8 +23,7 @@ KILLED = "its process was killed"
 def record_status(folder: RunFolder) -> Iterator[None]:
     """Keep `status.json` true whatever happens inside; SIGTERM ends the run as Ctrl-C does, with exit code 143.
 
-    A new run is `running` at once. One that is resumed is what it was, until it is set to that: what is refused before
-    has changed nothing.
+    A new run is `running` at once; a resumed one is what it was until it is set to that: a refusal changes nothing.
     """
     with locked(folder), terminable():
         before = folder.read_json("status.json", missing_ok=True)
@@ -72,10 +71,7 @@ def _record_end(folder: RunFolder, state: State, reason: str) -> None:
 
 
 def read_status(folder: RunFolder, *, record: bool = False) -> dict[str, Any]:
-    """The content of `status.json`; a run whose process was killed counts as interrupted.
-
-    To `record` that writes it into the folder, too, and removes what the process was writing.
-    """
+    """The content of `status.json`; a killed run counts as interrupted, which `record` writes down, and cleans up."""
     status = folder.read_json("status.json")
     if status["state"] == "running":
         with suppress(Busy), locked(folder):  # no live process is writing it
@@ -90,11 +86,7 @@ def read_status(folder: RunFolder, *, record: bool = False) -> dict[str, Any]:
 
 @contextmanager
 def locked(folder: AtomicFolder) -> Iterator[None]:
-    """The folder's lock, which dies with its process.
-
-    Raises:
-        Busy: another process has it.
-    """
+    """The folder's lock, which dies with its process; Busy where another one has it."""
     lock_file = folder.path / LOCK
     lock = FileLock(lock_file, blocking=False)
     with writable(lock_file, folder.remedy):

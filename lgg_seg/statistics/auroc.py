@@ -22,8 +22,7 @@ def auc(scores: Floats, truth: Bools) -> float:
 def auc_interval(scores: Floats, truth: Bools, seed: int = 0) -> Interval:
     """95 % percentile bootstrap interval of `auc` over patients; None if no resample holds both outcomes.
 
-    Only the tested patients are resampled: the interval does not say how much the model would change with other
-    training patients. Resamples with one outcome alone are left out.
+    It does not say how much the model would change with other training patients.
     """
     patients = np.arange(truth.size)
     repetitions = [BinaryPredictions(one.astype(np.float32), truth, patients) for one in np.atleast_2d(scores)]

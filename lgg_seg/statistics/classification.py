@@ -16,8 +16,7 @@ def bootstrap_measures(
 ) -> dict[str, Bootstrapped]:
     """Every measure of `binary.measures`, of the predictions and of each resample of their patients.
 
-    The resamples depend on the seed and the number of patients alone: two classifiers measured on the same patients,
-    in the same order, are resampled alike, so that their differences are paired.
+    Two classifiers measured on the same patients, in the same order, are resampled alike: their differences are paired.
     """
     weights = _weights(predictions, resamples, seed) if predictions.patients > 1 else ()
     parts = [weighted_measures(predictions, threshold, each) for each in weights]

@@ -62,10 +62,7 @@ def sweep_folder(overrides: Sequence[str]) -> Path:
 
 
 def job_name(overrides: Sequence[str], varying: Collection[str], fallback: str, identity: Any) -> str:
-    """The folder name of a job: the values of the `varying` keys (else `fallback`), and a digest of its identity.
-
-    For example `unet_seed-1_3fa9c2d1`.
-    """
+    """`unet_seed-1_3fa9c2d1`: a job's values of the `varying` keys (else `fallback`), and a digest of its identity."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     parts = [_label(override) for override in parsed if override.key_or_group in varying]
     return f"{slug('_'.join(parts)) or slug(fallback)}_{digest(identity)}"

@@ -20,8 +20,6 @@ from lgg_seg.runs.status import read_status
 
 log = logging.getLogger(__name__)
 STATUS = "status.json"
-UNREADABLE = "unreadable"
-"""The state of a run whose status.json is damaged: it is left as it is, and its job is tried anew."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,9 @@ def next_attempt(
             return Attempt(folder, "run")
         if _identity(folder) != wanted:
             continue
-        state = _state(folder)
+        state = _recorded(folder, STATUS, "state")
         if state == "finished" or (state == "pruned" and pruned_counts):
-            if data() in (None, _fingerprint(folder)):
+            if data() in (None, _recorded(folder, "provenance.json", "data_fingerprint")):
                 return Attempt(folder, "nothing")
             continue
         if state in ("interrupted", "running") and folder.last.exists():
@@ -107,7 +105,7 @@ def mark_interrupted(path: Path) -> str:
     try:
         return str(read_status(RunFolder(path), record=True)["state"])
     except UserError:
-        return UNREADABLE
+        return "unreadable"  # it is left as it is, and its job is tried anew
 
 
 def record_failure(
@@ -132,7 +130,7 @@ def record_failure(
 
 def failures(sweep: Path) -> dict[Path, int]:
     """The failed jobs in a sweep's folder, each with the time its status was written, in ns."""
-    failed = (path for path in latest_attempts(sweep) if _state(RunFolder(path)) == "failed")
+    failed = (path for path in latest_attempts(sweep) if _recorded(RunFolder(path), STATUS, "state") == "failed")
     return {path: (path / STATUS).stat().st_mtime_ns for path in failed}
 
 
@@ -152,15 +150,9 @@ def _identity(folder: RunFolder) -> dict[str, Any] | None:
         return None
 
 
-def _state(folder: RunFolder) -> str:
+def _recorded(folder: RunFolder, file: str, key: str) -> str | None:
+    """What a JSON file of the run has under a key; None where it cannot be read."""
     try:
-        return str(folder.read_json(STATUS)["state"])
+        return str(folder.read_json(file)[key])
     except UserError:
-        return UNREADABLE
-
-
-def _fingerprint(folder: RunFolder) -> str | None:
-    try:
-        return str(folder.read_json("provenance.json")["data_fingerprint"])
-    except UserError:  # damaged: on which data the result is, nobody knows
         return None

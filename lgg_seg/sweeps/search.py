@@ -67,11 +67,7 @@ def write_results(study: optuna.Study, folder: RunFolder) -> None:
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """The distribution of one key's values.
-
-    `int(interval(1,9))` and `tag(int,interval(1,9))` are whole numbers, both ends among them. Choices are kept as text,
-    as they would be typed.
-    """
+    """The distribution of one key's values: of whole numbers with `int(…)` or `tag(int,…)`, of choices as typed."""
     value = override.value()
     try:
         if isinstance(value, IntervalSweep):

@@ -177,10 +177,7 @@ def trial_history(study: optuna.Study) -> list[dict[str, Any]]:
 
 
 def importance(study: optuna.Study) -> dict[str, float]:
-    """The share of the score's variance that each parameter explains (fANOVA, Hutter 2014), the largest first.
-
-    Empty for fewer than `MIN_IMPORTANCE` finished trials, or scores that are all the same.
-    """
+    """The share of the score's variance by parameter (fANOVA, Hutter 2014); empty below `MIN_IMPORTANCE` scores."""
     scores = {trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     if len(scores) < MIN_IMPORTANCE:
         return {}

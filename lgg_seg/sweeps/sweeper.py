@@ -39,7 +39,6 @@ class JobSweeper(Sweeper):
         self.launcher_errors: list[str] = []
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before `sweep`."""
         self.hydra_context: HydraContext = hydra_context
         self.config: DictConfig = config
         self._launcher = Plugins.instance().instantiate_launcher(
@@ -84,11 +83,7 @@ class JobSweeper(Sweeper):
         return [*overrides, f"{SUBDIR}='{job_name(overrides, varying, str(config.name), job_identity(config))}'"]
 
     def launch(self, jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
-        """Launch one batch. An error of the launcher (a killed worker, a job over its time) ends no other job.
-
-        joblib ends all its workers with one: what they were at is left interrupted, and what none had begun is launched
-        again.
-        """
+        """Launch one batch; after an error of the launcher, as of a killed worker, launch again what had not begun."""
         if not jobs:
             return []
         before = self._begun(jobs)

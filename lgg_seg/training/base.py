@@ -73,7 +73,6 @@ class TrainingModule(pl.LightningModule):
         return cast(Tensor, self.network(x_bchw))
 
     def on_train_epoch_start(self) -> None:
-        """Note the learning rate that the epoch begins with."""
         self.learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_start(self) -> None:

@@ -31,7 +31,6 @@ class EarlyStopping(lightning.EarlyStopping):
         super().__init__(monitor="", patience=patience)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take over the module's monitor."""
         assert isinstance(pl_module, TrainingModule)
         # Anew, because the first value to beat follows from the mode; a checkpoint's state is restored after this.
         super().__init__(
@@ -117,7 +116,6 @@ class History(Checkpoint):
         self._trained = time.perf_counter() - self._started
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the row of a validation within an epoch."""
         if validates_within_epochs(trainer):
             done = trainer.fit_loop.batch_idx + 1
             self._add_row(trainer, {"epoch_part": done / trainer.num_training_batches})
@@ -185,7 +183,6 @@ class Pruning(Checkpoint):
         self._reported = 0
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Report what is new within an epoch."""
         self.on_train_epoch_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -46,7 +46,6 @@ class ClassificationModule(TrainingModule):
         return self._step("train", batch, truth)
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
-        """Loss and predictions of one batch, against the labels."""
         self._step("val", batch, self.labels[batch["slice"]])
 
     def _step(self, subset: Literal["train", "val"], batch: Batch, truth: Tensor) -> Tensor:

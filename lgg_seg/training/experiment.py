@@ -78,7 +78,6 @@ class Experiment:
             raise UserError(f"The network is a classifier, and {'; and '.join(clauses)}.")
 
     def data(self) -> DataModule:
-        """The data to train on."""
         return self._data(to_plain(self.config.data), self._instantiate("split"))
 
     def ready_data(self, *, goes_on: bool = False) -> DataModule:
@@ -215,7 +214,6 @@ class Experiment:
         return [history, EpochLines(history), *members, *kept, stop]
 
     def loggers(self, folder: Path) -> list[Logger]:
-        """The loggers, writing into the run's folder."""
         loggers: list[Logger] = self._members("logger", save_dir=str(folder))
         for one in loggers:
             if one.log_dir is not None and not Path(one.log_dir).resolve().is_relative_to(folder.resolve()):

@@ -33,7 +33,6 @@ class MeasuredNetwork:
 
     @classmethod
     def of_run(cls, path: Path) -> MeasuredNetwork:
-        """The network of a run's best epoch."""
         folder = RunFolder(path)
         config, _ = folder.read_checked_config()
         provenance = folder.read_json("provenance.json")
@@ -66,7 +65,6 @@ class MeasuredNetwork:
         return {"value": self.source.threshold, "from": "fixed"}
 
     def runner(self, data: DataModule, hardware: Hardware) -> TorchRunner:
-        """The network with its weights, ready to measure."""
         if isinstance(self.source, RunFolder):
             return self.experiment.runner(self.source, data, hardware)
         return TorchRunner(self.source.network, hardware, self.experiment.evaluation.batch_size)

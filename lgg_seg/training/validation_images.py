@@ -84,7 +84,6 @@ class ValidationImages(pl.Callback):
                 )
 
     def draw(self, folder: RunFolder, data: DataModule) -> None:
-        """Write `figures/validation_slices.png`."""
         if self.masks:
             rows = self._rows(data, _evenly(sorted(self.masks), MAX_COLUMNS))
             with folder.writing("figures/validation_slices.png") as path:

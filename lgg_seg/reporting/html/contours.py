@@ -29,10 +29,7 @@ Pairs = Callable[[Path], Mapping[tuple[str, int], Pair]]
 
 @dataclass(frozen=True)
 class SlicePanels:
-    """A slice of a patient: the truth on the whole head, then a panel for each entry, cut to `frame` (x, y, side).
-
-    `background` is False where FLAIR was not found.
-    """
+    """A slice: the truth on the head, then each entry's panel, cut to `frame` (x, y, side); or on black."""
 
     number: int
     panels: tuple[Panel, ...]

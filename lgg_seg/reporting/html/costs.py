@@ -70,10 +70,7 @@ def training_patients(entry: SegmentationResult) -> float | None:
 
 
 def size_plot(table: SegmentationTable) -> Figure | None:
-    """Mean patient Dice by the number of training patients, a line for each of the remaining settings.
-
-    None unless the configs differ in that number and at least two numbers are known.
-    """
+    """Mean patient Dice by training patients, a line for each of the other settings; None with one number of them."""
     configured = {str(entry.runs[0].config.get("data", {}).get("train_patients")) for entry in table.entries}
     lines: dict[str, list[tuple[float, SegmentationResult]]] = defaultdict(list)
     for entry in table.entries:

@@ -23,8 +23,7 @@ MIN_PIXELS = 50  # a bin with fewer says nothing of how often its probability is
 def learning_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure | None:
     """Loss, Dice and what else chose an epoch, by epoch: of training patients dashed, of validation patients solid.
 
-    A line is the median over an entry's seeds and folds, a band their range; the entries without a colour of their own
-    have the validation's lines alone. None without histories.
+    A line is the median over an entry's seeds and folds, a band their range. None without histories.
     """
     chosen_by = monitored(table)
     names = list(dict.fromkeys(["loss", "dice", *chosen_by]))
@@ -86,10 +85,7 @@ def by_epoch(entry: SegmentationResult, column: str) -> pd.DataFrame:
 
 
 def reliability_plot(table: SegmentationTable, styles: Sequence[Style]) -> Figure | None:
-    """How often a pixel of a predicted probability is tumour; an entry without bins of every run has no line.
-
-    None where no entry has one.
-    """
+    """How often a pixel of a predicted probability is tumour, of entries with bins of every run; None without any."""
     figure, axes = new_figure(WIDTH, HEIGHT)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=":")
     for entry, style in reversed(list(zip(table.entries, styles, strict=True))):

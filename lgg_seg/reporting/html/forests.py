@@ -120,8 +120,7 @@ def _label(axes: Axes, y: float, style: Style, number: str) -> None:
 
 
 def leakage_plot(tables: Sequence[LeakageTable]) -> Figure:
-    """Pooled Dice of every configuration in both tests, and the difference: a part for each set of slices, which is
-    headed by what was tested; the mean of several configurations ends a part."""
+    """Pooled Dice of every configuration in both tests, and the difference: a part for each set of slices."""
     lines = [table.lines for table in tables]
     heights = [len(of_table) + 0.9 for of_table in lines]
     figure = Figure(figsize=(11.5, 0.6 + 0.38 * sum(heights)))

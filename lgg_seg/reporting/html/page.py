@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import matplotlib as mpl
@@ -16,15 +15,14 @@ from lgg_seg.comparison.failures import FAILED
 from lgg_seg.comparison.leakage import HEADLINE, LeakageTable
 from lgg_seg.comparison.tables import Leaderboard
 from lgg_seg.messages import counted
-from lgg_seg.reporting import leakage as leakage_texts
-from lgg_seg.reporting import metadata
+from lgg_seg.reporting import leakage, metadata
 from lgg_seg.reporting.columns import holm_p, metric_columns
 from lgg_seg.reporting.formatting import three, with_spread
 from lgg_seg.reporting.html.curves import MIN_PIXELS
-from lgg_seg.reporting.html.drawing import RC, THEME, Picture, palette, svg, table_styles, themed
+from lgg_seg.reporting.html.drawing import RC, THEME, palette, svg, table_styles, themed
 from lgg_seg.reporting.html.environment import environment, part
 from lgg_seg.reporting.html.forests import leakage_plot
-from lgg_seg.reporting.html.searches import search_grid, search_pictures
+from lgg_seg.reporting.html.searches import search_section
 from lgg_seg.reporting.html.sections import section
 from lgg_seg.reporting.leaderboard import NO_RESULT, TO_CHOOSE, classifier_text_columns, title
 from lgg_seg.reporting.table import Column, text_table
@@ -45,13 +43,11 @@ SIGNIFICANCES = {
 def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] = ()) -> None:
     """Write the leaderboard as one HTML page: tables, figures, failures, methods, and where the runs are.
 
-    The measured leakage and the classifiers stand in tables of their own below. Masks are read from the runs' folders
-    and slices from their data sets; the page leaves out what is gone, and says so.
+    Masks are read from the runs' folders and slices from their data sets; what is gone is left out, as the page says.
     """
-    folder = RunFolder(path.parent)
     with mpl.rc_context(RC):
         text = render(board, path, leaks)
-    with folder.writing(path.name) as partial:
+    with RunFolder(path.parent).writing(path.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
@@ -65,6 +61,7 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
     groups: dict[str, list[Column]] = {}
     for column in others:
         groups.setdefault(column.group, []).append(column)
+    leaking = f"{HEADLINE} by patient and with the leak. {' '.join(map(leakage.finding, leaks))}"
     return templates.get_template("template.html.j2").render(
         place=path.resolve().parent.name,
         title=_title(board),
@@ -78,13 +75,11 @@ def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str
             (table, title(table), text_table(classifier_text_columns(), table.entries)) for table in board.classifiers
         ],
         classifier_method=CLASSIFIER_METHOD,
-        leaks=[_leak(table) for table in leaks],
-        leak_picture=_leak_picture(leaks) if leaks else None,
-        leak_heading=leakage_texts.HEADING,
-        leak_method=leakage_texts.METHOD,
-        search=board.search,
-        search_pictures=search_pictures(board.search) if board.search else None,
-        search_grid=search_grid(board.search) if board.search else None,
+        leaks=leaks,
+        leakage=leakage,
+        leak_picture=svg(leakage_plot(leaks), leaking) if leaks else None,
+        text_table=text_table,
+        search=search_section(board.search) if board.search else None,
         unmeasured=[(one.label, one.status, one.run.reason or NO_RESULT) for one in board.unmeasured],
         significances=SIGNIFICANCES,
         runs=board.runs,
@@ -111,16 +106,6 @@ def _link(folder: Path, page: Path) -> str | None:
     except ValueError:
         return None
     return quote(Path(relative).as_posix()) + "/"
-
-
-def _leak(table: LeakageTable) -> dict[str, Any]:
-    head, *rows = text_table(leakage_texts.leakage_columns(table), table.lines)
-    return {"title": leakage_texts.title(table), "finding": leakage_texts.finding(table), "grid": (head, *rows)}
-
-
-def _leak_picture(tables: Sequence[LeakageTable]) -> Picture:
-    found = " ".join(map(leakage_texts.finding, tables))
-    return svg(leakage_plot(tables), f"{HEADLINE} by patient and with the leak. {found}")
 
 
 def _title(board: Leaderboard) -> str:

@@ -10,26 +10,16 @@ from lgg_seg.reporting.formatting import ABSENT, three
 from lgg_seg.reporting.html.drawing import INK, PALETTE, PAPER, WIDTH, Picture, new_figure, svg
 
 
-def search_pictures(search: Search) -> dict[str, Picture | None]:
-    """`history`, and `importance` where it is known."""
-    return {"history": _history(search), "importance": _importance(search) if search.importance else None}
-
-
-def search_grid(search: Search) -> list[list[str]]:
-    """Titles, then a row a trial, the best first."""
+def search_section(search: Search) -> dict[str, Any]:
+    """The pictures `history` and, if it is known, `importance`; `grid`: titles, then a row a trial, the best first."""
     keys = list(dict.fromkeys(key for trial in search.trials for key in trial.parameters))
-    return [
-        ["trial", "validation score", "state", *keys],
-        *(
-            [str(one.number), ABSENT if one.score is None else three(one.score), one.state]
-            + [_value(one.parameters.get(key, ABSENT)) for key in keys]
-            for one in search.ranked
-        ),
-    ]
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    grid = [["trial", "validation score", "state", *keys]]
+    for one in search.ranked:
+        values = [one.parameters.get(key, ABSENT) for key in keys]
+        texts = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
+        grid.append([str(one.number), ABSENT if one.score is None else three(one.score), one.state, *texts])
+    importance = _importance(search) if search.importance else None
+    return {"trials": search.trials, "history": _history(search), "importance": importance, "grid": grid}
 
 
 def _history(search: Search) -> Picture:

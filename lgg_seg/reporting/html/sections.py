@@ -1,8 +1,8 @@
 """One table of the leaderboard as a section of the page: what the template shows of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
 
@@ -49,7 +49,7 @@ def section(number: int, table: SegmentationTable, styles: Sequence[Style]) -> d
         "recipes": recipes(table.entries),
         "styles": styles,
         "best": {column.key: best_value(table, column) for column in metric_columns()},
-        "position": _positions(table),
+        "position": partial(_position, table),
         "figures": None if leaky else _figures(table, styles),
     }
 
@@ -62,15 +62,11 @@ def best_value(table: SegmentationTable, column: Column) -> float | None:
     return max(values, key=lambda value: column.better * value)
 
 
-def _positions(table: SegmentationTable) -> Callable[[float], float]:
+def _position(table: SegmentationTable, value: float) -> float:
     """Where a mean or an end of an interval lies on the axis that the column's bars share, in per cent of its width."""
     ends = [end for entry in table.entries for end in entry.metrics["patient/dice"]["ci95"] or ()]
-
-    def position(value: float) -> float:
-        low, high = min(ends), max(ends)
-        return 50.0 if high == low else round(100 * (value - low) / (high - low), 2)
-
-    return position
+    low, high = min(ends), max(ends)
+    return 50.0 if high == low else round(100 * (value - low) / (high - low), 2)
 
 
 def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any]:

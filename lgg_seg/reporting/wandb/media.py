@@ -12,7 +12,6 @@ from lgg_seg.evaluation.base import Evaluation
 from lgg_seg.evaluation.segmentation import SegmentationEvaluation
 from lgg_seg.metrics.arrays import Bools, Floats
 from lgg_seg.metrics.curves import THRESHOLDS
-from lgg_seg.metrics.patient import PatientScore
 from lgg_seg.reporting.figures import MAX_EXTREMES
 from lgg_seg.reporting.wandb.names import prefix
 from lgg_seg.runs.folder import RunFolder
@@ -53,23 +52,16 @@ def metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
     columns = ("metric", "value", "ci95_low", "ci95_high", "median", "std")
     rows: list[tuple[Any, ...]] = []
     for name, value in metrics.items():
-        if isinstance(value, dict):
-            low, high = value["ci95"] or (None, None)  # one patient has no interval
-            number = value["mean"] if "mean" in value else value["value"]
-            rows.append((name, number, low, high, value.get("median"), value.get("std")))
-        else:
-            rows.append((name, value, None, None, None, None))
+        one = value if isinstance(value, dict) else {"value": value}
+        low, high = one.get("ci95") or (None, None)  # one patient has no interval
+        rows.append((name, one.get("mean", one.get("value")), low, high, one.get("median"), one.get("std")))
     return pd.DataFrame(rows, columns=columns)
 
 
 def curves(evaluation: SegmentationEvaluation) -> dict[str, tuple[str, dict[str, Floats]]]:
     """Title and points (x, y, threshold) of the three charts of `roc_pr.png`."""
-    charts = {
-        "curves/dice_by_threshold": (
-            "mean patient Dice",
-            {"threshold": np.array(THRESHOLDS), "dice": evaluation.dice_by_threshold()},
-        )
-    }
+    dice = {"threshold": np.array(THRESHOLDS), "dice": evaluation.dice_by_threshold()}
+    charts = {"curves/dice_by_threshold": ("mean patient Dice", dice)}
     if (pixels := evaluation.pixel_curves()) is None:
         return charts
     threshold, false_positives, recall, precision = pixels.thinned(MAX_POINTS)
@@ -80,11 +72,7 @@ def curves(evaluation: SegmentationEvaluation) -> dict[str, tuple[str, dict[str,
 
 
 def _table(run: wandb.Run, name: str, frame: pd.DataFrame) -> wandb.Table:
-    """A table among the run's own files.
-
-    An unbound table would also become an artifact in the user's home: an offline run would record that path, and could
-    not be published from another machine.
-    """
+    """A table bound to the run: an unbound one is an artifact in the user's home, whose path an offline run records."""
     rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)  # NaN is not JSON
     table = wandb.Table(columns=list(frame.columns), data=list(rows))
     table.bind_to_run(run, name, run.step)  # type: ignore[no-untyped-call]  # wandb gives it no types
@@ -95,16 +83,13 @@ def masked_slices(evaluation: SegmentationEvaluation, data: DataModule) -> list[
     """The slice with most tumour of the best and the worst patients: FLAIR with truth and prediction as masks."""
     ordered = evaluation.ranked
     chosen = ordered if len(ordered) <= 2 * MAX_EXTREMES else ordered[:MAX_EXTREMES] + ordered[-MAX_EXTREMES:]
-    return [_masked_slice(score, evaluation, data) for score in chosen]
-
-
-def _masked_slice(score: PatientScore, evaluation: SegmentationEvaluation, data: DataModule) -> wandb.Image:
-    largest = evaluation.largest[score.patient]
-    return wandb.Image(
-        data.flair(largest.slice_id),
-        caption=f"{score.patient}, Dice {score.dice:.3f}",
-        masks=overlays(largest.truth, largest.prediction),
-    )
+    images = []
+    for score in chosen:
+        largest = evaluation.largest[score.patient]
+        masks = overlays(largest.truth, largest.prediction)
+        caption = f"{score.patient}, Dice {score.dice:.3f}"
+        images.append(wandb.Image(data.flair(largest.slice_id), caption=caption, masks=masks))
+    return images
 
 
 def overlays(truth: Bools, prediction: Bools) -> dict[str, dict[str, Any]]:

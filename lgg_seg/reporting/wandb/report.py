@@ -171,9 +171,11 @@ def _search_panels(table: Table, monitor: Monitor) -> list[Any]:
     if not differing:
         return []
     score = f"{monitor.column}.{monitor.mode}"
+    # A group's member is in the provenance, its values below its name.
+    places = {key: wr.Config(f"provenance.choices.{key}" if key in groups() else key) for key in differing}
     columns = [
-        wr.ParallelCoordinatesPlotColumn(_config(key), display_name=key, log=_spans_decades(values[key]))
-        for key in differing
+        wr.ParallelCoordinatesPlotColumn(place, display_name=key, log=_spans_decades(values[key]))
+        for key, place in places.items()
     ]
     last = wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(score), display_name=f"validation {monitor.title}")
     title = "What was chosen, and the best validation epoch"
@@ -181,11 +183,6 @@ def _search_panels(table: Table, monitor: Monitor) -> list[Any]:
         wr.ParallelCoordinatesPlot(title=title, columns=[*columns, last], layout=WIDE),
         wr.ParameterImportancePlot(with_respect_to=score, layout=WIDE),
     ]
-
-
-def _config(key: str) -> wr.Config:
-    """Where W&B has the value of a setting: a group's member is in the provenance, its values below its name."""
-    return wr.Config(f"provenance.choices.{key}" if key in groups() else key)
 
 
 def _spans_decades(values: set[str | None]) -> bool:
