@@ -36,7 +36,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
     from lgg_seg.reporting.html import write_report
     from lgg_seg.reporting.leaderboard import classifiers_markdown, markdown, print_classifiers, print_leaderboard
     from lgg_seg.reporting.leakage import leakage_markdown, print_leakage
-    from lgg_seg.reporting.wandb.report import write_spec
+    from lgg_seg.reporting.wandb.report import spec
     from lgg_seg.runs.folder import RunFolder
 
     searches = [search for one in {output, *folders} if (search := read_search(one))]
@@ -44,13 +44,10 @@ def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
     leakage = leakage_tables(board)
     folder = RunFolder(output)
     write_tables(board, leakage, folder)
-    with folder.writing("leaderboard.md") as path:
-        parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
-        path.write_text("".join(parts), encoding="utf-8")
-    with folder.writing("leaderboard.html") as path:
-        write_report(board, path, leakage)
-    with folder.writing("wandb_report.json") as path:
-        write_spec(board, path)
+    parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
+    folder.write_text("leaderboard.md", "".join(parts))
+    write_report(board, folder.path / "leaderboard.html", leakage)
+    folder.write_text("wandb_report.json", spec(board))
     print_leaderboard(board)
     print_leakage(leakage)
     print_classifiers(board.classifiers)

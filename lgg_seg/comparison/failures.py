@@ -7,8 +7,7 @@ import numpy as np
 from lgg_seg.comparison.segmentation import SegmentationTable
 from lgg_seg.metrics.strata import patient_strata
 
-FAILED = 0.5
-"""A patient whose Dice is below this counts as failed: less than half of the tumour and its segmentation agree."""
+FAILED = 0.5  # Dice of a patient below which less than half of the tumour and its segmentation agree
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,7 @@ MEASURES: dict[str, Callable[[PatientSums, Ints], Floats]] = {
 }
 """Measures that mean the same whichever slices are counted: a mean over patients does not, as a leaky test may hold a
 single empty slice of a patient."""
-
-KIND = ("split", "split._target_", "split.fold")
-"""Keys in which two configurations may differ and be equal except for the split."""
+KIND = ("split", "split._target_", "split.fold")  # keys in which configurations equal but for the split may differ
 
 
 @dataclass(frozen=True)

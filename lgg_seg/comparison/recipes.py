@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lgg_seg.comparison.configurations import ABSENT
 from lgg_seg.comparison.results import ConfigurationResult
 from lgg_seg.comparison.runs import Run
 from lgg_seg.runs.identity import ADDED_KEYS, flatten
@@ -16,7 +17,6 @@ GROUPS = {
 
 SKIPPED = ("split.fold", "optimizer.lr", "optimizer.fused", "augment.transforms")
 TOLD = ("data.", "preprocess.", "trainer.", *(f"{group}." for group in GROUPS))
-ABSENT = "-"
 
 Part = tuple[str, str]  # a title and an option of it; the member of a group has no option
 

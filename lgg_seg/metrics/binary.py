@@ -15,8 +15,7 @@ from lgg_seg.metrics.arrays import Bools, Floats, Floats32, Ints, check_probabil
 from lgg_seg.metrics.curves import THRESHOLDS, best_threshold
 from lgg_seg.metrics.overlap import Counts, accuracy, dice, precision, recall, specificity
 
-Threshold = float | Floats32
-"""One for all predictions, or one for each, `(N,)`, where they come from classifiers with thresholds of their own."""
+Threshold = float | Floats32  # one for all predictions, or for each, `(N,)`, where classifiers have their own
 
 
 @dataclass(frozen=True)

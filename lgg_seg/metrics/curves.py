@@ -35,8 +35,7 @@ def counts_at_thresholds(histogram: Ints) -> Counts:
     return Counts(tp=passing[..., 1, :], fp=passing[..., 0, :], fn=rest[..., 1, :], tn=rest[..., 0, :])
 
 
-_SHIFT = 14
-"""Bits of a float32's mantissa that a rank leaves out; 9 remain, so a rank's values differ by 0.2 % at most."""
+_SHIFT = 14  # bits of a float32's mantissa that a rank leaves out; 9 remain, so its values differ by 0.2 % at most
 _RANKS = (int(np.float32(1).view(np.uint32)) >> _SHIFT) + 1
 
 

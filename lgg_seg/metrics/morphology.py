@@ -6,8 +6,7 @@ from scipy.ndimage import generate_binary_structure, label
 from lgg_seg.metrics.arrays import Bools, check_masks, crop_to_union
 from lgg_seg.metrics.overlap import Counts
 
-CONNECTIVITY = np.ones((3, 3, 3), dtype=np.bool_)
-"""26-connectivity: voxels that share a face, an edge or a corner belong to one lesion."""
+CONNECTIVITY = np.ones((3, 3, 3), dtype=np.bool_)  # 26 neighbours: voxels that share a corner are of one lesion
 
 
 def largest_component(mask: Bools, connectivity: int | None = None) -> Bools:

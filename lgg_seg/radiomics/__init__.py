@@ -2,5 +2,4 @@
 
 from typing import Literal
 
-Imputation = Literal["scaled", "study_004"]
-"""How gaps in the predictors are filled: see `nested.preparation`."""
+Imputation = Literal["scaled", "study_004"]  # how gaps in the predictors are filled: see `nested.preparation`

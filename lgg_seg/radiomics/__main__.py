@@ -67,7 +67,7 @@ def outcome(
     require(permutations >= 0, "permutations", permutations, "0 or more")
     from lgg_seg.radiomics.clinical import clinical_table, endpoints
     from lgg_seg.radiomics.features import measure
-    from lgg_seg.radiomics.model import MODELS, OutcomeModel, write_models
+    from lgg_seg.radiomics.model import MODELS, OutcomeModel, models_json
     from lgg_seg.radiomics.outcome import (
         SHAPE,
         corrected,
@@ -102,9 +102,8 @@ def outcome(
     results = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(sets) * (repeats + permutations))
-        done = partial(progress.advance, task)
-        options: dict[str, Any] = {"repeats": repeats, "permutations": permutations, "seed": seed, "done": done}
-        options["imputation"] = imputation
+        options: dict[str, Any] = {"repeats": repeats, "permutations": permutations, "imputation": imputation}
+        options |= {"seed": seed, "done": partial(progress.advance, task)}
         for endpoint, name, table in sets:
             progress.update(task, description=f"{endpoint.name} from {name}")
             results.append(evaluate_endpoint(endpoint, clinical, name, table, **options))
@@ -121,8 +120,7 @@ def outcome(
         for one in results
         if one.predictors == SHAPE
     ]
-    with folder.writing(MODELS) as path:
-        write_models(models, path)
+    folder.write_text(MODELS, models_json(models))
     folder.write_json("outcome.json", made | {"results": rows, "single": singles})
     folder.write_table("outcome.csv", flat(rows))
     folder.write_table("single_features.csv", flat(singles))

@@ -23,9 +23,7 @@ CODED = (
     "ethnicity", DEATH,
 )  # fmt: skip
 COLUMNS = (*CODED, AGE)
-TARGETS = {"death01": DEATH, "grade": GRADE, **{name: name for name in MOLECULAR}}
-"""Values of `target` and their columns."""
-
+TARGETS = {"death01": DEATH, "grade": GRADE, **{name: name for name in MOLECULAR}}  # columns by value of `target`
 MIN_PATIENTS = 5  # patients needed with and without the outcome: with fewer, a fold would hold none
 
 

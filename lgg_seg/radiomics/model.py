@@ -89,8 +89,8 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
         return [float(p) for p in model.predict_proba(predictors[list(self.columns)].to_numpy(dtype=np.float64))[:, 1]]
 
 
-def write_models(models: list[OutcomeModel], path: Path) -> None:
-    path.write_text(pydantic.TypeAdapter(list[OutcomeModel]).dump_json(models).decode() + "\n", encoding="utf-8")
+def models_json(models: list[OutcomeModel]) -> str:
+    return pydantic.TypeAdapter(list[OutcomeModel]).dump_json(models).decode() + "\n"
 
 
 def read_models(path: Path) -> list[OutcomeModel]:

@@ -25,8 +25,7 @@ _COLUMNS = (
     Column("", "predicting: plain, ours", itemgetter("predict"), _rates),
     Column("", "one at a time", itemgetter("predict_one"), _rates),
 )
-PASSES = {"train": 3, "predict": 1, "predict_one": 1}
-"""Forward, and in training backward to the activations and to the weights, which each take as many operations."""
+PASSES = {"train": 3, "predict": 1, "predict_one": 1}  # forward, and backward to the activations and to the weights
 
 
 def of_roof(measured: Mapping[str, Any], network: Mapping[str, Any], case: str) -> float:

@@ -60,10 +60,6 @@ def _remedy(issues: Sequence[Issue], root: Path) -> str:
 
 
 def _notes(issues: Sequence[Issue]) -> list[str]:
-    by_patient: defaultdict[str, list[Issue]] = defaultdict(list)
-    for issue in issues:
-        by_patient[issue.patient].append(issue)
-    return [
-        str(of_patient[0]) + (f" (and {len(of_patient) - 1} more of this patient)" if len(of_patient) > 1 else "")
-        for of_patient in by_patient.values()
-    ]
+    firsts = {issue.patient: str(issue) for issue in reversed(issues)}
+    counts = Counter(issue.patient for issue in issues)
+    return [firsts[name] + (f" (and {n - 1} more of this patient)" if n > 1 else "") for name, n in counts.items()]

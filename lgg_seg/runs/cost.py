@@ -11,9 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from lgg_seg.hardware import Hardware
 
 REPETITIONS = 5
-OF_THE_MOMENT = ("latency_ms", "slices_per_second", "peak_memory_bytes", "train_seconds", "checkpoint_bytes")
-"""What differs in the `cost` of two runs of one config on one machine; all else in their `metrics.json` is the same. A
-checkpoint holds the times of its epochs and the names of its files."""
 
 
 @torch.inference_mode()

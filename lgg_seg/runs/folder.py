@@ -20,11 +20,8 @@ from lgg_seg.errors import UserError, explained
 from lgg_seg.files import replacing, writable
 from lgg_seg.runs.contents import State, check_content, damaged
 
-_YAML = get_yaml_loader()
-"""OmegaConf.load makes it anew for every file, which takes longer than to read a config."""
-
+_YAML = get_yaml_loader()  # OmegaConf.load makes it anew for every file, which takes longer than to read a config
 _SCANNER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first, in a twentieth of the time, needs libyaml
-
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula, or hides its beginning
 
 
@@ -52,17 +49,18 @@ class AtomicFolder:
         for path in self.path.rglob(".partial-*"):
             path.unlink()
 
+    def write_text(self, name: str, text: str, newline: str | None = None) -> None:
+        with self.writing(name) as path:
+            path.write_text(text, encoding="utf-8", newline=newline)
+
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `content`; NaN and infinity are not JSON and are refused."""
-        text = json.dumps(content, indent=2, allow_nan=False)
-        with self.writing(name) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        self.write_text(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> None:
         """Write `rows` as `to_csv` makes them; None leaves a cell empty."""
         table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([_in_utf8(row) for row in rows])
-        with self.writing(name) as path:
-            path.write_text(to_csv(table), encoding="utf-8", newline="")
+        self.write_text(name, to_csv(table), newline="")
 
 
 def _in_utf8(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,8 @@ class Monitor:
 DICE = Monitor("val/dice", "max", "patient Dice")
 IOU = Monitor("val/iou", "max", "patient IoU")
 AUROC = Monitor("val/auroc", "max", "slice AUROC")
-LOSS = Monitor("val/loss", "min", "loss")
-"""For a segmentation on request, and for a classifier whose validation slices are all of one class: no ROC curve."""
-
-LAST = Monitor("epoch", "max", "epoch")
-"""Where nobody validates, the last epoch is the one to keep."""
-
+LOSS = Monitor("val/loss", "min", "loss")  # on request, and for a classifier that validates on one class: no ROC curve
+LAST = Monitor("epoch", "max", "epoch")  # where nobody validates, the last epoch is the one to keep
 SEGMENTATION_MONITORS = {monitor.column: monitor for monitor in (DICE, IOU, LOSS)}  # the choices of `trainer.monitor`
 
 

@@ -10,8 +10,7 @@ from lgg_seg.metrics.binary import BinaryPredictions
 from lgg_seg.statistics.bootstrap import Bootstrapped, Interval
 from lgg_seg.statistics.classification import bootstrap_measures
 
-SUSPICIOUS = 0.85
-"""AUROC above which leakage is likely: honest models of these outcomes stay below (grade on TCGA: 0.72)."""
+SUSPICIOUS = 0.85  # AUROC above which leakage is likely: honest models of these outcomes stay below (TCGA grade: 0.72)
 
 
 def auc(scores: Floats, truth: Bools) -> float:

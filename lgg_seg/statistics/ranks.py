@@ -18,8 +18,7 @@ DECIMALS: Final = 12
 """Scores that agree to so many decimals are equal: what differs beyond is the noise of the arithmetic, and would break
 ties at random."""
 
-MIN_RANKED: Final = 6
-"""Patients whose resamples say anything of the ranks."""
+MIN_RANKED: Final = 6  # patients whose resamples say anything of the ranks
 
 
 @dataclass(frozen=True)

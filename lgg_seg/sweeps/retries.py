@@ -139,8 +139,7 @@ def _write_config(folder: RunFolder, config: DictConfig) -> None:
         text = OmegaConf.to_yaml(config, resolve=True)
     except OmegaConfBaseException:  # what cannot be resolved may be why it failed
         text = OmegaConf.to_yaml(config, resolve=False)
-    with folder.writing("config.yaml") as path:
-        path.write_text(text, encoding="utf-8")
+    folder.write_text("config.yaml", text)
 
 
 def _identity(folder: RunFolder) -> dict[str, Any] | None:

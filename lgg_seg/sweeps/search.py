@@ -62,8 +62,7 @@ def write_results(study: optuna.Study, folder: RunFolder) -> None:
             f"best of {sum(counts.values())} trials: trial {best.number}, validation score {best.value:.3f}, "
             f"{' '.join(as_overrides(best.params))}"
         )
-    with folder.writing(RESULTS) as path:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    folder.write_text(RESULTS, yaml.safe_dump(content, sort_keys=False))
 
 
 def distribution(override: Override) -> BaseDistribution:

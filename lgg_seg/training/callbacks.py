@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -118,7 +116,7 @@ class History(Checkpoint):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if validates_within_epochs(trainer):
             done = trainer.fit_loop.batch_idx + 1
-            self._add_row(trainer, {"epoch_part": done / trainer.num_training_batches})
+            self._add_row(trainer, epoch_part=done / trainer.num_training_batches)
             self._begin(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -127,7 +125,7 @@ class History(Checkpoint):
         else:
             self._without_row += time.perf_counter() - self._started
 
-    def _add_row(self, trainer: pl.Trainer, part: Mapping[str, float] = MappingProxyType({})) -> None:
+    def _add_row(self, trainer: pl.Trainer, **part: float) -> None:
         seconds, self._without_row = self._without_row + time.perf_counter() - self._started, 0.0
         metrics = trainer.callback_metrics
         measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
@@ -182,9 +180,6 @@ class Pruning(Checkpoint):
         self.history = history
         self._reported = 0
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.on_train_epoch_end(trainer, pl_module)
-
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report what is new, and ask whether to go on."""
         rows = self.history.rows
@@ -202,3 +197,5 @@ class Pruning(Checkpoint):
                 f"pruned after epoch {epoch_of(rows[-1])}: a best validation {monitor.title} of {best:.3f} is "
                 "worse than what half of the other trials had by then"
             )
+
+    on_validation_end = on_train_epoch_end  # of a validation within an epoch

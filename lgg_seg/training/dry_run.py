@@ -9,8 +9,7 @@ from torch import nn
 from lgg_seg.errors import UserError, out_of_memory
 from lgg_seg.messages import counted
 
-REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)
-"""What torch, segmentation-models-pytorch and timm raise for a shape that they do not take."""
+REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)  # of torch, smp and timm for a shape they do not take
 
 
 def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, backward: bool) -> bool:

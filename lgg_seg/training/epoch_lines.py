@@ -50,8 +50,7 @@ class EpochLines(Checkpoint):
             self._told = len(rows)
             self._say(trainer, epoch_line(rows, trainer.max_epochs, self.history.monitor))
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.on_train_epoch_end(trainer, pl_module)
+    on_validation_end = on_train_epoch_end  # of a validation within an epoch
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
         if trainer.is_global_zero:

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lgg_seg.runs.cost import OF_THE_MOMENT
 from tests.workplace import TINY, Command, Workplace, metrics
 
 SMALL = (*TINY, "logger=none", "data.batch_size=4", "split.val=2", "split.test=2", "augment=strong",
@@ -47,6 +46,11 @@ def assert_same(ours: Path, theirs: Path) -> None:
                 assert key == again
                 assert same, f"{name}: {part}{key}"
     assert lasting(ours) == lasting(theirs)
+
+
+OF_THE_MOMENT = ("latency_ms", "slices_per_second", "peak_memory_bytes", "train_seconds", "checkpoint_bytes")
+"""What differs in the `cost` of two runs of one config on one machine; all else in their `metrics.json` is the same. A
+checkpoint holds the times of its epochs and the names of its files."""
 
 
 def lasting(folder: Path) -> dict[str, Any]:

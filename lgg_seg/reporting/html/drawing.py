@@ -26,14 +26,9 @@ INK, MUTED, RULE = "#1b2430", "#5a6675", "#d8dee6"
 PALETTE = ("#0060a8", "#c8500a", "#00806a", "#a8328f", "#8a6d00", "#3b3fb8", "#a3243b", "#4d7a1e")
 """Distinct for the colour-blind as far as eight can be, and dark enough for a white number on them."""
 
-PAPER = "#fefefe"
-"""Of what must look like the page: no pure white, which the numbers on colours have."""
-
-ON_LIGHT = "#1b2431"
-"""Of text on light cells, which stay light on a dark page: no `INK`, which does not."""
-
-OTHERS = "#8b95a1"
-"""Of every configuration after the best eight: nobody can tell thirty colours apart, so the number must."""
+PAPER = "#fefefe"  # of what must look like the page: no pure white, which the numbers on colours have
+ON_LIGHT = "#1b2431"  # of text on light cells, which stay light on a dark page: no `INK`, which does not
+OTHERS = "#8b95a1"  # of configurations after the best eight: nobody can tell thirty colours apart, so the number must
 
 DARK = {
     INK: "#e6ebf2", MUTED: "#9fabba", RULE: "#323c48", PAPER: "#12171e", OTHERS: "#7a8593", "#ffffff": "#0c1015",

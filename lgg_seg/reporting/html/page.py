@@ -47,8 +47,7 @@ def write_report(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable] =
     """
     with mpl.rc_context(RC):
         text = render(board, path, leaks)
-    with RunFolder(path.parent).writing(path.name) as partial:
-        partial.write_text(text, encoding="utf-8")
+    RunFolder(path.parent).write_text(path.name, text)
 
 
 def render(board: Leaderboard, path: Path, leaks: Sequence[LeakageTable]) -> str:

@@ -5,7 +5,6 @@ A table's panels show its own runs alone, under the names that `media.publish_re
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import wandb
@@ -72,10 +71,10 @@ def build_report(board: Leaderboard, entity: str, project: str) -> wr.Report:
     return wr.Report(project=project, entity=entity, title="Leaderboard", width="fluid", blocks=blocks)
 
 
-def write_spec(board: Leaderboard, path: Path) -> None:
-    """Write the report as W&B's JSON; nothing is sent."""
-    spec = build_report(board, "ENTITY", "lgg_seg")._to_model().model_dump_json(by_alias=True, exclude_none=True)
-    path.write_text(json.dumps(json.loads(spec), indent=1) + "\n", encoding="utf-8")
+def spec(board: Leaderboard) -> str:
+    """The report as W&B's JSON; nothing is sent."""
+    text = build_report(board, "ENTITY", "lgg_seg")._to_model().model_dump_json(by_alias=True, exclude_none=True)
+    return json.dumps(json.loads(text), indent=1) + "\n"
 
 
 def publish(board: Leaderboard, target: str) -> str:

@@ -13,7 +13,7 @@ from lgg_seg.comparison.runs import find_runs
 from lgg_seg.comparison.tables import Leaderboard, build_leaderboard
 from lgg_seg.errors import UserError
 from lgg_seg.reporting.wandb.names import IDENTITY
-from lgg_seg.reporting.wandb.report import forest, publish, write_spec
+from lgg_seg.reporting.wandb.report import forest, publish, spec
 from lgg_seg.runs.folder import RunFolder
 from tests.comparison.run_folders import write_run
 from tests.comparison.test_classifier_tables import write_classifier
@@ -30,7 +30,7 @@ def board(folder: Path, *, logged: bool) -> Leaderboard:
 
 
 def blocks(found: Leaderboard, path: Path) -> list[dict[str, Any]]:
-    write_spec(found, path)
+    path.write_text(spec(found), encoding="utf-8")
     content: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["spec"]["blocks"]
     return content
 
