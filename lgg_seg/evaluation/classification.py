@@ -18,7 +18,7 @@ from lgg_seg.metrics.calibration import calibration_bins, expected_calibration_e
 from lgg_seg.metrics.overlap import COUNTS
 from lgg_seg.networks.classifier import Target
 from lgg_seg.statistics.bootstrap import Estimate
-from lgg_seg.statistics.classification import bootstrap_measures, measures_by_patient, within_patient_means
+from lgg_seg.statistics.classification import bootstrap_measures, mean_estimate, measures_by_patient
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class ClassifierEvaluation(Evaluation):
     def _patient_estimates(self, n_bootstrap: int) -> dict[str, Estimate]:
         """Accuracy, F1 and ROC area of the patients' grades; or for `tumour` means of those within each patient."""
         if self.grades is None:
-            measured = within_patient_means(self.slices, self.threshold, n_bootstrap)
+            by_patient = measures_by_patient(self.slices, self.threshold)
+            measured = {name: mean_estimate(values, n_bootstrap) for name, values in by_patient.items()}
         else:
             by_name = bootstrap_measures(self.grades, self.threshold, n_bootstrap)
             measured = {name: one.estimate for name, one in by_name.items()}

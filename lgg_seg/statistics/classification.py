@@ -26,12 +26,6 @@ def bootstrap_measures(
     }
 
 
-def within_patient_means(predictions: BinaryPredictions, threshold: float, resamples: int) -> dict[str, Estimate]:
-    """Accuracy and ROC area within each patient, averaged over the patients who have it."""
-    by_patient = measures_by_patient(predictions, threshold)
-    return {name: mean_estimate(values, resamples) for name, values in by_patient.items()}
-
-
 def mean_estimate(values: Floats, resamples: int = RESAMPLES) -> Estimate:
     """Mean over the patients who have a value, `(P,)`, the others NaN."""
     finite = values[np.isfinite(values)]

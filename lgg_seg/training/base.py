@@ -246,7 +246,9 @@ class TrainingModule(pl.LightningModule):
         except (ValueError, RuntimeError) as error:
             raise UserError(f"The optimizer refuses its settings: {str(error).rstrip('.')}.") from error
         total = steps_in_all(self.trainer)
-        self._forget_train_loader()
+        # As its batch size finder does: the loader that counted the batches knows nothing of a resumed run's place.
+        self.trainer.fit_loop.teardown()
+        self.trainer.fit_loop._combined_loader = None
         window, batches = self.trainer.accumulate_grad_batches, self.trainer.num_training_batches
         if window > batches:
             raise UserError(
@@ -262,12 +264,3 @@ class TrainingModule(pl.LightningModule):
         if monitored is not None:  # Lightning misses its value after an epoch without validation
             schedule["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    def _forget_train_loader(self) -> None:
-        """Have Lightning make the training loader anew, as its batch size finder does.
-
-        The one it has made to count the batches fetches from before a resumed run's place is restored.
-        """
-        loop = self.trainer.fit_loop
-        loop.teardown()
-        loop._combined_loader = None

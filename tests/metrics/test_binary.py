@@ -19,9 +19,9 @@ from lgg_seg.metrics.binary import (
 from lgg_seg.statistics.bootstrap import Estimate
 from lgg_seg.statistics.classification import (
     bootstrap_measures,
+    mean_estimate,
     measures_by_patient,
     roc_band,
-    within_patient_means,
 )
 
 HAND = BinaryPredictions(  # ranks, from the top: yes .9, no .8, yes and no tied at .6, no .2, yes .1
@@ -140,18 +140,18 @@ def test_within_each_patient_accuracy_and_area_are_averaged_over_patients() -> N
     own = measures_by_patient(HAND, 0.5)
     np.testing.assert_allclose(own["accuracy"], [2 / 3, 1 / 3])
     np.testing.assert_allclose(own["auroc"], [1 / 2, 0])  # .9 wins and .6 loses against .8; .1 loses against both
-    found = within_patient_means(HAND, 0.5, resamples=200)
-    assert found["accuracy"].value == pytest.approx(1 / 2)
-    assert found["auroc"].value == pytest.approx(1 / 4)
-    assert found["auroc"].ci95 == pytest.approx((0, 1 / 2))
+    assert mean_estimate(own["accuracy"], resamples=200).value == pytest.approx(1 / 2)
+    area = mean_estimate(own["auroc"], resamples=200)
+    assert area.value == pytest.approx(1 / 4)
+    assert area.ci95 == pytest.approx((0, 1 / 2))
 
 
 def test_a_patient_of_one_class_has_no_area_and_is_not_in_its_mean() -> None:
     predictions = BinaryPredictions(
         np.array([0.9, 0.1, 0.8], np.float32), np.array([True, False, True]), np.array([0, 0, 1])
     )
-    assert within_patient_means(predictions, 0.5, resamples=10)["auroc"].value == 1.0
-    alone = within_patient_means(predictions.of(1), 0.5, resamples=10)["auroc"]
+    assert mean_estimate(measures_by_patient(predictions, 0.5)["auroc"], resamples=10).value == 1.0
+    alone = mean_estimate(measures_by_patient(predictions.of(1), 0.5)["auroc"], resamples=10)
     assert (alone.value, alone.ci95) == (None, None)
 
 
