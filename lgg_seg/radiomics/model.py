@@ -5,10 +5,9 @@ less than a second. The file also holds what the model answered for its training
 model than was measured is refused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
     @classmethod
     def fitted(
         cls, result: Result, table: pd.DataFrame, slice_px: Sequence[int], masks: str, imputation: Imputation
-    ) -> OutcomeModel:
+    ) -> Self:
         """The model of all patients of `result`, chosen as its folds chose theirs, from its predictors `table`."""
         values = table.loc[list(result.patients)].to_numpy(dtype=np.float64)
         search = model_search(values.shape[1], result.seed, imputation).fit(values, result.truth)

@@ -1,10 +1,9 @@
 """`masks.npz`: the true and the predicted mask of every evaluated patient, a bit a pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ class PatientMasks:
     prediction_bits: NDArray[np.uint8]
 
     @classmethod
-    def pack(cls, numbers: tuple[int, ...], truth: Bools, prediction: Bools) -> PatientMasks:
+    def pack(cls, numbers: tuple[int, ...], truth: Bools, prediction: Bools) -> Self:
         """Pack two volumes (D, H, W)."""
         width = truth.shape[2]
         return cls(np.array(numbers), width, np.packbits(truth, axis=2), np.packbits(prediction, axis=2))

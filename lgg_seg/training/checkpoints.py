@@ -1,7 +1,5 @@
 """The checkpoints of a run: what they hold beside Lightning's own, and how they reach the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path

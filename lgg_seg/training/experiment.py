@@ -1,12 +1,10 @@
 """The objects of a run, built once from its config, for training as for measuring; and the test of its best epoch."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from omegaconf import DictConfig
 from pytorch_lightning import Callback
@@ -57,7 +55,7 @@ class Experiment:
     loss: nn.Module
 
     @classmethod
-    def of(cls, config: DictConfig) -> Experiment:
+    def of(cls, config: DictConfig) -> Self:
         """The experiment of a config, whose groups go together."""
         built = (instantiate(config[group], group) for group in ("trainer", "evaluation", "loss"))
         return cls(config, target_of(config.model), *built)

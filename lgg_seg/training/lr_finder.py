@@ -5,8 +5,6 @@ finder (2.6) averages from half of the first loss on, so that a curve seems to r
 instead of its logarithm, so that the noise at the smallest rates decides.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import suppress

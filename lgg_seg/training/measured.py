@@ -1,11 +1,9 @@
 """A trained network to be measured: of a run's folder, or of the zoo."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from omegaconf import OmegaConf
 
@@ -32,7 +30,7 @@ class MeasuredNetwork:
     source: RunFolder | TrainedModel  # where the weights are
 
     @classmethod
-    def of_run(cls, path: Path) -> MeasuredNetwork:
+    def of_run(cls, path: Path) -> Self:
         folder = RunFolder(path)
         config, _ = folder.read_checked_config()
         provenance = folder.read_json("provenance.json")
@@ -40,7 +38,7 @@ class MeasuredNetwork:
         return cls(path.name, Experiment.of(config), provenance, folder.path / "evaluations", tested, folder)
 
     @classmethod
-    def of_zoo(cls, name: str) -> MeasuredNetwork:
+    def of_zoo(cls, name: str) -> Self:
         """A network of the zoo, whose training set is no subset of any data set here."""
         trained = from_zoo(name)
         card = read_card(trained.source_dir)

@@ -1,7 +1,5 @@
 """Going on with a run: what may change when it does, and the record of what has."""
 
-from __future__ import annotations
-
 import logging
 import math
 import traceback

@@ -1,7 +1,5 @@
 """Pictures of a few validation slices as training goes on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
