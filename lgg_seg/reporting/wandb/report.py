@@ -130,23 +130,16 @@ def _panels(table: Table) -> list[Any]:
         return [wr.P(text="No panels: these runs were not logged with logger=wandb, or measured again later.")]
     shown = CLASSIFICATION if table.comparability.protocol.target else SEGMENTATION
     part = prefix(table.comparability.protocol.subset)
-    bars = [
-        wr.BarPlot(title=f"{part}/{name}", metrics=[wr.SummaryMetric(f"{part}/{name}")])
-        for name in (shown.headline, *shown.others)
-    ]
-    epochs = [
-        wr.LinePlot(title=title, x="epoch", y=[name], title_y=title)
-        for name, title in (
-            (shown.monitor.column, f"validation {shown.monitor.title}"),
-            (LOSS.column, "validation loss"),
-            ("lr", "learning rate"),
-        )
-    ]
+    names = [f"{part}/{name}" for name in (shown.headline, *shown.others)]
+    bars = [wr.BarPlot(title=name, metrics=[wr.SummaryMetric(name)]) for name in names]
+    by_epoch = {monitor.column: f"validation {monitor.title}" for monitor in (shown.monitor, LOSS)}
+    by_epoch["lr"] = "learning rate"
+    epochs = [wr.LinePlot(title=title, x="epoch", y=[name], title_y=title) for name, title in by_epoch.items()]
     costs = [
         wr.ScatterPlot(  # its running maximum is the Pareto front
             title=f"{shown.title} against {title}",
             x=wr.SummaryMetric(name),
-            y=wr.SummaryMetric(f"{part}/{shown.headline}"),
+            y=wr.SummaryMetric(names[0]),
             running_ymax=True,
         )
         for name, title in COSTS.items()
