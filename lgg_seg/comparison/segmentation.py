@@ -133,17 +133,13 @@ def measures(folds: Sequence[Run]) -> Metrics:
     results = [run.result for run in folds]
     total = {name: int(patients[name].sum()) for name in patients.columns if name.endswith(COUNTS)}
     lesions = {name: total[f"lesion_{name}"] for name in ("tp", "fp", "fn") if f"lesion_{name}" in total}
-    slice_dice = slices["dice"].to_numpy()
+    columns = ("truth_pixels", "predicted_pixels", "dice", "max_probability")
+    truth, predicted, slice_dice, peaks = (slices[name].to_numpy() for name in columns)
     weights = [result["slices"] for result in results]
     return {
         **pooled(Counts(*(total[name] for name in COUNTS))),
         "slice/dice": float(slice_dice.mean()),
-        **slice_metrics(
-            slices["truth_pixels"].to_numpy() > 0,
-            slices["predicted_pixels"].to_numpy() > 0,
-            slice_dice,
-            slices["max_probability"].to_numpy(),
-        ),
+        **slice_metrics(truth > 0, predicted > 0, slice_dice, peaks),
         "lesion/f1": float(dice(Counts(**lesions, tn=0))) if lesions else None,
         "calibration/ece": _calibration(results),
         "loss": float(np.average([result["metrics"]["loss"] for result in results], weights=weights)),

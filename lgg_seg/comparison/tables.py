@@ -59,11 +59,9 @@ def build_leaderboard(runs: Sequence[Run], search: Search | None = None) -> Lead
     classifying = [run for run in measured if run.classifies]
     # Classifiers are named by what differs between classifiers.
     classifiers = ClassifierResult.of_runs(classifying, configurations.settings(classifying))
+    table = SegmentationTable.by_validation if search else SegmentationTable.ranked
     return Leaderboard(
-        tables=tuple(
-            SegmentationTable.by_validation(*group) if search else SegmentationTable.ranked(*group)
-            for group in _comparable(segmentation, by_validation=search is not None)
-        ),
+        tables=tuple(table(*group) for group in _comparable(segmentation, by_validation=search is not None)),
         classifiers=tuple(ClassifierTable.ranked(*group) for group in _comparable(classifiers)),
         unmeasured=tuple(_unmeasured(runs, settings)),
         search=search,

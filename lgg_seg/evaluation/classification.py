@@ -71,14 +71,12 @@ class ClassifierEvaluation(Evaluation):
         by_name = bootstrap_measures(slices, self.threshold, n_bootstrap)
         measured = {f"slice/{name}": one.estimate for name, one in by_name.items()}
         measured |= self._patient_estimates(n_bootstrap)
+        metrics = {name: one.as_dict() for name, one in measured.items()}
         return {
             "task": "classification",
             "target": self.target,
             "positive_slices": int(slices.truth.sum()),
-            "metrics": {
-                **{name: one.as_dict() for name, one in measured.items()},
-                "slice/ece": expected_calibration_error(bins),
-            },
+            "metrics": {**metrics, "slice/ece": expected_calibration_error(bins)},
             "undefined_resamples": {name: one.undefined for name, one in measured.items() if one.undefined},
             "calibration_bins": bins.as_dict(),
         }

@@ -50,11 +50,8 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
         row = result.as_dict()
         return cls.model_validate(
             {
-                "question": result.endpoint.name,
-                "meaning": result.endpoint.meaning,
+                **{key: row[key] for key in ("question", "meaning", "auc", "ci95")},
                 "masks": masks,
-                "auc": row["auc"],
-                "ci95": row["ci95"],
                 "slice_px": tuple(sorted(set(map(int, slice_px)))),
                 "columns": tuple(map(str, table.columns)),
                 "patients": [[None if np.isnan(x) else x for x in one] for one in values.tolist()],

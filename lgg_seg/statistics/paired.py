@@ -79,16 +79,9 @@ def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES
     best, *others = sorted(range(len(names)), key=lambda k: (-means[k], names[k]))
     gaps = [np.round(values[:, k] - values[:, best], DECIMALS) for k in others]
     tests = [signed_rank_test(gap) for gap in gaps]
-    corrected = holm([test.p_value for test in tests])
-    return Comparison(
-        best=names[best],
-        mean=means[best],
-        patients=len(values),
-        differences=tuple(
-            _difference(names[k], gap, test, p_holm, resamples, seed)
-            for k, gap, test, p_holm in zip(others, gaps, tests, corrected, strict=True)
-        ),
-    )
+    tested = zip(others, gaps, tests, holm([test.p_value for test in tests]), strict=True)
+    to_best = tuple(_difference(names[k], gap, test, p_holm, resamples, seed) for k, gap, test, p_holm in tested)
+    return Comparison(names[best], means[best], len(values), to_best)
 
 
 def _difference(name: str, gap: Floats, test: SignedRank, p_holm: float, resamples: int, seed: int) -> Difference:

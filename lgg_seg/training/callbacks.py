@@ -130,18 +130,8 @@ class History(Checkpoint):
         metrics = trainer.callback_metrics
         measured = {name: float(metrics[name]) for name in sorted(metrics) if name.startswith(("train/", "val/"))}
         speed = self._slices / max(self._trained, 1e-9)
-        self.rows.append(
-            {
-                "epoch": trainer.current_epoch,
-                **part,
-                "step": trainer.global_step,
-                **measured,
-                "lr": self._lr,
-                "seconds": seconds,
-                "train_slices_per_second": speed,
-                "protocol": self.protocol,
-            }
-        )
+        row = {"epoch": trainer.current_epoch, **part, "step": trainer.global_step, **measured, "lr": self._lr}
+        self.rows.append(row | {"seconds": seconds, "train_slices_per_second": speed, "protocol": self.protocol})
         for logger in trainer.loggers:
             logger.log_metrics({"train_slices_per_second": speed}, trainer.global_step)
         if trainer.is_global_zero:

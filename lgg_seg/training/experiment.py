@@ -134,14 +134,10 @@ class Experiment:
         depthwise_in_float32(network, hardware)
         if self.trainer.compile:
             network.compile()  # in place: `torch.compile` would give the parameters of a checkpoint a prefix
-        log.info(
-            "patients %s (train / val / test, %s), %s trainable parameters, %s, %s",
-            " / ".join(str(data.patient_count(subset)) for subset in SUBSETS),
-            data.split.protocol,
-            f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
-            hardware.device.type,
-            hardware.precision,
-        )
+        patients = " / ".join(str(data.patient_count(subset)) for subset in SUBSETS)
+        parameters = f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,} trainable parameters"
+        what = f"patients {patients} (train / val / test, {data.split.protocol}), {parameters}"
+        log.info("%s, %s, %s", what, hardware.device.type, hardware.precision)
         scheduler = self._instantiate("scheduler")
         parts = Parts(network, self.loss, self._optimizer(hardware), scheduler, hardware.memory_format)
         if self.target is None:

@@ -121,18 +121,9 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 def badge(axes: Axes, x: float, y: float, style: Style, size: float = 6.5) -> None:
     """The entry's number on its colour, so that marks can be told apart without colour."""
-    axes.annotate(
-        str(style.number),
-        (x, y),
-        ha="center",
-        va="center",
-        fontsize=size,
-        fontweight="bold",
-        color="white",
-        zorder=6 - style.number / 1000,
-        annotation_clip=False,
-        bbox={"boxstyle": "circle,pad=0.28", "facecolor": style.colour, "edgecolor": PAPER, "linewidth": 0.8},
-    )
+    text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "fontweight": "bold", "color": "white"}
+    box = {"boxstyle": "circle,pad=0.28", "facecolor": style.colour, "edgecolor": PAPER, "linewidth": 0.8}
+    axes.annotate(str(style.number), (x, y), zorder=6 - style.number / 1000, annotation_clip=False, bbox=box, **text)
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:

@@ -21,13 +21,6 @@ from lgg_seg.reporting.leaderboard import table_heading
 from lgg_seg.reporting.table import Column
 
 MAX_DESCRIBED = 8  # entries that an image's text goes through one by one
-STRATA = {
-    "tumour_size": "By tumour size",
-    "tumour_parts": "By parts of the tumour",
-    "boundary": "By boundary",
-    "institution": "By institution",
-    "missing_sequence": "By missing sequence",
-}
 NO_MASKS = (
     "No contours can be drawn: of no configuration do all runs hold their masks (masks.npz). Runs made before masks "
     "were kept are measured again, with them, by python -m lgg_seg.evaluate run=RUN."
@@ -120,7 +113,7 @@ def _strata(table: SegmentationTable, styles: Sequence[Style]) -> list[tuple[str
         groups = list(members)
         if len(groups) > 1:
             dice = "; ".join(f"{one.group} (n = {len(one.patients)}): {one.dice[0]:.3f}" for one in groups)
-            heading = STRATA.get(name, f"By {name.replace('_', ' ')}")
+            heading = "By parts of the tumour" if name == "tumour_parts" else f"By {name.replace('_', ' ')}"
             alt = f"Mean patient Dice {heading.lower()}. Of {styles[0].name}: {dice}."
             figures.append((heading, svg(patients.stratum_plot(table, styles, groups), alt)))
     return figures
