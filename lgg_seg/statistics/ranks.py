@@ -73,14 +73,11 @@ def rank_distribution(values: Floats, names: Sequence[str], resamples: int = RES
     """How often a configuration would come first, second, … had other patients of the kind been tested.
 
     The share of bootstrap resamples of the patients in which it has that rank by mean. Configurations that tie share
-    their ranks equally. The order of the patients and that of the configurations change no number; the names are what
-    makes that possible, as they fix an order of both.
+    their ranks equally. Neither the order of the patients nor that of the configurations changes a number.
 
     Args:
         values: float64 `(N, K)`, patients by configurations; larger is better.
         names: of the K configurations.
-        resamples: of the patients, the same for all configurations.
-        seed: of the resamples.
 
     Returns:
         `(K, K)`, rows configurations as in `names`, columns ranks from the best; each row and each column sums to 1.

@@ -31,7 +31,6 @@ Pairs = Callable[[Path], Mapping[tuple[str, int], Pair]]
 class SlicePanels:
     """A slice: the truth on the head, then each entry's panel, cut to `frame` (x, y, side); or on black."""
 
-    number: int
     panels: tuple[Panel, ...]
     frame: tuple[int, int, int]
     background: bool
@@ -72,7 +71,7 @@ def slice_panels(
         dice = run.patients.set_index("patient")["dice"][patient]
         panels.append(Panel(f"{styles[k].number}  Dice {dice:.3f}", grey[near], truth[row][near], prediction[near]))
     frame = (near[1].start - head[1].start, near[0].start - head[0].start, near[0].stop - near[0].start)
-    return SlicePanels(number, tuple(panels), frame, flair is not None)
+    return SlicePanels(tuple(panels), frame, flair is not None)
 
 
 def tile(panel: Panel, frame: tuple[int, int, int] | None = None) -> Figure:

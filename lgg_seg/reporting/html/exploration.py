@@ -49,45 +49,42 @@ def write_exploration(report: IntegrityReport, path: Path) -> None:
 
 def _render(report: IntegrityReport, tumours: TumourMap) -> str:
     index = report.index
-    with_tumour = sum(s.tumour_pixels > 0 for s in index.slices)
+    count, areas = len(index.patients), [s.tumour_pixels for s in index.slices if s.tumour_pixels]
+    volumes = list(filter(None, (sum(s.tumour_pixels for s in p.slices) for p in index.patients)))
+    with_tumour = len(areas)
     chosen = examples(index, COLUMNS)
     largest = [max(p.slices, key=lambda s: s.tumour_pixels) for p in index.patients]
     complete = [s for s, p in zip(largest, index.patients, strict=True) if s.tumour_pixels and not p.substituted]
     typical = sorted(complete or largest, key=lambda s: (s.tumour_pixels, s.patient))[len(complete or largest) // 2]
     replaced = [(p, s) for p, s in zip(index.patients, largest, strict=True) if p.substituted]
     shown = list({p.substituted: s for p, s in replaced}.values())
-    return (
-        environment()
-        .get_template("exploration.html.j2")
-        .render(
-            name=index.root.name,
-            patients=len(index.patients),
-            slices=len(index.slices),
-            with_tumour=with_tumour,
-            share=np.mean([s.tumour_pixels / (s.shape[0] * s.shape[1]) for s in index.slices]),
-            shapes=Counter(s.shape for s in index.slices).most_common(),
-            issues=Counter(issue.severity for issue in report.issues),
-            fingerprint=index.fingerprint,
-            institutions=Counter(p.institution for p in index.patients).most_common(),
-            per_patient=svg(
-                slices_per_patient(index), f"Slices of {len(index.patients)} patients, with and without tumour"
-            ),
-            position=svg(position(index), "Share of slices with tumour by their place in the volume"),
-            areas=svg(areas(index), f"Tumour area of {with_tumour} slices") if with_tumour else None,
-            volumes=svg(volumes(index), f"Tumour volume of {len(index.patients)} patients") if with_tumour else None,
-            heat=png(heat_maps(tumours), "Where tumours lie, over the mean FLAIR") if with_tumour else None,
-            intensities=svg(intensities(tumours), "Grey values in the tumour and around it") if with_tumour else None,
-            examples=[(title, png(strip(s), f"Slices with contours: {title}")) for title, s in chosen.items()],
-            sequences=png(sequences([typical]), f"The three sequences of {typical.image_file}, and its mask"),
-            missing=svg(missing(index), "Patients by institution and missing sequence"),
-            replaced=[(p.name, " and ".join(p.substituted)) for p, _ in replaced],
-            replaced_slices=png(sequences(shown), "Slices with FLAIR in place of a sequence") if shown else None,
-            clinical=_clinical(index),
-            without_row=sum(not p.clinical for p in index.patients),
-            augmentations=png(augmentations(typical), f"Every member of augment, on {typical.image_file}"),
-            version=__version__,
-            css=Markup(part("style.css")),
-        )
+    template = environment().get_template("exploration.html.j2")
+    return template.render(
+        name=index.root.name,
+        patients=count,
+        slices=len(index.slices),
+        with_tumour=with_tumour,
+        share=np.mean([s.tumour_pixels / (s.shape[0] * s.shape[1]) for s in index.slices]),
+        shapes=Counter(s.shape for s in index.slices).most_common(),
+        issues=Counter(issue.severity for issue in report.issues),
+        fingerprint=index.fingerprint,
+        institutions=Counter(p.institution for p in index.patients).most_common(),
+        per_patient=svg(slices_per_patient(index), f"Slices of {count} patients, with and without tumour"),
+        position=svg(position(index), "Share of slices with tumour by their place in the volume"),
+        areas=_sizes(areas, "tumour area of a slice, pixels", "slices", f"Tumour area of {with_tumour} slices"),
+        volumes=_sizes(volumes, "tumour volume of a patient, voxels", "patients", f"Tumour volume of {count} patients"),
+        heat=png(heat_maps(tumours), "Where tumours lie, over the mean FLAIR") if with_tumour else None,
+        intensities=svg(intensities(tumours), "Grey values in the tumour and around it") if with_tumour else None,
+        examples=[(title, png(strip(s), f"Slices with contours: {title}")) for title, s in chosen.items()],
+        sequences=png(sequences([typical]), f"The three sequences of {typical.image_file}, and its mask"),
+        missing=svg(missing(index), "Patients by institution and missing sequence"),
+        replaced=[(p.name, " and ".join(p.substituted)) for p, _ in replaced],
+        replaced_slices=png(sequences(shown), "Slices with FLAIR in place of a sequence") if shown else None,
+        clinical=_clinical(index),
+        without_row=sum(not p.clinical for p in index.patients),
+        augmentations=png(augmentations(typical), f"Every member of augment, on {typical.image_file}"),
+        version=__version__,
+        css=Markup(part("style.css")),
     )
 
 
@@ -117,19 +114,10 @@ def position(index: Index) -> Figure:
     return figure
 
 
-def areas(index: Index) -> Figure:
-    """Histogram of the tumour's area in the slices that have one."""
-    values = [s.tumour_pixels for s in index.slices if s.tumour_pixels]
-    return _logarithmic(values, "tumour area of a slice, pixels", "slices")
-
-
-def volumes(index: Index) -> Figure:
-    """Histogram of the tumour's volume; a patient without tumour is left out."""
-    values = [sum(s.tumour_pixels for s in p.slices) for p in index.patients]
-    return _logarithmic([v for v in values if v], "tumour volume of a patient, voxels", "patients")
-
-
-def _logarithmic(values: Sequence[int], label: str, counted: str) -> Figure:
+def _sizes(values: Sequence[int], label: str, counted: str, alt: str) -> Picture | None:
+    """Histogram of the sizes of tumours; None without any."""
+    if not values:
+        return None
     figure, axes = new_figure(WIDTH, 3)
     bins = np.geomspace(min(values) * 0.999, max(values) * 1.001, 25)
     axes.hist(values, bins=list(bins), color=TRUTH, edgecolor="white", linewidth=0.6)
@@ -141,7 +129,7 @@ def _logarithmic(values: Sequence[int], label: str, counted: str) -> Figure:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())  # within one decade, matplotlib would write every tick in TeX
     axes.grid(axis="y")
-    return figure
+    return svg(figure, alt)
 
 
 def heat_maps(tumours: TumourMap) -> Figure:

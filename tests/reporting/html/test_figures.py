@@ -226,8 +226,8 @@ def test_the_slice_with_most_tumour_is_drawn_whole_and_around_the_contours(tmp_p
     truth[1, 150:160, 30:34] = truth[2, 150:160, 30:50] = True
     table, styles = measured(tmp_path, {PATIENT: Volume((3, 4, 9), truth)})
     drawn = contours.slice_panels(table, styles, contours.with_masks(table), PATIENT, contours.pairs_at)
-    assert drawn.number == 9
     whole, near = drawn.panels
+    assert whole.title == "truth, slice 9"
     assert not whole.prediction.any()
     assert whole.truth.sum() == near.truth.sum() == 200
     assert 0 < near.prediction.sum() < 200
