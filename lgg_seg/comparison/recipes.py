@@ -1,7 +1,6 @@
 """How each configuration was trained: data, network, loss, optimizer, schedule, augmentation, from configs alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lgg_seg.comparison.configurations import ABSENT
@@ -21,17 +20,8 @@ TOLD = ("data.", "preprocess.", "trainer.", *(f"{group}." for group in GROUPS))
 Part = tuple[str, str]  # a title and an option of it; the member of a group has no option
 
 
-@dataclass(frozen=True)
-class Recipes:
-    """`common` holds what all configurations share, by title; `rows`, one a configuration, the `differing` titles."""
-
-    common: dict[str, str]
-    differing: list[str]
-    rows: list[dict[str, str]]
-
-
-def recipes(entries: Sequence[ConfigurationResult]) -> Recipes:
-    """The recipes of a table's configurations, in their order."""
+def recipes(entries: Sequence[ConfigurationResult]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """What a table's configurations share, by title; and for each of them, in their order, what differs."""
     rows = [_parts(entry) for entry in entries]
     parts = list(dict.fromkeys(part for row in rows for part in row))
     differing = {part for part in parts if len({row[part] for row in rows if part in row}) > 1}
@@ -48,7 +38,7 @@ def recipes(entries: Sequence[ConfigurationResult]) -> Recipes:
         if (title, option) in differing
     }
     columns = [{name: row.get(part, ABSENT) or "none" for part, name in names.items()} for row in rows]
-    return Recipes({title: ", ".join(texts) for title, texts in common.items()}, list(names.values()), columns)
+    return {title: ", ".join(texts) for title, texts in common.items()}, columns
 
 
 def _parts(entry: ConfigurationResult) -> dict[Part, str]:

@@ -87,21 +87,9 @@ class RunFolder(AtomicFolder):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "free some space or choose another hydra.run.dir.")
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where `best.ckpt` and `last.ckpt` are."""
-        return self.path / "checkpoints"
-
-    @property
-    def best(self) -> Path:
-        """The checkpoint chosen on validation patients."""
-        return self.checkpoints / "best.ckpt"
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint from which a run is resumed: of the last epoch, or of the step after which a signal came."""
-        return self.checkpoints / "last.ckpt"
+        self.checkpoints = self.path / "checkpoints"
+        self.best = self.checkpoints / "best.ckpt"  # chosen on validation patients
+        self.last = self.checkpoints / "last.ckpt"  # to resume: of the last epoch, or the step of a signal
 
     def create(self) -> None:
         """Make the folder; one that already holds a run is refused."""

@@ -18,36 +18,19 @@ ADDED_KEYS = {"preprocess.context": 0, "evaluation.tta": False, "evaluation.subs
               "model.align_corners": False, "data.mask_threshold": None}  # fmt: skip
 """Keys that runs from before them lack, each with the value that changes nothing."""
 
-NON_CONFIGURATION_KEYS = (
+_ROUNDING_KEYS = (  # these change neither the weights nor the numbers but in rounding
     *NON_RESULT_KEYS,
-    # these change neither the weights nor the numbers but in rounding
     "name",
     "data.root",
-    "evaluation.n_bootstrap",
-    "evaluation.batch_size",
     "trainer.accelerator",
     "trainer.compile",
     "callbacks.epoch_checkpoints",
     "callbacks.validation_images",
-    # these repeat a configuration: seeds are averaged, folds merged
-    "seed",
-    "split.fold",
 )
-"""Keys, with all below them, in which two runs of one configuration may differ."""
+NON_CONFIGURATION_KEYS = (*_ROUNDING_KEYS, "evaluation.n_bootstrap", "evaluation.batch_size", "seed", "split.fold")
+"""Keys, with all below them, in which two runs of one configuration may differ: seeds are averaged, folds merged."""
 
-
-RESUMABLE_KEYS = (
-    *NON_RESULT_KEYS,
-    "name",
-    "data.root",
-    "evaluation",
-    "trainer.max_epochs",
-    "trainer.accelerator",
-    "trainer.precision",
-    "trainer.compile",
-    "callbacks.epoch_checkpoints",
-    "callbacks.validation_images",
-)
+RESUMABLE_KEYS = (*_ROUNDING_KEYS, "evaluation", "trainer.max_epochs", "trainer.precision")
 """Keys, with all below them, that may change before a run is resumed; others would make it two half runs."""
 
 

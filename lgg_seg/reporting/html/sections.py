@@ -1,7 +1,6 @@
 """One table of the leaderboard as a section of the page: what the template shows of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
 from typing import Any
@@ -143,18 +142,10 @@ def _metadata(row: Mapping[Any, Any]) -> dict[str, str]:
     return {name: text.format(**values) for column, (name, text) in formats.items() if column in row}
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Tiles of one patient, each with a caption."""
-
-    caption: str
-    tiles: list[tuple[str, Picture]]
-
-
 def patient_pictures(
     table: SegmentationTable, styles: Sequence[Style]
-) -> tuple[dict[str, list[Strip]], tuple[str, ...]]:
-    """Pictures of the hardest and the easiest patients by heading, and notes on what is not shown."""
+) -> tuple[dict[str, list[dict[str, Any]]], tuple[str, ...]]:
+    """By heading the captions and tiles of the hardest and the easiest patients, and notes on what is not shown."""
     places = contours.with_masks(table)
     if not places:
         return {}, (NO_MASKS,)
@@ -163,7 +154,7 @@ def patient_pictures(
     if passed:
         notes.append(f"Not drawn, as not all of their runs hold masks: configurations {', '.join(passed)}.")
     chosen = dict(zip(("The hardest", "The easiest"), extremes(by_difficulty(table)), strict=True))
-    pictures: dict[str, list[Strip]] = {heading: [] for heading, names in chosen.items() if names}
+    pictures: dict[str, list[dict[str, Any]]] = {heading: [] for heading, names in chosen.items() if names}
     black: list[str] = []
     pairs = cache(contours.pairs_at)  # a data set is listed once
     for heading, name in ((heading, name) for heading, names in chosen.items() for name in names):
@@ -181,7 +172,7 @@ def patient_pictures(
             (panel.title, webp(contours.tile(panel, None if k else panels.frame), f"{name}, {panel.title}: {who}"))
             for k, (panel, who) in enumerate(zip(panels.panels, whom, strict=True))
         ]
-        pictures[heading].append(Strip(caption, tiles))
+        pictures[heading].append({"caption": caption, "tiles": tiles})
     if black:
         notes.append(
             "Contours stand on black where the run's data set is gone, or no longer holds the slices that were "
