@@ -84,13 +84,8 @@ def training_step(config: DictConfig, hardware: Hardware) -> Callable[[Batch], N
     """What a run of the config does with a batch: to the device, normalised, forward, loss, backward, optimizer."""
     network = build_network(config.model, CHANNELS)
     depthwise_in_float32(network, hardware)
-    parts = Parts(
-        network,
-        instantiate(config.loss, "loss"),
-        instantiate(config.optimizer, "optimizer"),
-        instantiate(config.scheduler, "scheduler"),
-        hardware.memory_format,
-    )
+    loss, new_optimizer, schedule = (instantiate(config[group], group) for group in ("loss", "optimizer", "scheduler"))
+    parts = Parts(network, loss, new_optimizer, schedule, hardware.memory_format)
     module = SegmentationModule(parts, patients=1).to(hardware.device)
     optimizer = module.optimizer_factory([p for p in module.parameters() if p.requires_grad])
 
