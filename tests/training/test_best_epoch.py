@@ -69,7 +69,7 @@ def fit(
     module: type[Scripted] = Scripted,
 ) -> History:
     monitor = SEGMENTATION_MONITORS[name]
-    history = History(RunFolder(folder), "scripted", "patient", monitor)
+    history = History(RunFolder(folder), "scripted", "patient")
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}", *words]
     settings = Experiment.of(compose_config(overrides)).trainer
     within = settings.validates_within_epochs
