@@ -59,7 +59,7 @@ SHORT = (
 )  # fmt: skip
 SHORTER = {
     "model=r2unet loss=bce_dice": ("model.filters=4",),
-    "model=unet,unet_bn seed=1,2,3": ("model=unet_slim", "model.alpha=0.0625", "seed=1,2"),
+    "model=unet_bn,unet_slim seed=1,2,3": ("model=unet_slim", "model.alpha=0.0625", "seed=1,2"),
     "phantom patients=24": ("slices=4", "size=64"),
 }
 

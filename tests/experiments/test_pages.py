@@ -85,9 +85,9 @@ def test_the_page_about_cost_works_out_whole_trainings_from_the_recorded_speeds(
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
     gpu, by = "bench/h100_alone.json", "by slices a second"
     hours, minutes = seconds("bench/cpu_16.json", "unet_bn") / 3600, seconds(gpu, "unet_bn") / 60
-    assert f"`model=unet_bn` as it is (256², 40 epochs) | {hours:.0f} h {by} | - | {minutes:.0f} min {by} |" in text
+    assert f"model=unet_bn` | {hours:.0f} h {by} | {minutes:.0f} min {by} |" in text
     days, minutes = seconds("study_002/speed.json", "r2unet") / 86400, seconds(gpu, "r2unet") / 60
-    assert f"as it is (likewise) | {days:.0f} days {by} | - | {minutes:.0f} min {by} |" in text
+    assert f"model=r2unet loss=bce_dice` | {days:.0f} days {by} | {minutes:.0f} min {by} |" in text
 
 
 def test_the_page_about_cost_says_what_was_measured_of_a_gpus_memory() -> None:
@@ -109,11 +109,25 @@ def test_the_page_about_cost_quotes_the_speed_of_a_whole_run_on_a_gpu() -> None:
     assert f"trained {epochs.iloc[1:].mean():.0f} a second" in (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
-def test_the_page_about_cost_tells_a_fold_of_the_best_recipe_as_its_table_does() -> None:
+@pytest.mark.parametrize(
+    ("command", "network"),
+    [
+        ("`experiment=quick_cpu`", "unet_efficientnet"),
+        ("the same with `model=r2unet loss=bce_dice`", "r2unet"),
+        ("the sweep: three of `unet_bn`", "unet_bn"),
+        ("and three of `unet_slim`", "unet_slim"),
+    ],
+)
+def test_the_page_about_cost_tells_the_readmes_trainings_as_its_tables_do(command: str, network: str) -> None:
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
-    (row,) = (line for line in by_network("benchmark/cpu").splitlines() if line.startswith("| `unet_efficientnet` |"))
-    first, last = row.split("|")[3].replace("min", "").split(" to ")
-    assert f"| `experiment=quick_cpu`, a fold | {first.strip()} to {last.strip()} min |" in text
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| {command} |"))
+    for place, found in (("cpu", row.split("|")[2:4]), ("folds", row.split("|")[4:6])):
+        costs = by_network(f"benchmark/{place}").splitlines()
+        for line in (one for one in costs if one.startswith(f"| `{network}` |")):
+            *_, seconds, memory = line.split("|")[:5]
+            first, _, last = seconds.strip().partition(" to ")
+            time = f"{first.partition(' ')[0]} to {last}" if last else first
+            assert [one.strip().removesuffix(" each") for one in found] == [time, memory.strip()]
 
 
 def test_the_page_about_cost_says_how_long_the_first_folds_on_the_gpu_took_together() -> None:
