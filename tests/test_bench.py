@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from lgg_seg import bench
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import out_of_memory
 from lgg_seg.hardware import Hardware
 from lgg_seg.speed import steps
 from lgg_seg.speed.steps import loading_step, prediction_step, random_batch, training_step
 from lgg_seg.speed.timing import Step, apart, best_times
+from tests.configs import composed
 
 CPU = Hardware(torch.device("cpu"), "32-true", channels_last=False)
 TINY = ["model=unet_slim", "size=32", "batch_size=2", "seconds=0.01", "threads=1", "device=cpu"]
@@ -57,7 +57,7 @@ def test_a_timed_training_step_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     monkeypatch.setattr(torch.optim.AdamW, "step", _noting(torch.optim.AdamW.step, made))
     words = ["model=unetpp", "preprocess.size=32"]  # which has losses at several depths
-    step = training_step(compose_config(words), CPU)
+    step = training_step(composed(*words), CPU)
     before = None
     for _ in range(2):
         step(random_batch(32, 2))
@@ -78,7 +78,7 @@ def _noting(method, made):  # type: ignore[no-untyped-def]  # a method of torch'
 
 
 def test_a_timed_prediction_gives_logits_of_every_slice() -> None:
-    config = compose_config(["model=unet_slim", "preprocess.size=32"])
+    config = composed("model=unet_slim", "preprocess.size=32")
     for fold in (True, False):
         logits = prediction_step(config, CPU, batch_size=3, fold=fold)()
         assert isinstance(logits, torch.Tensor)
@@ -124,7 +124,7 @@ def test_the_roof_multiplies_in_bf16_where_that_is_not_emulated(
 
 def test_loading_goes_on_after_the_last_batch(tmp_path: Path) -> None:
     words = ["data=phantom", "data.tree.patients=2", "data.tree.slices=4", "preprocess.size=16", "data.batch_size=4"]
-    step = loading_step(compose_config([*words, "split.val=0", "split.test=0", "augment=none"]), tmp_path)
+    step = loading_step(composed(*words, "split.val=0", "split.test=0", "augment=none"), tmp_path)
     for _ in range(5):
         step()
 

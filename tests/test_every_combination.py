@@ -17,7 +17,6 @@ import pytest
 from omegaconf import DictConfig
 
 from lgg_seg.config.groups import groups
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.data.kaggle.listing import without_date
@@ -26,6 +25,7 @@ from lgg_seg.data.splits.by_patient import BUDA_PATIENTS
 from lgg_seg.errors import UserError
 from lgg_seg.networks import without_pretrained
 from lgg_seg.train import run
+from tests.configs import composed
 from tests.experiments.test_studies import WHOLE
 
 FIRST = ("trainer", "model", "loss", "scheduler", "split")
@@ -84,7 +84,7 @@ def members(row: int) -> list[str]:
 
 def short(words: Sequence[str], root: Path) -> DictConfig:
     """The config of `words`, all that makes a run long cut down, whatever member it comes from."""
-    config = compose_config(words)
+    config = composed(*words)
     config.data.update({"root": str(root), "batch_size": 2, "workers": 0})
     config.data.train_patients = 4 if config.data.train_patients else None
     if "patients" in config.data.tree:
@@ -151,4 +151,4 @@ def test_every_member_runs_with_every_recipe(recipe: Sequence[str], row: int, ro
 @pytest.mark.parametrize("recipe", RECIPES, ids=",".join)
 def test_what_runs_elsewhere_composes_with_every_recipe(recipe: Sequence[str]) -> None:
     for word in ("trainer=ddp", *(f"sweep={sweep}" for sweep in groups()["sweep"])):
-        check_config(compose_config([*recipe, word]))
+        check_config(composed(*recipe, word))

@@ -13,7 +13,6 @@ import torch
 from lgg_seg.app.__main__ import serve
 from lgg_seg.bench import bench
 from lgg_seg.cli.arguments import parse_arguments
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.resume import resume_arguments
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
@@ -23,6 +22,7 @@ from lgg_seg.hardware import Accelerator, Hardware, Precision, choose_hardware, 
 from lgg_seg.predict import predict
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.trainer import TrainerSettings
+from tests.configs import composed
 
 
 def test_auto_chooses_what_is_there() -> None:
@@ -59,7 +59,7 @@ def test_a_gpu_trains_in_the_fastest_precision_of_its_hardware(
 
 
 def test_every_command_takes_cuda_for_gpu() -> None:
-    check_config(compose_config(["trainer.accelerator=cuda"]))
+    check_config(composed("trainer.accelerator=cuda"))
     assert resume_arguments(["resume=run", "device=cuda"]) == (Path("run"), "cuda", None, None)
     required = {"predict": ["output=masks"], "export": ["format=onnx"]}
     for function in (measure, predict, export, bench, serve):
@@ -149,7 +149,7 @@ def test_jobs_side_by_side_take_the_gpus_in_turn(
 def test_clipped_gradients_of_float16_get_an_optimizer_that_is_not_fused(
     precision: Literal["16-mixed", "bf16-mixed"], fused: bool
 ) -> None:
-    experiment = Experiment.of(compose_config(["model=unet_slim", "trainer.gradient_clip_val=1.0"]))
+    experiment = Experiment.of(composed("model=unet_slim", "trainer.gradient_clip_val=1.0"))
     factory = experiment._optimizer(Hardware(torch.device("cpu"), precision, True))
     assert factory.keywords["fused"] is fused
 

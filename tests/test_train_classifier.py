@@ -12,10 +12,10 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 from tests.reporting.wandb.test_logger import Recorded
 from tests.workplace import RUN_FILES, Command, Workplace, lgg, metrics
 
@@ -128,8 +128,8 @@ def test_what_a_classifier_has_no_use_for_is_refused_in_one_sentence_before_anyt
 )
 def test_members_that_do_not_go_with_a_classifier_are_refused(words: tuple[str, ...], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        coherent(compose_config([*TINY, *words]))
-    coherent(compose_config([*TINY]))
+        coherent(composed(*TINY, *words))
+    coherent(composed(*TINY))
 
 
 def coherent(config: DictConfig) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.context import as_channels, neighbours
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 def test_neighbours_stay_within_their_volume_and_a_volumes_end_stands_in() -> None:
@@ -32,7 +32,7 @@ def test_channels_are_one_slices_after_anothers() -> None:
 @pytest.fixture
 def data(phantom_root: Path) -> DataModule:
     words = ["preprocess.size=32", "preprocess.context=1", "split.val=3", "split.test=4", "augment=none"]
-    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
+    module = Experiment.of(composed(*words)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("test")
     return module

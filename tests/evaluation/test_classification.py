@@ -13,7 +13,6 @@ import torch
 from sklearn import metrics as oracle
 from torch import Tensor
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
@@ -26,6 +25,7 @@ from lgg_seg.networks import SliceClassifier
 from lgg_seg.networks.classifier import Target
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 SETTINGS = EvaluationSettings(n_bootstrap=50)
 LOSS = BCE()
@@ -48,13 +48,13 @@ def data(phantom_root: Path) -> DataModule:
         "split.val=3",
         "split.test=5",
     ]
-    module = Experiment.of(compose_config(words)).existing_data(phantom_root)
+    module = Experiment.of(composed(*words)).existing_data(phantom_root)
     module.setup()
     return module
 
 
 def classifier(target: Target) -> TorchRunner:
-    hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
+    hardware = Experiment.of(composed("trainer=debug")).trainer.prepare()
     return TorchRunner(Brightness(target), hardware, 4)
 
 
@@ -161,7 +161,7 @@ def test_weights_that_have_diverged_are_refused_with_the_patient(data: DataModul
         def forward(self, x: Tensor) -> Tensor:
             return torch.full((len(x), 1), torch.nan)
 
-    hardware = Experiment.of(compose_config(["trainer=debug"])).trainer.prepare()
+    hardware = Experiment.of(composed("trainer=debug")).trainer.prepare()
     broken = TorchRunner(Diverged("tumour"), hardware, 4)
     with pytest.raises(UserError, match=r"Patient TCGA_.* not numbers"):
         evaluate(broken, data, "test", LOSS, 0.5, SETTINGS)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluation import EvaluationSettings
@@ -25,15 +24,14 @@ from lgg_seg.networks import UNet
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.masks import read_masks
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 SETTINGS = EvaluationSettings(n_bootstrap=50)
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
-    module = Experiment.of(compose_config(["preprocess.size=32", "split.val=3", "split.test=4"])).existing_data(
-        phantom_root
-    )
+    module = Experiment.of(composed("preprocess.size=32", "split.val=3", "split.test=4")).existing_data(phantom_root)
     module.prepare_data()
     module.setup("test")
     return module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from lgg_seg.config.groups import conf_dir
 from lgg_seg.config.instantiate import instantiate, to_plain
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.splits.split import LEAKY
@@ -23,6 +21,7 @@ from lgg_seg.networks.build import build_network
 from lgg_seg.runs.monitor import SEGMENTATION_MONITORS
 from lgg_seg.sweeps.sweeper import grid
 from lgg_seg.train import run
+from tests.configs import composed
 
 PATIENTS, SLICES, SIZE = 12, 12, 32
 
@@ -88,15 +87,9 @@ SHORT = (
 NARROW = {UNET: "model.filters=4", "lgg_seg.networks.UNetPlusPlus": "model.filters=4"}
 
 
-@cache
-def composed(experiment: str) -> DictConfig:
-    """The experiment's config; not to be changed."""
-    return compose_config([f"experiment={experiment}"])
-
-
 def shortened(experiment: str) -> list[str]:
     """The command line of an experiment, shortened."""
-    config = composed(experiment)
+    config = composed(f"experiment={experiment}")
     words = [f"experiment={experiment}", *SHORT]
     words += ["model.weights=null"] if "weights" in config.model else []
     words += [NARROW[config.model._target_]] if config.model._target_ in NARROW else []
@@ -112,13 +105,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_study_of_a_segmentation_has_its_recipe_here() -> None:
     named = {path.stem for path in (conf_dir() / "experiment").glob("study_*.yaml")}
-    targets = {name: composed(name).model._target_ for name in named}
+    targets = {name: composed(f"experiment={name}").model._target_ for name in named}
     assert {name for name, target in targets.items() if "Classifier" not in target} == set(RECIPES)
 
 
 @pytest.mark.parametrize("experiment", RECIPES)
 def test_a_recipe_is_what_its_document_and_code_say(experiment: str) -> None:
-    config = composed(experiment)
+    config = composed(f"experiment={experiment}")
     check_config(config)
     found = {key: to_plain(OmegaConf.select(config, key)) for key in RECIPES[experiment]}
     assert found == RECIPES[experiment]
@@ -134,14 +127,14 @@ def test_an_experiment_says_what_is_published_and_what_was_left_open(experiment:
 
 
 def test_study_000_rotates_every_slice_and_flips_it_both_ways() -> None:
-    transforms = to_plain(composed("study_000").augment.transforms)
+    transforms = to_plain(composed("experiment=study_000").augment.transforms)
     assert {node["_target_"].rpartition(".")[2]: node["p"] for node in transforms} == {
         "HorizontalFlip": 0.5, "VerticalFlip": 0.5, "Rotate": 1.0,
     }  # fmt: skip
 
 
 def test_study_003_augments_in_the_six_ways_it_names() -> None:
-    transforms = to_plain(composed("study_003").augment.transforms)
+    transforms = to_plain(composed("experiment=study_003").augment.transforms)
     assert [node["_target_"].rpartition(".")[2] for node in transforms] == [
         "Rotate", "HorizontalFlip", "VerticalFlip", "CropAndPad", "ColorJitter", "ElasticTransform",
     ]  # fmt: skip
@@ -153,7 +146,7 @@ def test_study_003_augments_in_the_six_ways_it_names() -> None:
 def test_study_002s_networks_are_of_the_published_sizes_whatever_the_input_is_made_of(
     model: str, parameters: int
 ) -> None:
-    config = compose_config(["experiment=study_002", f"model={model}"])
+    config = composed("experiment=study_002", f"model={model}")
     channels = instantiate(config.preprocess, "preprocess").channel_count
     network = build_network(config.model, channels)
     assert sum(p.numel() for p in network.parameters()) == parameters
@@ -161,7 +154,7 @@ def test_study_002s_networks_are_of_the_published_sizes_whatever_the_input_is_ma
 
 
 def test_study_004_trains_its_decoder_alone() -> None:
-    config = compose_config(["experiment=study_004_resnet50", "model.weights=null"])
+    config = composed("experiment=study_004_resnet50", "model.weights=null")
     network = instantiate(config.model, "model", in_channels=1)
     trained = {name.split(".")[1] for name, p in network.named_parameters() if p.requires_grad}
     assert trained == {"decoder", "segmentation_head"}
@@ -173,7 +166,7 @@ def test_the_leak_is_measured_with_everything_else_equal() -> None:
     found: dict[str, dict[str, Any]] = {}
     for cell in cells:
         words = dict(word.split("=") for word in cell)
-        plain = to_plain(compose_config(cell))
+        plain = to_plain(composed(*cell))
         found.setdefault(words["model"], {})[words["split"]] = plain
     assert len(found) == 6
     for by_split in found.values():
@@ -187,7 +180,7 @@ def test_the_leak_is_measured_with_everything_else_equal() -> None:
 @pytest.mark.parametrize("experiment", WHOLE)
 def test_an_experiment_runs_whole_on_phantom_data(experiment: str, tree: Path, tmp_path: Path) -> None:
     words = [*shortened(experiment), f"data.root={tree}"]
-    config = compose_config(words)
+    config = composed(*words)
     check_config(config)
     run(config, tmp_path / "run", words)
     assert json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))["state"] == "finished"

@@ -15,7 +15,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
@@ -27,6 +26,7 @@ from lgg_seg.runs.provenance import data_differences, split_metadata
 from lgg_seg.train import resume
 from lgg_seg.training.checkpoints import AtomicCheckpoints, EpochCheckpoints, require_space_for_checkpoints
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 from tests.workplace import Workplace, lgg, metrics
 
 CONTENT = {"state_dict": {"network.weight": torch.arange(50_000.0)}, "epoch": 3}
@@ -181,13 +181,13 @@ def test_each_key_of_the_training_counts(stopped: RunFolder, key: str, value: ob
 def test_what_leaves_the_training_as_it_is_may_change(stopped: RunFolder) -> None:
     before = read_checkpoint(stopped.last)["config"]
     words = ["trainer.max_epochs=99", "trainer.accelerator=gpu", "data.workers=3", "logger=none", "evaluation.tta=true"]
-    now, default = (OmegaConf.to_container(compose_config(one), resolve=True) for one in (words, []))
+    now, default = (OmegaConf.to_container(composed(*one), resolve=True) for one in (words, []))
     assert changed_keys(default, now) == {}  # type: ignore[arg-type]  # a mapping
     assert changed_keys(before, before) == {}
 
 
 def ready(root: Path, *words: str) -> DataModule:
-    data = Experiment.of(compose_config(["split.val=3", "split.test=3", *words])).existing_data(root)
+    data = Experiment.of(composed("split.val=3", "split.test=3", *words)).existing_data(root)
     data.setup()
     return data
 

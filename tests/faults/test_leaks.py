@@ -12,8 +12,8 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.train import run
+from tests.configs import composed
 from tests.workplace import TINY
 
 HEAVY = (pl.Trainer, pl.LightningModule, pl.LightningDataModule, DataLoader, Figure, np.memmap)
@@ -34,6 +34,6 @@ def test_a_run_leaves_no_trainer_network_figure_file_or_thread_behind(
     monkeypatch.setenv("LGG_DATA_ROOT", str(phantom_root))
     words = [*TINY, "trainer.max_epochs=1", "trainer.limit_train_batches=2", "split.val=2", "split.test=2"]
     before = held()
-    run(compose_config(words), tmp_path / "run", words, brief=True)
+    run(composed(*words), tmp_path / "run", words, brief=True)
     assert (tmp_path / "run" / "metrics.json").exists()
     assert held() == before

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from lgg_seg.cli.console import command
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 from tests.faults.killed import SMALL
 from tests.workplace import Command, Workplace
 
@@ -49,7 +49,7 @@ def test_slices_of_a_size_that_no_memory_holds_are_refused() -> None:
 
 
 def test_more_threads_than_cores_are_refused_and_those_of_another_machine_are_cut() -> None:
-    config = compose_config(["trainer=debug", "trainer.threads=100000"])
+    config = composed("trainer=debug", "trainer.threads=100000")
     with pytest.raises(UserError, match=r"trainer\.threads is 100000; it must be 1 to \d+, this machine's cores"):
         Experiment.of(config).trainer.prepare()
     before = torch.get_num_threads()

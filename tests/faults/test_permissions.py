@@ -15,7 +15,6 @@ import pytest
 
 from lgg_seg.cli.console import command
 from lgg_seg.compare import compare_folders
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.kaggle.index import build_index
 from lgg_seg.errors import UserError
 from lgg_seg.evaluate import measure
@@ -25,6 +24,7 @@ from lgg_seg.runs.folder import RunFolder
 from lgg_seg.train import resume
 from lgg_seg.training.experiment import Experiment
 from tests.comparison.run_folders import write_run
+from tests.configs import composed
 
 OVERRIDE = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: what lets root past permissions
 
@@ -169,8 +169,8 @@ def test_a_link_out_of_the_run_is_not_written_through(trained_run: Path, tmp_pat
 
 @pytest.mark.parametrize("key", ["name", "version"])
 def test_a_logger_writes_into_the_run_alone(key: str, tmp_path: Path) -> None:
-    config = compose_config(["logger=tensorboard", f"logger.tensorboard.{key}={tmp_path}/elsewhere"])
+    config = composed("logger=tensorboard", f"logger.tensorboard.{key}={tmp_path}/elsewhere")
     with pytest.raises(UserError, match="outside the run's folder"):
         Experiment.of(config).loggers(tmp_path / "run")
-    config = compose_config(["logger=tensorboard", f"logger.tensorboard.{key}=mine"])
+    config = composed("logger=tensorboard", f"logger.tensorboard.{key}=mine")
     assert len(Experiment.of(config).loggers(tmp_path / "run")) == 1

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate, to_plain
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.errors import UserError
 from lgg_seg.networks import EfficientNetClassifier, EfficientNetUNet, EncoderClassifier, ResNet50Classifier
+from tests.configs import composed
 
 CLASSIFIERS = [name for name in groups()["model"] if name.startswith("classifier_")]
 HEAD = 2048 * 512 + 2 * 512 + 512 + 1
@@ -22,7 +22,7 @@ HEAD = 2048 * 512 + 2 * 512 + 512 + 1
 
 @pytest.fixture(scope="module", params=CLASSIFIERS)
 def network(request: pytest.FixtureRequest) -> EncoderClassifier:
-    config = compose_config([f"model={request.param}", "model.weights=null"])
+    config = composed(f"model={request.param}", "model.weights=null")
     torch.manual_seed(0)
     return instantiate(to_plain(config.model), "model", in_channels=3)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.sweeps.job import complete_job
 from lgg_seg.sweeps.retries import failures, record_failure
+from tests.configs import composed
 
 
 def test_a_failure_records_reason_overrides_and_config_and_logs_the_reason(
@@ -67,7 +67,7 @@ def test_a_user_error_is_one_sentence_in_the_jobs_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    outcome = complete_job(compose_config([*overrides, "trainer.accelerator=cpu"]), tmp_path / "job", overrides)
+    outcome = complete_job(composed(*overrides, "trainer.accelerator=cpu"), tmp_path / "job", overrides)
     assert outcome.state == "failed"
     status = RunFolder(tmp_path / "job").read_json("status.json")
     assert message in status["reason"]
@@ -79,7 +79,7 @@ def test_an_internal_error_leaves_its_traceback_in_the_log_and_its_type_in_the_r
 ) -> None:
     """A cache folder named by something that no path can be."""
     monkeypatch.chdir(tmp_path)
-    config = compose_config(["data=phantom", "data.tree.patients=4", "data.tree.size=32", "trainer=debug"])
+    config = composed("data=phantom", "data.tree.patients=4", "data.tree.size=32", "trainer=debug")
     config.data.cache_dir = "\0"
     assert complete_job(config, tmp_path / "job", []).state == "failed"
     folder = RunFolder(tmp_path / "job")

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import MetricCollection
 
 from lgg_seg import schedulers
-from lgg_seg.config.overrides import check_overrides, compose_config
+from lgg_seg.config.overrides import check_overrides
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
@@ -26,6 +26,7 @@ from lgg_seg.training.base import Parts, TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping, History
 from lgg_seg.training.checkpoints import EpochCheckpoints, checkpoints
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 EPOCHS = [  # the best Dice, the best IoU and the least loss are in three epochs
     {"val/dice": 0.1, "val/iou": 0.1, "val/loss": 0.9},
@@ -71,7 +72,7 @@ def fit(
     monitor = SEGMENTATION_MONITORS[name]
     history = History(RunFolder(folder), "scripted", "patient")
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}", *words]
-    settings = Experiment.of(compose_config(overrides)).trainer
+    settings = Experiment.of(composed(*overrides)).trainer
     within = settings.validates_within_epochs
     kept = checkpoints(RunFolder(folder), monitor, settings.validated_every, within_epochs=within)
     callbacks = [history, *extras, *kept]
@@ -159,7 +160,7 @@ def test_a_resumed_run_still_knows_its_best_epoch_by_the_monitor(tmp_path: Path)
 @pytest.mark.parametrize(("typed", "meant"), [("val/dcie", "val/dice"), ("iou", "val/iou"), ("val_loss", "val/loss")])
 def test_a_mistyped_monitor_is_refused_with_the_nearest_right_one(typed: str, meant: str) -> None:
     with pytest.raises(UserError, match=rf"trainer\.monitor is '{typed}'; did you mean {meant}\?"):
-        check_config(compose_config([f"trainer.monitor={typed}"]))
+        check_config(composed(f"trainer.monitor={typed}"))
 
 
 def test_early_stopping_has_no_monitor_of_its_own_to_mistype() -> None:
@@ -169,6 +170,6 @@ def test_early_stopping_has_no_monitor_of_its_own_to_mistype() -> None:
 
 def test_a_classifier_has_no_masks_to_choose_an_epoch_by() -> None:
     overrides = ["model=classifier_resnet50", "model.weights=null", "loss=bce"]
-    Experiment.of(compose_config(overrides))
+    Experiment.of(composed(*overrides))
     with pytest.raises(UserError, match=r"trainer\.monitor=null"):
-        Experiment.of(compose_config([*overrides, "trainer.monitor=val/dice"]))
+        Experiment.of(composed(*overrides, "trainer.monitor=val/dice"))

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from lgg_seg import schedulers
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.data.labels import slice_labels
 from lgg_seg.errors import UserError
@@ -26,6 +25,7 @@ from lgg_seg.training import ClassificationModule
 from lgg_seg.training.base import Parts
 from lgg_seg.training.classification import slice_loss
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 class Tiny(SliceClassifier):
@@ -43,7 +43,7 @@ class Tiny(SliceClassifier):
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     overrides = ["model=classifier_resnet50", "loss=bce", "preprocess.size=16", "augment=none", "data.batch_size=8"]
-    module = Experiment.of(compose_config([*overrides, "split.val=3", "split.test=2"])).existing_data(phantom_root)
+    module = Experiment.of(composed(*overrides, "split.val=3", "split.test=2")).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -66,7 +66,7 @@ def module_of(
 
 
 def fit(module: ClassificationModule, data: DataModule, folder: Path, *overrides: str) -> dict[str, float]:
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides])
+    config = composed("trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides)
     settings = Experiment.of(config).trainer
     trainer = settings.build(settings.prepare(), folder, [], [])
     trainer.fit(module, datamodule=data)

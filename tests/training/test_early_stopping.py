@@ -10,7 +10,6 @@ import pytest
 from torch.optim import SGD
 
 from lgg_seg import schedulers
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.labels import slice_labels
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE
@@ -19,12 +18,13 @@ from lgg_seg.training import ClassificationModule, SegmentationModule
 from lgg_seg.training.base import Parts, TrainingModule
 from lgg_seg.training.callbacks import EarlyStopping
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_early_stopping_ends_a_training_that_learns_nothing(task: str, phantom_root: Path, tmp_path: Path) -> None:
     overrides = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
-    config = compose_config([*overrides, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"])
+    config = composed(*overrides, "trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9")
     data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
     parts = (BCE(), partial(SGD, lr=0.0), schedulers.none)
@@ -49,7 +49,7 @@ def test_patience_counts_validations(interval: int | None, epochs: int, phantom_
     overrides = ["preprocess.size=32", "augment=none", "split.val=2", "split.test=2", "callbacks=none"]
     overrides += ["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=9"]
     overrides += [f"+trainer.val_check_interval={interval or 'null'}"]
-    config = compose_config(overrides)
+    config = composed(*overrides)
     data = Experiment.of(config).existing_data(phantom_root)
     data.setup()
     parts = Parts(UNet(filters=2), BCE(), partial(SGD, lr=0.0), schedulers.none)

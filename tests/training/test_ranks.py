@@ -8,11 +8,11 @@ import pytest
 from pytorch_lightning.utilities import rank_zero_only
 
 from lgg_seg.__main__ import RANKS, remove_refused
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.processes import started_together
+from tests.configs import composed
 from tests.training.slurm import slurm
 
 
@@ -39,7 +39,7 @@ def test_no_process_but_the_main_one_removes_what_a_refused_run_has_made(
 
 
 def rank(*overrides: str) -> int:
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", *overrides])
+    config = composed("trainer=debug", "trainer.enable_progress_bar=false", *overrides)
     check_config(config)
     settings = Experiment.of(config).trainer
     return settings.rank(settings.prepare())

@@ -14,7 +14,6 @@ from torch.optim import SGD
 from lgg_seg import schedulers
 from lgg_seg.config.groups import groups
 from lgg_seg.config.instantiate import instantiate
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.errors import UserError
 from lgg_seg.losses import BCE, BCEDice
@@ -23,13 +22,14 @@ from lgg_seg.networks.build import build_network
 from lgg_seg.training import SegmentationModule
 from lgg_seg.training.base import Batch, Parts
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     """Slices of 16 x 16 pixels as they are; 8 training patients with 6 slices, in batches of 8."""
     overrides = ["preprocess.size=16", "augment=none", "data.batch_size=8", "split.val=2", "split.test=2"]
-    module = Experiment.of(compose_config(overrides)).existing_data(phantom_root)
+    module = Experiment.of(composed(*overrides)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -59,7 +59,7 @@ def weights(module: nn.Module) -> Tensor:
 
 def fit(module: SegmentationModule, data: DataModule, folder: Path, *overrides: str, batch_size: int = 8) -> Tensor:
     """Train for real; the change of every weight, in one row."""
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides])
+    config = composed("trainer=debug", "trainer.enable_progress_bar=false", "trainer.max_epochs=1", *overrides)
     settings = Experiment.of(config).trainer
     before = weights(module)
     trainer = settings.build(settings.prepare(), folder, [], [])
@@ -98,7 +98,7 @@ def test_deep_supervision_averages_the_losses_of_the_four_heads() -> None:
 def test_every_optimizer_takes_clipped_gradients_in_every_precision(
     optimizer: str, precision: str, data: DataModule, tmp_path: Path
 ) -> None:
-    config = compose_config([f"optimizer={optimizer}"])
+    config = composed(f"optimizer={optimizer}")
     parts = Parts(network(), BCE(), instantiate(config.optimizer, "optimizer"), schedulers.none)
     module = SegmentationModule(parts, patients=12)
     overrides = ("trainer.limit_train_batches=1", "trainer.gradient_clip_val=1.0", f"trainer.precision={precision}")
@@ -222,7 +222,7 @@ def test_validation_dice_is_on_the_native_grid(data: DataModule, tmp_path: Path)
 
 def test_the_whole_module_comes_from_a_config(data: DataModule, tmp_path: Path) -> None:
     overrides = ["model=unet_slim", "model.alpha=0.0625", "optimizer=sgd", "scheduler=onecycle", "trainer=debug"]
-    config = compose_config([*overrides, "optimizer.lr=0.5", "optimizer.weight_decay=0.0"])
+    config = composed(*overrides, "optimizer.lr=0.5", "optimizer.weight_decay=0.0")
     hardware = Experiment.of(config).trainer.prepare()
     torch.manual_seed(0)
     module = Experiment.of(config).module(build_network(config.model, 3), data, hardware)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, open_dict
 
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.config.validation import check_config
 from lgg_seg.errors import UserError
 from lgg_seg.networks.build import build_network
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 def config_with(**options: object) -> DictConfig:
-    config = compose_config(["trainer=debug", "trainer.enable_progress_bar=false"])
+    config = composed("trainer=debug", "trainer.enable_progress_bar=false")
     with open_dict(config):
         config.trainer.update(options)
     return config

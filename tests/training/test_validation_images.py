@@ -15,19 +15,19 @@ from torch import nn
 from torch.optim import SGD
 
 from lgg_seg import schedulers
-from lgg_seg.config.overrides import compose_config
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.losses import BCE
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training import SegmentationModule, ValidationImages
 from lgg_seg.training.base import Parts
 from lgg_seg.training.experiment import Experiment
+from tests.configs import composed
 
 
 @pytest.fixture(scope="module")
 def data(phantom_root: Path) -> DataModule:
     overrides = ["preprocess.size=16", "augment=none", "split.val=4", "split.test=2"]
-    module = Experiment.of(compose_config(overrides)).existing_data(phantom_root)
+    module = Experiment.of(composed(*overrides)).existing_data(phantom_root)
     module.prepare_data()
     module.setup("fit")
     return module
@@ -39,7 +39,7 @@ def fit(data: DataModule, folder: Path, images: ValidationImages, epochs: int, l
     module = SegmentationModule(Parts(network, BCE(), partial(SGD, lr=0.1), schedulers.none), patients=12)
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}"]
     limits = [f"trainer.limit_{subset}_batches={limit or 'null'}" for subset in ("train", "val")]
-    settings = Experiment.of(compose_config([*overrides, *limits])).trainer
+    settings = Experiment.of(composed(*overrides, *limits)).trainer
     board = TensorBoardLogger(str(folder), name="", version="tensorboard")
     trainer = settings.build(settings.prepare(), folder, [images], [board])
     trainer.fit(module, datamodule=data)
