@@ -42,15 +42,10 @@ class PatientScore:
 def score_patient(
     patient: str, numbers: Sequence[int], probability: Floats32, truth: Bools, prediction: Bools
 ) -> PatientScore:
-    """Measure one patient on the native grid.
+    """Measure one patient on the native grid, all `(D, H, W)`: P(tumour) float32 in [0, 1], and two masks, bool.
 
-    Args:
-        patient: the patient's name, for the tables and the errors.
-        numbers: the slices' numbers, ascending, as many as there are slices.
-        probability: P(tumour), float32 `(D, H, W)` in [0, 1].
-        truth: the untouched mask, bool `(D, H, W)`.
-        prediction: the mask to be measured, bool `(D, H, W)`; given apart from the probability because post-processing
-            may have changed it.
+    `numbers` are the slices', ascending; `truth` is the untouched mask, `prediction` the one to be measured, which
+    post-processing may have changed.
     """
     check_masks(prediction, truth)
     check_probability(probability, truth)

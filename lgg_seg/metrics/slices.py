@@ -16,11 +16,8 @@ def slice_metrics(
 ) -> dict[str, float | None]:
     """`tumour_slice/*`, `empty_slice/*` and `detection/*` of `metrics.json`; None where there is no slice to measure.
 
-    Args:
-        tumour: bool `(N,)`, whether the slice has tumour.
-        predicted: bool `(N,)`, whether any pixel of the slice is predicted.
-        slice_dice: `(N,)`.
-        max_probability: finite `(N,)`, the largest of each slice, whose ROC area is `detection/auroc`.
+    Of slices `(N,)`, whether they have tumour and any predicted pixel (bool), their Dice, and their largest
+    probability, finite, whose ROC area is `detection/auroc`.
     """
     from sklearn.metrics import roc_auc_score  # takes a second to import, which no command line must wait for
 

@@ -29,11 +29,11 @@ Pairs = Callable[[Path], Mapping[tuple[str, int], Pair]]
 
 @dataclass(frozen=True)
 class SlicePanels:
-    """A slice: the truth on the head, then each entry's panel, cut to `frame` (x, y, side); or on black."""
+    """A slice: the truth on the whole head, then a panel for each entry, cut to `frame` (x, y, side)."""
 
     panels: tuple[Panel, ...]
     frame: tuple[int, int, int]
-    background: bool
+    background: bool  # whether FLAIR was found
 
 
 def with_masks(table: SegmentationTable) -> list[int]:
