@@ -85,7 +85,7 @@ class History(Checkpoint):
     the one that saves the weights, it has the epoch's row ready for it.
     """
 
-    def __init__(self, folder: RunFolder, title: str, protocol: str, monitor: Monitor | None = None) -> None:
+    def __init__(self, folder: RunFolder, title: str, protocol: str, monitor: Monitor) -> None:
         self.folder = folder
         self.title = f"{title}, protocol {protocol}"
         self.protocol = protocol
@@ -99,11 +99,6 @@ class History(Checkpoint):
     def train_seconds(self) -> float:
         """Time spent in all epochs so far, validation included."""
         return float(sum(row["seconds"] for row in self.rows)) + self._without_row
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note what the best epoch is chosen by, for the learning curves."""
-        if isinstance(pl_module, TrainingModule):
-            self.monitor = pl_module.monitor
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the learning rate the epoch begins with, which a logged one is to seven digits."""

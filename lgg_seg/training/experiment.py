@@ -201,7 +201,6 @@ class Experiment:
             log.info("no patient is left to validate: no early stopping, no validation images; the last epoch is kept")
             members = [one for one in members if not isinstance(one, EarlyStopping | ValidationImages)]
             every, within = 1, False
-        assert history.monitor is not None
         kept = [
             RecordedConfig(to_plain(self.config)),
             *checkpoints(folder, history.monitor, every, within_epochs=within),

@@ -83,12 +83,9 @@ class ValidationImages(pl.Callback):
 
     def draw(self, folder: RunFolder, data: DataModule) -> None:
         if self.masks:
-            figure = self._figure(data, _evenly(sorted(self.masks), MAX_COLUMNS))
+            rows = self._rows(data, _evenly(sorted(self.masks), MAX_COLUMNS))
             with folder.writing("figures/validation_slices.png") as path:
-                write_png(figure, path, 110)
-
-    def _figure(self, data: DataModule, epochs: list[int]) -> Any:
-        return panel_grid(self._rows(data, epochs), "Validation slices over the epochs")
+                write_png(panel_grid(rows, "Validation slices over the epochs"), path, 110)
 
     def _rows(self, data: DataModule, epochs: list[int]) -> dict[str, list[Panel]]:
         rows: dict[str, list[Panel]] = {}

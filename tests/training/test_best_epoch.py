@@ -70,7 +70,7 @@ def fit(
     module: type[Scripted] = Scripted,
 ) -> History:
     monitor = SEGMENTATION_MONITORS[name]
-    history = History(RunFolder(folder), "scripted", "patient")
+    history = History(RunFolder(folder), "scripted", "patient", monitor)
     overrides = ["trainer=debug", "trainer.enable_progress_bar=false", f"trainer.max_epochs={epochs}", *words]
     settings = Experiment.of(composed(*overrides)).trainer
     within = settings.validates_within_epochs

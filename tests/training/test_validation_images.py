@@ -17,6 +17,7 @@ from torch.optim import SGD
 from lgg_seg import schedulers
 from lgg_seg.data.datamodule import DataModule
 from lgg_seg.losses import BCE
+from lgg_seg.reporting.figures import panel_grid
 from lgg_seg.runs.folder import RunFolder
 from lgg_seg.training import SegmentationModule, ValidationImages
 from lgg_seg.training.base import Parts
@@ -84,8 +85,7 @@ def test_the_figure_has_a_row_for_each_slice_and_a_column_for_each_epoch(
 ) -> None:
     trained[0].draw(RunFolder(tmp_path), data)
     assert (tmp_path / "figures" / "validation_slices.png").read_bytes().startswith(b"\x89PNG")
-    figure = trained[0]._figure(data, [0, 2, 3])
-    (axes,) = figure.axes
+    (axes,) = panel_grid(trained[0]._rows(data, [0, 2, 3]), "").axes
     slices = [data.index.slices[slice_id] for slice_id in trained[0].chosen]
     rows = [[f"{one.patient} / {one.number}", "epoch 1", "epoch 3", "epoch 4"] for one in slices]
     assert [text.get_text() for text in axes.texts] == [text for row in rows for text in row]
