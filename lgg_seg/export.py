@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
-from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
 from lgg_seg.deploy import Format
 from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
-from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.latest import find_run
 
 if TYPE_CHECKING:
@@ -35,8 +33,7 @@ def export(
         Path | None, Argument("scans to check on; null: the run's own, or the dataset's", key="data.root")
     ] = None,
     device: Annotated[
-        Accelerator,
-        Argument("auto, cpu, gpu or mps: where the original runs for the check, the export on the CPU"),
+        Accelerator, Argument("auto, cpu, gpu or mps: where the original runs for the check, the export on the CPU")
     ] = "cpu",
     output: Annotated[
         Path | None, Argument("a folder for the export; null: where predict backend=onnx looks for it")
@@ -48,13 +45,12 @@ def export(
     pixel of its coarsest level stands for.
 
     Returns:
-        the folder with the model, `model.json` for programs, `README.md` for people, and, of an ONNX whose
-        preprocessing is padding, size and normalisation alone, `infer.py`; and the measured parity.
+        the folder with the model, `model.json`, `README.md` and, of a plain ONNX, `infer.py`; and the measured parity.
     """
     if (run is None) == (zoo is None):
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")
     from lgg_seg.deploy.pages import export_page
-    from lgg_seg.deploy.parity import compare, comparison_slices
+    from lgg_seg.deploy.parity import compare, comparison_root, comparison_slices
     from lgg_seg.deploy.programs import FILES, is_plain, model_json, write_program
     from lgg_seg.hardware import choose_hardware
     from lgg_seg.inference.onnx import DESCRIPTION, export_folder
@@ -66,7 +62,7 @@ def export(
     target = output or export_folder(trained) / format
     if target.exists() and not (target / DESCRIPTION).is_file():
         raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
-    of, batches = comparison_slices(trained, _comparison_root(run, data_root))
+    of, batches = comparison_slices(trained, comparison_root(run, data_root))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / format
         folder.mkdir()
@@ -84,16 +80,6 @@ def export(
             (folder / "infer.py").write_text(script, encoding="utf-8")
         _replace(folder, target)
     return target, parity
-
-
-def _comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
-    """The scans to check on: `data_root`, else the run's own or the dataset where they exist, else None."""
-    if data_root is not None:
-        if not data_root.exists():
-            raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
-        return data_root
-    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
-    return find_dataset_root(Path(root)) if root else None
 
 
 def _replace(folder: Path, target: Path) -> None:

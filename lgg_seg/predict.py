@@ -34,8 +34,7 @@ def predict(
         Path, Argument("a new folder for masks, overlays and tables, or that of an interrupted job, to go on")
     ],
     input: Annotated[
-        Path | None,
-        Argument("slices (TIFF, PNG, JPEG, DICOM), a TIFF stack, NIfTI, .mgz, .img, .mha, .nrrd; a folder"),
+        Path | None, Argument("slices (TIFF, PNG, JPEG, DICOM), a TIFF stack, NIfTI, .mgz, .img, .mha, .nrrd; a folder")
     ] = None,
     flair: Annotated[
         str | None, Argument("one patient's FLAIR; with input=, what its FLAIR files' names end in: _0003")

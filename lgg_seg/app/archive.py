@@ -26,10 +26,8 @@ def is_archive(content: bytes) -> bool:
 def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Issue]]:
     """The members of a zip as (path, bytes), and an issue for each that is left out.
 
-    An archive beyond a limit is refused as a whole: half a volume would be normalised wrongly, and nobody would see it.
-
-    Raises:
-        LimitError: too many members, too many bytes, or no archive that can be read.
+    An archive beyond a limit, or that cannot be read, is refused as a whole by a LimitError: half a volume would be
+    normalised wrongly, and nobody would see it.
     """
     # Before the directory is parsed, each of whose entries would take a Python object.
     if content.count(_ENTRY) > MAX_FILES:

@@ -42,14 +42,9 @@ def trained_network(model: Model) -> TrainedModel:
     return model.members[0][0]
 
 
-def _digest(*parts: bytes) -> str:
-    """SHA-256 of the parts and of where each ends."""
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-
-
 # Keys of arguments whose type Streamlit does not know, or knows too loosely.
 _Keys = dict[str | type[Any], Callable[[Any], Any]]
-_FILES: _Keys = {tuple: lambda file: _digest(file[0].encode(errors="replace"), file[1])}
+_FILES: _Keys = {tuple: lambda file: f"{hashlib.sha256(file[1]).hexdigest()} {file[0]!r}"}
 _PIXELS: _Keys = {Model: lambda model: trained_network(model).digest, Volume: lambda volume: volume.digest}
 _ALL: _Keys = {**_PIXELS, Volume: lambda volume: volume.key}
 
@@ -62,7 +57,7 @@ def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
 
 @st.cache_resource(max_entries=1, show_spinner="Drawing a head")
 def cached_example() -> Upload:
-    """A phantom patient, of whom nobody's licence is to be asked."""
+    """A phantom patient."""
     with TemporaryDirectory() as folder:
         root = write_phantom(Path(folder) / "example", patients=1, slices=20, size=256)
         files = sorted(root.glob("*/*.tif"))

@@ -73,9 +73,11 @@ def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
     issues: list[Issue] = []
     budget = Budget()
     try:
-        _check_size(dropped)
-        files = _files(dropped, budget, issues)
-        return _read(files, budget, issues)
+        if len(dropped) > MAX_FILES:
+            raise LimitError(f"is more than {MAX_FILES:,} files; drop one patient at a time")
+        if sum(len(content) for _, content in dropped) > MAX_UPLOAD:
+            raise LimitError(f"is larger than {MAX_UPLOAD // MB} MB; drop one patient at a time")
+        return _read(_files(dropped, budget, issues), budget, issues)
     except LimitError as error:
         return Upload((), (Issue("The upload", str(error)),))
 
@@ -118,13 +120,6 @@ def _with_remedy_here(issue: Issue) -> Issue:
         return issue
     way = "save its series in NIfTI, as dcm2niix does, and drop them" if "series" in fault else "drop each file"
     return replace(issue, reason=f"{fault}; {way} with the sequence at the end of the name: P1_flair, P1_t1, P1_t1ce")
-
-
-def _check_size(dropped: Sequence[tuple[str, bytes]]) -> None:
-    if len(dropped) > MAX_FILES:
-        raise LimitError(f"is more than {MAX_FILES:,} files; drop one patient at a time")
-    if sum(len(content) for _, content in dropped) > MAX_UPLOAD:
-        raise LimitError(f"is larger than {MAX_UPLOAD // MB} MB; drop one patient at a time")
 
 
 def _files(dropped: Sequence[tuple[str, bytes]], budget: Budget, issues: list[Issue]) -> dict[str, bytes]:
@@ -179,9 +174,7 @@ def _decodable(files: Files, budget: Budget, issues: list[Issue]) -> dict[str, b
 def _pages(data: bytes, name: str) -> tuple[int, int]:
     """The pages, and the longer side of each in pixels, of a TIFF, PNG or JPEG file that is safe to decode.
 
-    Raises:
-        ValueError: it is none of them, too large, or its directory could make a decoder take more memory than the shape
-            says. The message completes "the file …".
+    A ValueError completes "the file …" for any other: a decoder could take more memory for it than the shape says.
     """
     header = picture_header(data, name)
     if header.tile is not None:

@@ -275,8 +275,7 @@ def _table(table: pd.DataFrame) -> None:
 def _downloads(name: str, measured: Measurements, masks: bytes) -> None:
     """Buttons for the masks and both tables of the volume of that name.
 
-    They get the content itself, no function that makes it: Streamlit forgets functions at every rerun, and a click in
-    that moment would give nothing.
+    They get the content itself: Streamlit forgets functions at every rerun, and a click in that moment gives nothing.
     """
     stem = name.replace("/", "_")
     files = (

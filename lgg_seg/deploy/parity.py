@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lgg_seg.data.kaggle.listing import find_dataset_root
+from lgg_seg.data.kaggle.listing import DEFAULT_ROOT, find_dataset_root
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import choose_hardware
 from lgg_seg.inference.runner import Runner, TorchRunner
 from lgg_seg.inference.trained import TrainedModel
+from lgg_seg.runs.folder import RunFolder
 from lgg_seg.scans.discover import find_scans
 from lgg_seg.scans.scan import ScanError
 
@@ -40,6 +41,16 @@ class Parity:
 def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
     """The network in float32."""
     return TorchRunner(network, choose_hardware(device, "32-true", channels_last=False), SLICES)
+
+
+def comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
+    """The scans to compare on: `data_root`, else the run's own or the dataset where they exist, else None."""
+    if data_root is not None:
+        if not data_root.exists():
+            raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
+        return data_root
+    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
+    return find_dataset_root(Path(root)) if root else None
 
 
 def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:

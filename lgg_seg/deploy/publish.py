@@ -11,12 +11,11 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from lgg_seg.data.kaggle.listing import find_dataset_root
 from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.deploy.cross_validation import cross_validated
 from lgg_seg.deploy.model_card import model_card
 from lgg_seg.deploy.pages import card_page
-from lgg_seg.deploy.parity import compare, comparison_slices, exact_runner
+from lgg_seg.deploy.parity import compare, comparison_root, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.inference.trained import from_run
@@ -70,10 +69,9 @@ def add(
             f"The weights of {trained.name} take {len(content) / 1e6:.1f} MB in half precision; the zoo has room for "
             f"{MAX_BYTES // 10**6} MB a model. Take a smaller network."
         )
-    root = data_root or (find_dataset_root(Path(config.data.root)) if config.data.root else None)
     network = copy.deepcopy(trained.network)
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load(content).items()})
-    of, batches = comparison_slices(trained, root)
+    network.load_state_dict(load(content))
+    of, batches = comparison_slices(trained, comparison_root(run, data_root))
     parity = compare(trained, exact_runner(network), of, batches)
     if parity.disagreeing > MAX_CHANGED * max(parity.positive, 1):
         raise UserError(
@@ -98,8 +96,7 @@ def add(
 def halved(network: nn.Module) -> dict[str, Tensor]:
     """The network's tensors, contiguous; convolutions and linear layers in float16.
 
-    What has one number a channel (biases, batch norm and its running statistics) stays in float32: it may exceed the
-    range of float16, and takes hardly any space.
+    What has one number a channel (biases, batch norm) stays in float32: it may exceed float16's range, and is small.
     """
     return {
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()

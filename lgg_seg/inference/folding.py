@@ -15,9 +15,8 @@ TOLERANCE = 1e-4  # of the logits, relative to the largest: float32 rounds at 1e
 def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
     """A copy of a trained network in float32 on the CPU whose convolutions do the work of its batch normalisation.
 
-    In evaluation batch normalisation is one scale and one shift a channel, so the convolution before it can do both
-    (Jacob et al. 2018, section 3.2). Which convolution that is, is read off a forward pass of noise (1, channels, size,
-    size). A network whose copy gives other logits for the noise is returned as it is.
+    Its scale and shift a channel move into the convolution before (Jacob et al. 2018, section 3.2), which is read off a
+    forward pass of noise (1, channels, size, size). If the copy gives other logits for it, the network itself returns.
     """
     copy = deepcopy(network).eval()
     example = torch.randn(1, channels, size, size, generator=torch.Generator().manual_seed(0))

@@ -25,18 +25,13 @@ from lgg_seg.runs.provenance import known_patients, patient_digests
 
 @dataclass(frozen=True)
 class StartingWeights:
-    """What a network starts from.
+    """What a network starts from."""
 
-    `source` is `model.weights` without the folders above it; `sha256` is that of the file. `patients` are the digests
-    by name of those who trained the weights or chose their checkpoint, in earlier runs of a chain too; `recorded` says
-    whether these are all of them, which nobody knows of a file. Images of ImageNet are no patients.
-    """
-
-    source: str
+    source: str  # `model.weights` without the folders above it
     part: Literal["network", "encoder"]
-    sha256: str
-    patients: Mapping[str, str]
-    recorded: bool
+    sha256: str  # of the file
+    patients: Mapping[str, str]  # digests by name of those who trained it or chose its checkpoint, in earlier runs too
+    recorded: bool  # whether these are all of them, which nobody knows of a file; ImageNet has no patients
 
     def metadata(self, index: Index, split: Split) -> dict[str, Any]:
         """Their part of `provenance.json`; `seen` names the later subsets' patients whom they have seen."""

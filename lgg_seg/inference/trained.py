@@ -108,9 +108,7 @@ def from_zoo(source: str | Path) -> TrainedModel:
     weights = read_weights(folder, card)
     target, network, preprocess = _built(card)
     try:
-        network.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-        )
+        network.load_state_dict(weights)  # which makes float32 of float16
     except RuntimeError as error:
         raise UserError(f"The weights in {folder} belong to another network than its card describes.") from error
     return TrainedModel(
@@ -132,10 +130,10 @@ def from_zoo(source: str | Path) -> TrainedModel:
 def training_volumes(provenance: Mapping[str, Any]) -> dict[str, str]:
     """Digests by name of the patients who trained a network or chose its checkpoint, or its starting weights'.
 
-    `provenance` is a run's, or the `training` of a card. Under a leaky protocol slices of every test patient were
-    trained on.
+    `provenance` is a run's, or the `training` of a card.
     """
     split = provenance["split"]
+    # Under a leaky protocol slices of every test patient were trained on.
     subsets = ("train", "val", "test") if split["protocol"] == LEAKY else ("train", "val")
     own = {name: digest for subset in subsets for name, digest in split[subset].items()}
     return {**starting_weights(provenance)["patients"], **own}

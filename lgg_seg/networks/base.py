@@ -12,8 +12,7 @@ class SegmentationNetwork(nn.Module, ABC):
 
     A subclass's constructor ends with `in_channels`, the channels of the image, and `out_channels`, the logits a pixel.
     Subclasses write `logits` for sizes that `stride` divides. `forward` pads the input to the next such size by
-    repeating its last row and column, which works for any size from one pixel on and makes no edge that a convolution
-    would see, and crops the logits. The padding goes to the right and the bottom: pixel (0, 0) stays where it was.
+    repeating its last row and column, to the right and the bottom, and crops the logits.
     """
 
     def __init__(self, stride: int) -> None:
@@ -27,8 +26,7 @@ class SegmentationNetwork(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits `(B, out_channels, H, W)`, or a tuple of them in training under deep supervision.
 
-        `x` holds normalised images `(B, in_channels, H, W)`, float, any H and W of at least 1, contiguous or
-        channels_last.
+        `x` holds normalised images `(B, in_channels, H, W)`, float, any H and W of at least 1.
         """
         # Negative padding crops. Unlike a slice it leaves torch.export no case to tell apart: one program, any size.
         right, bottom = -x.shape[3] % self.stride, -x.shape[2] % self.stride

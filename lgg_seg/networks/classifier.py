@@ -26,19 +26,16 @@ class EncoderClassifier(FreezableEncoder, SliceClassifier):
 
     After Fahad and Katasani, "Tumor Grade Classification and Segmentation in Lower-Grade Gliomas Using Deep Learning",
     section 4.2: ImageNet weights, the last layer replaced by fully connected layers with batch norm and dropout, and
-    one output. The paper leaves open their order, number and width, and the share of dropout. Here: linear, batch norm,
-    ReLU, dropout, linear. The first linear layer has no bias, as the batch norm after it has one. Deviation: images are
-    normalised as for every network here, not by ImageNet's mean and deviation.
+    one output. What the paper leaves open is here: linear without bias, batch norm, ReLU, dropout, linear. Deviation:
+    images are normalised as for every network here, not by ImageNet's mean and deviation.
 
     Args:
-        name: the encoder's.
+        name: the encoder's, in segmentation-models-pytorch.
         target: see `Target`.
-        weights: null: random. `imagenet`: the published ones, installed or fetched once. A path: a `.safetensors` or
-            torch file with the encoder's state dict, a whole classifier's included. Never random unless null.
-        freeze_encoder: only the head is trained; see `FreezableEncoder`.
         hidden: width of the head.
         dropout: share of the head's activations that is dropped in training.
-        in_channels: channels of the image; other than 3, the first convolution's RGB weights are summed or repeated.
+
+    The other arguments are those of `SMP`.
 
     Raises:
         UserError: weights that are not to be had or do not fit.
@@ -79,7 +76,7 @@ class EncoderClassifier(FreezableEncoder, SliceClassifier):
 class ResNet50Classifier(EncoderClassifier):
     """`EncoderClassifier` on a ResNet-50 (He et al., arXiv 1512.03385): 24,558,145 parameters for 3 channels.
 
-    Torchvision's weight files fit too. The arguments are those of `EncoderClassifier`.
+    Torchvision's weight files fit too. Arguments as of `EncoderClassifier`.
     """
 
     def __init__(
@@ -95,15 +92,9 @@ class ResNet50Classifier(EncoderClassifier):
 
 
 class EfficientNetClassifier(EncoderClassifier):
-    """`EncoderClassifier` on an EfficientNet-Lite, whose ImageNet weights are installed with the package.
+    """`EncoderClassifier` on the last block of an EfficientNet-Lite.
 
-    See `EfficientNetUNet` about the encoder. The features are those of its last block; the convolution and the
-    classifier after that are left out.
-
-    Args:
-        encoder: "lite0", "lite1" or "lite2".
-
-    The other arguments are those of `EncoderClassifier`.
+    The encoder is as of `EfficientNetUNet`, the other arguments as of `EncoderClassifier`.
     """
 
     def __init__(

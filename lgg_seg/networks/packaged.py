@@ -61,11 +61,7 @@ def packaged_weights(encoder: str) -> Path | None:
 def timm_names(state: Mapping[str, Tensor], blocks: Sequence[nn.Module]) -> dict[str, Tensor]:
     """An EfficientNet's state dict under timm's names; one that has them already comes back as it is.
 
-    efficientnet-pytorch counts its blocks through, timm within each of its stages.
-
-    Args:
-        state: tensors under the names of either library.
-        blocks: the blocks of the timm model by stage, its `blocks`.
+    efficientnet-pytorch counts its blocks through, timm within each of its stages, as in the `blocks` of its model.
     """
     if "_conv_stem.weight" not in state:
         return dict(state)

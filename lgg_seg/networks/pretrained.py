@@ -47,12 +47,11 @@ class FreezableEncoder(nn.Module):
     """A network whose `encoder` can be frozen.
 
     It then requires no gradient, and stays in eval mode in training, so that its batch norm keeps the running
-    statistics and its dropout does nothing. `weights_file` is where the encoder's weights came from, None where they
-    are random.
+    statistics and its dropout does nothing.
     """
 
     freeze_encoder = False
-    weights_file: Path | None = None
+    weights_file: Path | None = None  # where the encoder's weights came from; None where they are random
 
     def train(self, mode: bool = True) -> Self:
         """As in `nn.Module`, but for a frozen encoder."""
@@ -63,11 +62,7 @@ class FreezableEncoder(nn.Module):
 
 
 def weights_file(encoder: str, weights: str) -> Path:
-    """The file that `weights` means for `encoder`: one of its published sets by name, or a path.
-
-    A published set comes from an installed package where there is one, otherwise from the Hugging Face hub, fetched
-    once.
-    """
+    """The file that `weights` means for `encoder`: a published set's by name, from a package or the hub, or a path."""
     if weights == "imagenet" and (packaged := packaged_weights(encoder)):
         return packaged
     published = _published(encoder)
@@ -162,8 +157,7 @@ def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
     """Fill an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
 
-    The first convolution of weights for RGB is adapted as the library does it: summed for one channel, else repeated
-    in turn and scaled by 3/in_channels.
+    The first convolution of weights for RGB is adapted as the library does it.
     """
     from segmentation_models_pytorch.encoders import get_encoder
 
@@ -177,11 +171,7 @@ def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) ->
 
 
 def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
-    """The weights in a file, once the whole timm model `name` has accepted them.
-
-    timm loads an encoder's weights leniently, so that a wrong file would leave random weights; for the whole model,
-    classifier included, it is strict.
-    """
+    """The weights in a file, once the whole timm model `name` has accepted them: of an encoder alone it accepts any."""
     import timm
 
     try:

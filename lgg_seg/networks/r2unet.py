@@ -11,9 +11,8 @@ from lgg_seg.networks.unet import UShaped, convolution
 class RecurrentConvolution(nn.Module):
     """Recurrent convolutional layer (R2U-Net's Fig. 3), unfolded for `t` steps after the first: `t` + 1 convolutions.
 
-    state(0) = f(x), state(i) = f(x + state(i-1)): one convolution serves input and state at every step, so that the
-    number of parameters does not depend on `t`. Deviation: the paper's equation has weights of their own for each.
-    The steps also share their batch norm, whose running statistics are thus those of all steps together.
+    state(0) = f(x), state(i) = f(x + state(i-1)). Deviation: in the paper's equation input and state have weights of
+    their own; here one convolution and its batch norm serve both at every step.
     """
 
     def __init__(self, channels: int, t: int) -> None:

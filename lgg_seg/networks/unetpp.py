@@ -20,18 +20,14 @@ class UNetPlusPlus(SegmentationNetwork):
 
     Deep supervision puts a 1x1 head on each of x(0, 1) … x(0, 4). In train mode the network then returns the four
     logits as a tuple, in that order, each for its own loss. In eval mode it returns one logits tensor, see `output`.
-
     Deviations from the paper: upsampling is bilinear, batch norm follows each 3x3 convolution.
-    Initialisation: see `initialise`.
 
     Args:
         filters: channels at the finest level; doubled at each of the four levels below.
         deep_supervision: four heads in place of the one on x(0, 4).
         output: what eval mode returns under deep supervision. "average" is the paper's accurate mode: the log-odds of
-            the heads' mean *probability*. 1 … 4 is its fast mode: the head on x(0, output) alone, for which only the
-            nodes of the pruned UNet++ L1 … L4 are computed.
-        align_corners: upsampling maps corner pixels' centres onto each other, as in 4uiiurz1/pytorch-nested-unet,
-            whose weights need it. The default maps pixel areas.
+            the heads' mean *probability*. 1 … 4 is its fast mode: the head on x(0, output) of the pruned UNet++ alone.
+        align_corners: how to upsample, as 4uiiurz1/pytorch-nested-unet, whose weights need it; by default by areas.
 
     Raises:
         UserError: one of four heads without deep supervision.

@@ -53,15 +53,14 @@ def predict_all(
     overlays: Overlays,
     settings: Mapping[str, Any],
 ) -> PredictionResult:
-    """Predict on every volume of `scans`; a file that cannot be read is listed and does not stop the others.
+    """Predict on every volume of `scans`, and score it by the masks beside; a file that cannot be read is listed.
 
-    What is predicted is scored where there are masks beside the scans. Of `settings`, `probabilities` and
-    `mask_threshold` are read here.
+    Of `settings`, `probabilities` and `mask_threshold` are read here.
 
     Writes masks in the input's folder structure, `overlays/`, `per_slice.csv`, `per_volume.csv`, where there are any
     `faults.csv`, and at the end `provenance.json`, which is `settings` and counts. After an error or an interruption
-    the tables hold the volumes that were done, and those are not done again by another call with the same output: the
-    volumes whose files, networks and settings are the same.
+    the tables hold what was done, and another call with the same output does not do that again, as long as a volume's
+    files, networks and settings are the same.
     """
     masks = MaskFiles(scans)
     result = PredictionResult(issues=[*scans.issues, *masks.issues])

@@ -31,10 +31,9 @@ class _Begun(BaseModel):
 
 
 class Journal:
-    """Lines of JSON in an output folder: each file before it is written, each volume when it is done.
+    """Lines of JSON in an output folder, whose lock one must have: each file before it is written, each volume done.
 
-    Whoever makes one must have the folder's lock. A line that cannot be read, as a killed process leaves it, counts as
-    none: its volume is computed anew.
+    A line that cannot be read, as a killed process leaves it, counts as none: its volume is computed anew.
     """
 
     def __init__(self, folder: AtomicFolder) -> None:

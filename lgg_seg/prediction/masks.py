@@ -20,12 +20,11 @@ from lgg_seg.scans.volumes import VolumeFiles
 def write_mask(files: ScanFiles, root: Path, scan: Scan, mask: Bools, output: OutputFolder) -> None:
     """Write a mask (D, H, W) of a scan that was read below `root`.
 
-    Of a volume `<stem>_mask.nii[.gz]`: uint8, 1 where there is tumour, on FLAIR's grid and with its header. Of a TIFF
-    stack `<file>_mask.tif`, a page a slice, and of each slice `<slice>_mask.tif`: uint8 (H, W), 0 and 255; of PNG and
-    JPEG it is PNG, since JPEG would smear a mask.
+    Of a volume `<stem>_mask.nii[.gz]`: uint8, 0 and 1, on FLAIR's grid and with its header. Of a TIFF stack, a page a
+    slice, and of each slice `…_mask.tif`: uint8, 0 and 255; of PNG and JPEG it is PNG.
     """
     if isinstance(files, VolumeFiles):
-        _write_nifti(files, root, mask.astype(np.uint8), files.mask, output)
+        _write_nifti(files, root, mask.astype(np.uint8), files.output("mask"), output)
     elif isinstance(files, StackFile):
         output.write_tiff(f"{without_ending(files.file)}_mask.tif", mask.astype(np.uint8) * 255)
     else:
@@ -38,7 +37,7 @@ def write_mask(files: ScanFiles, root: Path, scan: Scan, mask: Bools, output: Ou
 def write_probability(files: ScanFiles, root: Path, scan: Scan, probability: Floats32, output: OutputFolder) -> None:
     """Write P(tumour), float32 (D, H, W), as `write_mask` does a mask; of each slice `<slice>_probability.tif`."""
     if isinstance(files, VolumeFiles):
-        _write_nifti(files, root, probability, files.probability, output)
+        _write_nifti(files, root, probability, files.output("probability"), output)
     elif isinstance(files, StackFile):
         output.write_tiff(f"{without_ending(files.file)}_probability.tif", probability)
     else:

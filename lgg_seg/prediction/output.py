@@ -59,10 +59,7 @@ class OutputFolder(AtomicFolder):
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """A temporary path beside `name`, renamed to it when the block ends well; each name but once.
-
-        Of a folder or file whose name is too long for a disk, a digest stands in for the middle.
-        """
+        """A temporary path beside `name`, renamed to it when the block ends well; each name but once."""
         name = "/".join(map(_fitting, name.split("/")))
         # Without case, as some file systems compare names: what would be overwritten there is refused on all.
         if name.casefold() in self._written:
@@ -86,6 +83,7 @@ class OutputFolder(AtomicFolder):
 
 
 def _fitting(name: str) -> str:
+    """A folder's or file's name; of one that is too long for a disk, a digest stands in for the middle."""
     content = os.fsencode(name)
     if len(content) <= MAX_NAME:
         return name

@@ -1,11 +1,10 @@
 """The rows of `per_slice.csv` and `per_volume.csv` of a prediction.
 
-Centroids count from 0 as the pictures show the volume: rows downwards, columns to the right, and `centroid_slice` along
-the slices that were read; where numbers are missing it is an index, not a slice's number.
+Centroids count from 0: rows downwards, columns to the right, `centroid_slice` along the slices that were read.
 
 `slice` is the number in a TIFF slice's name; of NIfTI it is the voxel index, from 0, along the file's axis
-`slice_axis` (i, j or k), and `centroid_i`, `centroid_j`, `centroid_k` are the centroid in the file's own voxel indices
-from 0, as nibabel, FSLeyes and 3D Slicer count them (ITK-SNAP counts from 1). Only NIfTI has those four columns.
+`slice_axis` (i, j or k), and `centroid_i`, `centroid_j`, `centroid_k` are the centroid in the file's own voxel indices,
+as nibabel, FSLeyes and 3D Slicer count them (ITK-SNAP counts from 1). Only NIfTI has those four columns.
 
 Where a mask lies beside a scan there are `true_area_px` and `dice` of each slice that has one, and of the volume
 `scored_slices`, `true_voxels` and the metrics of `PATIENT_METRICS`, over those slices; the distances need them all.

@@ -139,11 +139,12 @@ def _with_unique_masks(volumes: Sequence[VolumeFiles], issues: list[Issue]) -> I
     """Of two volumes whose masks would be one file, as of `P1.nii.gz` beside a folder `P1` of DICOM, the first."""
     firsts: dict[str, str] = {}
     for volume in volumes:
-        first = firsts.setdefault(volume.mask.casefold(), volume.files[FLAIR])
+        mask = volume.output("mask")
+        first = firsts.setdefault(mask.casefold(), volume.files[FLAIR])
         if first == volume.files[FLAIR]:
             yield volume
         else:
-            reason = f"would have its mask in {volume.mask}, as {first} has, and the first counts; rename one of them"
+            reason = f"would have its mask in {mask}, as {first} has, and the first counts; rename one of them"
             issues.append(Issue(volume.files[FLAIR], reason))
 
 

@@ -48,19 +48,9 @@ class VolumeFiles:
         """Every file, below the input."""
         return tuple(self.files.values())
 
-    @property
-    def mask(self) -> str:
-        """Where its mask is written, below the output; of other formats than NIfTI it is `.nii.gz`, too."""
-        return f"{self.stem}_mask{self._ending}"
-
-    @property
-    def probability(self) -> str:
-        """Where its probabilities are written."""
-        return f"{self.stem}_probability{self._ending}"
-
-    @property
-    def _ending(self) -> str:
-        return nifti_ending(self.files[FLAIR]) or ".nii.gz"
+    def output(self, what: str) -> str:
+        """Where its `mask` or `probability` is written; of other formats than NIfTI it is `.nii.gz`, too."""
+        return f"{self.stem}_{what}{nifti_ending(self.files[FLAIR]) or '.nii.gz'}"
 
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.

@@ -54,7 +54,7 @@ def test_every_format_gives_the_same_head_and_a_place_for_its_mask(tmp_path: Pat
     scan, wanted = files.read(root), expected(tmp_path)
     assert np.array_equal(scan.images, wanted.images)
     assert scan.voxel_mm3 == pytest.approx(20)
-    assert files.mask == "P1_mask.nii.gz"
+    assert files.output("mask") == "P1_mask.nii.gz"
     back = files.in_file(root, scan.flair)
     assert np.allclose(back.affine, LPS)
     assert np.array_equal(np.asarray(back.dataobj).transpose(2, 1, 0), scan.flair)
@@ -102,7 +102,7 @@ def test_the_series_of_a_study_are_the_sequences_of_one_volume(tmp_path: Path, a
     assert np.array_equal(scan.images[..., 2], wanted.flair[::-1])
     assert not np.array_equal(scan.images[..., 0], scan.flair)
     assert sum("resampled to the grid of its FLAIR" in warning for warning in scan.warnings) == 1
-    assert files.mask.endswith("_mask.nii.gz")
+    assert files.output("mask").endswith("_mask.nii.gz")
     assert np.allclose(files.in_file(tmp_path / "in", scan.flair).affine, LPS)
 
 
