@@ -38,11 +38,10 @@ def bench(
 ) -> dict[str, Any]:
     """Time training steps, predictions, the loading of batches and starts, the plain way of PyTorch in turn with ours.
 
-    Of each network also a small run: what loader, callbacks, validation and test add to its steps.
-
-    Plain: float32, channels first, an optimizer that is not fused, in a process that has its threads in common with
-    ours and no other setting. Ours: what a run with these choices would take. The roof is a large matrix product on
-    the same hardware. The pixels are noise; no weights and no data are needed.
+    Of each network also a small run: what loader, callbacks, validation and test add to its steps. Plain: float32,
+    channels first, an optimizer that is not fused, in a process with as many threads as ours and no other setting.
+    Ours: what a run with these choices would take. The roof is a large matrix product on the same hardware. The pixels
+    are noise.
 
     Returns:
         the rates with the hardware, versions and commit they were measured with, as `output` holds them.
@@ -93,30 +92,17 @@ def bench(
 
 def cases(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What `bench` measured, one case at a time; rates in slices a second, `of_roof` a share."""
-    size, batch_size = measured["size"], measured["batch_size"]
-    of_networks = [
-        {"case": case, "model": one["model"], "size": size, "batch_size": batch, **one[case],
-         "of_roof": of_roof(measured, one, case)}
-        for one in measured["networks"]
-        for case, batch in (("train", batch_size), ("predict", batch_size), ("predict_one", 1))
-    ]  # fmt: skip
-    of_runs = [
-        {"case": case, "model": one["model"], "size": size, "batch_size": batch_size, **one[case]}
-        for one in measured["networks"]
-        for case in ("overhead", "protocol")
-    ]
-    fetched = [
-        {"case": "fetch", "augment": name, "size": size, "ours": rate}
-        for name, rate in measured["fetched_by_one_process"].items()
-    ]
-    started = [{"case": "start", "command": name, "seconds": took} for name, took in measured["start_seconds"].items()]
-    return [
-        *of_networks,
-        *of_runs,
-        *fetched,
-        *started,
-        {"case": "roof", "flops_per_second": measured["roof_flops_per_second"]},
-    ]
+    size, found = measured["size"], []
+    for one in measured["networks"]:
+        for case in ("train", "predict", "predict_one", "overhead", "protocol"):
+            batch = 1 if case == "predict_one" else measured["batch_size"]
+            of_network = {"case": case, "model": one["model"], "size": size, "batch_size": batch, **one[case]}
+            share = {} if case in ("overhead", "protocol") else {"of_roof": of_roof(measured, one, case)}
+            found.append({**of_network, **share})
+    fetched, started = measured["fetched_by_one_process"].items(), measured["start_seconds"].items()
+    found += [{"case": "fetch", "augment": name, "size": size, "ours": rate} for name, rate in fetched]
+    found += [{"case": "start", "command": name, "seconds": took} for name, took in started]
+    return [*found, {"case": "roof", "flops_per_second": measured["roof_flops_per_second"]}]
 
 
 def _members(group: str, text: str) -> list[str]:

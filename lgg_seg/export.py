@@ -50,7 +50,7 @@ def export(
     if (run is None) == (zoo is None):
         raise UserError("Say what to export: run=RUN, or zoo=NAME for a model that ships with the package.")
     from lgg_seg.deploy.pages import export_page
-    from lgg_seg.deploy.parity import compare, comparison_root, comparison_slices
+    from lgg_seg.deploy.parity import compare, comparison_slices
     from lgg_seg.deploy.programs import FILES, is_plain, model_json, write_program
     from lgg_seg.hardware import choose_hardware
     from lgg_seg.inference.onnx import DESCRIPTION, export_folder
@@ -62,7 +62,7 @@ def export(
     target = output or export_folder(trained) / format
     if target.exists() and not (target / DESCRIPTION).is_file():
         raise UserError(f"{target} is there and holds no export ({DESCRIPTION}); move it away.")
-    of, batches = comparison_slices(trained, comparison_root(run, data_root))
+    of, batches = comparison_slices(trained, data_root, run)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / format
         folder.mkdir()

@@ -33,8 +33,8 @@ def lr_find(
 ) -> float:
     """Train for some steps, each with a larger learning rate, and suggest that at which the loss falls fastest.
 
-    Nothing else is left of that training; its schedule, callbacks and loggers have no part in it. `overrides` make its
-    config.
+    Nothing else is left of that training, whose config `overrides` make; its schedule, callbacks and loggers have no
+    part.
 
     Returns:
         the suggestion.

@@ -26,8 +26,7 @@ def is_archive(content: bytes) -> bool:
 def unpack(name: str, content: bytes, budget: Budget) -> tuple[list[tuple[str, bytes]], list[Issue]]:
     """The members of a zip as (path, bytes), and an issue for each that is left out.
 
-    An archive beyond a limit, or that cannot be read, is refused as a whole by a LimitError: half a volume would be
-    normalised wrongly, and nobody would see it.
+    A LimitError refuses an archive beyond a limit as a whole: half a volume would be normalised wrongly, unseen.
     """
     # Before the directory is parsed, each of whose entries would take a Python object.
     if content.count(_ENTRY) > MAX_FILES:

@@ -49,10 +49,7 @@ class Budget:
 
 
 def unsafe_path(path: str) -> str | None:
-    """Why a file of this path (with slashes) is refused, completing "the file …"; None for a safe path.
-
-    They are paths in a temporary folder, and in the archive of masks and the tables that people download.
-    """
+    """Why a file of this path (with slashes) is refused, completing "the file …"; None for a safe path."""
     if not PurePosixPath(path).name:
         return "has no name"
     if len(path) > MAX_NAME:

@@ -29,10 +29,7 @@ _LEGEND = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-it
 
 
 def background(images: NDArray[np.uint8], sequence: SequenceChoice) -> Picture:
-    """A volume's slices (D, H, W, 3) in grey or, of all three sequences, as red, green and blue: the same shape.
-
-    Each sequence is brightened over the whole volume, so that slices compare.
-    """
+    """A volume's slices (D, H, W, 3) in grey or, of all sequences, in colours, brightened over the whole volume."""
     if sequence == "all three":
         return np.stack([window(images[..., channel]) for channel in range(3)], axis=-1)
     return np.repeat(window(images[..., SEQUENCES.index(sequence)])[..., None], 3, axis=-1)
@@ -83,10 +80,7 @@ def colours(probability: Floats32) -> Picture:
 
 
 def outline_legend(rule: str, *, truth: bool, in_slice: bool) -> str:
-    """The legend of outlines: of the pixels that fulfil a rule (`P ≥ 0.50`), and of ground truth.
-
-    `truth`: whether any slice of the volume has a ground-truth mask; `in_slice`: whether this one has.
-    """
+    """The legend of outlines: by a rule (`P ≥ 0.50`), and of ground truth, where the volume and this slice have any."""
     parts = [_line("solid", PREDICTION), f"<span>prediction, {rule}</span>"]
     if truth:
         name = "ground truth" if in_slice else "ground truth (none for this slice)"

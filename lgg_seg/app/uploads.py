@@ -1,7 +1,4 @@
-"""Dropped files to volumes with their ground truth, by the readers of `predict`; an issue for each file left out.
-
-They lie in a temporary folder until nobody needs the volumes any more.
-"""
+"""Dropped files to volumes with their ground truth, by the readers of `predict`; an issue for each file left out."""
 
 import re
 import shutil
@@ -66,10 +63,7 @@ class Upload:
 
 
 def read_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
-    """Read dropped files, given as (name, bytes): scans as `find_scans` takes them, their masks, and zips of them.
-
-    A bad file becomes an issue, and the others are read all the same.
-    """
+    """Read dropped files, given as (name, bytes): scans as `find_scans` takes them, their masks, and zips of them."""
     issues: list[Issue] = []
     budget = Budget()
     try:

@@ -1,8 +1,7 @@
 """Prepared slices on disk, as memory-mapped uint8 arrays that every job of a sweep shares.
 
-A cache is a folder named after what it was made from: the data's fingerprint, the preprocessing, this format's
-version. It is written to a temporary folder under a lock and renamed, so that a folder with the final name is whole;
-later damage is found by checksums when the cache is opened, and mended by building it again.
+A cache is a folder named after what it was made from. It is written to a temporary folder under a lock and renamed, so
+that it is whole; later damage is found by checksums when the cache is opened, and mended by building it again.
 """
 
 import hashlib
@@ -47,10 +46,7 @@ class Cache:
 
 
 def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path) -> Cache:
-    """Map the index's prepared slices, building them first where they are missing or damaged.
-
-    Several processes may ask at once: one builds, the others wait and share.
-    """
+    """Map the index's prepared slices; where they are missing or damaged, one process builds them for all."""
     content = {"format": FORMAT, "tree": index.fingerprint, **preprocess.cache_key}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / key

@@ -1,7 +1,6 @@
-"""Neighbouring slices as further channels of a slice (2.5D).
+"""Neighbouring slices as further channels of a slice (2.5D): its context, those above and below it in the volume.
 
-A slice's context are the slices above and below it, in the order of the volume. At a volume's end the last slice stands
-in for what is missing, so that a single slice is its own context.
+At a volume's end the last slice stands in for what is missing, so that a single slice is its own context.
 """
 
 from __future__ import annotations
@@ -12,10 +11,7 @@ from numpy.typing import NDArray
 
 
 def neighbours(volume_of: NDArray[np.int64], context: int) -> NDArray[np.int64]:
-    """The places (N, 2 context + 1) of each slice's neighbours, its own in the middle.
-
-    `volume_of` (N,) names each slice's volume; the slices of a volume stand together.
-    """
+    """The places (N, 2 context + 1) of each slice's neighbours, its own in the middle, by each slice's volume (N,)."""
     first = np.searchsorted(volume_of, volume_of, side="left")
     last = np.searchsorted(volume_of, volume_of, side="right") - 1
     places = np.arange(len(volume_of))[:, None] + np.arange(-context, context + 1)

@@ -16,17 +16,13 @@ from lgg_seg.data.sampling import SampleKey
 
 
 class Item(TypedDict):
-    """A prepared slice; in a batch every value has a leading axis.
+    """A prepared slice; in a batch every value has a leading axis."""
 
-    `image` (C, S, S) uint8, of the slice and its context; `mask` (1, S, S) uint8 with 0 and 1; `statistics` (C, 4)
-    float32, for `preprocessing.normalise`; `slice` and `patient` are places in `Index.slices` and `Index.patients`.
-    """
-
-    image: torch.Tensor
-    mask: torch.Tensor
-    statistics: torch.Tensor
-    slice: int
-    patient: int
+    image: Tensor  # (C, S, S) uint8, of the slice and its context
+    mask: Tensor  # (1, S, S) uint8 with 0 and 1
+    statistics: Tensor  # (C, 4) float32, for `preprocessing.normalise`
+    slice: int  # its place in `Index.slices`
+    patient: int  # in `Index.patients`
 
 
 class SliceDataset(Dataset[Item]):
@@ -62,10 +58,9 @@ class SliceDataset(Dataset[Item]):
 
 
 def statistics_of_copies(images: Tensor, statistics: Tensor) -> Tensor:
-    """Statistics (B, C, 4) with FLAIR's own for each channel that is a copy of FLAIR in all of the slices.
+    """Statistics (B, C, 4) with FLAIR's own for each channel that copies FLAIR in all of the slices (B, K, C, S, S).
 
-    A channel of `images` (B, K, C, S, S) that an augmentation has replaced is thus normalised as where the sequence was
-    never acquired.
+    A channel that an augmentation has replaced is thus normalised as where the sequence was never acquired.
     """
     if images.shape[2] == 1:
         return statistics

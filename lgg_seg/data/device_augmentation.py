@@ -1,7 +1,4 @@
-"""The transforms of an `Augmentation` on a device: drawn for each item on the host, computed for whole batches.
-
-The draws are albumentations' own, from the same generators: a seed gives the same parameters either way.
-"""
+"""The transforms of an `Augmentation` on a device: drawn by albumentations on the host, computed for whole batches."""
 
 from __future__ import annotations
 
@@ -22,14 +19,11 @@ Draw = Mapping[int, NDArray[Any]]
 
 
 class Draws(NamedTuple):
-    """A batch's draws, packed for one transfer.
+    """A batch's draws, packed for one transfer, of one operation after another."""
 
-    `rows` int64 and `values` float32 are those of one operation after another; `counts` has (rows, values of each).
-    """
-
-    rows: Tensor
-    values: Tensor
-    counts: tuple[tuple[int, int], ...]
+    rows: Tensor  # int64
+    values: Tensor  # float32
+    counts: tuple[tuple[int, int], ...]  # of each operation its rows, and the values of each of these
 
     def unpacked(self) -> Iterator[tuple[Tensor, Tensor]]:
         """For each operation its rows (n,) and their values (n, …)."""
@@ -83,10 +77,7 @@ class DeviceAugmentation:
         return Draws(torch.tensor(rows, dtype=torch.int64), packed, tuple(counts))
 
     def __call__(self, images: Tensor, masks: Tensor, draws: Draws) -> Pair:
-        """Transform images (B, K, C, S, S) and masks (B, 1, S, S), both uint8 and overwritten.
-
-        It never waits for the device: how many rows an operation has is known on the host.
-        """
+        """Transform images (B, K, C, S, S) and masks (B, 1, S, S), uint8 and overwritten; no wait for the device."""
         for stage, (rows, values) in zip(self._stages, draws.unpacked(), strict=True):
             if len(rows):
                 of_rows = stage(images.index_select(0, rows), masks.index_select(0, rows), values)

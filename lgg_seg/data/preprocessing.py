@@ -19,7 +19,6 @@ from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.skull_strip import brain_mask
 from lgg_seg.errors import require
 
-Input = tuple[torch.Tensor, torch.Tensor]
 MAX_CONTEXT = 32  # slices on either side, more than half a volume of this dataset
 MAX_SIZE = 4096  # as of the files that are read; MR slices stay below 1024
 
@@ -98,10 +97,12 @@ class Preprocess:
         unit = np.tile(np.array([0, 255, 0, 255], np.float32), (self._slice_channels, 1))
         return PreparedVolume(prepared, _statistics(prepared) if self.normalisation == "volume" else unit, grid)
 
-    def network_input(self, images: NDArray[np.uint8], statistics: NDArray[np.float32]) -> Input:
-        """A prepared volume as a network takes it, for `normalise`: uint8 (D, K C, S, S) and float32 (K C, 4)."""
+    def network_input(self, images: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor, Grid]:
+        """A volume (D, H, W, 3) for `normalise`, uint8 (D, K C, S, S) and float32 (K C, 4), and its grid."""
+        prepared = self.prepare_volume(images)
         rows = neighbours(np.zeros(len(images), np.int64), self.context)
-        return as_channels(images[rows]), channel_statistics(statistics, self.context)
+        statistics = channel_statistics(prepared.statistics, self.context)
+        return as_channels(prepared.images[rows]), statistics, prepared.grid
 
     def _selected(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.channels == "all":
@@ -113,10 +114,7 @@ class Preprocess:
 
 
 def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
-    """(image clipped to [low, high] - mean) / std, in float32 on the images' device.
-
-    Of images (B, C, S, S) uint8 and statistics (B, C, 4) float32: low, high, mean, std.
-    """
+    """(image (B, C, S, S) uint8 in [low, high] - mean) / std, float32; `statistics` (B, C, 4) are these four."""
     low, high, mean, std = statistics[..., None, None].unbind(dim=-3)
     return images.float().clamp(low, high).sub_(mean).div_(std)
 

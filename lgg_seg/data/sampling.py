@@ -15,10 +15,7 @@ from lgg_seg.errors import require
 
 
 class SampleKey(NamedTuple):
-    """A slice, by its id in the index, sampled in an epoch for the `repeat`-th time, from 0.
-
-    With the run's seed it seeds the slice's augmentation, so that workers need share nothing.
-    """
+    """A slice, by its id in the index, sampled in an epoch for the `repeat`-th time, from 0; seeds augmentation."""
 
     epoch: int
     slice: int

@@ -22,12 +22,10 @@ Grey = NDArray[np.uint8]
 def brain_mask(images: Grey) -> Mask:
     """Where the brain is, bool (D, H, W), of a volume (D, H, W, C) uint8.
 
-    1. The channels, each from its 10th to its 99th percentile, are averaged; Otsu's threshold parts the head from the
-       background.
+    1. The channels, each from its 10th to its 99th percentile, are averaged; Otsu's threshold finds the head.
     2. Tissue between `DARK` and `BRIGHT` times the head's median intensity is kept: the skull parts brain from scalp.
     3. In-plane erosion cuts what still bridges the skull; the largest component of the volume is the brain's core.
-    4. Dilation gives back what erosion took and a rim beside it; the convex hull in every slice fills sulci, and
-       whatever of a tumour was too dark or too bright.
+    4. Dilation gives back what erosion took and a rim; the convex hull in every slice fills what was left out.
 
     A blank volume has no brain; where no core is found, the whole head is kept.
     """

@@ -35,7 +35,7 @@ def identity(size: int, device: torch.device) -> Grid:
 
 
 def elastic(seeds: Tensor, amplitudes: Tensor, sigma: float, size: int) -> Grid:
-    """Every pixel's own place and a displacement: normal noise, scaled to at most 1, smoothed, times amplitudes (n,).
+    """Every pixel's place and a displacement: normal noise, scaled to at most 1, smoothed, times amplitudes (n,).
 
     As albumentations' ElasticTransform, from noise of its own.
     """
@@ -58,10 +58,7 @@ def _smoothing(sigma: float, size: int, device: torch.device) -> Tensor:
 
 
 def normal(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal float32 numbers (n, *shape), a function of each seed (n,) alone, on every device.
-
-    Box and Muller's from two hashes of seed and place; a torch generator would need one call for each seed.
-    """
+    """Standard normal float32 numbers (n, *shape), a function of each seed (n,) alone: Box and Muller's of hashes."""
     places = torch.arange(2 * math.prod(shape), device=seeds.device)
     hashes = _hash(_hash(seeds.long())[:, None] + places)
     radius, angle = ((hashes.float() + 0.5) / 2**32).clamp(max=1).chunk(2, dim=1)

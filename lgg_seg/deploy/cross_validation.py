@@ -16,13 +16,10 @@ MAX_NAMED = 3  # keys that a refusal names
 
 
 def cross_validated(run: Path, folder: Path) -> dict[str, Any]:
-    """The out-of-fold numbers of a run's recipe, in the form of `metrics.json`.
+    """The out-of-fold numbers of the recipe of a `run` on every patient, in the form of `metrics.json`.
 
-    `statement` says whose numbers they are, `networks` names each fold's seed, commit and split.
-
-    Args:
-        run: the folder of a run that was trained on every patient.
-        folder: of the folds, as `-m sweep=folds` leaves them; runs of other recipes in it are passed over.
+    `folder` is of the folds, as `-m sweep=folds` leaves them; runs of other recipes in it are passed over. `statement`
+    says whose numbers they are, `networks` names each fold's seed, commit and split.
     """
     ours = read_run(run, run)
     folds = _of_recipe(ours, folder)

@@ -43,28 +43,23 @@ def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
     return TorchRunner(network, choose_hardware(device, "32-true", channels_last=False), SLICES)
 
 
-def comparison_root(run: Path | None, data_root: Path | None) -> Path | None:
-    """The scans to compare on: `data_root`, else the run's own or the dataset where they exist, else None."""
-    if data_root is not None:
-        if not data_root.exists():
-            raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
-        return data_root
-    root = DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root
-    return find_dataset_root(Path(root)) if root else None
-
-
-def comparison_slices(trained: TrainedModel, root: Path | None) -> tuple[str, list[Batch]]:
-    """Where the slices come from, in words, and a few of them: the middle of the first volumes below `root`, or of
-    phantom heads without one."""
-    if root is None:
+def comparison_slices(
+    trained: TrainedModel, data_root: Path | None = None, run: Path | None = None
+) -> tuple[str, list[Batch]]:
+    """Where the slices come from, in words, and a few of them: the middle of the first volumes of `data_root`, else of
+    the data of the `run`, or without one of the dataset, or where these are not there of phantom heads."""
+    if data_root is not None and not data_root.exists():
+        raise UserError(f"data.root={data_root} is not there; name a folder of scans, or leave it out.")
+    root = data_root or (DEFAULT_ROOT if run is None else RunFolder(run).read_config()[0].data.root)
+    scans = (find_dataset_root(Path(root)) if root else None) or data_root
+    if scans is None:
         with TemporaryDirectory() as folder:
             phantom = write_phantom(Path(folder) / "phantom", patients=VOLUMES, slices=SLICES, size=PHANTOM_SIZE)
             return "phantom heads", list(_batches(trained, phantom))
-    scans = find_dataset_root(root) or root
     batches = list(islice(_batches(trained, scans), VOLUMES))
     if not batches:
         raise UserError(f"{scans} holds no scan that can be read; name another folder with data.root=.")
-    return root.name, batches
+    return (data_root or scans).name, batches
 
 
 def compare(trained: TrainedModel, other: Runner, of: str, batches: list[Batch], device: Accelerator = "cpu") -> Parity:
@@ -92,7 +87,6 @@ def _batches(trained: TrainedModel, root: Path) -> Iterator[Batch]:
             images = files.read(scans.root).images
         except ScanError:
             continue
-        prepared = trained.preprocess.prepare_volume(images)
         first = max(0, (len(images) - SLICES) // 2)
-        slices, statistics = trained.preprocess.network_input(prepared.images, prepared.statistics)
+        slices, statistics, _ = trained.preprocess.network_input(images)
         yield slices[first : first + SLICES], statistics

@@ -15,7 +15,7 @@ from lgg_seg.data.splits.split import LEAKY
 from lgg_seg.deploy.cross_validation import cross_validated
 from lgg_seg.deploy.model_card import model_card
 from lgg_seg.deploy.pages import card_page
-from lgg_seg.deploy.parity import compare, comparison_root, comparison_slices, exact_runner
+from lgg_seg.deploy.parity import compare, comparison_slices, exact_runner
 from lgg_seg.errors import UserError
 from lgg_seg.files import writable
 from lgg_seg.inference.trained import from_run
@@ -71,7 +71,7 @@ def add(
         )
     network = copy.deepcopy(trained.network)
     network.load_state_dict(load(content))
-    of, batches = comparison_slices(trained, comparison_root(run, data_root))
+    of, batches = comparison_slices(trained, data_root, run)
     parity = compare(trained, exact_runner(network), of, batches)
     if parity.disagreeing > MAX_CHANGED * max(parity.positive, 1):
         raise UserError(

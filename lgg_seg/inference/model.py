@@ -108,8 +108,7 @@ class Model:
     def was_trained_on(self, digest: str, *names: str) -> bool | None:
         """Whether a member was trained on a volume, or its checkpoint chosen on it; None if nobody can tell.
 
-        The volume's digest decides, and so does TCGA's barcode in one of its `names`: those are paths, folders and
-        identifiers. Without either, the volume may be a patient of the training resized or under another name.
+        The volume's digest decides, and so does TCGA's barcode in one of its `names`: paths, folders and identifiers.
         """
         known = {name: of for trained, _ in self.members for name, of in trained.training_volumes.items()}
         if digest in known.values() or any(named_in(name, known) for name in names):
@@ -148,12 +147,6 @@ def _probability(trained: TrainedModel, runner: Runner, volume: NDArray[np.uint8
 
 def _prepared(trained: TrainedModel, volume: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Grid]:
     """Images uint8 (D, C, S, S), statistics (C, 4) and grid of a volume."""
-    _check_volume(volume)
-    prepared = trained.preprocess.prepare_volume(volume)
-    return *trained.preprocess.network_input(prepared.images, prepared.statistics), prepared.grid
-
-
-def _check_volume(volume: NDArray[np.uint8]) -> None:
     if not isinstance(volume, np.ndarray):
         raise UserError(f"The volume is a {type(volume).__name__}; it must be a NumPy array, uint8 {_AXES}.")
     if volume.dtype != np.uint8 or volume.ndim != 4 or volume.shape[3] != 3 or volume.size == 0:
@@ -161,3 +154,4 @@ def _check_volume(volume: NDArray[np.uint8]) -> None:
             f"The volume is {volume.dtype} {volume.shape}; it must be uint8 {_AXES} with the channels pre-contrast, "
             "FLAIR, post-contrast."
         )
+    return trained.preprocess.network_input(volume)

@@ -85,8 +85,7 @@ def volume_probabilities(
 ) -> tuple[Probability, Tensor]:
     """P(tumour) of a volume on the native grid, and the logits of it as it is; arguments as of `Runner.volume_logits`.
 
-    Test-time augmentation averages with the prediction for the volume mirrored left to right. (Upside down is left
-    out: no network was trained on that.)
+    Test-time augmentation averages with the prediction for the volume mirrored left to right, as in training.
     """
     logits = runner.volume_logits(images, statistics)
     probability = probabilities(logits, to_native)
@@ -113,10 +112,7 @@ def binarise(probability: Probability, threshold: float, postprocess: str) -> Bo
 
 
 def slice_losses(logits: Tensor, masks: Tensor, loss: nn.Module) -> Sequence[float]:
-    """The loss of each slice by itself, so that the mean over slices does not depend on the batch size.
-
-    Of `logits` float32 (D, 1, S, S) and `masks` (D, 1, S, S) of 0 and 1.
-    """
+    """The loss of each slice by itself, of `logits` float32 (D, 1, S, S) and `masks` (D, 1, S, S) of 0 and 1."""
     target = masks.to(logits.device).float()
     with torch.inference_mode():
         return [float(loss(x[None], y[None])) for x, y in zip(logits, target, strict=True)]

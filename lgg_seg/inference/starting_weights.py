@@ -64,8 +64,8 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
     """The network of a `model` node as `model.weights` says, and what that is; None where the weights are random.
 
     `weights` is looked for in this order: a model of the zoo by its name or folder, the folder of a run (its best
-    epoch), a file with the whole network's weights (see `networks.reference`), a file with its encoder's, a
-    published set of its encoder's.
+    epoch), a file with the whole network's weights (see `networks.reference`), one with its encoder's, a published set
+    of these.
     """
     weights: str | None = to_plain(model).get("weights")
     if weights is None:

@@ -49,10 +49,7 @@ class TrainedModel:
     source_dir: Path  # the run's or the zoo entry's
 
     def runner(self, hardware: Hardware, batch_size: int = BATCH_SIZE, *, compiled: bool = False) -> TorchRunner:
-        """The network on that hardware, as fast as it predicts; `network` itself stays where it is.
-
-        To have it `compiled` takes a minute or two, and pays over tens of thousands of slices.
-        """
+        """The network on that hardware, as fast as it predicts; to have it `compiled` takes a minute or two."""
         channels, size = self.preprocess.channel_count, self.preprocess.size or NATIVE
         runner = TorchRunner(folded(self.network, channels, size), hardware, batch_size)
         if compiled:

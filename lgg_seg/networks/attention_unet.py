@@ -9,11 +9,7 @@ from lgg_seg.networks.unet import UNet, level_widths
 
 
 class AttentionGate(nn.Module):
-    """Additive attention of a level's features to those one level down (arXiv 1804.03999, Eqs. 1 and 2, Fig. 2).
-
-    Args:
-        channels: of the features, which the coarser level has twice as many of.
-    """
+    """Additive attention of features, (B, C, H, W), to 2C one level down (arXiv 1804.03999, Eqs. 1 and 2, Fig. 2)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,9 +27,8 @@ class AttentionGate(nn.Module):
 class AttentionUNet(UNet):
     """Attention U-Net of Oktay et al. (arXiv 1804.03999), in 2D on the batch-norm U-Net: 8,280,036 parameters at 32.
 
-    As in the paper, the finest skip has no gate, since its features say too little of the image.
-
-    Deviations: the paper's network is 3D, with deep supervision and half the widths of the U-Net paper.
+    As in the paper, the finest skip has no gate. Deviations: the paper's network is 3D, with deep supervision and half
+    the widths of the U-Net paper.
 
     Args:
         filters: channels at the finest level; doubled at each of the four levels below.

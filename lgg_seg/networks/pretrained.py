@@ -145,20 +145,14 @@ def build_encoder(name: str, in_channels: int, path: Path | None) -> tuple[nn.Mo
 
 
 def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
-    """The option that gives timm an encoder's weights; empty without a file, and for the encoders of others.
-
-    timm adapts weights while it builds the network, so that they cannot be loaded afterwards.
-    """
+    """The option that gives timm an encoder's weights, which it adapts as it builds; empty without any."""
     if path is None or not name.startswith("tu-"):
         return {}
     return {"pretrained_cfg_overlay": {"state_dict": timm_state_dict(name.removeprefix("tu-"), path)}}
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
-    """Fill an encoder of segmentation-models-pytorch with the weights in a file; a classifier's are left out.
-
-    The first convolution of weights for RGB is adapted as the library does it.
-    """
+    """Fill an encoder of segmentation-models-pytorch with the weights in a file, adapted as it does to channels."""
     from segmentation_models_pytorch.encoders import get_encoder
 
     donor = get_encoder(name, in_channels=3, weights=None)

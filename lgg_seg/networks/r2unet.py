@@ -53,7 +53,6 @@ class R2UNet(UShaped):
 
     Deviations from the paper: shared weights within a recurrence (see `RecurrentConvolution`), batch norm after each
     3x3 convolution, and upsampling with a 3x3 convolution as up-convolution; public implementations have the same.
-    Initialisation: see `initialise`.
 
     Args:
         filters: channels at the finest level; doubled at each of the four levels below.

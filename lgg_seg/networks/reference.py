@@ -1,12 +1,9 @@
 """Published checkpoints of other implementations under the names of our networks, by an explicit map of modules.
 
-- mateuszbuda/brain-segmentation-pytorch: `model=unet_bn`. Its decoder joins upsampled features before the skip, ours
-  after it.
+- mateuszbuda/brain-segmentation-pytorch: `model=unet_bn`. Its decoder joins upsampled features before the skip.
 - 4uiiurz1/pytorch-nested-unet (UNet++, with or without deep supervision): `model=unetpp model.align_corners=true`.
 - milesial/Pytorch-UNet with transposed convolutions (`bilinear=False`): `model=unet_bn64`. With two classes, its
   logit of foreground is the difference of theirs; a bias that a batch norm follows is taken off its running mean.
-
-torchvision's ResNet needs no map: see `pretrained.load_encoder`.
 """
 
 from collections.abc import Mapping
@@ -61,10 +58,7 @@ _NESTED = {
 
 
 def as_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict under our names if it has those of a known implementation; any other's as it is.
-
-    A name that its implementation does not have stays, so that it is refused by name.
-    """
+    """A state dict under our names if it has those of a known implementation; what has no known name stays as it is."""
     if "encoder1.enc1conv1.weight" in state:
         ours = _renamed(state, _BUDA)
         for name in [f"decoder.{i}.0.0.weight" for i in range(4)]:

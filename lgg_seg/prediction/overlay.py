@@ -26,10 +26,7 @@ def window(flair: Picture) -> Picture:
 
 
 def overlay(grey: Picture, mask: Bools, side: int = SIDE) -> Picture:
-    """One slice (H, W) with its mask's outline, tinted inside; its longer side has `side` pixels or its own number.
-
-    The outline is drawn on the enlarged picture, where half a pixel of the slice can be seen.
-    """
+    """One slice (H, W), enlarged to `side` pixels, with its mask's outline, tinted inside."""
     picture = enlarged(np.repeat(grey[..., None], 3, axis=-1), side)
     inside = enlarged_mask(mask, picture.shape)
     tinted = picture[inside] * (1 - TINT) + np.array(COLOUR, np.float32) * TINT

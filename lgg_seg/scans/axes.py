@@ -61,10 +61,7 @@ def turned_sides(sides: tuple[int, ...], turn: Floats) -> tuple[int, ...]:
 
 
 def turn_to(other: nib.Nifti1Image, image: nib.Nifti1Image) -> Floats | None:
-    """What turns the axes of `image` to those of `other`, (3, 2); None where they are not on one grid.
-
-    They are where no corner lies `SAME_PLACE` voxels from the other's, or more.
-    """
+    """What turns the axes of `image` to those of `other`, (3, 2); None where corners lie `SAME_PLACE` voxels apart."""
     if len(image.shape) < 3:
         return None
     relative = np.linalg.inv(other.affine) @ image.affine  # from its voxels to the other's

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.errors import UserError
 from lgg_seg.scans.filenames import without_ending
-from lgg_seg.scans.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, role_of
+from lgg_seg.scans.roles import CHANNEL, DERIVED, FLAIR, NO_ENDINGS, POST, PRE, UNCLEAR, UNUSED, Role, role_of
 from lgg_seg.scans.scan import Issue
 from lgg_seg.scans.volumes import VolumeFiles
 
@@ -96,7 +96,7 @@ def _sorted_by_case(
             unlabelled.append(file)
             continue
         if role.kind in (DERIVED, UNCLEAR):
-            issues.append(Issue(file, not_flair(file, role.kind, role.words)))
+            issues.append(Issue(file, not_flair(file, role)))
             continue
         case = cases.setdefault(role.case.casefold(), _Case(role.case, role.folder))
         if first := case.sequences.get(role.kind):
@@ -128,11 +128,11 @@ def _without_versions(cases: Mapping[str, _Case], issues: list[Issue]) -> dict[s
     return kept
 
 
-def not_flair(file: str, kind: str, words: str) -> str:
-    """Why a file that says another `kind` by its `words` is not taken for FLAIR; completes "the file …"."""
-    if kind == UNCLEAR:
-        return f"names several sequences ({words}); say which it is: flair=FILE, t1=FILE or t1ce=FILE"
-    what = {UNUSED: "no FLAIR", DERIVED: f"a {DERIVED} ({words})"}.get(kind, f"a {kind} scan")
+def not_flair(file: str, role: Role) -> str:
+    """Why a file of another role is not taken for FLAIR; completes "the file …"."""
+    if role.kind == UNCLEAR:
+        return f"names several sequences ({role.words}); say which it is: flair=FILE, t1=FILE or t1ce=FILE"
+    what = {UNUSED: "no FLAIR", DERIVED: f"a {DERIVED} ({role.words})"}.get(str(role.kind), f"a {role.kind} scan")
     name = _flair_name(role_of(file).case) + file[len(without_ending(file)) :]
     remedy = f"FLAIR is needed: name it {name} if it is that, or give its folder, or flair=FILE"
     return f"is {what} by its name; {remedy}"

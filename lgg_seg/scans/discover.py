@@ -158,7 +158,7 @@ def _one_file(path: Path, endings: Mapping[str, str]) -> ScanListing:
     if role.kind == MASK:
         raise UserError(f"{path} is a mask by its name; name the scan it belongs to, or rename it if it is one.")
     if role.kind not in (FLAIR, None):
-        return ScanListing(folder, (), (Issue(name, not_flair(name, role.kind, role.words)),))
+        return ScanListing(folder, (), (Issue(name, not_flair(name, role)),))
     if is_tiff(name) and is_stack(path):
         return _with_masks(folder, [StackFile(without_ending(name), name)], [], name)
     if not is_volume(name):

@@ -51,9 +51,8 @@ def series_kind(tags: Mapping[str, str]) -> str | None:
 def dicom_studies(root: Path, files: Sequence[str], issues: list[Issue]) -> Iterator[VolumeFiles]:
     """The volume of each study among DICOM files, of its FLAIR, T1 and T1 with contrast.
 
-    Of several series of one sequence the axial one with most slices is taken, and the notes say so. Other sequences,
-    reports and localisers are passed over. A study without FLAIR, one with a series in several folders, and a file that
-    cannot be read are issues.
+    Of several series of one sequence the axial one with most slices is taken, and the notes say so; other sequences,
+    reports and localisers are passed over.
     """
     studies: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for series in _series(root, files, issues):

@@ -38,10 +38,7 @@ class Truth:
 
 
 class MaskFiles:
-    """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too.
-
-    `issues` are the masks that might be of several volumes.
-    """
+    """The masks of a listing, by the case that they are of, as `roles.role_of` says; in BIDS of `derivatives`, too."""
 
     def __init__(self, listing: ScanListing) -> None:
         self._of_case: dict[str, list[str]] = defaultdict(list)

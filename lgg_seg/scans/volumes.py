@@ -55,8 +55,8 @@ class VolumeFiles:
     def read(self, root: Path) -> Scan:
         """Read the volume; its axial slices are along the voxel axis that is nearest to the body's.
 
-        FLAIR stands in for a file that is flat or on another grid, which is among the issues. A ScanError: a file is
-        damaged or too large, or FLAIR is flat.
+        FLAIR stands in for a file that is flat or on another grid; a ScanError: a file is damaged or too large, or
+        FLAIR flat.
         """
         flair = self.files[FLAIR]
         image = _open(root, flair)

@@ -45,8 +45,8 @@ def run_costs(config: DictConfig, hardware: Hardware) -> Iterator[tuple[str, dic
     """A run of the config beside a bare loop over its batches, and its validation and test, on `hardware`.
 
     `overhead` has slices a second of both, without the first batch of an epoch, and `added`, the share that the run
-    takes more. `protocol` has the seconds a slice of validation and of the test, Dice and distances on the native grid
-    included, and those that each of the two takes once: checkpoints and history, and intervals, tables and figures.
+    takes more. `protocol` has the seconds a slice of validation and of the test, and those that each of the two takes
+    once: checkpoints and history, and intervals, tables and figures.
     """
     now = clock(hardware)
     with TemporaryDirectory() as place, _silent():
@@ -78,8 +78,8 @@ def run_costs(config: DictConfig, hardware: Hardware) -> Iterator[tuple[str, dic
 class BareLoop(pl.Callback):
     """Seconds a batch of an epoch, and of the same batches again in a loop with nothing around the step.
 
-    It comes first of a run's callbacks. The first batch of either is not counted. `validation` is whole, and `ends` is
-    what an epoch takes after it.
+    It comes first of a run's callbacks. The first batch of either is not counted; `ends` is what an epoch takes after
+    it.
     """
 
     def __init__(self, step: Callable[[Batch], None], now: Timed) -> None:
@@ -95,7 +95,6 @@ class BareLoop(pl.Callback):
         self._batches.append(batch)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Start the clock after the first batch, and read it after the last one."""
         if batch_idx == 0:
             self._began = self._now()
         elif batch_idx + 1 == trainer.num_training_batches:
@@ -108,7 +107,6 @@ class BareLoop(pl.Callback):
         self.validation.append(self._now() - self._began)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Run the bare loop."""
         first, *others = self._batches
         self._step(first)
         self._began = self._now()
@@ -119,7 +117,6 @@ class BareLoop(pl.Callback):
         self._began = self._now()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Read what the end of the epoch before has taken."""
         if self.bare:
             self.ends.append(self._now() - self._began)
 

@@ -31,7 +31,7 @@ def network_speed(
     """Slices a second of each case, plain and ours in turn, and the network's `cost` for a single slice.
 
     Plain is the config `plain` in float32 with channels first, in a process of its own with the settings that Python
-    starts with. Ours is the config `ours` on `hardware` as it is. Prediction is also timed one slice at a time.
+    starts with. Ours is the config `ours` on `hardware` as it is.
     """
     reference = Hardware(hardware.device, "32-true", channels_last=False)
     batches = {"train": batch_size, "predict": batch_size, "predict_one": 1}
@@ -57,10 +57,7 @@ def loading_rates(configs: Sequence[DictConfig], seconds: float, hardware: Hardw
 
 
 def roof(hardware: Hardware, seconds: float) -> float:
-    """The floating point operations a second of a large matrix product, in float32 or the precision of the networks.
-
-    The faster of the two. A CPU without AVX-512's bf16 emulates it, a minute a product: there it is float32 alone.
-    """
+    """The operations a second of a large matrix product, in float32 or the networks' precision if that is faster."""
     device = hardware.device
     size = 2048 if device.type == "cpu" else 8192
     own = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}[hardware.precision]

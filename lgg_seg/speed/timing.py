@@ -33,15 +33,11 @@ def start_seconds(module: str) -> float:
 
 
 def best_times(steps: Sequence[Timed], seconds: float) -> list[float]:
-    """The seconds of each step's fastest repetition.
+    """The seconds of each step's fastest repetition, of three at least and for as many `seconds`.
 
-    The steps take turns, so that other load on the machine slows all of them alike, and the fastest repetition is the
-    least disturbed one. Two repetitions before are not counted: compilation, allocation, choice of kernels.
-
-    Args:
-        steps: what is timed; each gives its seconds when its work is done, on a GPU too.
-        seconds: how long each of them is repeated; three times at least. Where one alone takes longer, two repetitions
-            must do, after a single one that is not counted.
+    The steps take turns, so that other load slows all of them alike, and the fastest repetition is the least disturbed
+    one. Two repetitions before are not counted: compilation, allocation, choice of kernels. Where one alone takes
+    longer than `seconds`, two repetitions must do, after a single one that is not counted.
     """
     slow = [step() > seconds for step in steps]
     for step, is_slow in zip(steps, slow, strict=True):
@@ -84,11 +80,7 @@ def clock(hardware: Hardware) -> Timed:
 def apart(
     hardware: Hardware, make: Callable[..., Mapping[str, Step]], *arguments: object
 ) -> Iterator[Callable[[str], float]]:
-    """The steps of `make(*arguments)` in a process of its own, with as many threads and no other setting of this one.
-
-    Yields:
-        repeats the step of a name, and gives its seconds.
-    """
+    """The steps of `make(*arguments)`, by name, in a process of its own with as many threads as this one."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     given = (there, torch.get_num_threads(), hardware, make, *arguments)

@@ -47,7 +47,7 @@ def test_training_evaluation_and_prediction_see_the_same_nine_channels(data: Dat
     assert torch.equal(batch["statistics"][0], volume.statistics)
     native = np.stack([data.index.slices[i].read_image() for i in volume.slices])
     prepared = data.preprocess.prepare_volume(native)
-    images, statistics = data.preprocess.network_input(prepared.images, prepared.statistics)
+    images, statistics, _ = data.preprocess.network_input(native)
     assert torch.equal(images, volume.images)
     assert torch.equal(statistics, volume.statistics)
     for channel in range(9):

@@ -237,7 +237,7 @@ def test_a_missing_folder_of_scans_is_named_with_its_key(run: Path, tmp_path: Pa
 def test_a_zoo_model_is_checked_on_the_dataset_where_it_exists_and_not_kept_if_it_fails(
     phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "DEFAULT_ROOT", phantom_root)
+    monkeypatch.setattr("lgg_seg.deploy.parity.DEFAULT_ROOT", phantom_root)
     monkeypatch.setenv("LGG_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     with pytest.raises(UserError, match=rf"on {phantom_root.name} .* is not kept"):

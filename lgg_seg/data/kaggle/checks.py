@@ -46,10 +46,7 @@ def check_clinical(patients: Sequence[str], clinical: Mapping[str, Mapping[str, 
 
 
 def substituted(volume: Sequence[SliceInfo]) -> tuple[str, ...]:
-    """The sequences that equal FLAIR in every slice of a patient.
-
-    Slices where FLAIR is constant are ignored: at the ends of a volume several sequences are all zero.
-    """
+    """The sequences that equal FLAIR in every slice of a patient where FLAIR is not constant, as at a volume's ends."""
     informative = [s for s in volume if s.image_checksum and "FLAIR" not in s.constant]
     return tuple(name for name in SEQUENCES if informative and all(name in s.copies for s in informative))
 

@@ -35,8 +35,7 @@ class ImageError(UserError):
 def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
     """Read a slice of a data set, and whether it is FLAIR alone, which is in each channel then.
 
-    uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order). An ImageError says why a file
-    cannot be read.
+    uint8 (H, W, 3), channels pre-contrast, FLAIR, post-contrast (the file's own order); else an ImageError says why.
     """
     decoded = _decode(_bytes(path), path)
     return (np.repeat(decoded[..., None], 3, axis=2), True) if decoded.ndim == 2 else (decoded, False)
@@ -63,10 +62,7 @@ def read_stack(path: Path) -> Pixels:
 
 
 def read_mask(path: Path, threshold: int | None = None) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (H, W) with 1 where there is tumour, of {0, 255} or {0, 1}, or of what is above `threshold`.
-
-    Colours that are grey count as grey.
-    """
+    """Read a mask, grey or in grey colours: uint8 (H, W), 1 for tumour, of {0, 255} or {0, 1}, or above `threshold`."""
     return mask_of(_decode(_bytes(path), path, is_mask=True), path, threshold)
 
 

@@ -112,8 +112,7 @@ def channels_fault(file: TiffFile) -> str | None:
 
 
 def _directory(data: bytes | mmap, at: int | None = None) -> tuple[list[int], int]:
-    """The tags of the page whose directory is `at` a byte, else of the first, and where that of the next page is; 0
-    without one.
+    """The tags of the page whose directory is `at` a byte, else of the first, and where the next page's is, or 0.
 
     tifffile leaves out entries that it cannot read, where a decoder might read them: all are here.
     """

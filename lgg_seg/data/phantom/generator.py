@@ -51,8 +51,7 @@ def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int
 
     A phantom that was written with the same parameters is used as it is. Patient k of a seed has the same pixels
     whatever `patients` is. Of every seven patients one has FLAIR in place of the post-contrast sequence, of every
-    eleven one in place of the pre-contrast sequence. The folder appears complete or not at all; processes that want
-    the same one wait for one another.
+    eleven one in place of the pre-contrast sequence. The folder appears complete or not at all.
     """
     for name, value, least in (("patients", patients, 1), ("slices", slices, 4), ("size", size, 32), ("seed", seed, 0)):
         if value < least:

@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 class PatientSplit:
     """Patients at random, each institution in proportion to its size.
 
-    `val` and `test` are fractions of the patients (0.1) or counts of them (20). Sizes are exact, by largest
-    remainder, and a fraction above 0 gives at least one patient; with 0 and 0 everyone is trained on. `seed` is the
-    split's own, so that runs that differ in their seed alone share one test set.
+    `val` and `test` are fractions of the patients (0.1) or counts of them (20). Sizes are exact, by largest remainder,
+    and a fraction above 0 gives at least one patient. `seed` is the split's own: runs of other seeds share a test set.
     """
 
     val: float | int = 0.1
@@ -64,8 +63,7 @@ BUDA_PATIENTS = frozenset(f"TCGA_{short}" for short in _BUDA.split())
 class BudaSplit:
     """The ten held-out patients of mateuszbuda/brain-segmentation-pytorch as the test set.
 
-    Deviation: there the ten also chose the checkpoint; here validation patients are sampled from the others, each
-    institution in proportion to its size.
+    Deviation: there the ten also chose the checkpoint; here validation patients are sampled from the others.
     """
 
     val: float | int = 0.1
@@ -85,10 +83,9 @@ class BudaSplit:
 
 @dataclass(frozen=True)
 class FileSplit:
-    """The patients of a CSV file, whose columns are `patient` and `subset`: `train`, `val` or `test`.
+    """The patients of a CSV file with columns `patient` and `subset` (`train`, `val` or `test`); others are left out.
 
-    A patient is named as their folder, or as that without its date, as in `data.csv`. Those whom the file does not name
-    are left out, which is logged.
+    A patient is named as their folder, or as that without its date, as in `data.csv`.
     """
 
     file: str

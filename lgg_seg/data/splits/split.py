@@ -23,9 +23,8 @@ T = TypeVar("T")
 class Split:
     """Three disjoint subsets of `Index.slices`, as ascending ids; make one with `Split.of`, which checks it.
 
-    Under the protocol `patient` no patient is in two subsets. `LEAKY` is the one protocol of every split that puts
-    slices of a patient into several subsets, and says so wherever its numbers go. `hash` is a sha256 over the subsets'
-    slices by name.
+    Under the protocol `patient` no patient is in two subsets; of every other split the protocol is `LEAKY`, which
+    stands wherever its numbers go. `hash` is a sha256 over the subsets' slices by name.
     """
 
     train: tuple[int, ...]
@@ -78,11 +77,7 @@ class Split:
 
 
 def seeded_order(names: Iterable[str], seed: int) -> list[str]:
-    """Names in the order of their hashes under the seed.
-
-    Unlike a random generator's, the order is the same on every machine and with every library version, and one name
-    more does not reshuffle the rest.
-    """
+    """Names in the order of their hashes under the seed: the same everywhere, whatever names there are besides."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
 
 
