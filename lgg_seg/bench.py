@@ -148,7 +148,6 @@ def _speed(model: str, size: int, batch_size: int, seconds: float, hardware: "Ha
 @command
 @arguments_of(bench, "lgg_seg.bench [key=value …]")
 def main(given: dict[str, Any]) -> int:
-    """Measure and print."""
     print_benchmark(bench(**given))
     return 0
 

@@ -95,7 +95,6 @@ def _replace(folder: Path, target: Path) -> None:
 @command
 @arguments_of(export, "lgg_seg.export run=RUN|zoo=NAME format=onnx|torch")
 def main(given: dict[str, Any]) -> int:
-    """Export and print."""
     from lgg_seg.hardware import configure_process
 
     configure_logs()

@@ -78,7 +78,6 @@ def lr_find(
 
 @command
 def main(arguments: list[str]) -> int:
-    """Find it and print it."""
     if wants_help(arguments):
         print(f"usage: {USAGE}\n\n{help_lines(lr_find)}")
         return 0

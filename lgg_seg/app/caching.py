@@ -57,7 +57,6 @@ def cached_upload(dropped: Sequence[tuple[str, bytes]]) -> Upload:
 
 @st.cache_resource(max_entries=1, show_spinner="Drawing a head")
 def cached_example() -> Upload:
-    """A phantom patient."""
     with TemporaryDirectory() as folder:
         root = write_phantom(Path(folder) / "example", patients=1, slices=20, size=256)
         files = sorted(root.glob("*/*.tif"))

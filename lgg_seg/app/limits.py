@@ -19,7 +19,6 @@ MAX_NAME = 255  # characters of a path in an archive
 
 
 def max_file(path: str) -> int:
-    """How many bytes a file may have."""
     return MAX_FILE if is_tiff(path) or is_picture(path) else MAX_UPLOAD
 
 

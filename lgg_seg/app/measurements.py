@@ -18,8 +18,6 @@ from lgg_seg.prediction.tables import slice_rows, volume_row
 
 @dataclass(frozen=True)
 class Measurements:
-    """Measurements of one volume at one threshold."""
-
     mask: Bools  # (D, H, W), the prediction
     per_slice: pd.DataFrame  # a row a slice, as `per_slice.csv` of `lgg_seg.predict`
     per_volume: pd.DataFrame  # one row, as `per_volume.csv` there

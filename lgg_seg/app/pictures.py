@@ -89,7 +89,6 @@ def outline_legend(rule: str, *, truth: bool, in_slice: bool) -> str:
 
 
 def error_legend() -> str:
-    """The legend of an error map."""
     named = ((OVERLAP, "found"), (FALSE, "too much"), (MISSED, "missed"))
     parts = [f'<span style="flex:0 0 1em;height:1em;background:rgb{colour}"></span>{name}' for colour, name in named]
     return f'<div style="{_LEGEND}">{"".join(parts)}</div>'

@@ -39,8 +39,6 @@ class Folder:
 
 @dataclass(frozen=True)
 class Volume:
-    """One patient's volume."""
-
     files: ScanFiles  # what it was read from, below `folder`
     folder: Folder  # of the upload
     scan: Scan  # the slices in order

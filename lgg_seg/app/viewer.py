@@ -86,8 +86,6 @@ def view(model: Model, volume: Volume) -> None:
 
 
 class _Choices(NamedTuple):
-    """What the reader has chosen."""
-
     threshold: float
     sequence: SequenceChoice
     outlines: list[str]
@@ -115,7 +113,6 @@ def _view(model: Model, volume: Volume) -> None:
 
 
 def _choose(model: Model, volume: Volume) -> _Choices:
-    """The controls beside the pictures."""
     threshold = st.slider(
         "Threshold",
         _MIN_THRESHOLD,

@@ -15,14 +15,12 @@ from torch.utils.data import DataLoader, default_collate
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache, open_cache
-from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.dataset import SliceDataset
-from lgg_seg.data.device_augmentation import DeviceAugmentation
-from lgg_seg.data.device_feed import DeviceFeed, DrawnSlices
+from lgg_seg.data.device_feed import DeviceAugmentation, DeviceFeed, DrawnSlices
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index, build_index, default_cache_dir
-from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.data.preprocessing import Preprocess, as_channels, channel_statistics, neighbours
 from lgg_seg.data.sampling import EpochSampler, SampleKey, SamplingStrategy
 from lgg_seg.data.splits.split import Split, Subset
 from lgg_seg.errors import UserError, require

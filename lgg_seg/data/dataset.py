@@ -9,9 +9,9 @@ from torch.utils.data import Dataset
 
 from lgg_seg.data.augmentation import Augmentation
 from lgg_seg.data.cache import Cache
-from lgg_seg.data.context import as_channels, neighbours
 from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.preprocessing import as_channels, neighbours
 from lgg_seg.data.sampling import SampleKey
 
 

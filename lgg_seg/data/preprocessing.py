@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lgg_seg.data.context import as_channels, channel_statistics, neighbours
 from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.images import FLAIR
 from lgg_seg.data.skull_strip import brain_mask
@@ -47,7 +46,7 @@ class Preprocess:
         normalisation: `unit` divides by 255. `volume` clips to the 10th and 99th percentile over the volume and its
             channels, then takes z-scores per channel, all on the network's grid, as mateuszbuda does.
         sharpen: amount of an unsharp mask of radius 1 pixel on the network's grid; 0 leaves the image as it is.
-        context: slices on either side that the network sees as further channels (2.5D); see `context`. Under a split
+        context: slices on either side that the network sees as further channels (2.5D); see `neighbours`. Under a split
             of slices it is a second leak: training inputs then hold the pixels of tested slices.
     """
 
@@ -78,7 +77,6 @@ class Preprocess:
 
     @property
     def channel_count(self) -> int:
-        """How many channels the network sees."""
         return self._slice_channels * (2 * self.context + 1)
 
     @property
@@ -117,6 +115,28 @@ def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
     """(image (B, C, S, S) uint8 in [low, high] - mean) / std, float32; `statistics` (B, C, 4) are these four."""
     low, high, mean, std = statistics[..., None, None].unbind(dim=-3)
     return images.float().clamp(low, high).sub_(mean).div_(std)
+
+
+def neighbours(volume_of: NDArray[np.int64], context: int) -> NDArray[np.int64]:
+    """The places (N, 2 context + 1) of each slice's neighbours, its own in the middle, by each slice's volume (N,).
+
+    At a volume's end the last slice stands in for what is missing, so that a single slice is its own context.
+    """
+    first = np.searchsorted(volume_of, volume_of, side="left")
+    last = np.searchsorted(volume_of, volume_of, side="right") - 1
+    places = np.arange(len(volume_of))[:, None] + np.arange(-context, context + 1)
+    return np.asarray(places.clip(first[:, None], last[:, None]), np.int64)
+
+
+def as_channels(images: NDArray[np.uint8]) -> torch.Tensor:
+    """Slices with their context, (…, K, S, S, C) uint8, as channels: (…, K C, S, S), one slice's after another's."""
+    channels_first = np.ascontiguousarray(np.moveaxis(images, -1, -3))
+    return torch.from_numpy(channels_first).flatten(-4, -3)
+
+
+def channel_statistics(statistics: NDArray[np.float32], context: int) -> torch.Tensor:
+    """A volume's statistics (C, 4) for each channel of `as_channels`, (K C, 4)."""
+    return torch.from_numpy(np.tile(statistics, (2 * context + 1, 1)))
 
 
 def _brain_box(images: NDArray[np.uint8]) -> tuple[int, int, int, int]:

@@ -79,7 +79,6 @@ class EpochSampler(Sampler[SampleKey]):
         self._resumed = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch to iterate next."""
         self._epoch = epoch
 
     def resume(self, epoch: int, done: int) -> None:

@@ -98,7 +98,6 @@ class Warp(Stage):
 
     @staticmethod
     def _matrix(transform: Any, params: Mapping[str, Any], size: int) -> NDArray[Any]:
-        """From input to output."""
         if isinstance(transform, A.HorizontalFlip):
             return np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]])
         if isinstance(transform, A.VerticalFlip):
@@ -206,8 +205,6 @@ def _truncated(x: Tensor) -> Tensor:
 
 
 class Substitution(Stage):
-    """SubstituteFlair."""
-
     def values(self, drawn: Sequence[Drawn], shape: Shape) -> NDArray[Any]:
         """The channel that each is taken from."""
         source = np.arange(shape[2])

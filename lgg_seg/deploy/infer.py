@@ -24,7 +24,6 @@ MARK = b"lgg_seg.predict"  # behind the pixels, where no reader of TIFF looks: b
 
 
 def main(folder: Path, output: Path) -> None:
-    """Read the slices, predict, write the masks."""
     model = json.loads((HERE / "model.json").read_text(encoding="utf-8"))
     files = sorted(
         (file for file in folder.glob("*.tif") if re.search(r"_\d+$", file.stem)),

@@ -39,7 +39,6 @@ class Parity:
 
 
 def exact_runner(network: nn.Module, device: Accelerator = "cpu") -> Runner:
-    """The network in float32."""
     return TorchRunner(network, choose_hardware(device, "32-true", channels_last=False), SLICES)
 
 

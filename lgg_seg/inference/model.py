@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lgg_seg.data.grid import Grid
-from lgg_seg.data.kaggle.barcode import barcode, named_in
+from lgg_seg.data.kaggle.listing import barcode, named_in
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError

@@ -46,7 +46,6 @@ class TorchRunner(Runner):
 
     @torch.inference_mode()
     def logits(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """As `Runner.logits`, on the network's device."""
         device = self.hardware.device
         x_bchw = normalise(images.to(device, non_blocking=True), statistics.to(device, non_blocking=True))
         with self.hardware.autocast():

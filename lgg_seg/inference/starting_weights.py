@@ -25,8 +25,6 @@ from lgg_seg.runs.provenance import known_patients, patient_digests
 
 @dataclass(frozen=True)
 class StartingWeights:
-    """What a network starts from."""
-
     source: str  # `model.weights` without the folders above it
     part: Literal["network", "encoder"]
     sha256: str  # of the file

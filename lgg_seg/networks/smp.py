@@ -190,7 +190,6 @@ def _network(
 
 
 def _options(architecture: type[SegmentationModel]) -> list[str]:
-    """What a config can give an architecture."""
     return [name for name in inspect.signature(architecture).parameters if name not in _SET_HERE]
 
 

@@ -46,7 +46,6 @@ def write_probability(files: ScanFiles, root: Path, scan: Scan, probability: Flo
 
 
 def _write_nifti(files: VolumeFiles, root: Path, slices: NDArray[Any], name: str, output: OutputFolder) -> None:
-    """Write numbers from 0 to 1."""
     image = files.in_file(root, slices)
     image.header["cal_min"], image.header["cal_max"] = 0, 1
     image.header["descrip"] = MARK

@@ -73,7 +73,6 @@ def sheet(scan: Scan, mask: Bools, title: str) -> Picture:
 
 
 def chosen_slices(mask: Bools) -> Sequence[int]:
-    """Indices of the slices in `sheet`."""
     indices = np.flatnonzero(mask.any(axis=(1, 2)))
     if not indices.size:
         indices = np.arange(len(mask))

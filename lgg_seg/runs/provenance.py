@@ -12,8 +12,8 @@ import psutil
 import torch
 
 from lgg_seg.config.groups import chosen_members
-from lgg_seg.data.kaggle.barcode import named_in
 from lgg_seg.data.kaggle.index import Index
+from lgg_seg.data.kaggle.listing import named_in
 from lgg_seg.data.splits.split import SUBSETS, Split
 from lgg_seg.hardware import Hardware, cpu_info
 from lgg_seg.metrics import METRIC_VERSION

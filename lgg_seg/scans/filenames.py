@@ -27,12 +27,10 @@ def below_derivatives(file: str) -> str:
 
 
 def is_tiff(name: str) -> bool:
-    """Whether a file is TIFF by its name."""
     return name.lower().endswith((".tif", ".tiff"))
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is PNG or JPEG by its name."""
     return name.lower().endswith((".png", ".jpg", ".jpeg"))
 
 
@@ -47,7 +45,6 @@ def may_be_dicom(name: str) -> bool:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is of a format that is read, by its name."""
     return is_tiff(name) or is_picture(name) or is_volume(name)
 
 

@@ -1,20 +1,23 @@
 """Volumes in any format as NIfTI images: NIfTI, Analyze, FreeSurfer, MetaImage, NRRD, and series of DICOM files."""
 
 import os
+import struct
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import SimpleITK
+from nibabel.openers import ImageOpener
 from nibabel.spatialimages import SpatialImage
 
 from lgg_seg.data.kaggle.pixels import MAX_STACK, size_fault
 from lgg_seg.scans.axes import is_sound
 from lgg_seg.scans.filenames import ITK_ENDINGS, is_volume
-from lgg_seg.scans.limits import require_extensions
 from lgg_seg.scans.series import series_fault, series_files, series_gaps
 
+MAX_EXTENSION = 2**24  # bytes of one extension of a NIfTI header, and of all: nibabel reads what they declare
 _HEADERS = (".mhd", ".nhdr")  # of voxels in a file of their own
 _RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK counts to the left and the back, NIfTI to the right and the front
 
@@ -65,7 +68,7 @@ def _check_size(shape: tuple[int, ...]) -> None:
 
 def _by_nibabel(path: Path) -> nib.Nifti1Image:
     if ".nii" in path.name.lower():
-        require_extensions(path)
+        _require_extensions(path)
     image = nib.load(path)
     if isinstance(image, nib.Nifti1Image):  # Nifti2Image is one, too
         return image
@@ -78,6 +81,25 @@ def _by_nibabel(path: Path) -> nib.Nifti1Image:
     if isinstance(image, nib.AnalyzeImage):  # which does not say how the patient lay
         made.header["sform_code"] = made.header["qform_code"] = 0
     return made
+
+
+def _require_extensions(path: Path) -> None:
+    """Refuse with a ValueError a NIfTI header whose extensions declare more than `MAX_EXTENSION` bytes."""
+    with ImageOpener(str(path)) as stream:
+        start = stream.read(4)
+        is_second = 540 in (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
+        kind: Any = nib.Nifti2Header if is_second else nib.Nifti1Header
+        header = kind(start + stream.read(kind.sizeof_hdr - 4), check=False)
+        left = int(header["vox_offset"]) - kind.sizeof_hdr - 4
+        if not stream.read(4).startswith(b"\x00"):
+            while left >= 16 and len(declared := stream.read(8)) == 8:
+                (length, _) = struct.unpack(f"{header.endianness}ii", declared)
+                if max(length, left) > MAX_EXTENSION:
+                    raise ValueError(f"its header has an extension of {max(length, left) / 1e6:.0f} MB")
+                if length < 8:  # nibabel says what is wrong with it
+                    return
+                stream.read(length - 8)
+                left -= length
 
 
 def _by_itk(path: Path) -> nib.Nifti1Image:

@@ -58,8 +58,6 @@ _FREESURFER_RAW = "orig"  # its folder of what came from the scanner: 001.mgz is
 
 @dataclass(frozen=True)
 class Role:
-    """What a file is."""
-
     kind: str | None  # a member of `SEQUENCES`, `MASK`, `UNUSED`, `DERIVED`, `UNCLEAR`; None where no word says it
     case: str  # the path without ending and without the words of its kind: one patient's files share it
     words: str = ""  # what says it

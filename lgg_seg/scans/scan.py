@@ -60,12 +60,10 @@ class Scan:
 
     @property
     def flair(self) -> NDArray[np.uint8]:
-        """FLAIR alone, (D, H, W)."""
         return np.ascontiguousarray(self.images[..., FLAIR])
 
     @property
     def missing_sequences(self) -> tuple[str, ...]:
-        """The sequences that are a copy of FLAIR."""
         return missing_sequences(self.images)
 
 

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import FLAIR as FLAIR_CHANNEL
 from lgg_seg.data.kaggle.images import ImageError, read_scan, read_stack
-from lgg_seg.data.kaggle.pixels import Pixels
+from lgg_seg.data.kaggle.pixels import Pixels, size_fault
 from lgg_seg.scans.filenames import without_ending
 from lgg_seg.scans.intensity import detached_air, is_flat, to_uint8
-from lgg_seg.scans.limits import require_size
 from lgg_seg.scans.roles import FLAIR, UNCLEAR, role_of
 from lgg_seg.scans.scan import Issue, Scan, ScanError, contrast_fault, fill_flat_sequences, volume_warnings
 
@@ -33,14 +32,12 @@ class SliceFiles:
 
     @classmethod
     def of_one(cls, name: str) -> SliceFiles:
-        """A volume of a single slice."""
         stem = without_ending(name)
         match = _NUMBERED.fullmatch(stem)
         return cls(stem, ((int(match["number"]) if match else 1, name),))
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every file, below the input."""
         return tuple(file for _, file in self.files)
 
     def read(self, root: Path) -> Scan:
@@ -58,7 +55,8 @@ class SliceFiles:
             try:
                 readable.append(one := _Slice(number, file, read_scan(root / file)))
                 voxels += one.pixels[..., 0].size
-                require_size(file, voxels, size)
+                if fault := size_fault(voxels, size):
+                    raise ScanError([Issue(file, fault)])
             except ImageError as error:
                 issues.append(Issue(file, error.reason))
         if not readable:
@@ -76,7 +74,6 @@ class StackFile:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The file, below the input."""
         return (self.file,)
 
     def read(self, root: Path) -> Scan:

@@ -17,8 +17,6 @@ from lgg_seg.scans.volumes import VolumeFiles
 
 @dataclass(frozen=True)
 class Series:
-    """One series of a study."""
-
     file: str  # the path below the input of its first file
     slices: int  # how many files it has
     tags: Mapping[str, str]  # of one of its files, as of `series.dicom_tags`

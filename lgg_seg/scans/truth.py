@@ -31,8 +31,6 @@ _MOST = 0.6  # of the head's voxels
 
 @dataclass(frozen=True)
 class Truth:
-    """The ground truth of a volume."""
-
     mask: Bools  # (D, H, W), True where there is tumour; False in slices without a mask
     known: Bools  # (D,), whether a slice has a mask
 
@@ -90,7 +88,6 @@ class MaskFiles:
         return [mask for mask in masks if _of_one_run(mask, flair)]
 
     def all_of(self, files: ScanFiles) -> list[str]:
-        """The masks of a volume."""
         if isinstance(files, VolumeFiles):
             return self.of_volume(files)
         return [mask for file in files.paths for mask in self.of_file(file)]

@@ -13,12 +13,12 @@ from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from lgg_seg.data.kaggle.images import SEQUENCES
+from lgg_seg.data.kaggle.pixels import size_fault
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.scans.axes import AxialView, axes_in_mm, header_warnings, knows_place, turn_to
 from lgg_seg.scans.filenames import nifti_ending
 from lgg_seg.scans.formats import FormatError, gaps_in, open_volume, unreadable
 from lgg_seg.scans.intensity import detached_air, to_uint8
-from lgg_seg.scans.limits import require_intensities, require_size
 from lgg_seg.scans.roles import FLAIR
 from lgg_seg.scans.scan import (
     Issue,
@@ -29,6 +29,9 @@ from lgg_seg.scans.scan import (
     slice_axis,
     volume_warnings,
 )
+
+MAX_INTENSITY = 1e30
+LEAST_STEPS = 256  # of float32 between the lowest and the highest intensity: as many as 8 bits have
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,6 @@ class VolumeFiles:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every file, below the input."""
         return tuple(self.files.values())
 
     def output(self, what: str) -> str:
@@ -65,7 +67,9 @@ class VolumeFiles:
         if gaps := gaps_in(root / flair):
             warnings.append(gaps)
         if flair.lower().endswith("gz"):  # what is not compressed holds what it declares
-            require_size(flair, int(np.prod(image.shape)), (root / flair).stat().st_size)
+            voxels, size = int(np.prod(image.shape)), (root / flair).stat().st_size
+            if fault := size_fault(voxels, size):
+                raise ScanError([Issue(flair, fault)])
         sequences = _sequences(image, flair, warnings)
         if fault := contrast_fault(sequences[FLAIR]):
             raise ScanError([Issue(flair, fault)])
@@ -152,9 +156,22 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
     voxels = _voxels(image, file).reshape(*shape[:3], count)
     if missing := voxels.size - np.count_nonzero(np.isfinite(voxels)):
         warnings.append(f"{missing} of the {voxels.size} voxels of {file} are not finite, and nothing was seen there")
-    require_intensities(file, voxels)
+    _require_intensities(file, voxels)
     volumes = [_in_8_bits(volume, file, warnings) for volume in np.moveaxis(voxels, -1, 0)]
     return dict(zip(SEQUENCES, volumes, strict=True)) if count == 3 else {FLAIR: volumes[0]}
+
+
+def _require_intensities(file: str, voxels: NDArray[np.generic]) -> None:
+    """Refuse intensities too large or too close for float32: of a damaged scale, in which no tumour would be found."""
+    values = voxels[np.isfinite(voxels)].astype(np.float64, copy=False)
+    if not values.size:
+        return
+    low, high = float(values.min()), float(values.max())
+    peak = max(abs(low), abs(high))
+    step = max(float(np.spacing(np.float32(min(peak, MAX_INTENSITY)))), 1 / MAX_INTENSITY)
+    if peak > MAX_INTENSITY or 0 < high - low < LEAST_STEPS * step:
+        reason = f"holds intensities from {low:.9g} to {high:.9g}, which no scanner gives"
+        raise ScanError([Issue(file, f"{reason}; see to scl_slope and scl_inter of its header")])
 
 
 def _in_8_bits(volume: NDArray[Any], file: str, warnings: list[str]) -> NDArray[np.uint8]:

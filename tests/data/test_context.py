@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lgg_seg.data.context import as_channels, neighbours
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.preprocessing import Preprocess
+from lgg_seg.data.preprocessing import Preprocess, as_channels, neighbours
 from lgg_seg.training.experiment import Experiment
 from tests.configs import composed
 

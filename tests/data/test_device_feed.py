@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lgg_seg.data import warps
 from lgg_seg.data.augmentation import Augmentation, SubstituteFlair
 from lgg_seg.data.datamodule import DataModule
-from lgg_seg.data.device_augmentation import DeviceAugmentation
+from lgg_seg.data.device_feed import DeviceAugmentation
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.data.sampling import TumourWeighted

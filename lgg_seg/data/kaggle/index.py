@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient's volume."""
-
     name: str  # the folder's, with its date (`TCGA_CS_4941_19960909`)
     slices: tuple[SliceInfo, ...]
     clinical: Mapping[str, str]  # the row of `data.csv`, empty where there is none

@@ -38,8 +38,6 @@ _MAX_LINES = 20
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong."""
-
     kind: str  # a key of `REMEDY`
     severity: Severity  # an error stops whoever would train on the data, a warning is worth a look, a note is a fact
     patient: str

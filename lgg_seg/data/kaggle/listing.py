@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ THREE_WAYS = (
 )
 _NAME = re.compile(r"(?P<stem>.+)_(?P<number>\d{1,9})(?P<mask>_mask)?", re.ASCII)
 _NUMBERED = re.compile(r".*?(?P<number>\d{1,9})(?:_mask)?", re.ASCII)  # in a patient's folder of images/ or masks/
+_BARCODE = re.compile(r"tcga[\W_]*([a-z0-9]{2})[\W_]*([a-z0-9]{4})(?![a-z0-9])", re.IGNORECASE)
 _TIFF = (".tif", ".tiff")
 # Kaggle's archive.zip unpacks to kaggle_3m/ and, a second time, to lgg-mri-segmentation/kaggle_3m/.
 _CONTAINERS = ("kaggle_3m", "lgg-mri-segmentation", "archive")
@@ -125,10 +126,27 @@ def without_date(patient: str) -> str:
     return re.sub(r"_\d{8}$", "", patient)
 
 
+def barcode(text: str) -> str | None:
+    """TCGA's barcode: `CS-4942` of `TCGA_CS_4942_19970222`, `tcga-cs-4942.nii` or `TCGACS4942`; None without one.
+
+    >>> barcode("flair/tcga-cs-4942 (1997).nii.gz")
+    'CS-4942'
+    """
+    match = _BARCODE.search(text)
+    return f"{match[1]}-{match[2]}".upper() if match else None
+
+
+def named_in(text: str, patients: Iterable[str]) -> bool:
+    """Whether a text names one of the patients by their barcodes, with or without `TCGA` before it."""
+    for code in {barcode(patient) for patient in patients} - {None}:
+        institution, number = str(code).split("-")
+        if re.search(rf"(?<![a-z0-9])(tcga[\W_]*)?{institution}[\W_]*{number}(?![a-z0-9])", text, re.IGNORECASE):
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class _File:
-    """A file of a patient."""
-
     path: str  # below the dataset root
     stem: str  # whom its name names
     number: int | None  # None where it is not named as a slice

@@ -12,13 +12,11 @@ MAX_ITEM = 8  # bytes of a channel of a pixel
 
 
 def png_shape(data: bytes) -> tuple[int, int]:
-    """Height and width in the header of a PNG."""
     width, height = struct.unpack(">II", data[16:24])
     return height, width
 
 
 def jpeg_shape(data: bytes) -> tuple[int, int]:
-    """Height and width in a JPEG's first frame."""
     at = 2
     while True:
         while data[at : at + 2] == b"\xff\xff":  # any marker may be filled up

@@ -95,7 +95,6 @@ def page_count(data: bytes, most: int) -> int:
 
 
 def full_pages(file: TiffFile) -> list[TiffPage | TiffFrame]:
-    """The pages that are as large as the first."""
     return [page for page in file.pages if page.shape == file.pages.first.shape]
 
 
