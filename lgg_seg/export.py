@@ -78,18 +78,13 @@ def export(
         if format == "onnx" and is_plain(trained):
             script = (files("lgg_seg.deploy") / "infer.py").read_text(encoding="utf-8")
             (folder / "infer.py").write_text(script, encoding="utf-8")
-        _replace(folder, target)
+        with writable(target, "free space there."):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                log.warning("the earlier export in %s is replaced", target)
+                shutil.rmtree(target)
+            shutil.move(folder, target)
     return target, parity
-
-
-def _replace(folder: Path, target: Path) -> None:
-    """Move a finished export to `target`, in place of an earlier export there."""
-    with writable(target, "free space there."):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            log.warning("the earlier export in %s is replaced", target)
-            shutil.rmtree(target)
-        shutil.move(folder, target)
 
 
 @command

@@ -13,7 +13,7 @@ from lgg_seg.inference.runner import Probability, binarise
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.prediction.masks import write_mask
 from lgg_seg.prediction.output import OutputFolder
-from lgg_seg.prediction.tables import slice_rows, volume_row
+from lgg_seg.prediction.tables import table_rows
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ def measure(
     """Binarise a probability (D, H, W) and measure the mask; `seen` as of `Model.was_trained_on`."""
     mask = binarise(probability, threshold, postprocess)
     mask.setflags(write=False)
-    name, scan, truth = volume.name, volume.scan, volume.truth
-    per_slice = pd.DataFrame(slice_rows(name, scan, mask, probability, {}, truth))
-    per_volume = pd.DataFrame([volume_row(name, scan, mask, probability, {}, seen, truth)])
+    slices, whole = table_rows(volume.name, volume.scan, mask, probability, {}, seen, volume.truth)
+    per_slice, per_volume = pd.DataFrame(slices), pd.DataFrame([whole])
     per_slice.insert(2, "threshold", threshold)
     per_volume.insert(1, "threshold", threshold)
     if "true_area_px" in per_slice:

@@ -1,7 +1,4 @@
-"""From a dataset root to batches: index, integrity, splits, cache, preprocessing, augmentation.
-
-The names that a config's `_target_` holds are imported on first use: checking files needs no PyTorch.
-"""
+"""From a dataset root to batches; a config's `_target_` is imported on first use: checking files needs no PyTorch."""
 
 import importlib
 

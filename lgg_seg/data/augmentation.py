@@ -20,10 +20,9 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 
 
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
-    """FLAIR in place of one of the other sequences, or of both, as in the dataset where one was not acquired.
+    """FLAIR in place of one of the other sequences, or of both, as for one patient in eleven, who lacks them.
 
-    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it. About one
-    patient in eleven has such a volume. An image of one channel stays unchanged.
+    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
     """
 
     CHOICES = ((0,), (2,), (0, 2))

@@ -54,10 +54,7 @@ def tumour_map(index: Index) -> TumourMap:
 
 
 def examples(index: Index, count: int) -> dict[str, list[SliceInfo]]:
-    """At most `count` slices without tumour, and of each third of those with tumour by area; each of another patient.
-
-    They are evenly spaced: by area, and those without tumour, in the middle of their volumes, by patient.
-    """
+    """At most `count` slices without tumour, and of each third of those with tumour by area, all of other patients."""
     middles = []
     for patient in index.patients:
         middle = len(patient.slices) / 2

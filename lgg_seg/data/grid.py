@@ -27,13 +27,16 @@ class Grid:
 
     def to_network(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(D, H, W, C) uint8 to (D, S, S, C): by area when shrinking, linear when enlarging."""
-        depth, channels = images.shape[0], images.shape[-1]
-        square = self._square(images)
+        top, left, height, width = self.box
+        above, before = self._padding
+        below, behind = self.side - height - above, self.side - width - before
+        crop = images[:, top : top + height, left : left + width]
+        square = np.pad(crop, ((0, 0), (above, below), (before, behind), (0, 0)))
         if self.side == self.size:
             return square
         way = cv2.INTER_AREA if self.size < self.side else cv2.INTER_LINEAR
         resized = [cv2.resize(image, (self.size, self.size), interpolation=way) for image in square]
-        return np.asarray(resized, dtype=np.uint8).reshape(depth, self.size, self.size, channels)
+        return np.asarray(resized, dtype=np.uint8).reshape(len(images), self.size, self.size, images.shape[-1])
 
     def masks_to_network(self, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """(D, H, W) bool to (D, S, S) uint8 with 0 and 1: a pixel is tumour where at least half of its area is."""
@@ -62,10 +65,3 @@ class Grid:
         """Rows above and columns before the crop within its square."""
         _, _, height, width = self.box
         return (self.side - height) // 2, (self.side - width) // 2
-
-    def _square(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        top, left, height, width = self.box
-        above, before = self._padding
-        below, behind = self.side - height - above, self.side - width - before
-        crop = images[:, top : top + height, left : left + width]
-        return np.pad(crop, ((0, 0), (above, below), (before, behind), (0, 0)))

@@ -18,8 +18,7 @@ GRADES = {"1": False, "2": True}
 def slice_labels(index: Index, target: Target) -> tuple[bool | None, ...]:
     """The label of every slice of the index, in its order; None where it is not known.
 
-    `tumour`: whether the slice's own mask, on its native grid, has any. `grade`: that of the patient, for each of their
-    slices, those without tumour too: on a new scan nobody knows which they are.
+    `tumour`: whether the slice's own mask has any. `grade`: the patient's, for slices without tumour, too.
     """
     if target == "tumour":
         return tuple(one.tumour_pixels > 0 for one in index.slices)

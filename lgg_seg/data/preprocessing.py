@@ -1,7 +1,4 @@
-"""Preprocessing of a volume: skull stripping, crop, channels, grid, sharpening, statistics to normalise by.
-
-Pixels stay uint8 up to the device; `normalise` does the arithmetic there, on the batch.
-"""
+"""Preprocessing of a volume: skull stripping, crop, channels, grid, sharpening, statistics to normalise by, context."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Albumentations' transforms as batched operations: parameters from the host, pixels on the device.
 
-n rows of a batch: images (n, K, C, S, S) and masks (n, 1, S, S), both uint8; K slices of an item are transformed alike.
+n rows of a batch: images (n, K, C, S, S) and masks (n, 1, S, S), both uint8.
 """
 
 from __future__ import annotations

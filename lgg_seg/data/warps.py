@@ -35,10 +35,7 @@ def identity(size: int, device: torch.device) -> Grid:
 
 
 def elastic(seeds: Tensor, amplitudes: Tensor, sigma: float, size: int) -> Grid:
-    """Every pixel's place and a displacement: normal noise, scaled to at most 1, smoothed, times amplitudes (n,).
-
-    As albumentations' ElasticTransform, from noise of its own.
-    """
+    """Every pixel's own place and a displacement: normal noise of at most 1, smoothed, times amplitudes (n,)."""
     noise = normal(seeds, (2, size, size))
     smooth = _smoothing(sigma, size, seeds.device)
     shift = smooth @ (noise / noise.abs().amax(dim=(1, 2, 3), keepdim=True)) @ smooth.T

@@ -30,10 +30,7 @@ def model_card(
     weights: bytes,
     parity: Parity,
 ) -> dict[str, Any]:
-    """The content of `card.json`, from a run and the file of its halved weights; no path of the machine is in it.
-
-    `metrics` are the run's `metrics.json`, or what `cross_validated` gives.
-    """
+    """The content of `card.json`, without local paths; `metrics` are a run's, or those of `cross_validated`."""
     return {
         "name": name,
         **trained.config,

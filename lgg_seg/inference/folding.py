@@ -16,7 +16,7 @@ def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
     """A copy of a trained network in float32 on the CPU whose convolutions do the work of its batch normalisation.
 
     Its scale and shift a channel move into the convolution before (Jacob et al. 2018, section 3.2), which is read off a
-    forward pass of noise (1, channels, size, size). If the copy gives other logits for it, the network itself returns.
+    forward pass of noise. If the copy gives other logits for it, the network itself returns.
     """
     copy = deepcopy(network).eval()
     example = torch.randn(1, channels, size, size, generator=torch.Generator().manual_seed(0))
@@ -37,7 +37,7 @@ def folded(network: nn.Module, channels: int, size: int) -> nn.Module:
 def _pairs(network: nn.Module, example: Tensor) -> dict[str, tuple[Any, Any]]:
     """The convolution and the normalisation of its output, by the name of the latter; none shares its part.
 
-    Grouped transposed convolutions are left out: torch's `fuse_conv_bn_weights` has no layout for their weights.
+    Grouped transposed ones are left out: torch's `fuse_conv_bn_weights` has no layout for their weights.
     """
     names = {module: name for name, module in network.named_modules()}
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # the outputs stay alive, so that no other takes their address

@@ -70,12 +70,9 @@ def start(model: Mapping[str, Any], channels: int) -> tuple[nn.Module, StartingW
         return build_network(model, channels), None
     path = Path(weights).expanduser()
     if weights in names() or any((path / name).exists() for name in ("config.yaml", CARD)):
-        trained = restore(weights if weights in names() else path)
-        network = build_network(model, channels)
-        load_network(network, trained.network.state_dict(), trained.source_dir)
-        return network, StartingWeights(
-            trained.name, "network", trained.digest, trained.training_volumes, trained.all_recorded
-        )
+        its, network = restore(weights if weights in names() else path), build_network(model, channels)
+        load_network(network, its.network.state_dict(), its.source_dir)
+        return network, StartingWeights(its.name, "network", its.digest, its.training_volumes, its.all_recorded)
     if path.is_file():
         network, state = build_network(model, channels), as_ours(read_state_dict(path))
         if state.keys() & network.state_dict().keys() or not has_encoder_weights(model):

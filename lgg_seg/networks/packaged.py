@@ -37,10 +37,7 @@ _BLOCK = {
 
 
 def packaged_weights(encoder: str) -> Path | None:
-    """The file of an encoder's ImageNet weights in its installed package; None for encoders without such a package.
-
-    Both of the library's names have one: `tu-tf_efficientnet_lite0` (timm's) and `timm-tf_efficientnet_lite0`.
-    """
+    """The file of an encoder's ImageNet weights in its installed package; None for encoders without such a package."""
     model = encoder.removeprefix("tu-").removeprefix("timm-").removeprefix("tf_").replace("_", "-")
     name = next((name for name in _SHA256 if name.startswith(f"{model}-")), None)
     if name is None or not encoder.startswith(("tu-tf_", "timm-tf_")):
@@ -59,10 +56,7 @@ def packaged_weights(encoder: str) -> Path | None:
 
 
 def timm_names(state: Mapping[str, Tensor], blocks: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """An EfficientNet's state dict under timm's names; one that has them already comes back as it is.
-
-    efficientnet-pytorch counts its blocks through, timm within each of its stages, as in the `blocks` of its model.
-    """
+    """An EfficientNet's state dict under timm's names, which count `blocks` by stage; one that has them as it is."""
     if "_conv_stem.weight" not in state:
         return dict(state)
     places = [

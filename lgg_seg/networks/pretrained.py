@@ -44,11 +44,7 @@ def without_wandb() -> Iterator[None]:
 
 
 class FreezableEncoder(nn.Module):
-    """A network whose `encoder` can be frozen.
-
-    It then requires no gradient, and stays in eval mode in training, so that its batch norm keeps the running
-    statistics and its dropout does nothing.
-    """
+    """A network whose `encoder` can be frozen: it then has no gradient, and in training stays in eval mode."""
 
     freeze_encoder = False
     weights_file: Path | None = None  # where the encoder's weights came from; None where they are random

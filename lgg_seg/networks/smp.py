@@ -1,7 +1,4 @@
-"""Networks of segmentation-models-pytorch.
-
-The library and timm take more than a second to import, so that only a network of theirs does it.
-"""
+"""Networks of segmentation-models-pytorch, which is imported on use: with timm it takes more than a second."""
 
 from __future__ import annotations
 
@@ -141,12 +138,7 @@ class EfficientNetUNet(SMP):
 
 
 def _network(
-    architecture: str,
-    encoder: str,
-    path: Path | None,
-    in_channels: int,
-    out_channels: int,
-    options: Mapping[str, Any],
+    architecture: str, encoder: str, path: Path | None, in_channels: int, out_channels: int, options: Mapping[str, Any]
 ) -> SegmentationModel:
     import segmentation_models_pytorch as smp
     import timm

@@ -17,7 +17,7 @@ from lgg_seg.prediction import Overlays
 from lgg_seg.prediction.masks import write_mask, write_probability
 from lgg_seg.prediction.output import OutputFolder
 from lgg_seg.prediction.overlay import overlay, sheet, window
-from lgg_seg.prediction.tables import Row, slice_rows, volume_row
+from lgg_seg.prediction.tables import Row, table_rows
 from lgg_seg.runs.provenance import volume_digest
 from lgg_seg.scans.discover import ScanFiles, ScanListing
 from lgg_seg.scans.marks import OVERLAYS, PER_VOLUME
@@ -137,8 +137,7 @@ def _predict(
         write_probability(files, root, scan, probability, output)
     _write_overlays(output, files.name, scan, mask, overlays)
     seen = model.was_trained_on(scan_digest(scan), _folder(root), files.name, files.patient, *set(scan.files))
-    slices = slice_rows(files.name, scan, mask, probability, classes, truth)
-    volume = volume_row(files.name, scan, mask, probability, classes, seen, truth)
+    slices, volume = table_rows(files.name, scan, mask, probability, classes, seen, truth)
     return PredictionResult(slices, [volume], list(scan.issues))
 
 

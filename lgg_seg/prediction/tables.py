@@ -30,18 +30,23 @@ ClassifierProbabilities = Mapping[str, Floats32]
 """A classifier's P(yes) of each slice (D,), by its target; empty without a classifier."""
 
 
-def slice_rows(
+def table_rows(
     volume: str,
     scan: Scan,
     mask: Bools,
     probability: Probability,
     classes: ClassifierProbabilities,
-    truth: Truth | None = None,
-) -> list[Row]:
-    """A row a slice: its file, the fields of `SliceShape`, probabilities of tumour, and the classifier's."""
+    seen: bool | None,
+    truth: Truth,
+) -> tuple[list[Row], Row]:
+    """A row a slice (its file, `SliceShape`, probabilities of tumour, and the classifier's), and one of the volume.
+
+    That has the fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the classifier's mean. `seen`:
+    whether a network was trained on this volume, whose mask is then better than a new one's; None: unknown.
+    """
     shapes = [slice_shape(one) for one in mask]
-    scores = _slice_scores(mask, truth) if truth and truth.known.any() else [{}] * len(mask)
-    return [
+    scores = _slice_scores(mask, truth) if truth.known.any() else [{}] * len(mask)
+    slices = [
         {
             "volume": volume,
             "slice": scan.numbers[k],
@@ -54,31 +59,16 @@ def slice_rows(
         }
         for k, shape in enumerate(shapes)
     ]
-
-
-def volume_row(
-    volume: str,
-    scan: Scan,
-    mask: Bools,
-    probability: Probability,
-    classes: ClassifierProbabilities,
-    seen: bool | None,
-    truth: Truth | None = None,
-) -> Row:
-    """The fields of `VolumeShape`, the volume in mm³ where voxels have a size, and the classifier's mean.
-
-    `seen`: whether a network was trained on this volume, whose mask is then better than a new one's; None: unknown.
-    """
-    shape = volume_shape(mask)
-    return {
+    whole = volume_shape(mask)
+    return slices, {
         "volume": volume,
         "slices": len(mask),
-        **asdict(shape),
-        **_in_file(scan, (shape.centroid_slice, shape.centroid_row, shape.centroid_column)),
-        "volume_mm3": None if scan.voxel_mm3 is None else shape.volume_voxels * scan.voxel_mm3,
+        **asdict(whole),
+        **_in_file(scan, (whole.centroid_slice, whole.centroid_row, whole.centroid_column)),
+        "volume_mm3": None if scan.voxel_mm3 is None else whole.volume_voxels * scan.voxel_mm3,
         **_certainty(mask, probability),
         **{f"{target}_probability": float(p.mean(dtype=np.float64)) for target, p in classes.items()},
-        **(_volume_scores(mask, truth) if truth and truth.known.any() else {}),
+        **(_volume_scores(mask, truth) if truth.known.any() else {}),
         "missing_sequences": " and ".join(scan.missing_sequences) or "none",
         "seen_in_training": "unknown" if seen is None else seen,
         "files_left_out": len(scan.issues),

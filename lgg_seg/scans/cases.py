@@ -52,10 +52,7 @@ class _Case:
 def volumes_of_cases(
     root: Path, files: Sequence[str], top: str, endings: Mapping[str, str], issues: list[Issue]
 ) -> list[VolumeFiles]:
-    """The volumes of files below the input's folder `root`, by the rules of `lgg_seg.scans.discover.find_scans`.
-
-    `files` are without masks; `top` and `endings` as of `role_of`; `issues` gets the files that are left out.
-    """
+    """The volumes of files without masks below the input's folder `root`, by the rules of `discover.find_scans`."""
     for option, kind in OPTIONS.items():
         ending = endings.get(kind, "")
         if ending and not any(without_ending(file).casefold().endswith(ending.casefold()) for file in files):

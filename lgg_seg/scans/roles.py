@@ -65,12 +65,9 @@ class Role:
 
 
 def role_of(file: str, top: str = "", endings: Mapping[str, str] = NO_ENDINGS) -> Role:
-    """The role of a file.
+    """The role of a file by its path below the input, whose folder's name is `top`.
 
-    Args:
-        file: its path below the input.
-        top: the name of the input's folder, which counts as the outermost.
-        endings: what names of a sequence end in, by sequence, instead of any words: `{"FLAIR": "_0003"}`.
+    `endings`: what names of a sequence end in, by sequence, instead of any words: `{"FLAIR": "_0003"}`.
     """
     path = PurePosixPath(without_ending(file))
     freesurfer = file.lower().endswith((".mgz", ".mgh"))

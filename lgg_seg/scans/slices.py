@@ -41,11 +41,10 @@ class SliceFiles:
         return tuple(file for _, file in self.files)
 
     def read(self, root: Path) -> Scan:
-        """The volume of the slices below `root`.
+        """The volume of the slices below `root`; a ScanError: none can be read, all are flat, or they are too large.
 
-        Slices of another size or depth than most are left out, and so is one without intensities between others; at
-        the ends of a head black ones are usual. Other numbers than 8 bits are scaled as `intensity.to_uint8`. A
-        ScanError: no slice can be read, all are flat, or there are more than the limits allow.
+        Slices of another size or depth than most are left out, and so is one without intensities between others. Other
+        numbers than 8 bits are scaled as `intensity.to_uint8`.
         """
         size = sum(path.stat().st_size for _, file in self.files if (path := root / file).is_file())
         issues: list[Issue] = []
@@ -86,7 +85,7 @@ class StackFile:
 
 
 def slice_volumes(folder: str, names: Sequence[str], issues: list[Issue], top: str = "") -> list[SliceFiles]:
-    """The volumes of the slices, without masks, of one folder, by the rules of `lgg_seg.scans.discover.find_scans`.
+    """The volumes of one folder's slices without masks, by the rules of `lgg_seg.scans.discover.find_scans`.
 
     `folder` is its path below the input with a slash at its end, empty for the input itself, whose name is `top`.
     """

@@ -35,9 +35,9 @@ def start_seconds(module: str) -> float:
 def best_times(steps: Sequence[Timed], seconds: float) -> list[float]:
     """The seconds of each step's fastest repetition, of three at least and for as many `seconds`.
 
-    The steps take turns, so that other load slows all of them alike, and the fastest repetition is the least disturbed
-    one. Two repetitions before are not counted: compilation, allocation, choice of kernels. Where one alone takes
-    longer than `seconds`, two repetitions must do, after a single one that is not counted.
+    The steps take turns, so that other load slows all of them alike. Two repetitions before are not counted:
+    compilation, allocation, choice of kernels. Where one alone takes longer than `seconds`, two must do, after one that
+    is not counted.
     """
     slow = [step() > seconds for step in steps]
     for step, is_slow in zip(steps, slow, strict=True):

@@ -9,8 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from lgg_seg.prediction.tables import slice_rows, volume_row
+from lgg_seg.prediction.tables import table_rows
 from lgg_seg.scans.roles import FLAIR
+from lgg_seg.scans.truth import Truth
 from lgg_seg.scans.volumes import VolumeFiles
 
 ORIENTATIONS = [
@@ -27,8 +28,9 @@ def test_slice_numbers_and_centroids_are_the_files_own_voxel_indices(tmp_path: P
     mask = np.zeros((5, 7, 6), bool)
     mask[3, 2:4, 4] = True
     where = np.argwhere(np.asarray(files.in_file(tmp_path, mask.astype(np.uint8)).dataobj)).mean(axis=0)
-    slices = slice_rows("v", scan, mask, mask.astype(np.float32), {})
-    for row in (slices[3], volume_row("v", scan, mask, mask.astype(np.float32), {}, False)):
+    truth = Truth(np.zeros_like(mask), np.zeros(len(mask), bool))
+    slices, volume = table_rows("v", scan, mask, mask.astype(np.float32), {}, False, truth)
+    for row in (slices[3], volume):
         assert [row["centroid_i"], row["centroid_j"], row["centroid_k"]] == pytest.approx(where)
     assert slices[3]["slice"] == where["ijk".index(slices[3]["slice_axis"])]
     assert sorted(row["slice"] for row in slices) == [0, 1, 2, 3, 4]

@@ -17,10 +17,7 @@ _TIMEOUT_S = 8.0  # kagglehub itself waits without limit for a connection that a
 
 
 def ensure_tree(target: Path) -> Path:
-    """The dataset root at `target`; the dataset (near a gigabyte) is downloaded first if there is nothing yet.
-
-    `target` becomes a symbolic link to kagglehub's cache (`$KAGGLEHUB_CACHE`, else `~/.cache/kagglehub`).
-    """
+    """The dataset root at `target`, a link to kagglehub's cache: the dataset, near a gigabyte, is fetched at need."""
     if (root := find_dataset_root(target)) is not None:
         return root
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -42,10 +42,9 @@ def read_slice(path: Path) -> tuple[NDArray[np.uint8], bool]:
 
 
 def read_scan(path: Path) -> Pixels:
-    """Read a slice to predict on: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
+    """Read a slice to predict on, TIFF, PNG or JPEG: (H, W, 3) of any numbers; of FLAIR alone, FLAIR in each channel.
 
-    TIFF in any compression whose pixels can be counted before it is decoded, PNG and JPEG are read. A fourth channel is
-    transparency and left out. Errors as `read_slice`.
+    A fourth channel is transparency and left out. Errors as `read_slice`.
     """
     return decode_scan(_bytes(path), path)
 

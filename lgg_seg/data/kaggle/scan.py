@@ -56,10 +56,7 @@ class SliceInfo(Pair):
 def scan(
     listing: Listing, *, cache_dir: Path, rescan: bool = False, mask_threshold: int | None = None
 ) -> tuple[SliceInfo, ...]:
-    """Decode every pair of a listing, or take what an earlier scan of the very same files found.
-
-    Files are the same if paths, sizes and modification times are; `rescan` alone finds a bit that flipped on the disk.
-    """
+    """Decode every pair of a listing, or take what an earlier scan of the very same files found, by sizes and times."""
     root = str(listing.root.resolve())
     key = hashlib.sha256(json.dumps([_FORMAT, root, listing.stamps, mask_threshold]).encode()).hexdigest()
     file = cache_dir / f"index-{checksum(root.encode())}.json"

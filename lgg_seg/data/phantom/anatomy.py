@@ -1,7 +1,7 @@
 """Drawing a phantom head: a volume in three sequences with a tumour, and lesions that only look like one.
 
-Shapes: D slices of S x S pixels, from the skull base to the vertex. Coordinates: x to the image's right and y down,
-both from -1 to 1 over the field of view; z from the head's middle, 1 at the vertex.
+D slices of S x S pixels, from the skull base to the vertex; x to the image's right and y down, both from -1 to 1 over
+the field of view; z from the head's middle, 1 at the vertex.
 """
 
 import math

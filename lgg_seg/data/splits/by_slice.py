@@ -27,10 +27,7 @@ class SliceRandomSplit:
 
 @dataclass(frozen=True)
 class SliceKFoldSplit:
-    """One fold of a cross-validation over slices, whoever they belong to, to compare with `KFoldSplit`.
-
-    The test folds of both partition the slices, so that they differ in the leakage alone.
-    """
+    """One fold of a cross-validation over slices: beside one of `KFoldSplit`, it differs in the leakage alone."""
 
     n_splits: int = 5
     fold: int = 0
@@ -71,10 +68,7 @@ class SliceWithinPatientSplit:
 
 @dataclass(frozen=True)
 class UnshuffledSliceSplit:
-    """The slices in their order, cut in three, the last part the test set, as study 002. Leakage where it cuts.
-
-    A cut goes through a patient; each subset holds whole institutions besides, as the order is that of the names.
-    """
+    """The slices in their order, cut in three, the last part the test set, as study 002. Leakage where it cuts."""
 
     val: float = 0.18
     test: float = 0.1
