@@ -1,4 +1,4 @@
-"""Networks: plain nn.Modules from images `(B, C, H, W)`, any H and W, to logits `(B, 1, H, W)`, or `(B, 1)` a class."""
+"""Networks: plain nn.Modules from images `(B, C, H, W)`, any H and W, to logits `(B, 1, H, W)`, a classifier's `(B, 1)`."""
 
 from lgg_seg.networks.attention_unet import AttentionUNet
 from lgg_seg.networks.base import SegmentationNetwork
