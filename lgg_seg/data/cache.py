@@ -23,6 +23,7 @@ from lgg_seg.data.grid import Grid
 from lgg_seg.data.kaggle.index import Index
 from lgg_seg.data.preprocessing import Preprocess
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +51,12 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path) -> Cache:
     content = {"format": FORMAT, "tree": index.fingerprint, **preprocess.cache_key}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / key
-    try:
+    with writable(cache_dir, "free space there, or choose another folder with data.cache_dir=."):
         if cache := _open_checked(folder):
             return cache
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir / f"{key}.lock"):
             return _open_checked(folder) or _build(index, preprocess, folder)
-    except OSError as error:
-        raise UserError(
-            f"the cache cannot be written to {cache_dir} ({error.strerror or error}): free space there, or choose "
-            "another folder with data.cache_dir="
-        ) from error
 
 
 def _open_checked(folder: Path) -> Cache | None:

@@ -3,8 +3,6 @@
 The transforms of an `Augmentation` are drawn for each item by albumentations on the host, and done for whole batches.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Preprocessing of a volume: skull stripping, crop, channels, grid, sharpening, statistics to normalise by, context."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 

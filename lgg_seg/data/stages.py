@@ -3,8 +3,6 @@
 n rows of a batch: images (n, K, C, S, S) and masks (n, 1, S, S), both uint8.
 """
 
-from __future__ import annotations
-
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

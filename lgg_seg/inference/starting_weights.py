@@ -1,7 +1,5 @@
 """`model.weights`: the weights that a network starts from, and the patients who have shaped them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path

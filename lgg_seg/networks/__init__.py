@@ -1,4 +1,7 @@
-"""Networks: plain nn.Modules from images `(B, C, H, W)`, any H and W, to logits `(B, 1, H, W)`, a classifier's `(B, 1)`."""
+"""Networks: plain nn.Modules from images `(B, C, H, W)`, any H and W, to logits.
+
+Those of segmentation give `(B, 1, H, W)`, a `SliceClassifier` `(B, 1)`.
+"""
 
 from lgg_seg.networks.attention_unet import AttentionUNet
 from lgg_seg.networks.base import SegmentationNetwork

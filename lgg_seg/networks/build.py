@@ -1,7 +1,5 @@
 """A network from its config node."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

@@ -129,7 +129,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing_behind(index, tmp_path):
     process = context.Process(target=_open_on_a_full_disk, args=(index, tmp_path, queue))
     process.start()
     process.join()
-    assert "the cache cannot be written to" in (message := queue.get())
+    assert "cannot be written (" in (message := queue.get())
     assert "data.cache_dir=" in message
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 

@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from lgg_seg.data.kaggle.listing import NOTHING, THREE_WAYS, find_dataset_root
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 
 # Naming the version lets kagglehub find it in its own cache without asking the network.
 HANDLE = "mateuszbuda/lgg-mri-segmentation/versions/2"
@@ -22,12 +23,10 @@ def ensure_tree(target: Path) -> Path:
         return root
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and {NOTHING}: {THREE_WAYS}")
-    try:
+    with writable(target, "choose another root."):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
             return find_dataset_root(target) or _link(target, _fetch(target))
-    except OSError as error:
-        raise UserError(f"the dataset cannot be put at {target} ({error.strerror}); choose another root") from error
 
 
 def _fetch(target: Path) -> Path:

@@ -18,6 +18,7 @@ from lgg_seg.data.kaggle.scan import read_pair
 from lgg_seg.data.phantom.anatomy import Volume, draw
 from lgg_seg.data.phantom.marker import MARKER, written_anew
 from lgg_seg.errors import UserError
+from lgg_seg.files import writable
 
 _VERSION = 2  # of the drawing; raise it when the same seed gives other pixels
 # Unequal institutions, one of them with a single patient, as in the real data.
@@ -57,13 +58,11 @@ def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int
         if value < least:
             raise UserError(f"the phantom's {name} is {value}; the least is {least}")
     parameters = {"version": _VERSION, "patients": patients, "slices": slices, "size": size, "seed": seed}
-    try:
+    with writable(root, "choose another root."):
         root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(root.with_name(f".{root.name}.lock")):
             if not _is_written(root, parameters):
                 _write(root, parameters)
-    except OSError as error:
-        raise UserError(f"the phantom cannot be written to {root} ({error.strerror}); choose another root") from error
     return root
 
 
