@@ -116,39 +116,30 @@ def _applied(node: Any, force: bool = False) -> Iterator[Any]:
         yield node
 
 
-class Drawn(NamedTuple):
-    """A slice's id, and what its augmentation drew."""
-
-    slice: int
-    draw: Draw
-
-
-class DrawnSlices(Dataset[Drawn]):
+class DrawnSlices(Dataset[tuple[int, Draw]]):
     """Draws by `SampleKey`, without pixels; with an augmentation, the seed and the key determine them."""
 
     def __init__(self, cache: Cache, augment: DeviceAugmentation | None, seed: int) -> None:
         self._shape, self._augment, self._seed = cache.images.shape[1:], augment, seed
 
-    def __getitem__(self, key: SampleKey) -> Drawn:
-        return Drawn(key.slice, self._augment.draw((self._seed, *key), self._shape) if self._augment else {})
+    def __getitem__(self, key: SampleKey) -> tuple[int, Draw]:
+        return key.slice, self._augment.draw((self._seed, *key), self._shape) if self._augment else {}
 
-    def collate(self, items: Sequence[Drawn]) -> dict[str, Any]:
+    def collate(self, items: Sequence[tuple[int, Draw]]) -> dict[str, Any]:
         """A batch for `DeviceFeed`: slice ids (B,) int64, and draws."""
-        slices = torch.tensor([item.slice for item in items])
-        if self._augment is None:
-            return {"slice": slices}
-        return {"slice": slices, "draws": self._augment.pack([item.draw for item in items])}
+        slices = {"slice": torch.tensor([place for place, _ in items])}
+        return slices | ({"draws": self._augment.pack([draw for _, draw in items])} if self._augment else {})
 
 
 class DeviceFeed:
-    """All slices of a cache as uint8 tensors on the first batch's device, where it completes batches of `Drawn`."""
+    """All slices of a cache as uint8 tensors on the first batch's device, where it completes `DrawnSlices`' batches."""
 
     def __init__(self, cache: Cache, index: Index, context: int, augment: DeviceAugmentation) -> None:
         self._cache, self._index, self._context, self._augment = cache, index, context, augment
         self._images: Tensor | None = None
 
     def complete(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """A batch of `Drawn` on the device as a batch of `Item`."""
+        """A batch of `DrawnSlices` on the device as a batch of `Item`."""
         slices = batch["slice"]
         if self._images is None or self._images.device != slices.device:
             self._upload(slices.device)

