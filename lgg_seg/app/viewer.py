@@ -180,10 +180,8 @@ def _choose_slice(volume: Volume, measured: Measurements) -> int:
 
 def _wheel() -> None:
     """Let the wheel on a picture, and the arrow keys wherever the focus is, move the slider of the slices."""
-    component = st.components.v2.component(
-        "lgg_seg_wheel", js=Path(__file__).with_name("wheel.js").read_text(encoding="utf-8")
-    )
-    component(key="wheel")
+    script = Path(__file__).with_name("wheel.js").read_text(encoding="utf-8")
+    st.components.v2.component("lgg_seg_wheel", js=script)(key="wheel")
 
 
 def _place(scan: Scan) -> str:

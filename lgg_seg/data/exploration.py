@@ -29,9 +29,7 @@ class TumourMap:
 
     slices: NDArray[np.int64]  # (3, SIDE, SIDE), by third of the volumes: how many slices have tumour at a pixel
     flair: NDArray[np.float64]  # (SIDE, SIDE), the mean
-    intensities: NDArray[
-        np.int64
-    ]  # (2, 3, 256), counts by sequence: in the tumour, in the head around (FLAIR above 12)
+    intensities: NDArray[np.int64]  # (2, 3, 256), by sequence, in the tumour and around (in the head, FLAIR above 12)
 
 
 def tumour_map(index: Index) -> TumourMap:

@@ -216,10 +216,9 @@ class Substitution(Stage):
 
 def _plain(transform: Any) -> bool:
     """Linear resampling, and black outside."""
-    black = getattr(transform, "border_mode", 0) == 0 and not any(
-        np.any(getattr(transform, name, 0)) for name in ("fill", "fill_mask")
-    )
-    return black and getattr(transform, "interpolation", 1) == 1
+    filled = any(np.any(getattr(transform, name, 0)) for name in ("fill", "fill_mask"))
+    linear, padded = getattr(transform, "interpolation", 1) == 1, getattr(transform, "border_mode", 0) == 0
+    return linear and padded and not filled
 
 
 def _cropping(t: Any) -> bool:

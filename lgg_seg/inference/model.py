@@ -50,9 +50,7 @@ class Model:
         self.members = list(members)
         for trained, _ in members:
             if trained.target is not None:
-                raise UserError(
-                    f"{trained.name} is a classifier, which makes no masks; give it as classifier= instead."
-                )
+                raise UserError(f"{trained.name} is a classifier, which makes no masks; give it as classifier=.")
         thresholds = [trained.threshold for trained, _ in self.members]
         self.threshold = float(np.mean(thresholds)) if threshold is None else threshold
         as_tested = {trained.postprocess for trained, _ in self.members}

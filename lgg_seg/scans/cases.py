@@ -182,6 +182,5 @@ def _without_channels(files: Sequence[str], issues: list[Issue]) -> Iterator[str
             yield from channels
             continue
         beside = f", as {', '.join(names[1:])} beside it" if names[1:] else ""
-        issues.append(
-            Issue(channels[0], f"is a numbered channel{beside}; say which is which: flair=_0003 t1=_0000 t1ce=_0001")
-        )
+        reason = f"is a numbered channel{beside}; say which is which: flair=_0003 t1=_0000 t1ce=_0001"
+        issues.append(Issue(channels[0], reason))

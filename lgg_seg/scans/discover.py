@@ -95,9 +95,8 @@ def find_scans(path: Path, endings: Mapping[str, str] = NO_ENDINGS) -> ScanListi
             issues += [Issue(folder + name, _BESIDE) for name in pictures]
             slices = [name for name in slices if name not in pictures]
         volumes += slice_volumes(folder, slices, issues, top)
-        volumes += [
-            StackFile(without_ending(folder + name), folder + name) for name in flair_alone(folder, stacks, top, issues)
-        ]
+        stacks = flair_alone(folder, stacks, top, issues)
+        volumes += [StackFile(without_ending(folder + name), folder + name) for name in stacks]
     cases = [*volumes_of_cases(path, files, top, endings, issues), *dicom_studies(path, dicom, issues)]
     volumes += _with_unique_masks(cases, issues)
     if not volumes and not issues:

@@ -195,9 +195,8 @@ def _add_mimics(rng: np.random.Generator, head: _Head, image: NDArray[np.float32
         blend(image, head.step((1 - spot) * 0.04) * away, _GLIOSIS)
     if rng.random() < 0.25:
         at = (rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.4), rng.uniform(-0.2, 0.5))
-        lesion = head.ball(at, (rng.uniform(0.04, 0.08), rng.uniform(0.04, 0.08), 0.15)) + np.float32(
-            0.15
-        ) * head.noise(0.05)
+        lesion = head.ball(at, (rng.uniform(0.04, 0.08), rng.uniform(0.04, 0.08), 0.15))
+        lesion = lesion + np.float32(0.15) * head.noise(0.05)
         blend(image, head.step(np.float32(0.1) * (1 - lesion)) * away, _FATTY)
 
 
