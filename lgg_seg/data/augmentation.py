@@ -20,9 +20,10 @@ cv2.setNumThreads(0)  # a slice is too little work to share out, and the network
 
 
 class SubstituteFlair(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
-    """FLAIR in place of one of the other sequences, or of both, as for one patient in eleven, who lacks them.
+    """FLAIR in place of one or both of the other sequences, as in the dataset where one was not acquired.
 
-    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it.
+    It must be the last of the transforms, so that the copy stays one; the slice's statistics then follow it. An image
+    of one channel stays unchanged.
     """
 
     CHOICES = ((0,), (2,), (0, 2))

@@ -107,7 +107,10 @@ class Preprocess:
 
 
 def normalise(images: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
-    """(image (B, C, S, S) uint8 in [low, high] - mean) / std, float32; `statistics` (B, C, 4) are these four."""
+    """(image clipped to [low, high] - mean) / std, in float32 on the images' device.
+
+    Of images (B, C, S, S) uint8 and statistics (B, C, 4) float32: low, high, mean, std.
+    """
     low, high, mean, std = statistics[..., None, None].unbind(dim=-3)
     return images.float().clamp(low, high).sub_(mean).div_(std)
 

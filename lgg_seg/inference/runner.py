@@ -84,7 +84,8 @@ def volume_probabilities(
 ) -> tuple[Probability, Tensor]:
     """P(tumour) of a volume on the native grid, and the logits of it as it is; arguments as of `Runner.volume_logits`.
 
-    Test-time augmentation averages with the prediction for the volume mirrored left to right, as in training.
+    Test-time augmentation averages with the prediction for the volume mirrored left to right; upside down no network
+    was trained on.
     """
     logits = runner.volume_logits(images, statistics)
     probability = probabilities(logits, to_native)

@@ -148,7 +148,7 @@ def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
-    """Fill an encoder of segmentation-models-pytorch with the weights in a file, adapted as it does to channels."""
+    """Fill a segmentation-models-pytorch encoder with a file's weights, adapted to `in_channels` as the library does."""
     from segmentation_models_pytorch.encoders import get_encoder
 
     donor = get_encoder(name, in_channels=3, weights=None)
@@ -161,7 +161,7 @@ def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) ->
 
 
 def timm_state_dict(name: str, path: Path) -> dict[str, Tensor]:
-    """The weights in a file, once the whole timm model `name` has accepted them: of an encoder alone it accepts any."""
+    """The weights in a file, once the whole timm model `name` has accepted them: its encoder alone would take any."""
     import timm
 
     try:
