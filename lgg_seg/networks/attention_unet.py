@@ -9,7 +9,7 @@ from lgg_seg.networks.unet import UNet, level_widths
 
 
 class AttentionGate(nn.Module):
-    """Additive attention of `channels` features to twice as many one level down (arXiv 1804.03999, Eqs. 1 and 2, Fig. 2)."""
+    """Additive attention of `channels` features to twice as many a level down (arXiv 1804.03999, Eqs. 1 and 2)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -148,7 +148,7 @@ def timm_overlay(name: str, path: Path | None) -> dict[str, Any]:
 
 
 def load_encoder(encoder: nn.Module, name: str, in_channels: int, path: Path) -> None:
-    """Fill a segmentation-models-pytorch encoder with a file's weights, adapted to `in_channels` as the library does."""
+    """Fill a segmentation-models-pytorch encoder with a file's weights, adapted as the library does."""
     from segmentation_models_pytorch.encoders import get_encoder
 
     donor = get_encoder(name, in_channels=3, weights=None)
