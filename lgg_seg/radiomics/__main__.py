@@ -65,27 +65,13 @@ def outcome(
     """Predict an outcome from shape and clinical data by nested cross-validation over patients."""
     require(repeats >= 1, "repeats", repeats, "at least 1")
     require(permutations >= 0, "permutations", permutations, "0 or more")
+    from lgg_seg.radiomics import outcome as outcomes
     from lgg_seg.radiomics.clinical import clinical_table, endpoints
     from lgg_seg.radiomics.features import measure
     from lgg_seg.radiomics.model import MODELS, OutcomeModel, models_json
-    from lgg_seg.radiomics.outcome import (
-        SHAPE,
-        corrected,
-        evaluate_endpoint,
-        predictor_sets,
-        shape_predictors,
-        single_features,
-    )
     from lgg_seg.radiomics.predicted import out_of_fold_masks, out_of_fold_volumes
+    from lgg_seg.reporting import outcomes as tables
     from lgg_seg.reporting.figures import write_png
-    from lgg_seg.reporting.outcomes import (
-        curves_by_endpoint,
-        flat,
-        outcome_tables,
-        prediction_rows,
-        roc_figure,
-        single_table,
-    )
 
     index = build_index(root, mask_threshold=mask_threshold)
     clinical = clinical_table(index)
@@ -97,8 +83,9 @@ def outcome(
     measured = measure_masks(index) if masks is None else measure(out_of_fold_volumes(index, masks), len(masks))
     folder = new_folder(output, f"outcome_{target.replace(':', '_')}")
     _write_features(folder, measured)  # before the minutes below, so that a read-only folder is reported at once
-    shape = shape_predictors(measured.per_patient)
-    sets = [(one, name, table) for one in predicted for name, table in predictor_sets(one, clinical, shape).items()]
+    shape = outcomes.shape_predictors(measured.per_patient)
+    by_endpoint = [(one, outcomes.predictor_sets(one, clinical, shape)) for one in predicted]
+    sets = [(one, name, table) for one, by_name in by_endpoint for name, table in by_name.items()]
     results = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(sets) * (repeats + permutations))
@@ -106,9 +93,9 @@ def outcome(
         options |= {"seed": seed, "done": partial(progress.advance, task)}
         for endpoint, name, table in sets:
             progress.update(task, description=f"{endpoint.name} from {name}")
-            results.append(evaluate_endpoint(endpoint, clinical, name, table, **options))
-    rows = corrected(results)
-    singles = [row for one in predicted for row in single_features(one, clinical, shape, seed)]
+            results.append(outcomes.evaluate_endpoint(endpoint, clinical, name, table, **options))
+    rows = outcomes.corrected(results)
+    singles = [row for one in predicted for row in outcomes.single_features(one, clinical, shape, seed)]
     settings = [f"target={target}", f"repeats={repeats}", f"permutations={permutations}", f"seed={seed}"]
     settings += [f"imputation={imputation}"] if imputation != "scaled" else []
     settings += [f"run={run.name}"] if run is not None else []
@@ -118,17 +105,17 @@ def outcome(
     models = [
         OutcomeModel.fitted(one, shape, measured.per_slice["slice_px"].unique().tolist(), whose, imputation)
         for one in results
-        if one.predictors == SHAPE
+        if one.predictors == outcomes.SHAPE
     ]
     folder.write_text(MODELS, models_json(models))
     folder.write_json("outcome.json", made | {"results": rows, "single": singles})
-    folder.write_table("outcome.csv", flat(rows))
-    folder.write_table("single_features.csv", flat(singles))
-    folder.write_table("predictions.csv", prediction_rows(results))
+    folder.write_table("outcome.csv", tables.flat(rows))
+    folder.write_table("single_features.csv", tables.flat(singles))
+    folder.write_table("predictions.csv", tables.prediction_rows(results))
     with folder.writing("roc.png") as path:
-        write_png(roc_figure(curves_by_endpoint(results)), path, 130)
+        write_png(tables.roc_figure(tables.curves_by_endpoint(results)), path, 130)
     console = Console()
-    for shown in [*outcome_tables(rows), single_table(singles)]:
+    for shown in [*tables.outcome_tables(rows), tables.single_table(singles)]:
         console.print(shown)
     print(f"written to {folder.display_path}")
     return 0
