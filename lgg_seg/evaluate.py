@@ -118,10 +118,10 @@ def measure(
     # A run of a leaky split was trained on slices of its own test patients, under whatever names.
     protocol = provenance["split"]["protocol"] if trained_on else data.split.protocol
     cost = network.tested.get("cost", {})
-    content = evaluation.result(split, protocol, decision, settings, data.patient_metadata, cost)
-    seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows({})}
+    content = evaluation.result(split, protocol, decision, settings, cost)
+    seen = set(trained_on) & {str(row["patient"]) for row in evaluation.patient_rows()}
     content |= {"seen_patients": len(seen), "data_fingerprint": data.index.fingerprint}
-    evaluation.write(results, content, data.patient_metadata)
+    evaluation.write(results, content)
     draw_evaluation(evaluation, results, data, content, experiment.title)
     return results.display_path, content
 

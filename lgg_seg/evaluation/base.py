@@ -12,6 +12,7 @@ from lgg_seg.metrics import METRIC_VERSION
 from lgg_seg.runs.folder import AtomicFolder
 
 Subset = Literal["train", "val", "test", "all"]
+Content = dict[str, Any]  # of a JSON file
 Row = dict[str, str | int | float | bool | None]
 Metadata = Mapping[str, Mapping[str, str]]
 """Data on each patient beside their pixels; see `DataModule.patient_metadata`."""
@@ -59,13 +60,14 @@ class Evaluation(ABC):
 
     losses: Sequence[float]
     seconds: float
+    metadata: Metadata
 
     @abstractmethod
-    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
+    def numbers(self, n_bootstrap: int) -> Content:
         """The task's own part of `metrics.json`: `metrics` above all."""
 
     @abstractmethod
-    def patient_rows(self, metadata: Metadata) -> list[Row]:
+    def patient_rows(self) -> list[Row]:
         """The rows of `per_patient.csv`."""
 
     @abstractmethod
@@ -77,19 +79,13 @@ class Evaluation(ABC):
         """The threshold that suits these patients best."""
 
     def result(
-        self,
-        subset: Subset,
-        protocol: str,
-        threshold: dict[str, Any],
-        settings: EvaluationSettings,
-        metadata: Metadata,
-        cost: dict[str, Any],
-    ) -> dict[str, Any]:
+        self, subset: Subset, protocol: str, threshold: Content, settings: EvaluationSettings, cost: Content
+    ) -> Content:
         """The content of `metrics.json`."""
-        numbers, slices = self.numbers(settings.n_bootstrap, metadata), len(self.slice_rows())
+        numbers, slices = self.numbers(settings.n_bootstrap), len(self.slice_rows())
         return {
             "split": subset,
-            "patients": len(self.patient_rows(metadata)),
+            "patients": len(self.patient_rows()),
             "slices": slices,
             "protocol": protocol,
             "truncated": settings.max_patients is not None,
@@ -102,9 +98,9 @@ class Evaluation(ABC):
             "cost": {**cost, "slices_per_second": slices / self.seconds},
         }
 
-    def write(self, folder: AtomicFolder, content: dict[str, Any], metadata: Metadata) -> None:
+    def write(self, folder: AtomicFolder, content: Content) -> None:
         """Write `metrics.json`, `per_patient.csv` and `per_slice.csv`."""
         protocol = {"protocol": content["protocol"]}
-        folder.write_table("per_patient.csv", [row | protocol for row in self.patient_rows(metadata)])
+        folder.write_table("per_patient.csv", [row | protocol for row in self.patient_rows()])
         folder.write_table("per_slice.csv", [row | protocol for row in self.slice_rows()])
         folder.write_json("metrics.json", content)

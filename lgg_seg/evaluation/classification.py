@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class ClassifierEvaluation(Evaluation):
     each: tuple[PatientPredictions, ...]
     losses: tuple[float, ...]
     seconds: float
+    metadata: Metadata = field(default_factory=dict)
 
     @property
     def slices(self) -> BinaryPredictions:
@@ -64,7 +65,7 @@ class ClassifierEvaluation(Evaluation):
             np.arange(len(self.each)),
         )
 
-    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:  # noqa: ARG002  # the base's signature
+    def numbers(self, n_bootstrap: int) -> dict[str, Any]:
         """The metrics, the calibration's bins, and how many resamples an interval leaves out for want of a class."""
         slices = self.slices
         bins = calibration_bins(slices.probability, slices.truth)
@@ -91,7 +92,7 @@ class ClassifierEvaluation(Evaluation):
             measured = {name: one.estimate for name, one in by_name.items()}
         return {f"patient/{name}": measured[name] for name in ("accuracy", "f1", "auroc") if name in measured}
 
-    def patient_rows(self, metadata: Metadata) -> list[Row]:
+    def patient_rows(self) -> list[Row]:
         slices, grades = self.slices, self.grades
         counts = patient_counts(slices, self.threshold).tolist()
         by_patient = measures_by_patient(slices, self.threshold)
@@ -104,7 +105,7 @@ class ClassifierEvaluation(Evaluation):
             row |= dict(zip(COUNTS, counts[k], strict=True))
             for name, values in by_patient.items():
                 row[f"slice_{name}"] = float(values[k]) if np.isfinite(values[k]) else None
-            rows.append(row | dict(metadata.get(one.patient, {})))
+            rows.append(row | dict(self.metadata.get(one.patient, {})))
         return rows
 
     def slice_rows(self) -> list[Row]:

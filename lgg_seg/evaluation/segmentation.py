@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -47,22 +47,23 @@ class SegmentationEvaluation(Evaluation):
     masks: dict[str, PatientMasks]
     losses: list[float]
     seconds: float
+    metadata: Metadata = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[PatientScore]:
         """The scores from the highest Dice to the lowest."""
         return sorted(self.scores, key=lambda score: (-score.dice, score.patient))
 
-    def numbers(self, n_bootstrap: int, metadata: Metadata) -> dict[str, Any]:
+    def numbers(self, n_bootstrap: int) -> dict[str, Any]:
         """The metrics, the mean Dice of the strata, and the calibration's bins."""
         return {
             "metrics": aggregate(self.scores, resamples=n_bootstrap),
-            "strata": strata(self.patient_rows(metadata)),
+            "strata": strata(self.patient_rows()),
             "calibration_bins": _calibration(self.scores).as_dict(),
         }
 
-    def patient_rows(self, metadata: Metadata) -> list[Row]:
-        return [row | dict(metadata.get(str(row["patient"]), {})) for row in patient_rows(self.scores)]
+    def patient_rows(self) -> list[Row]:
+        return [row | dict(self.metadata.get(str(row["patient"]), {})) for row in patient_rows(self.scores)]
 
     def slice_rows(self) -> list[Row]:
         return slice_rows(self.scores)
@@ -79,11 +80,11 @@ class SegmentationEvaluation(Evaluation):
         """ROC and precision-recall of all pixels; None where these are of one class."""
         return pixel_curves(reduce(add, (score.ranks for score in self.scores)))
 
-    def write(self, folder: AtomicFolder, content: dict[str, Any], metadata: Metadata) -> None:
+    def write(self, folder: AtomicFolder, content: dict[str, Any]) -> None:
         """Write the tables, and `masks.npz` beside them."""
         with folder.writing("masks.npz") as path:
             write_masks(path, self.masks)
-        super().write(folder, content, metadata)
+        super().write(folder, content)
 
 
 def evaluate_segmenter(

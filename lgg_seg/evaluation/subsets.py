@@ -1,5 +1,6 @@
 """The patients of a subset measured by a trained network, and the threshold chosen on those of validation."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -28,8 +29,11 @@ def evaluate(
     volumes = (volume for _, volume in zip(tracked(range(count), "testing"), data.volumes(subset), strict=False))
     if isinstance(runner.network, SliceClassifier):
         target = runner.network.target
-        return evaluate_classifier(runner, target, slice_labels(data.index, target), volumes, loss, threshold)
-    return evaluate_segmenter(runner, volumes, loss, threshold, settings)
+        labels = slice_labels(data.index, target)
+        classified = evaluate_classifier(runner, target, labels, volumes, loss, threshold)
+        return replace(classified, metadata=data.patient_metadata)
+    segmented = evaluate_segmenter(runner, volumes, loss, threshold, settings)
+    return replace(segmented, metadata=data.patient_metadata)
 
 
 def choose_threshold(

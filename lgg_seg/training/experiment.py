@@ -184,12 +184,10 @@ class Experiment:
             "train_seconds": train_seconds,
             "peak_memory_bytes": peak_memory_bytes(hardware.device),
         }
-        content = evaluation.result(
-            self.evaluation.subset, data.split.protocol, threshold, self.evaluation, data.patient_metadata, cost
-        )
+        content = evaluation.result(self.evaluation.subset, data.split.protocol, threshold, self.evaluation, cost)
         if seen := starting_weights(folder.read_json("provenance.json"))["seen"][self.evaluation.subset]:
             content["seen_patients"] = len(seen)
-        evaluation.write(folder, content, data.patient_metadata)
+        evaluation.write(folder, content)
         draw_evaluation(evaluation, folder, data, content, self.title)
         return content, evaluation
 

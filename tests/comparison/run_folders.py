@@ -7,7 +7,7 @@ write_run(folder, ["model=unet_bn", "split=kfold", "split.fold=1"], dice={"TCGA_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -113,12 +113,12 @@ def write_run(
         return path
     folder.write_table("history.csv", [_epoch(epoch, epochs, protocol) for epoch in range(epochs)])
     asked = dice if isinstance(dice, Mapping) else dict.fromkeys(volumes_, dice)
-    evaluation = measured(volumes_, asked)
     facts = {name: {"institution": name.split("_")[1], "missing_sequence": "none"} for name in volumes_}
+    evaluation = replace(measured(volumes_, asked), metadata=facts)
     settings = EvaluationSettings(n_bootstrap=n_bootstrap)
     threshold = {"value": 0.5, "from": "fixed"}
-    content = evaluation.result(subset, protocol, threshold, settings, facts, _cost() | dict(cost or {}))
-    evaluation.write(folder, content, facts)
+    content = evaluation.result(subset, protocol, threshold, settings, _cost() | dict(cost or {}))
+    evaluation.write(folder, content)
     if not masks:
         (path / "masks.npz").unlink()
     return path

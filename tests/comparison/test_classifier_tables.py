@@ -55,8 +55,8 @@ def write_classifier(
     evaluation = ClassifierEvaluation(target, 0.5, tuple(each), (0.3,), seconds=1.0)
     threshold = {"value": 0.5, "from": "fixed"}
     cost = {"parameters": 24_558_145, "train_seconds": 60.0}
-    content = evaluation.result("test", "patient", threshold, EvaluationSettings(n_bootstrap=20), {}, cost)
-    evaluation.write(folder, content, {})
+    content = evaluation.result("test", "patient", threshold, EvaluationSettings(n_bootstrap=20), cost)
+    evaluation.write(folder, content)
     return evaluation
 
 

@@ -65,12 +65,10 @@ def measured(data: DataModule, target: Target, threshold: float = 0.5, **setting
     return evaluation
 
 
-def written(
-    data: DataModule, evaluation: ClassifierEvaluation, folder: Path
-) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+def written(evaluation: ClassifierEvaluation, folder: Path) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     threshold = {"value": evaluation.threshold, "from": "fixed"}
-    content = evaluation.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 1})
-    evaluation.write(RunFolder(folder), content, data.patient_metadata)
+    content = evaluation.result("test", "patient", threshold, SETTINGS, {"parameters": 1})
+    evaluation.write(RunFolder(folder), content)
     return (
         json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
         pd.read_csv(folder / "per_patient.csv"),
@@ -82,7 +80,7 @@ def written(
 def test_the_slices_numbers_follow_from_their_table_by_scikit_learn(
     data: DataModule, tmp_path: Path, target: Target
 ) -> None:
-    content, patients, slices = written(data, measured(data, target), tmp_path)
+    content, patients, slices = written(measured(data, target), tmp_path)
     metrics = content["metrics"]
     predicted = slices.probability >= 0.5
     assert (content["patients"], content["slices"]) == (len(patients), len(slices))
@@ -100,7 +98,7 @@ def test_the_slices_numbers_follow_from_their_table_by_scikit_learn(
 
 def test_the_label_of_presence_is_that_of_the_mask_on_the_native_grid(data: DataModule, tmp_path: Path) -> None:
     """At 16 x 16 a small tumour may be lost; the label is about the slice, not about the network's grid."""
-    _, _, slices = written(data, measured(data, "tumour"), tmp_path)
+    _, _, slices = written(measured(data, "tumour"), tmp_path)
     for one in data.index.slices:
         row = slices[(slices.patient == one.patient) & (slices.slice == one.number)]
         if len(row):
@@ -108,7 +106,7 @@ def test_the_label_of_presence_is_that_of_the_mask_on_the_native_grid(data: Data
 
 
 def test_presence_has_patient_numbers_from_within_each_patient(data: DataModule, tmp_path: Path) -> None:
-    content, patients, slices = written(data, measured(data, "tumour"), tmp_path)
+    content, patients, slices = written(measured(data, "tumour"), tmp_path)
     areas = [oracle.roc_auc_score(group.label, group.probability) for _, group in slices.groupby("patient")]
     assert content["metrics"]["patient/auroc"]["value"] == pytest.approx(np.mean(areas))
     np.testing.assert_allclose(patients.slice_auroc, areas)
@@ -118,7 +116,7 @@ def test_presence_has_patient_numbers_from_within_each_patient(data: DataModule,
 
 
 def test_a_patients_grade_is_the_mean_probability_over_all_their_slices(data: DataModule, tmp_path: Path) -> None:
-    content, patients, slices = written(data, measured(data, "grade"), tmp_path)
+    content, patients, slices = written(measured(data, "grade"), tmp_path)
     by_patient = slices.groupby("patient")
     np.testing.assert_allclose(patients.probability, by_patient.probability.mean(), rtol=1e-6)
     assert patients.label.tolist() == by_patient.label.first().tolist()
@@ -132,7 +130,7 @@ def test_a_patients_grade_is_the_mean_probability_over_all_their_slices(data: Da
 def test_the_threshold_is_chosen_on_validation_patients(data: DataModule) -> None:
     everything = measured(data, "tumour", threshold=0.0)
     assert everything.slices.truth.mean() == pytest.approx(
-        everything.result("test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {}, {})["metrics"][
+        everything.result("test", "patient", {"value": 0.0, "from": "fixed"}, SETTINGS, {})["metrics"][
             "slice/accuracy"
         ]["value"]
     )
@@ -152,7 +150,7 @@ def test_the_threshold_is_chosen_on_validation_patients(data: DataModule) -> Non
 def test_a_truncated_test_measures_the_first_patients_and_says_so(data: DataModule) -> None:
     few = measured(data, "tumour", max_patients=2)
     settings = EvaluationSettings(n_bootstrap=10, max_patients=2)
-    content = few.result("test", "patient", {"value": 0.5, "from": "fixed"}, settings, {}, {})
+    content = few.result("test", "patient", {"value": 0.5, "from": "fixed"}, settings, {})
     assert (content["patients"], content["truncated"]) == (2, True)
 
 

@@ -108,9 +108,9 @@ def test_the_batch_size_changes_no_number(data: DataModule, whole: SegmentationE
     assert [one.dice for one in other.scores] == pytest.approx([one.dice for one in whole.scores], abs=1e-3)
 
 
-def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whole: SegmentationEvaluation) -> None:
+def test_a_result_is_json_with_every_part_of_the_contract(whole: SegmentationEvaluation) -> None:
     threshold = {"value": 0.5, "from": "fixed"}
-    content = whole.result("test", "patient", threshold, SETTINGS, data.patient_metadata, {"parameters": 7})
+    content = whole.result("test", "patient", threshold, SETTINGS, {"parameters": 7})
     read = json.loads(json.dumps(content, allow_nan=False))
     assert (read["split"], read["patients"], read["slices"], read["truncated"]) == ("test", 4, 24, False)
     assert read["metrics"]["loss"] == pytest.approx(np.mean(whole.losses))
@@ -124,7 +124,7 @@ def test_a_result_is_json_with_every_part_of_the_contract(data: DataModule, whol
 def test_a_result_of_one_patient_without_or_with_nothing_but_tumour_is_json_too(tumour: int) -> None:
     """An undefined number is null, never NaN."""
     alone = SegmentationEvaluation([score("a", tumour, 0)], {}, {}, [0.3, 0.4], seconds=0.1)
-    content = alone.result("test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {}, {})
+    content = alone.result("test", "patient", {"value": 0.5, "from": "fixed"}, SETTINGS, {})
     assert json.loads(json.dumps(content, allow_nan=False))["metrics"]["patient/dice"]["ci95"] is None
 
 
@@ -135,7 +135,7 @@ def test_a_truncated_test_measures_the_first_patients_and_says_so(
     assert [one.patient for one in few.scores] == [one.patient for one in whole.scores[:2]]
     settings = dataclasses.replace(SETTINGS, max_patients=2)
     threshold = {"value": 0.5, "from": "fixed"}
-    assert few.result("test", "patient", threshold, settings, data.patient_metadata, {})["truncated"] is True
+    assert few.result("test", "patient", threshold, settings, {})["truncated"] is True
 
 
 def test_a_fixed_threshold_looks_at_no_patient(data: DataModule) -> None:
@@ -187,10 +187,10 @@ def test_with_tta_the_probability_is_the_mean_with_the_mirror_image(data: DataMo
 
 
 def test_an_evaluation_is_written_as_numbers_two_tables_and_masks(
-    data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
+    whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     content = {"patients": 4, "protocol": "slice_random (leaky)"}
-    whole.write(RunFolder(tmp_path), content, data.patient_metadata)
+    whole.write(RunFolder(tmp_path), content)
     assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8")) == content
     for table, rows in (("per_patient.csv", 4), ("per_slice.csv", 24)):
         lines = (tmp_path / table).read_text(encoding="utf-8").splitlines()
@@ -202,7 +202,7 @@ def test_the_masks_written_are_those_that_were_measured(
     data: DataModule, whole: SegmentationEvaluation, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    whole.write(folder, {"protocol": "patient"}, data.patient_metadata)
+    whole.write(folder, {"protocol": "patient"})
     for one, volume in zip(whole.scores, data.volumes("test"), strict=True):
         kept = read_masks(tmp_path / "masks.npz", one.patient)
         assert np.array_equal(kept.truth, volume.truth)
@@ -218,7 +218,7 @@ def test_the_masks_written_are_those_that_were_measured(
 def test_patient_rows_have_the_institution_and_missing_sequences(
     data: DataModule, whole: SegmentationEvaluation
 ) -> None:
-    for row in whole.patient_rows(data.patient_metadata):
+    for row in whole.patient_rows():
         patient = next(p for p in data.index.patients if p.name == row["patient"])
         assert row["institution"] == patient.institution
         assert row["missing_sequence"] == (" and ".join(patient.substituted) or "none")

@@ -30,7 +30,7 @@ def evaluation(target: Target, patients: int = 4) -> ClassifierEvaluation:
 def content(target: Target, patients: int = 4) -> dict[str, Any]:
     threshold = {"value": 0.5, "from": "fixed"}
     settings = EvaluationSettings(n_bootstrap=100)
-    return evaluation(target, patients).result("test", "patient", threshold, settings, {}, {})
+    return evaluation(target, patients).result("test", "patient", threshold, settings, {})
 
 
 def test_the_table_has_the_target_and_every_number_with_its_interval() -> None:
