@@ -15,6 +15,7 @@ from nibabel.spatialimages import SpatialImage
 from lgg_seg.data.kaggle.pixels import MAX_STACK, size_fault
 from lgg_seg.scans.axes import is_sound
 from lgg_seg.scans.filenames import ITK_ENDINGS, is_volume
+from lgg_seg.scans.scan import Issue, ScanError
 from lgg_seg.scans.series import series_fault, series_files, series_gaps
 
 MAX_EXTENSION = 2**24  # bytes of one extension of a NIfTI header, and of all: nibabel reads what they declare
@@ -22,27 +23,28 @@ _HEADERS = (".mhd", ".nhdr")  # of voxels in a file of their own
 _RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK counts to the left and the back, NIfTI to the right and the front
 
 
-class FormatError(Exception):
+class _FormatError(Exception):
     """A file cannot be used; the message completes "the file …"."""
 
 
-def open_volume(path: Path) -> nib.Nifti1Image:
-    """The image of a file, or of the DICOM series that the file is of; a FormatError says why it is none.
+def open_volume(root: Path, file: str) -> nib.Nifti1Image:
+    """The image of a file below `root`, or of the DICOM series that the file is of; a ScanError says why it is none.
 
     Voxels of NIfTI, Analyze and FreeSurfer stay on the disk until they are asked for.
     """
+    path = root / file
     itk = path.name.lower().endswith(ITK_ENDINGS) or not is_volume(path.name)
     try:
         image = _by_itk(path) if itk else _by_nibabel(path)
-    except FormatError:
-        raise
+        if image.get_data_dtype().kind not in "iuf":
+            raise _FormatError(f"holds {image.get_data_dtype()} voxels, where numbers are read")
+        _check_size(image.shape)
+        if not is_sound(image.affine):
+            raise _FormatError("has an affine that does not say where its voxels are")
+    except _FormatError as error:
+        raise ScanError([Issue(file, str(error))]) from error
     except Exception as error:  # a damaged header can raise anything
-        raise unreadable(path, error) from error
-    if image.get_data_dtype().kind not in "iuf":
-        raise FormatError(f"holds {image.get_data_dtype()} voxels, where numbers are read")
-    _check_size(image.shape)
-    if not is_sound(image.affine):
-        raise FormatError("has an affine that does not say where its voxels are")
+        raise ScanError([Issue(file, unreadable(path, error))]) from error
     return image
 
 
@@ -51,19 +53,19 @@ def gaps_in(path: Path) -> str | None:
     return None if is_volume(path.name) else series_gaps(series_files(path))
 
 
-def unreadable(path: Path, error: Exception) -> FormatError:
+def unreadable(path: Path, error: Exception) -> str:
     """That a file's header or voxels are damaged; what SimpleITK says names lines of its own code, and says no more."""
     name = path.name.lower()
     kind = "NIfTI" if ".nii" in name else f"a volume ({path.suffix.lower()})" if is_volume(name) else "DICOM"
     of_itk = isinstance(error, RuntimeError) and "SimpleITK" in str(error)
     said = " ".join(str(error).replace(f"{path.parent}/", "").split())[:200]
     reason = "its header or voxels are damaged" if of_itk else said
-    return FormatError(f"cannot be read as {kind} ({reason}); restore it from its source")
+    return f"cannot be read as {kind} ({reason}); restore it from its source"
 
 
 def _check_size(shape: tuple[int, ...]) -> None:
     if np.prod(shape, dtype=np.float64) > MAX_STACK:
-        raise FormatError(f"declares {' x '.join(map(str, shape))} voxels; the limit is 512³")
+        raise _FormatError(f"declares {' x '.join(map(str, shape))} voxels; the limit is 512³")
 
 
 def _by_nibabel(path: Path) -> nib.Nifti1Image:
@@ -75,7 +77,7 @@ def _by_nibabel(path: Path) -> nib.Nifti1Image:
     if isinstance(image, nib.Nifti1Pair):
         return nib.Nifti1Image(image.dataobj, image.affine, image.header)
     if not isinstance(image, SpatialImage):
-        raise FormatError("holds no volume")
+        raise _FormatError("holds no volume")
     made = nib.Nifti1Image(image.dataobj, image.affine)
     made.header.set_xyzt_units("mm")
     if isinstance(image, nib.AnalyzeImage):  # which does not say how the patient lay
@@ -109,12 +111,12 @@ def _by_itk(path: Path) -> nib.Nifti1Image:
     reader.ReadImageInformation()
     files = [path] if is_volume(path.name) else series_files(path)
     if not is_volume(path.name) and (fault := series_fault(files)):
-        raise FormatError(fault)
+        raise _FormatError(fault)
     names = [str(file) for file in files]
     shape = (*reader.GetSize(), reader.GetNumberOfComponents(), len(names))
     _check_size(shape)
     if path.suffix.lower() not in _HEADERS and (fault := size_fault(prod(shape), sum(map(os.path.getsize, names)))):
-        raise FormatError(fault)
+        raise _FormatError(fault)
     image = SimpleITK.ReadImage(names if len(names) > 1 else names[0])
     voxels, dimensions = SimpleITK.GetArrayFromImage(image), image.GetDimension()
     affine = np.eye(4)

@@ -17,7 +17,7 @@ from lgg_seg.data.kaggle.pixels import size_fault
 from lgg_seg.metrics.arrays import Bools
 from lgg_seg.scans.axes import AxialView, axes_in_mm, header_warnings, knows_place, turn_to
 from lgg_seg.scans.filenames import nifti_ending
-from lgg_seg.scans.formats import FormatError, gaps_in, open_volume, unreadable
+from lgg_seg.scans.formats import gaps_in, open_volume, unreadable
 from lgg_seg.scans.intensity import detached_air, to_uint8
 from lgg_seg.scans.roles import FLAIR
 from lgg_seg.scans.scan import (
@@ -61,7 +61,7 @@ class VolumeFiles:
         FLAIR flat.
         """
         flair = self.files[FLAIR]
-        image = _open(root, flair)
+        image = open_volume(root, flair)
         issues: list[Issue] = []
         warnings = list(self.notes)
         if gaps := gaps_in(root / flair):
@@ -112,14 +112,14 @@ class VolumeFiles:
 
     def shape(self, root: Path) -> tuple[int, ...]:
         """Slices, height and width of what `read` gives, by FLAIR's header alone."""
-        image = _open(root, self.files[FLAIR])
+        image = open_volume(root, self.files[FLAIR])
         if len(image.shape) < 3:
             raise ScanError([Issue(self.files[FLAIR], "holds no volume")])
         return AxialView.of(image).shape
 
     def read_mask(self, root: Path, file: str) -> Bools:
         """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0."""
-        flair, image = _open(root, self.files[FLAIR]), _open(root, file)
+        flair, image = open_volume(root, self.files[FLAIR]), open_volume(root, file)
         if (turn := turn_to(flair, image)) is None:
             raise _OtherGridError(file)
         labels = _voxels(image, file)
@@ -132,18 +132,11 @@ class VolumeFiles:
 
     def in_file(self, root: Path, slices: NDArray[Any]) -> nib.Nifti1Image:
         """Numbers of the slices of `read`, (D, H, W), as an image on FLAIR's grid and with its header."""
-        image = _open(root, self.files[FLAIR])
+        image = open_volume(root, self.files[FLAIR])
         header = image.header.copy()
         header.set_data_dtype(slices.dtype)
         header.set_slope_inter(1, 0)
         return type(image)(AxialView.of(image).voxels(slices), image.affine, header)
-
-
-def _open(root: Path, file: str) -> nib.Nifti1Image:
-    try:
-        return open_volume(root / file)
-    except FormatError as error:
-        raise ScanError([Issue(file, str(error))]) from error
 
 
 def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[str, NDArray[np.uint8]]:
@@ -189,14 +182,14 @@ def _voxels(image: nib.Nifti1Image, file: str) -> NDArray[Any]:
     try:
         return np.asarray(image.dataobj)
     except Exception as error:  # a truncated or damaged stream can raise anything
-        raise ScanError([Issue(file, str(unreadable(Path(file), error)))]) from error
+        raise ScanError([Issue(file, unreadable(Path(file), error))]) from error
 
 
 def _read_beside(
     flair: nib.Nifti1Image, root: Path, file: str, warnings: list[str], *, resample: bool
 ) -> NDArray[np.uint8]:
     """The one volume of a file (X, Y, Z), on the grid and in the order of axes of its FLAIR."""
-    image = _open(root, file)
+    image = open_volume(root, file)
     turn = turn_to(flair, image)
     if turn is None and resample and len(image.shape) == 3:
         image, turn = resample_from_to(image, (flair.shape[:3], flair.affine), order=1), io_orientation(np.eye(4))
