@@ -7,6 +7,7 @@ from functools import cache
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
@@ -25,5 +26,6 @@ def composed(*overrides: str) -> DictConfig:
 
 @cache
 def _chosen(choices: tuple[str, ...]) -> DictConfig:
+    GlobalHydra.instance().clear()  # a test may be within a Hydra of its own
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="lgg_seg"):
         return compose(CONFIG_NAME, overrides=list(choices), return_hydra_config=True)
