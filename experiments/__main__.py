@@ -37,6 +37,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("experiments/benchmark/README.md", "folds"): benchmark.folds,
     ("experiments/benchmark/README.md", "machines"): benchmark.machines,
     ("experiments/benchmark/README.md", "rates"): benchmark.rates,
+    ("experiments/benchmark/README.md", "small"): benchmark.smallest,
     ("experiments/benchmark/README.md", "unseen"): leaderboard.unseen,
     ("experiments/benchmark/README.md", "untrained"): leaderboard.untrained,
     ("experiments/efficiency/README.md", "efficiency"): efficiency.by_training_patients,

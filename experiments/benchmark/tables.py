@@ -15,11 +15,12 @@ from lgg_seg.comparison.segmentation import SegmentationResult
 from lgg_seg.comparison.tables import build_leaderboard
 from lgg_seg.reporting.formatting import number, one, si, with_interval
 from lgg_seg.reporting.table import Column, markdown_table
-from lgg_seg.statistics.bootstrap import summarise
+from lgg_seg.statistics.bootstrap import Summary, summarise
 
 HERE = Path(__file__).parent
 RATES, FOLDS, CPU = HERE / "rates", HERE / "folds", HERE / "cpu"
 TRIED = (3e-4, 1e-3, 3e-3)
+MAX_SMALL = 2e6  # parameters
 
 
 @dataclass(frozen=True)
@@ -78,35 +79,51 @@ RESULT_COLUMNS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A network's result on a GPU and on a CPU."""
+    """Two results on the patients that both tested."""
 
-    gpu: SegmentationResult
-    cpu: SegmentationResult
+    first: SegmentationResult
+    second: SegmentationResult
 
     @cached_property
     def dice(self) -> pd.DataFrame:
         """The Dice of the patients of both, a column each."""
-        return pd.DataFrame({"gpu": self.gpu.patients["dice"], "cpu": self.cpu.patients["dice"]}).dropna()
+        return pd.DataFrame({"first": self.first.patients["dice"], "second": self.second.patients["dice"]}).dropna()
+
+    @property
+    def difference(self) -> Summary:
+        """The second's Dice minus the first's."""
+        return summarise((self.dice["second"] - self.dice["first"]).to_numpy())
 
     @property
     def gap(self) -> str:
-        """The CPU's mean minus the GPU's, with its interval over the patients."""
-        gap = summarise(self.dice["cpu"].to_numpy() - self.dice["gpu"].to_numpy())
-        return with_interval(gap.mean, gap.ci95, "{:+.3f}".format)
+        """The mean of the `difference`, with its interval over the patients."""
+        return with_interval(self.difference.mean, self.difference.ci95, "{:+.3f}".format)
 
     @property
     def movement(self) -> float:
         """The median over the patients of how far their Dice moves."""
-        return float((self.dice["cpu"] - self.dice["gpu"]).abs().median())
+        return float((self.dice["second"] - self.dice["first"]).abs().median())
 
 
 MACHINE_COLUMNS = (
-    Column("", "network", lambda pair: network(pair.gpu), left=True),
+    Column("", "network", lambda pair: network(pair.first), left=True),
     Column("", "patients", lambda pair: len(pair.dice)),
-    Column("", "H100, device feed", lambda pair: pair.dice["gpu"].mean(), number),
-    Column("", "a CPU core", lambda pair: pair.dice["cpu"].mean(), number),
-    Column("", "CPU minus H100", text=lambda pair: pair.gap),
+    Column("", "H100, device feed", lambda pair: pair.dice["first"].mean(), number),
+    Column("", "a CPU core", lambda pair: pair.dice["second"].mean(), number),
+    Column("", "CPU minus H100", text=attrgetter("gap")),
     Column("", "a patient moves by", attrgetter("movement"), number),
+)
+
+SMALL_COLUMNS = (
+    Column("", "network", lambda pair: network(pair.second), left=True),
+    Column("", "parameters", lambda pair: pair.second.cost["parameters"], si),
+    Column("", "FLOPs a slice", lambda pair: pair.second.cost["flops_per_slice"], si),
+    Column("", "patients", lambda pair: len(pair.dice)),
+    Column("", "patient Dice, mean", lambda pair: pair.dice["second"].mean(), number),
+    Column("", "median", lambda pair: pair.dice["second"].median(), number),
+    Column("", "that of `unet_efficientnet`, mean", lambda pair: pair.dice["first"].mean(), number),
+    Column("", "median", lambda pair: pair.dice["first"].median(), number),
+    Column("", "minus it", text=attrgetter("gap")),
 )
 
 COLUMNS = (
@@ -126,6 +143,18 @@ def machines() -> str:
     on_cpu = {network(entry): entry for entry in results(CPU)}
     pairs = [(entry, on_cpu[network(entry)]) for entry in results() if network(entry) in on_cpu]
     return markdown_table(MACHINE_COLUMNS, [Pair(*pair) for pair in pairs])
+
+
+def small() -> list[Pair]:
+    """Each network below two million parameters beside the EfficientNet, trained on a CPU's core."""
+    on_cpu = {network(entry): entry for entry in results(CPU)}
+    entries = (entry for entry in on_cpu.values() if entry.cost["parameters"] < MAX_SMALL)
+    return [Pair(on_cpu["`unet_efficientnet`"], entry) for entry in entries]
+
+
+def smallest() -> str:
+    """What the networks of `small` lack."""
+    return markdown_table(SMALL_COLUMNS, small())
 
 
 def rates() -> str:
