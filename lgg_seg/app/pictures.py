@@ -11,6 +11,7 @@ from lgg_seg.data.kaggle.images import SEQUENCES
 from lgg_seg.inference.runner import Probability
 from lgg_seg.metrics.arrays import Bools, Floats32, Ints
 from lgg_seg.prediction.overlay import enlarged, enlarged_mask, outlines, window
+from lgg_seg.reporting.colours import OVERLAP_RGB as OVERLAP
 from lgg_seg.reporting.colours import PREDICTION_RGB as PREDICTION
 from lgg_seg.reporting.colours import TRUTH_RGB as TRUTH
 
@@ -24,7 +25,7 @@ _DASH, _GAP = 14, 9  # steps along the outline of the ground truth
 COLOURS = cv2.COLORMAP_PLASMA  # even to the eye and to the colour-blind, and no grey in it
 MIN_COLOURED = 0.05  # probability below which nothing is coloured: the anatomy stays visible
 OPACITY = 0.7
-OVERLAP, FALSE, MISSED = (70, 170, 110), PREDICTION, TRUTH  # of an error map: found, too much, not found
+FALSE, MISSED = PREDICTION, TRUTH  # of an error map, beside what was found
 _LEGEND = "font-size:.85rem;line-height:1.6;display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em"
 
 

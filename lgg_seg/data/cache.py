@@ -51,7 +51,9 @@ def open_cache(index: Index, preprocess: Preprocess, cache_dir: Path) -> Cache:
     content = {"format": FORMAT, "tree": index.fingerprint, **preprocess.cache_key}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / key
-    with writable(cache_dir, "free space there, or choose another folder with data.cache_dir=."):
+    with writable(
+        cache_dir, "the cache is kept there: free space, or choose another folder with data.cache_dir=FOLDER."
+    ):
         if cache := _open_checked(folder):
             return cache
         cache_dir.mkdir(parents=True, exist_ok=True)

@@ -115,6 +115,6 @@ def _tested(folder: RunFolder) -> dict[str, Any]:
         raise UserError(f"{folder.path} was tested on slices of patients it was trained on; its numbers mean nothing.")
     if metrics.get("seen_patients"):
         raise UserError(
-            f"{folder.path} was tested on patients whom its starting weights saw; its numbers mean nothing."
+            f"{folder.path} was tested on patients its starting weights had seen; its numbers mean nothing."
         )
     return metrics

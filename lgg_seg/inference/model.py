@@ -50,7 +50,9 @@ class Model:
         self.members = list(members)
         for trained, _ in members:
             if trained.target is not None:
-                raise UserError(f"{trained.name} is a classifier, which makes no masks; give it as classifier=.")
+                raise UserError(
+                    f"{trained.name} is a classifier, which makes no masks; give it as classifier= instead."
+                )
         thresholds = [trained.threshold for trained, _ in self.members]
         self.threshold = float(np.mean(thresholds)) if threshold is None else threshold
         as_tested = {trained.postprocess for trained, _ in self.members}
@@ -106,7 +108,8 @@ class Model:
     def was_trained_on(self, digest: str, *names: str) -> bool | None:
         """Whether a member was trained on a volume, or its checkpoint chosen on it; None if nobody can tell.
 
-        The volume's digest decides, and so does TCGA's barcode in one of its `names`: paths, folders and identifiers.
+        The volume's digest decides, and so does TCGA's barcode in one of its `names`: paths, folders and
+        identifiers. Without either, the volume may be a patient of the training resized or under another name.
         """
         known = {name: of for trained, _ in self.members for name, of in trained.training_volumes.items()}
         if digest in known.values() or any(named_in(name, known) for name in names):

@@ -35,8 +35,9 @@ def minibatch_means(slices: Counts, batch_size: int = BATCH_SIZE) -> dict[str, f
     """`minibatch/iou`, `minibatch/dice` and `minibatch/recall`: study 000's way of averaging.
 
     A measure of every mini-batch's pooled counts, then the mean over the mini-batches of the slices `(N,)` in their
-    order. It depends on which slices share a batch, and is comparable with that study's numbers alone. Deviation: the
-    study's library scores an empty batch 0; here it is 1 where it is predicted empty, as everywhere.
+    order. It depends on which slices share a batch, says nothing of a patient, and is comparable with that study's
+    numbers alone. Deviation: the study's library scores an empty batch 0; here it is 1 where it is predicted empty, as
+    everywhere.
     """
     first_slices = range(0, np.size(slices.tp), batch_size)
     batches = Counts(*(np.add.reduceat(getattr(slices, name), first_slices) for name in COUNTS))

@@ -9,7 +9,10 @@ from lgg_seg.networks.unet import UNet, level_widths
 
 
 class AttentionGate(nn.Module):
-    """Additive attention of `channels` features to twice as many a level down (arXiv 1804.03999, Eqs. 1 and 2)."""
+    """Additive attention of a level's `channels` features to those one level down (arXiv 1804.03999, Eqs. 1 and 2).
+
+    The coarser level has twice as many.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -26,7 +26,8 @@ class SegmentationNetwork(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits `(B, out_channels, H, W)`, or a tuple of them in training under deep supervision.
 
-        `x` holds normalised images `(B, in_channels, H, W)`, float, any H and W of at least 1.
+        `x` holds normalised images `(B, in_channels, H, W)`, float, any H and W of at least 1, contiguous or
+        channels_last.
         """
         # Negative padding crops. Unlike a slice it leaves torch.export no case to tell apart: one program, any size.
         right, bottom = -x.shape[3] % self.stride, -x.shape[2] % self.stride

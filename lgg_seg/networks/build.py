@@ -23,7 +23,10 @@ def target_of(model: Mapping[str, Any]) -> Target | None:
 
 
 def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A `model` node without `weights`, for a network whose weights come from elsewhere: nothing is fetched or read."""
+    """A `model` node without `weights`, for a network whose weights come from elsewhere: nothing is fetched or read.
+
+    All else stays, `freeze_encoder` too: a run that is resumed must train the same parameters.
+    """
     return {key: value for key, value in model.items() if key != "weights"}
 
 

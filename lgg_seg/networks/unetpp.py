@@ -27,7 +27,8 @@ class UNetPlusPlus(SegmentationNetwork):
         deep_supervision: four heads in place of the one on x(0, 4).
         output: what eval mode returns under deep supervision. "average" is the paper's accurate mode: the log-odds of
             the heads' mean *probability*. 1 … 4 is its fast mode: the head on x(0, output) of the pruned UNet++ alone.
-        align_corners: how to upsample, as 4uiiurz1/pytorch-nested-unet, whose weights need it; by default by areas.
+        align_corners: upsampling maps corner pixels' centres onto each other, as in 4uiiurz1/pytorch-nested-unet,
+            whose weights need it. The default maps pixel areas.
 
     Raises:
         UserError: one of four heads without deep supervision.

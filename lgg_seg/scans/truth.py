@@ -102,7 +102,10 @@ class MaskFiles:
 def read_truth(
     files: ScanFiles, root: Path, scan: Scan, masks: MaskFiles, threshold: int | None = None
 ) -> tuple[Truth, list[Issue]]:
-    """The ground truth of a volume that was read below `root`, and the masks that cannot be used."""
+    """The ground truth of a volume that was read below `root`, and the masks that cannot be used.
+
+    `threshold` is that of `kaggle.images.read_mask`, for masks of slices.
+    """
     truth = Truth(np.zeros(scan.images.shape[:3], np.bool_), np.zeros(len(scan.images), np.bool_))
     issues: list[Issue] = []
     for place, found in masks.of_slices(files, scan):

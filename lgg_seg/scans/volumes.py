@@ -118,7 +118,12 @@ class VolumeFiles:
         return AxialView.of(image).shape
 
     def read_mask(self, root: Path, file: str) -> Bools:
-        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0."""
+        """Read a segmentation of this volume: bool (D, H, W), the slices of `read`; True where its label is above 0.
+
+        Raises:
+            ScanError: it is damaged, too large, several volumes, on another grid than FLAIR, or no labels, which are
+                whole numbers from 0.
+        """
         flair, image = open_volume(root, self.files[FLAIR]), open_volume(root, file)
         if (turn := turn_to(flair, image)) is None:
             raise _OtherGridError(file)
@@ -156,10 +161,11 @@ def _sequences(image: nib.Nifti1Image, file: str, warnings: list[str]) -> dict[s
 
 def _require_intensities(file: str, voxels: NDArray[np.generic]) -> None:
     """Refuse intensities too large or too close for float32: of a damaged scale, in which no tumour would be found."""
-    values = voxels[np.isfinite(voxels)].astype(np.float64, copy=False)
-    if not values.size:
+    finite = np.isfinite(voxels)
+    if not finite.any():
         return
-    low, high = float(values.min()), float(values.max())
+    values = voxels.astype(np.float64, copy=False)  # of a scaled file no copy: a volume may take a gigabyte
+    low, high = float(values.min(where=finite, initial=np.inf)), float(values.max(where=finite, initial=-np.inf))
     peak = max(abs(low), abs(high))
     step = max(float(np.spacing(np.float32(min(peak, MAX_INTENSITY)))), 1 / MAX_INTENSITY)
     if peak > MAX_INTENSITY or 0 < high - low < LEAST_STEPS * step:

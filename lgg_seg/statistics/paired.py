@@ -71,6 +71,7 @@ def differences(values: Floats, names: Sequence[str], resamples: int = RESAMPLES
     Args:
         values: float64 `(N, K)`, patients by configurations; larger is better.
         names: of the K configurations.
+        resamples: of the patients; `seed` is theirs.
     """
     check_scores(values, names)
     means = [round(fmean(column), DECIMALS) for column in values.T.tolist()]  # fmean: exact, so blind to order

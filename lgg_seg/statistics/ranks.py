@@ -78,6 +78,7 @@ def rank_distribution(values: Floats, names: Sequence[str], resamples: int = RES
     Args:
         values: float64 `(N, K)`, patients by configurations; larger is better.
         names: of the K configurations.
+        resamples: of the patients, the same for all configurations; `seed` is theirs.
 
     Returns:
         `(K, K)`, rows configurations as in `names`, columns ranks from the best; each row and each column sums to 1.

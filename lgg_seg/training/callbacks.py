@@ -108,7 +108,9 @@ class History(Checkpoint):
         self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._started, self._trained, self._slices = time.perf_counter(), 0.0, 0
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Count the slices of all processes; the clock read here leaves validation out of the training speed."""
         self._slices += len(batch["slice"]) * trainer.world_size
         self._trained = time.perf_counter() - self._started

@@ -48,10 +48,14 @@ class RecordedConfig(pl.Callback):
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         checkpoint["config"] = self.config
 
-    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Refuse one without the state of a callback, which would begin anew in silence; what only watches may."""
         for one in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning's trainer has them
             watches = isinstance(one, EpochCheckpoints | ValidationImages)

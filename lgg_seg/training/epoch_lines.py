@@ -32,7 +32,9 @@ class EpochLines(Checkpoint):
         """Those of a resumed run were told before it stopped."""
         self._told = len(self.history.rows)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Estimate the training from a few batches of the first epoch."""
         if self.history.rows or trainer.max_epochs is None:
             return

@@ -80,7 +80,9 @@ class GracefulStop(Checkpoint):
         if self._is_asked(trainer):
             self._stop()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Save and stop if a signal has come, where the optimizer has taken a step and no validation follows."""
         done = batch_idx + 1
         stepped = done % trainer.accumulate_grad_batches == 0

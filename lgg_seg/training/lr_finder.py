@@ -41,14 +41,18 @@ class RateSteps(Checkpoint):
         self._rates = rates
         self.losses: list[list[float]] = []
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
         if trainer.global_step == len(self.losses):
             self.losses.append([])
             rate = next(self._rates)
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = rate
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Note the loss; raise Diverged where it is not finite, or far above those of the first rates."""
         loss = float(outputs["loss"])
         grown = len(self.losses) > FIRST and loss > DIVERGED * max(map(max, self.losses[:FIRST]))

@@ -48,7 +48,13 @@ class ValidationImages(pl.Callback):
         self.chosen = _evenly(ordered, self.count)
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Keep the masks of the chosen slices; `outputs` holds the native probabilities, where the network segments."""
         if outputs is None:

@@ -130,6 +130,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing_behind(index, tmp_path):
     process.start()
     process.join()
     assert "cannot be written (" in (message := queue.get())
+    assert "the cache is kept there" in message
     assert "data.cache_dir=" in message
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 

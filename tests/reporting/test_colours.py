@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 import lgg_seg
-from lgg_seg.reporting.colours import PREDICTION, TRUTH, rgb
+from lgg_seg.reporting.colours import OVERLAP, PREDICTION, TRUTH, rgb
 
 # What a viewer without one kind of cone sees, in linear RGB: Machado, Oliveira and Fernandes 2009, severity 1.0.
 VIEWERS = {
@@ -29,8 +30,9 @@ def seen(colour: str, viewer: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("viewer", VIEWERS)
-def test_truth_and_prediction_differ_for_every_viewer(viewer: str) -> None:
-    assert deltaE_ciede2000(seen(TRUTH, viewer), seen(PREDICTION, viewer)) > 30
+def test_truth_prediction_and_where_both_are_differ_for_every_viewer(viewer: str) -> None:
+    for one, other in itertools.combinations((TRUTH, PREDICTION, OVERLAP), 2):
+        assert deltaE_ciede2000(seen(one, viewer), seen(other, viewer)) > 30
 
 
 def test_the_simulation_shows_what_was_wrong_with_green_and_magenta() -> None:

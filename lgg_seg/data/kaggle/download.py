@@ -23,7 +23,7 @@ def ensure_tree(target: Path) -> Path:
         return root
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and {NOTHING}: {THREE_WAYS}")
-    with writable(target, "choose another root."):
+    with writable(target, "the dataset goes there: choose another root."):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
             return find_dataset_root(target) or _link(target, _fetch(target))

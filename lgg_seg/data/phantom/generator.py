@@ -58,7 +58,7 @@ def write_phantom(root: Path, *, patients: int = 24, slices: int = 12, size: int
         if value < least:
             raise UserError(f"the phantom's {name} is {value}; the least is {least}")
     parameters = {"version": _VERSION, "patients": patients, "slices": slices, "size": size, "seed": seed}
-    with writable(root, "choose another root."):
+    with writable(root, "the phantom goes there: choose another root."):
         root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(root.with_name(f".{root.name}.lock")):
             if not _is_written(root, parameters):

@@ -21,7 +21,8 @@ class PatientSplit:
     """Patients at random, each institution in proportion to its size.
 
     `val` and `test` are fractions of the patients (0.1) or counts of them (20). Sizes are exact, by largest remainder,
-    and a fraction above 0 gives at least one patient. `seed` is the split's own: runs of other seeds share a test set.
+    and a fraction above 0 gives at least one patient; with 0 and 0 everyone is trained on. `seed` is the split's own:
+    runs of other seeds share a test set.
     """
 
     val: float | int = 0.1
@@ -63,7 +64,8 @@ BUDA_PATIENTS = frozenset(f"TCGA_{short}" for short in _BUDA.split())
 class BudaSplit:
     """The ten held-out patients of mateuszbuda/brain-segmentation-pytorch as the test set.
 
-    Deviation: there the ten also chose the checkpoint; here validation patients are sampled from the others.
+    Deviation: there the ten also chose the checkpoint; here validation patients are sampled from the others, each
+    institution in proportion to its size.
     """
 
     val: float | int = 0.1

@@ -27,7 +27,10 @@ class SliceRandomSplit:
 
 @dataclass(frozen=True)
 class SliceKFoldSplit:
-    """One fold of a cross-validation over slices: beside one of `KFoldSplit`, it differs in the leakage alone."""
+    """One fold of a cross-validation over slices, whoever they belong to.
+
+    Over all folds every slice is tested once, as by `KFoldSplit`: the two differ in the leakage alone.
+    """
 
     n_splits: int = 5
     fold: int = 0
@@ -68,7 +71,10 @@ class SliceWithinPatientSplit:
 
 @dataclass(frozen=True)
 class UnshuffledSliceSplit:
-    """The slices in their order, cut in three, the last part the test set, as study 002. Leakage where it cuts."""
+    """The slices in their order, cut in three, the last part the test set, as study 002. Leakage where it cuts.
+
+    A cut goes through a patient: one may be in training and validation, another in validation and the test set.
+    """
 
     val: float = 0.18
     test: float = 0.1
