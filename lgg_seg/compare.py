@@ -43,6 +43,7 @@ def compare_folders(folders: Sequence[Path], output: Path) -> "Leaderboard":
     board = build_leaderboard(found, searches[0] if len(searches) == 1 else None)
     leakage = leakage_tables(board)
     folder = RunFolder(output)
+    folder.remedy = "choose another output=."
     write_tables(board, leakage, folder)
     parts = (markdown(board), leakage_markdown(leakage), classifiers_markdown(board.classifiers))
     folder.write_text("leaderboard.md", "".join(parts))

@@ -188,7 +188,7 @@ def _voxels(image: nib.Nifti1Image, file: str) -> NDArray[Any]:
     try:
         return np.asarray(image.dataobj)
     except Exception as error:  # a truncated or damaged stream can raise anything
-        raise ScanError([Issue(file, unreadable(Path(file), error))]) from error
+        raise ScanError([Issue(file, unreadable(Path(image.get_filename() or file), error))]) from error
 
 
 def _read_beside(

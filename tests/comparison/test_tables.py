@@ -253,6 +253,15 @@ def test_latest_and_run_name_runs_as_in_the_other_commands(tmp_path: Path, monke
     assert main(["run="]) == 2
 
 
+def test_an_output_that_is_a_file_is_refused_with_its_own_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "runs" / "unet", ["model=unet"])
+    (tmp_path / "board").touch()
+    assert main([str(tmp_path / "runs"), f"output={tmp_path / 'board'}"]) == 2
+    assert "choose another output=." in capsys.readouterr().err
+
+
 def test_strata_difficulty_and_common_failures(tmp_path: Path) -> None:
     names = list(volumes(6))
     hard = {**dict.fromkeys(names, 0.9), names[2]: 0.1, names[4]: 0.3}

@@ -197,6 +197,14 @@ def test_a_volume_too_large_truncated_or_of_another_shape_is_an_issue_with_its_n
     assert caught.value.issues[0].file == "v.nii.gz"
 
 
+def test_a_volume_cut_off_is_named_without_the_folder_it_lies_in(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(HEAD[..., 1].transpose(2, 1, 0), LPS), tmp_path / "v.nii")
+    (tmp_path / "v.nii").write_bytes((tmp_path / "v.nii").read_bytes()[:400])
+    with pytest.raises(ScanError, match="cannot be read as NIfTI") as caught:
+        files(flair="v.nii").read(tmp_path)
+    assert str(tmp_path) not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"\x5c\x01\x00\x00" + b"\xff" * 344, gzip.compress(b"no", mtime=0)]
 )
