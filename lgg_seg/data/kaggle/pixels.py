@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, TiffFrame, TiffPage
 
 from lgg_seg.data.kaggle.streams import MAX_PIXELS, jpeg_shape, png_shape, stream_fault
-from lgg_seg.data.kaggle.tiff import Header, channels_fault, full_pages, read_header
+from lgg_seg.data.kaggle.tiff import Header, channels_fault, full_pages, page_count, read_header
 
 Pixels = NDArray[Any]
 PICTURES = (".png", ".jpg", ".jpeg")  # the endings of names
@@ -73,6 +73,8 @@ def decode_picture(data: bytes, header: Header) -> Pixels:
     """The pixels of a picture, (H, W) or (H, W, C), of the first page within the limits of `check_limits`."""
     if header.end > len(data):
         raise ValueError(f"is truncated: {len(data)} of at least {header.end} bytes are there")
+    if header.multipage:  # refuses a stack that breaks off, which would pass for its first slice
+        page_count(data, most=len(data) // 12)  # bytes of the shortest entry
     # OpenCV multiplies colours by what it takes for transparency.
     if header.compression not in OPENCV or header.bits not in (1, 8, 16) or header.channels == 4:
         return decode_pages(data)[0]

@@ -126,6 +126,12 @@ def test_a_picture_that_declares_too_many_pixels_or_breaks_off_is_refused(kind: 
         decode_scan(stream.getvalue()[:20], f"a.{kind}")
 
 
+def test_pages_that_break_off_are_not_taken_for_one_slice() -> None:
+    stack = written(np.stack([IMAGE] * 3), photometric="rgb")
+    with pytest.raises(ImageError, match="is truncated"):
+        decode_scan(stack[: len(stack) * 3 // 4], "a.tif")
+
+
 def test_a_fourth_channel_that_is_no_transparency_is_refused() -> None:
     four = np.dstack([IMAGE, IMAGE[..., 0]])
     alpha = tiff(four, extrasamples=["unassalpha"])
