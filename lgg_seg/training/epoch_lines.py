@@ -15,6 +15,7 @@ from lgg_seg.training.callbacks import History, seconds_left
 log = logging.getLogger(__name__)
 
 WARM_UP, TIMED = 3, 10  # batches that are not timed, as the first ones are slow, and those that are
+LONG = 20.0  # seconds after which fewer do
 
 
 class EpochLines(Checkpoint):
@@ -26,6 +27,7 @@ class EpochLines(Checkpoint):
     def __init__(self, history: History) -> None:
         self.history = history
         self._started = 0.0
+        self._estimated = False
         self._told = 0  # rows
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -36,16 +38,17 @@ class EpochLines(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Estimate the training from a few batches of the first epoch."""
-        if self.history.rows or trainer.max_epochs is None:
+        if self._estimated or self.history.rows or trainer.max_epochs is None:
             return
-        if batch_idx + 1 == WARM_UP:
+        timed, passed = batch_idx + 1 - WARM_UP, time.perf_counter() - self._started
+        if timed <= 0:
             self._started = time.perf_counter()
-        elif batch_idx + 1 == WARM_UP + TIMED:
-            seconds = (time.perf_counter() - self._started) / TIMED
+        elif timed == TIMED or passed > LONG:
+            self._estimated = True
             batches = int(trainer.num_training_batches)
-            estimate = duration(seconds * batches * trainer.max_epochs)
+            estimate = duration(passed / timed * batches * trainer.max_epochs)
             epochs = f"{trainer.max_epochs} epochs of {batches} batches: about {estimate}"
-            self._say(trainer, f"{epochs} at the speed of the first {TIMED} timed batches, and validation on top")
+            self._say(trainer, f"{epochs}, as timed over {timed} of them, and validation on top")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if len(rows := self.history.rows) > self._told:

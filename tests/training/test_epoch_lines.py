@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lgg_seg.runs.monitor import DICE, LOSS, monitor_of
+from lgg_seg.train import run
+from lgg_seg.training import epoch_lines
 from lgg_seg.training.callbacks import seconds_left
 from lgg_seg.training.epoch_lines import epoch_line
+from tests.configs import composed
+from tests.workplace import TINY
 
 ROWS = [
     {"epoch": k, "train/loss": 1.0 / (k + 1), "val/loss": 1.2, "val/dice": dice, "lr": 1e-3, "seconds": 30.0 + k}
@@ -41,3 +47,16 @@ def test_a_validation_within_an_epoch_has_its_share_in_the_line() -> None:
 @pytest.mark.parametrize(("epochs", "left"), [(3, 0.0), (4, 31.0), (13, 310.0)])
 def test_what_is_left_goes_by_the_last_epochs(epochs: int, left: float) -> None:
     assert seconds_left(ROWS, epochs) == left
+
+
+@pytest.mark.parametrize(("long", "timed"), [(0.0, 1), (1e9, 10)])
+def test_a_training_is_estimated_once_from_few_batches_and_from_fewer_if_they_are_slow(
+    long: float, timed: int, phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoch_lines, "LONG", long)
+    words = [*TINY, f"data.root={phantom_root}", "data.batch_size=2", "split.val=3", "split.test=4", "logger=csv"]
+    words += ["trainer.max_epochs=2", "trainer.limit_train_batches=14", "callbacks=none", "evaluation.max_patients=1"]
+    run(composed(*words), tmp_path / "run", words, brief=True)
+    (line,) = (one for one in (tmp_path / "run" / "run.log").read_text("utf-8").splitlines() if " of them, " in one)
+    assert "2 epochs of 14 batches: about " in line
+    assert line.endswith(f", as timed over {timed} of them, and validation on top")
