@@ -28,11 +28,13 @@ Shape = tuple[int, int, int]
 class Stage(ABC):
     """One operation, on the rows for which one of its transforms was drawn."""
 
-    goes_on = False
-    """Whether a transform of the same kind that follows is part of this operation."""
-
     def __init__(self, transform: Any) -> None:
         self.transforms = [transform]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a transform of the same kind that follows is part of this operation."""
+        return False
 
     def draw(self, transform: Any, shape: Shape) -> dict[str, Any]:
         """The transform's parameters, as albumentations draws them."""
@@ -55,7 +57,7 @@ class Warp(Stage):
     DEFORMATIONS = (A.GridDistortion, A.CropAndPad, A.ElasticTransform)
 
     @property
-    def goes_on(self) -> bool:  # type: ignore[override]  # of most stages it is the same for all transforms
+    def goes_on(self) -> bool:
         """All that moves pixels, up to a deformation."""
         return not isinstance(self.transforms[-1], self.DEFORMATIONS)
 
