@@ -22,6 +22,6 @@ ELSEWHERE = {
 
 
 def without_aliases(arguments: Sequence[str]) -> list[str]:
-    """The arguments with a training's own key for each of `ALIASES`."""
+    """The arguments with a training's own key for each of `ALIASES`, which may be written with hyphens."""
     split = [argument.partition("=") for argument in arguments]
-    return [f"{ALIASES.get(key, key)}{equals}{value}" for key, equals, value in split]
+    return [f"{ALIASES.get(key.replace('-', '_'), key)}{equals}{value}" for key, equals, value in split]

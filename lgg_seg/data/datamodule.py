@@ -154,9 +154,11 @@ class DataModule(pl.LightningDataModule):
         """The slice's FLAIR channel from its file, (H, W) uint8 on the native grid, for display."""
         return np.ascontiguousarray(self.index.slices[slice_id].read_image()[..., FLAIR])
 
-    def training_batch_size(self, processes: int) -> int:
-        """How many slices a training batch has in each of the processes: fewer than asked where there are no more."""
-        return min(self.batch_size, -(-len(self.split.train) // processes))
+    def training_shape(self, processes: int) -> tuple[int, int, int, int]:
+        """(B, C, S, S) of a training batch in each of the processes; B is less than asked where there are no more."""
+        batch_size = min(self.batch_size, -(-len(self.split.train) // processes))
+        height, width = self.cache.images.shape[1:3]
+        return batch_size, self.preprocess.channel_count, height, width
 
     def patient_count(self, subset: Subset) -> int:
         """How many patients `volumes(subset)` yields."""

@@ -1,15 +1,18 @@
-"""A dry run: one training step of a copy of the network, before anything is trained."""
+"""A dry run: training steps of a copy of the network, before anything is trained."""
 
+import time
 from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lgg_seg.errors import UserError, out_of_memory
 from lgg_seg.messages import counted
+from lgg_seg.training.base import TrainingModule
 
 REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)  # of torch, smp and timm for a shape they do not take
+LONG = 5.0  # seconds of a step whose first need not be repeated
 
 
 def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, backward: bool) -> bool:
@@ -29,7 +32,7 @@ def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, 
                     raise ValueError(f"its logits have the shape {list(scale.shape)}, where {list(logits)} is needed")
             if not backward:
                 return False
-            torch.autograd.backward([scale.mean() for scale in scales])
+            _backward(scales)
     except REFUSALS as error:
         if out_of_memory(error):
             raise
@@ -39,3 +42,28 @@ def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, 
             "data.batch_size=2 or more, an encoder another preprocess.size."
         ) from error
     return any(parameter.requires_grad and parameter.grad is None for parameter in trained.parameters())
+
+
+def step_seconds(module: TrainingModule, image: Sequence[int]) -> float:
+    """How long a training step of a batch (B, C, H, W) takes, where and in the precision in which the module trains.
+
+    A copy of the network takes two on noise, forward and backward, and the second counts, unless the first was long.
+    """
+    trained, seconds = deepcopy(module.network).train(), 0.0
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        x_bchw = torch.randn(*image).to(module.device, memory_format=module.memory_format)
+        for _ in range(2):
+            started = time.perf_counter()
+            with module.trainer.precision_plugin.forward_context():
+                outputs = trained(x_bchw)
+            _backward(outputs if isinstance(outputs, tuple) else (outputs,))
+            if module.device.type != "cpu":
+                torch.accelerator.synchronize(module.device)
+            seconds = time.perf_counter() - started
+            if seconds > LONG:
+                break
+    return seconds
+
+
+def _backward(scales: Sequence[Tensor]) -> None:
+    torch.autograd.backward([scale.mean() for scale in scales])

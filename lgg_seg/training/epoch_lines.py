@@ -1,21 +1,22 @@
-"""What a reader of a log sees of a training: an estimate after a few batches, then a line an epoch."""
+"""What a reader of a log sees of a training: an estimate before it starts, then a line an epoch."""
 
 import logging
-import time
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
 from lgg_seg.cli.logs import say
+from lgg_seg.data.datamodule import DataModule
 from lgg_seg.reporting.formatting import duration, three
 from lgg_seg.runs.monitor import LAST, LOSS, Monitor, epoch_of, monitor_of
+from lgg_seg.training.base import TrainingModule
 from lgg_seg.training.callbacks import History, seconds_left
+from lgg_seg.training.dry_run import step_seconds
 
 log = logging.getLogger(__name__)
 
-WARM_UP, TIMED = 3, 10  # batches that are not timed, as the first ones are slow, and those that are
-LONG = 20.0  # seconds after which fewer do
+FEW = 20  # batches, of which a training is not estimated: it is over as soon
 
 
 class EpochLines(Checkpoint):
@@ -26,29 +27,18 @@ class EpochLines(Checkpoint):
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._started = 0.0
-        self._estimated = False
         self._told = 0  # rows
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Those of a resumed run were told before it stopped."""
+        """Estimate what is left to train. The rows of a resumed run were told before it stopped."""
         self._told = len(self.history.rows)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Estimate the training from a few batches of the first epoch."""
-        if self._estimated or self.history.rows or trainer.max_epochs is None:
+        assert isinstance(pl_module, TrainingModule)
+        batches = (int(trainer.estimated_stepping_batches) - trainer.global_step) * trainer.accumulate_grad_batches
+        if batches < FEW or not trainer.is_global_zero:
             return
-        timed, passed = batch_idx + 1 - WARM_UP, time.perf_counter() - self._started
-        if timed <= 0:
-            self._started = time.perf_counter()
-        elif timed == TIMED or passed > LONG:
-            self._estimated = True
-            batches = int(trainer.num_training_batches)
-            estimate = duration(passed / timed * batches * trainer.max_epochs)
-            epochs = f"{trainer.max_epochs} epochs of {batches} batches: about {estimate}"
-            self._say(trainer, f"{epochs}, as timed over {timed} of them, and validation on top")
+        data = cast(DataModule, trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
+        seconds = batches * step_seconds(pl_module, data.training_shape(trainer.world_size))
+        say(log, f"{batches} batches to train: about {duration(seconds)} here, and validation on top")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if len(rows := self.history.rows) > self._told:

@@ -122,10 +122,10 @@ class Experiment:
 
     def dry_run(self, network: nn.Module, data: DataModule) -> bool:
         """`dry_run` on a batch as the training's, but for no more than two slices."""
-        batch = min(2, data.training_batch_size(self.trainer.processes))
-        image = (batch, data.preprocess.channel_count, *data.cache.images.shape[1:3])
-        logits = (batch, 1, *(image[2:] if self.target is None else ()))
-        return dry_run(network, image, logits, backward=self.trainer.is_distributed)
+        batch, *image = data.training_shape(self.trainer.processes)
+        batch = min(2, batch)
+        logits = (batch, 1, *(image[1:] if self.target is None else ()))
+        return dry_run(network, (batch, *image), logits, backward=self.trainer.is_distributed)
 
     def module(
         self, network: nn.Module, data: DataModule, hardware: Hardware

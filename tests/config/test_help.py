@@ -30,7 +30,7 @@ def test_an_experiment_tells_its_own_value() -> None:
 
 
 def test_words_of_other_programs_are_keys_of_ours() -> None:
-    typed = without_aliases(["epochs=3", "lr=0.1", "learning_rate=0.1,0.2", "image_size=64", "weights=null"])
+    typed = without_aliases(["epochs=3", "lr=0.1", "learning-rate=0.1,0.2", "image_size=64", "weights=null"])
     keys = ["trainer.max_epochs", "optimizer.lr", "optimizer.lr", "preprocess.size", "model.weights"]
     assert [one.partition("=")[0] for one in typed] == keys
     assert compose_config([one for one in typed if "," not in one]).trainer.max_epochs == 3

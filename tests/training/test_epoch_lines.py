@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
 
+from lgg_seg.losses import BCE
 from lgg_seg.runs.monitor import DICE, LOSS, monitor_of
-from lgg_seg.train import run
-from lgg_seg.training import epoch_lines
+from lgg_seg.schedulers import none
+from lgg_seg.train import resume, run
+from lgg_seg.training import SegmentationModule, dry_run, epoch_lines
+from lgg_seg.training.base import Parts
 from lgg_seg.training.callbacks import seconds_left
 from lgg_seg.training.epoch_lines import epoch_line
+from lgg_seg.training.resumption import Changes
 from tests.configs import composed
 from tests.workplace import TINY
 
@@ -49,14 +59,63 @@ def test_what_is_left_goes_by_the_last_epochs(epochs: int, left: float) -> None:
     assert seconds_left(ROWS, epochs) == left
 
 
-@pytest.mark.parametrize(("long", "timed"), [(0.0, 1), (1e9, 10)])
-def test_a_training_is_estimated_once_from_few_batches_and_from_fewer_if_they_are_slow(
-    long: float, timed: int, phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+WORDS = [*TINY, "data.batch_size=2", "split.val=3", "split.test=4", "logger=csv", "callbacks=none"]
+WORDS += ["evaluation.max_patients=1", "trainer.limit_train_batches=10"]
+
+
+def test_what_is_left_to_train_is_estimated_before_it_starts_also_of_a_resumed_run(
+    phantom_root: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(epoch_lines, "LONG", long)
-    words = [*TINY, f"data.root={phantom_root}", "data.batch_size=2", "split.val=3", "split.test=4", "logger=csv"]
-    words += ["trainer.max_epochs=2", "trainer.limit_train_batches=14", "callbacks=none", "evaluation.max_patients=1"]
+    words = [*WORDS, f"data.root={phantom_root}", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=2"]
     run(composed(*words), tmp_path / "run", words, brief=True)
-    (line,) = (one for one in (tmp_path / "run" / "run.log").read_text("utf-8").splitlines() if " of them, " in one)
-    assert "2 epochs of 14 batches: about " in line
-    assert line.endswith(f", as timed over {timed} of them, and validation on top")
+    resume(tmp_path / "run", changes=Changes(max_epochs=5), brief=True)
+    lines = (tmp_path / "run" / "run.log").read_text("utf-8").splitlines()
+    told = [line.partition("epoch_lines: ")[2] for line in lines if "epoch_lines: " in line]
+    assert re.fullmatch(r"20 batches to train: about \d+ s here, and validation on top", told[0])
+    assert told[1].startswith("epoch 1/2")
+    assert re.fullmatch(r"30 batches to train: about \d+ s here, and validation on top", told[3])
+    assert told[4].startswith("epoch 3/5")
+
+
+def test_an_estimate_changes_nothing_of_the_training(
+    phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = []
+    words = [*WORDS, f"data.root={phantom_root}", "trainer.max_epochs=2"]
+    for few in (20, 21):
+        monkeypatch.setattr(epoch_lines, "FEW", few)
+        folder = tmp_path / str(few)
+        run(composed(*words), folder, words, brief=True)
+        assert ("batches to train" in (folder / "run.log").read_text("utf-8")) == (few == 20)
+        weights.append(torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"])
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+class Slow(nn.Module):
+    """Sleeps in its first step for long, and less in the others."""
+
+    taken: ClassVar[list[float]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seconds = 0.05 if self.taken else 0.4
+        self.taken.append(seconds)
+        time.sleep(seconds)
+        return x * self.weight
+
+
+@pytest.mark.parametrize(("long", "steps", "expected"), [(0.3, 1, 0.4), (5.0, 2, 0.05)])
+def test_the_second_step_is_timed_unless_the_first_was_long(
+    long: float, steps: int, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "LONG", long)
+    Slow.taken.clear()
+    parts = Parts(Slow(), BCE(), torch.optim.SGD, none)
+    module = SegmentationModule(parts, patients=1)
+    module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    assert dry_run.step_seconds(module, (1, 1, 2, 2)) == pytest.approx(expected, abs=0.04 if steps == 2 else 0.1)
+    assert len(Slow.taken) == steps
+    assert module.network.weight.grad is None
