@@ -22,6 +22,7 @@ from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.devices import Accelerator
 from lgg_seg.errors import UserError, explained, require
 from lgg_seg.files import writable
+from lgg_seg.inference.arguments import TTA, Postprocess, Threshold, require_threshold
 from lgg_seg.runs.folder import AtomicFolder, RunFolder
 from lgg_seg.runs.latest import find_run
 from lgg_seg.scans import NIFTI_LAYOUT
@@ -48,11 +49,9 @@ def measure(
         Literal["test", "val", "train", "all"], Argument("the run's test, val or train patients, or the whole data set")
     ] = "test",
     allow_seen: Annotated[bool, Argument("measure patients it was trained on, too, and say so")] = False,
-    threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
-    postprocess: Annotated[
-        Literal["none", "largest_component"] | None, Argument("null: as the run's config says")
-    ] = None,
-    tta: Annotated[bool | None, Argument("test-time augmentation; null: as the run's config says")] = None,
+    threshold: Threshold = None,
+    postprocess: Postprocess = None,
+    tta: TTA = None,
     device: Annotated[
         Accelerator | None, Argument("auto, cpu, gpu or mps; null: auto, and of a deterministic run its own")
     ] = None,
@@ -70,7 +69,7 @@ def measure(
     Returns:
         the folder of the tables and figures, and the content of its `metrics.json`.
     """
-    require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
+    require_threshold(threshold)
     require(batch_size is None or batch_size >= 1, "data.batch_size", batch_size, "1 or more")
     if (run is None) == (zoo is None):
         raise UserError("Name what is measured: run=RUN or zoo=NAME. See --help.")

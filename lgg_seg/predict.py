@@ -14,6 +14,7 @@ from lgg_seg.data.arguments import MaskThreshold
 from lgg_seg.devices import Accelerator, Precision
 from lgg_seg.errors import UserError, require
 from lgg_seg.inference import BATCH_SIZE
+from lgg_seg.inference.arguments import TTA, Postprocess, Threshold, require_threshold
 from lgg_seg.inference.zoo import DEFAULT
 from lgg_seg.messages import counted
 from lgg_seg.prediction import Overlays
@@ -46,15 +47,9 @@ def predict(
         str | None, Argument(f"a model that ships with the package; several as for run; null: {DEFAULT}, without run")
     ] = None,
     classifier: Annotated[Path | None, Argument("the folder of a classifier's run: adds its probabilities")] = None,
-    threshold: Annotated[float | None, Argument("probability that is tumour; null: as tested")] = None,
-    postprocess: Annotated[
-        Literal["none", "largest_component"] | None,
-        Argument("none, or largest_component of the volume; null: as tested", was=("largest_component",)),
-    ] = None,
-    tta: Annotated[
-        bool | None,
-        Argument("test-time augmentation: average with the mirrored volume's; null: as tested", was=("mirror",)),
-    ] = None,
+    threshold: Threshold = None,
+    postprocess: Postprocess = None,
+    tta: TTA = None,
     overlays: Annotated[Overlays, Argument("pictures of slices with tumour, of all, or none")] = "tumour",
     probabilities: Annotated[
         bool,
@@ -70,7 +65,7 @@ def predict(
 ) -> "PredictionResult":
     """Segment new scans with trained networks, and score them where masks (…_mask, …_seg, masks/…) lie beside."""
     require(batch_size >= 1, "data.batch_size", batch_size, "1 or more")
-    require(threshold is None or 0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")
+    require_threshold(threshold)
     # Seconds of imports, which help and mistakes on the command line do without.
     from lgg_seg.hardware import choose_hardware, configure_process
     from lgg_seg.inference.model import Model, VolumeClassifier

@@ -12,6 +12,7 @@ from lgg_seg.cli.arguments import Argument, arguments_of
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.errors import UserError, require
+from lgg_seg.inference.arguments import Postprocess, Threshold
 
 ADDRESS, NAME = "127.0.0.1", "localhost"
 _PAGE = Path(__file__).with_name("page.py")
@@ -39,6 +40,8 @@ _OPTIONS = {
 def serve(
     run: RunFolder = None,
     zoo: ZooName = None,
+    threshold: Threshold = None,
+    postprocess: Postprocess = None,
     device: Device = "auto",
     port: Annotated[int, Argument("where it listens on this computer; 0 for any that is free")] = 8501,
     headless: Annotated[bool, Argument("open no browser")] = False,
@@ -47,7 +50,7 @@ def serve(
     require(0 <= port <= 65535, "port", port, "between 0 and 65535")
     from lgg_seg.app.caching import cached_model
 
-    given = {"run": run, "zoo": zoo, "device": device}
+    given = {"run": run, "zoo": zoo, "threshold": threshold, "postprocess": postprocess, "device": device}
     words = [f"{key}={value}" for key, value in given.items() if value is not None]
     cached_model(tuple(words))  # here, so that its errors end the command and the first visitor does not wait
     port = _free(port)

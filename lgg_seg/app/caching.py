@@ -17,6 +17,7 @@ from lgg_seg.cli.arguments import parse_arguments
 from lgg_seg.data.phantom.generator import write_phantom
 from lgg_seg.errors import UserError
 from lgg_seg.hardware import choose_hardware, configure_process
+from lgg_seg.inference.arguments import Postprocess, Threshold, require_threshold
 from lgg_seg.inference.model import Model
 from lgg_seg.inference.runner import Probability
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
@@ -29,12 +30,19 @@ def cached_model(words: tuple[str, ...]) -> Model:
     return _load(**parse_arguments(words, _load))
 
 
-def _load(run: RunFolder = None, zoo: ZooName = None, device: Device = "auto") -> Model:
+def _load(
+    run: RunFolder = None,
+    zoo: ZooName = None,
+    threshold: Threshold = None,
+    postprocess: Postprocess = None,
+    device: Device = "auto",
+) -> Model:
+    require_threshold(threshold)
     if run is not None and zoo is not None:
         raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
     trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)
     configure_process()
-    return Model([(trained, trained.runner(choose_hardware(device, "auto")))])
+    return Model([(trained, trained.runner(choose_hardware(device, "auto")))], threshold, postprocess)
 
 
 def trained_network(model: Model) -> TrainedModel:
@@ -46,7 +54,10 @@ def trained_network(model: Model) -> TrainedModel:
 _Keys = dict[str | type[Any], Callable[[Any], Any]]
 _FILES: _Keys = {tuple: lambda file: f"{hashlib.sha256(file[1]).hexdigest()} {file[0]!r}"}
 _PIXELS: _Keys = {Model: lambda model: trained_network(model).digest, Volume: lambda volume: volume.digest}
-_ALL: _Keys = {**_PIXELS, Volume: lambda volume: volume.key}
+_ALL: _Keys = {
+    Model: lambda model: f"{trained_network(model).digest} {model.postprocess}",
+    Volume: lambda volume: volume.key,
+}
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the files", hash_funcs=_FILES)

@@ -47,7 +47,7 @@ _RUN_LIMITS = (
 
 
 def main(words: Sequence[str]) -> None:
-    """Draw the page. `words` are the command's arguments that name the network."""
+    """Draw the page. `words` are the command's arguments that name the network and its decision rule."""
     st.set_page_config(page_title="lgg_seg: glioma in MRI slices", layout="wide", initial_sidebar_state="collapsed")
     st.html(Path(__file__).with_suffix(".css"))
     with st.bottom:

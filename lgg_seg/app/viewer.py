@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lgg_seg.app.caching import cached_background, cached_masks, cached_measurements, cached_probability
+from lgg_seg.app.caching import (
+    cached_background,
+    cached_masks,
+    cached_measurements,
+    cached_probability,
+    trained_network,
+)
 from lgg_seg.app.measurements import Measurements, largest_slice
 from lgg_seg.app.pictures import (
     OPACITY,
@@ -119,7 +125,7 @@ def _choose(model: Model, volume: Volume) -> _Choices:
         _MAX_THRESHOLD,
         float(np.clip(model.threshold, _MIN_THRESHOLD, _MAX_THRESHOLD)),
         0.01,
-        help=f"The probability from which a pixel counts as tumour; tested at {model.threshold:g}.",
+        help=f"The probability from which a pixel counts as tumour; tested at {trained_network(model).threshold:g}.",
         key="threshold",
     )
     sequence = st.selectbox("Sequence", SEQUENCE_CHOICES, index=SEQUENCE_CHOICES.index("FLAIR"), key="sequence")

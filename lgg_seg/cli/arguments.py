@@ -18,7 +18,7 @@ import pydantic
 from lgg_seg.cli.console import command
 from lgg_seg.cli.logs import configure_logs
 from lgg_seg.config.suggestions import did_you_mean
-from lgg_seg.config.validation import describe
+from lgg_seg.config.validation import remedy
 from lgg_seg.errors import UserError
 from lgg_seg.messages import as_yaml
 
@@ -71,9 +71,7 @@ def parse_arguments(arguments: Sequence[str], function: Callable[..., Any]) -> d
         try:
             values[name] = pydantic.TypeAdapter(hints[name]).validate_python(None if text == "null" else text)
         except pydantic.ValidationError as error:
-            choices = [str(choice) for choice in typing.get_args(hints[name]) if isinstance(choice, str)]
-            remedy = did_you_mean(text, choices) if choices else f"it must be {describe(hints[name])}."
-            raise UserError(f"{key} is {text!r}; {remedy}") from error
+            raise UserError(f"{key} is {text!r}; {remedy(text, hints[name])}") from error
     for key, parameter in described.items():
         if parameter.default is inspect.Parameter.empty and parameter.name not in values:
             raise UserError(f"{key}= is missing: {_argument(function, parameter.name).help}. See --help.")

@@ -135,9 +135,13 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
         # Strict, but by JSON's notion of types: a list may fill a tuple, a whole number a float, a string a path.
         adapter.validate_json(json.dumps(value), strict=True)
     except pydantic.ValidationError as error:
-        choices = _choices(annotation)
-        remedy = did_you_mean(str(value), choices) if choices else f"it must be {describe(annotation)}."
-        raise UserError(f"{key} is {as_yaml(value, quoted=True)}; {remedy}") from error
+        raise UserError(f"{key} is {as_yaml(value, quoted=True)}; {remedy(value, annotation)}") from error
+
+
+def remedy(value: Any, annotation: Any) -> str:
+    """What to write in place of a value that the annotation does not take."""
+    choices = _choices(annotation)
+    return did_you_mean(str(value), choices) if choices else f"it must be {describe(annotation)}."
 
 
 def _choices(annotation: Any) -> list[str]:

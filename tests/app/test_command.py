@@ -58,6 +58,8 @@ def test_sigterm_ends_the_server(server: tuple[Popen[str], str]) -> None:
         (("run=nowhere",), "config.yaml is missing"),
         (("run=a", "zoo=unet_slim"), "leave one of them out"),
         (("port=70000",), "between 0 and 65535"),
+        (("threshold=2",), "between 0 and 1"),
+        (("postprocess=largest",), "did you mean largest_component"),
         (("prot=8501",), "did you mean port"),
         (("headless=perhaps",), "true or false"),
     ],
@@ -75,7 +77,7 @@ def test_a_bad_argument_is_one_sentence_with_the_remedy(
 def test_help_names_every_argument(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 0
     out = capsys.readouterr().out
-    assert all(f"{key}=" in out for key in ("run", "zoo", "device", "port", "headless"))
+    assert all(f"{key}=" in out for key in ("run", "zoo", "threshold", "postprocess", "device", "port", "headless"))
 
 
 def test_the_page_about_predicting_names_the_limits() -> None:

@@ -128,6 +128,15 @@ def test_the_first_slice_is_the_largest_and_another_has_other_pictures(page: App
     assert set(pictures(page)).isdisjoint(before)
 
 
+def test_the_decision_rule_of_the_command_is_that_of_the_page(heads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*WORDS, "threshold=0.3", "postprocess=largest_component")
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
+    page = drop(opened(*words), ("head.zip", zipped(patient(heads))))
+    assert page.slider[0].value == 0.3
+    assert "tested at 0.5" in page.slider[0].help
+    assert any("P ≥ 0.30, largest part alone" in html.proto.body for html in elements(page, "html"))
+
+
 def test_the_threshold_changes_the_mask_and_runs_no_network(page: AppTest, heads: Path) -> None:
     files = patient(heads)
     name, content = next(iter(files.items()))

@@ -26,15 +26,16 @@ def measure(
     data_root: Annotated[Path | None, Argument("the tree", key="data.root")] = None,
     split: Annotated[Literal["test", "val"], Argument("which")] = "test",
     count: Annotated[int, Argument("how many")] = 3,
+    parts: Annotated[Literal["none", "largest"] | None, Argument("which parts")] = None,
 ) -> tuple[Any, ...]:
     """Measure a run."""
-    return run, data_root, split, count
+    return run, data_root, split, count, parts
 
 
 def test_arguments_are_parsed_to_their_types() -> None:
     given = parse_arguments(["run=a/b", "data.root=c", "count=7"], measure)
     assert given == parse_arguments(["run=a/b", "data_root=c", "count=7"], measure)
-    assert measure(**given) == (Path("a/b"), Path("c"), "test", 7)
+    assert measure(**given) == (Path("a/b"), Path("c"), "test", 7, None)
     assert parse_arguments(["run=~/a"], measure) == {"run": Path.home() / "a"}, "the shell leaves it alone"
 
 
@@ -51,7 +52,8 @@ def test_arguments_are_parsed_to_their_types() -> None:
         (["run=a", "split=VAL"], "did you mean val?"),
         (["checkpoint=last.ckpt"], "here it is run=."),
         (["run=a", "dataset=b"], "here it is data.root=."),
-        (["run=a", "image_size=64"], "choose from count, data.root, run, split."),
+        (["run=a", "image_size=64"], "choose from count, data.root, parts, run, split."),
+        (["run=a", "parts=larges"], "did you mean largest?"),
     ],
 )
 def test_a_mistake_is_refused_with_a_remedy(arguments: list[str], message: str) -> None:
