@@ -76,27 +76,36 @@ def _figures(table: SegmentationTable, styles: Sequence[Style]) -> dict[str, Any
     sizes = "; ".join(f"{costs.training_patients(entry) or 0:g} patients, {headline(entry)}" for entry in entries)
     count = f"Configurations: {len(styles)}."
     hardest = f"patients from the hardest, {order[0]}, to the easiest, {order[-1]}; configurations: {len(styles)}"
-    alts = {
-        "means": described("Mean patient Dice with 95 % interval.", map(headline, entries)),
-        "differences": described("Mean paired difference to the best.", map(difference, entries)),
-        "ranks": described("Share of resamples in which each comes first.", map("{:.0%}".format, table.ranks[:, 0])),
-        "sizes": f"Mean patient Dice by the number of patients trained on: {sizes}.",
-        "learning": f"Loss and Dice of training and validation patients by epoch, and what chose the epoch. {count}",
-        "reliability": f"Share of pixels that are tumour by predicted probability. {count}",
-        "everyone": f"Dice of {len(order)} {hardest}; patients on whom all fail: {len(failed_by_all(table))}.",
-    }
-    figures: dict[str, Figure | None] = {
-        "means": forests.forest(table, styles),
-        "differences": forests.difference_forest(table, styles) if compared else None,
-        "ranks": forests.rank_map(table, styles) if table.tells_ranks else None,
-        "sizes": costs.size_plot(table),
-        "learning": curves.learning_plot(table, styles),
-        "reliability": curves.reliability_plot(table, styles),
-        "everyone": patients.patient_map(table, styles),
+    figures: dict[str, tuple[Figure | None, str]] = {
+        "means": (
+            forests.forest(table, styles),
+            described("Mean patient Dice with 95 % interval.", map(headline, entries)),
+        ),
+        "differences": (
+            forests.difference_forest(table, styles) if compared else None,
+            described("Mean paired difference to the best.", map(difference, entries)),
+        ),
+        "ranks": (
+            forests.rank_map(table, styles) if table.tells_ranks else None,
+            described("Share of resamples in which each comes first.", map("{:.0%}".format, table.ranks[:, 0])),
+        ),
+        "sizes": (costs.size_plot(table), f"Mean patient Dice by the number of patients trained on: {sizes}."),
+        "learning": (
+            curves.learning_plot(table, styles),
+            f"Loss and Dice of training and validation patients by epoch, and what chose the epoch. {count}",
+        ),
+        "reliability": (
+            curves.reliability_plot(table, styles),
+            f"Share of pixels that are tumour by predicted probability. {count}",
+        ),
+        "everyone": (
+            patients.patient_map(table, styles),
+            f"Dice of {len(order)} {hardest}; patients on whom all fail: {len(failed_by_all(table))}.",
+        ),
     }
     varying = costs.varying_costs(table)
     against = [described(f"Mean patient Dice against {cost.title}.", map(cost.cell, entries)) for cost in varying]
-    return {name: figure and svg(figure, alts[name]) for name, figure in figures.items()} | {
+    return {name: figure and svg(figure, alt) for name, (figure, alt) in figures.items()} | {
         "costs": [svg(costs.cost_plot(table, styles, cost), alt) for cost, alt in zip(varying, against, strict=True)],
         "strata": _strata(table, styles),
         "failed": failed(table),
