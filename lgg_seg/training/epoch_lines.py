@@ -38,7 +38,7 @@ class EpochLines(Checkpoint):
             return
         data = cast(DataModule, trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
         seconds = batches * step_seconds(pl_module, data.training_shape(trainer.world_size))
-        say(log, f"{batches} batches to train: about {duration(seconds)} here, and validation on top")
+        say(log, f"{batches} batches to train: about {duration(seconds)} here, loading and validation not counted")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if len(rows := self.history.rows) > self._told:

@@ -71,9 +71,9 @@ def test_what_is_left_to_train_is_estimated_before_it_starts_also_of_a_resumed_r
     resume(tmp_path / "run", changes=Changes(max_epochs=5), brief=True)
     lines = (tmp_path / "run" / "run.log").read_text("utf-8").splitlines()
     told = [line.partition("epoch_lines: ")[2] for line in lines if "epoch_lines: " in line]
-    assert re.fullmatch(r"20 batches to train: about \d+ s here, and validation on top", told[0])
+    assert re.fullmatch(r"20 batches to train: about \d+ s here, loading and validation not counted", told[0])
     assert told[1].startswith("epoch 1/2")
-    assert re.fullmatch(r"30 batches to train: about \d+ s here, and validation on top", told[3])
+    assert re.fullmatch(r"30 batches to train: about \d+ s here, loading and validation not counted", told[3])
     assert told[4].startswith("epoch 3/5")
 
 
