@@ -1,6 +1,7 @@
 """The Markdown pages beside a network: the model card of a zoo entry, and the `README.md` of an export."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -62,7 +63,8 @@ def preprocessing_steps(preprocess: Preprocess) -> list[str]:
     return steps
 
 
-def _rendered(template: str, **values: Any) -> str:
+@cache
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lgg_seg", "deploy"),
         undefined=jinja2.StrictUndefined,
@@ -71,7 +73,11 @@ def _rendered(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["number"] = _number
-    return environment.get_template(template).render(values)
+    return environment
+
+
+def _rendered(template: str, **values: Any) -> str:
+    return _templates().get_template(template).render(values)
 
 
 def _number(value: float | int | jinja2.Undefined | None) -> str:

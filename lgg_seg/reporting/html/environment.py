@@ -1,5 +1,6 @@
 """What every page is made with: its templates, style sheet and script, read from this folder."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -9,8 +10,9 @@ from markupsafe import Markup
 from lgg_seg.reporting.redaction import without_paths
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Templates that escape what they are given, and refuse a name that they are not given."""
+    """Templates that escape what they are given, and refuse a name that they are not given; compiled once."""
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(part),
         autoescape=True,
