@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,10 @@ def networks() -> list[Network]:
     return sorted((Network(*item) for item in found.items()), key=lambda one: -one.dice[one.rate])
 
 
-def results(folder: Path = FOLDS) -> list[SegmentationResult]:
+@cache
+def results(folder: Path = FOLDS) -> tuple[SegmentationResult, ...]:
     """The networks with their folds merged, the best first; those tested on fewer patients come after."""
-    return [entry for table in build_leaderboard(find_runs([folder])).tables for entry in table.entries]
+    return tuple(entry for table in build_leaderboard(find_runs([folder])).tables for entry in table.entries)
 
 
 def _dice(entry: SegmentationResult) -> str:
