@@ -12,11 +12,12 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import pydantic
+from sklearn.pipeline import Pipeline
 
 from lgg_seg.errors import UserError
 from lgg_seg.radiomics import Imputation
 from lgg_seg.radiomics.features import Volume
-from lgg_seg.radiomics.nested import CANDIDATES, chosen_model, fitted_model
+from lgg_seg.radiomics.nested import CANDIDATES, chosen_model, model_search, preparation
 from lgg_seg.radiomics.outcome import Result
 
 MODELS = "outcome_models.json"  # in the folder that `outcome` writes
@@ -45,8 +46,7 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
     ) -> Self:
         """The model of all patients of `result`, chosen as its folds chose theirs, from its predictors `table`."""
         values = table.loc[list(result.patients)].to_numpy(dtype=np.float64)
-        candidate = chosen_model(values, result.truth, result.seed, imputation)
-        model = fitted_model(candidate, values, result.truth, imputation)
+        search = model_search(values.shape[1], result.seed, imputation).fit(values, result.truth)
         row = result.as_dict()
         return cls.model_validate(
             {
@@ -56,9 +56,9 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
                 "columns": tuple(map(str, table.columns)),
                 "patients": [[None if np.isnan(x) else x for x in one] for one in values.tolist()],
                 "truth": result.truth.tolist(),
-                "candidate": candidate,
+                "candidate": chosen_model(search),
                 "imputation": imputation,
-                "probabilities": model.predict_proba(values)[:, 1].tolist(),
+                "probabilities": search.predict_proba(values)[:, 1].tolist(),
             }
         )
 
@@ -73,7 +73,8 @@ class OutcomeModel(pydantic.BaseModel, extra="forbid", allow_inf_nan=False):
     def answer(self, predictors: pd.DataFrame) -> list[float]:
         """The probability of the outcome for each row of `predictors`."""
         values = np.array(self.patients, dtype=np.float64)
-        model = fitted_model(self.candidate, values, np.array(self.truth), self.imputation)
+        model = Pipeline([*preparation(self.imputation), ("model", CANDIDATES[self.candidate])])
+        model.fit(values, np.array(self.truth))
         if not np.allclose(model.predict_proba(values)[:, 1], self.probabilities, atol=TOLERANCE, rtol=0):
             raise UserError(
                 f"The model of {self.question} comes out otherwise here than it was measured: by another scikit-learn, "

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.metrics import make_scorer, roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -73,38 +72,33 @@ def out_of_fold(predictors: Floats, truth: Bools, seed: int, imputation: Imputat
 
     Of `predictors` (N, F), a row per patient, NaN where unknown, and `truth` (N,), at least `OUTER` of either value.
     """
+    search = model_search(predictors.shape[1], seed, imputation)
     scores, chosen = np.full(truth.size, np.nan), Counter[str]()
     with np.errstate(invalid="ignore"):  # a column that no training patient has is scaled by 0 / 0
         # Not `cross_val_predict`, which does not return the chosen models.
         for train, test in _folds(OUTER, seed).split(predictors, truth):
-            name = chosen_model(predictors[train], truth[train], seed, imputation)
-            model = fitted_model(name, predictors[train], truth[train], imputation)
-            scores[test] = model.predict_proba(predictors[test])[:, 1]
-            chosen[name] += 1
+            search.fit(predictors[train], truth[train])
+            scores[test] = search.predict_proba(predictors[test])[:, 1]
+            chosen[chosen_model(search)] += 1
     return OutOfFold(scores, chosen)
 
 
-def chosen_model(predictors: Floats, truth: Bools, seed: int, imputation: Imputation = "scaled") -> str:
-    """The candidate with the best mean AUROC of 3 stratified folds; of equal ones the first.
-
-    Not `GridSearchCV`, which would fill in the gaps anew for every candidate: that takes longer than most of the fits.
-    """
+def model_search(columns: int, seed: int, imputation: Imputation = "scaled") -> GridSearchCV:
+    """The choice of a model for so many predictors, by AUROC in 3 stratified folds; it is refitted on all of them."""
     # With a single predictor there is nothing to choose: every logistic model orders the patients alike.
-    if predictors.shape[1] == 1:
-        return "logistic, C 1"
-    areas: dict[str, list[float]] = {name: [] for name in CANDIDATES}
-    for train, test in _folds(INNER, seed).split(predictors, truth):
-        prepare = Pipeline(preparation(imputation))
-        known, asked = prepare.fit_transform(predictors[train]), prepare.transform(predictors[test])
-        for name, model in CANDIDATES.items():
-            scores = clone(model).fit(known, truth[train]).predict_proba(asked)[:, 1]
-            areas[name].append(roc_auc_score(truth[test], scores))
-    return max(areas, key=lambda name: float(np.mean(areas[name]).round(9)))
+    names = list(CANDIDATES) if columns > 1 else ["logistic, C 1"]
+    return GridSearchCV(
+        Pipeline([*preparation(imputation), ("model", None)]),
+        {"model": [CANDIDATES[name] for name in names]},
+        scoring=make_scorer(roc_auc_score, response_method="predict_proba"),
+        cv=_folds(INNER, seed),
+        refit=_simplest_best,
+    )
 
 
-def fitted_model(name: str, predictors: Floats, truth: Bools, imputation: Imputation = "scaled") -> Pipeline:
-    """A candidate fitted to these patients, behind the preparation that it learns from them."""
-    return Pipeline([*preparation(imputation), ("model", clone(CANDIDATES[name]))]).fit(predictors, truth)
+def chosen_model(search: GridSearchCV) -> str:
+    """The name of the model that a fitted search has chosen."""
+    return next(name for name, model in CANDIDATES.items() if model is search.param_grid["model"][search.best_index_])
 
 
 def shuffled_aucs(
@@ -122,6 +116,11 @@ def shuffled_aucs(
         areas.append(auc(out_of_fold(predictors, shuffled, seed + 1 + k, imputation).scores, shuffled))
         done()
     return areas
+
+
+def _simplest_best(results: dict[str, Any]) -> int:
+    """Index of the best mean AUROC; rounded, so that of equal candidates the first is taken."""
+    return int(results["mean_test_score"].round(9).argmax())
 
 
 def _folds(count: int, seed: int) -> StratifiedKFold:
