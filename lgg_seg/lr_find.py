@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
     if wrong := next((one for one in overrides if one.startswith(("-", "resume="))), None):
         raise UserError(f"{wrong} is not for lr_find: it takes the words of one new training.")
     suggestion = lr_find(*overrides, **parse_arguments(own, lr_find))
-    kept = [one for one in overrides if one.partition("=")[0] not in ("lr", "learning_rate", "optimizer.lr")]
+    kept = [one for one in without_aliases(overrides) if not one.startswith("optimizer.lr=")]
     print(f"it falls fastest at {suggestion:.2g}: a rate to start from, if it is not too high for a whole training")
     print(f"python -m lgg_seg {shlex.join([*kept, f'optimizer.lr={suggestion:.2g}'])}")
     return 0

@@ -9,15 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from lgg_seg.app.arguments import Device, RunFolder, ZooName
+from lgg_seg.app.arguments import THRESHOLDS, Device, RunFolder, ZooName
 from lgg_seg.app.measurements import Measurements, measure, pack_masks
 from lgg_seg.app.pictures import Picture, SequenceChoice, background
 from lgg_seg.app.uploads import Upload, Volume, read_upload
 from lgg_seg.cli.arguments import parse_arguments
 from lgg_seg.data.phantom.generator import write_phantom
-from lgg_seg.errors import UserError
+from lgg_seg.errors import UserError, require
 from lgg_seg.hardware import choose_hardware, configure_process
-from lgg_seg.inference.arguments import Postprocess, Threshold, require_threshold
+from lgg_seg.inference.arguments import Postprocess, Threshold
 from lgg_seg.inference.model import Model
 from lgg_seg.inference.runner import Probability
 from lgg_seg.inference.trained import TrainedModel, from_run, from_zoo
@@ -37,7 +37,8 @@ def _load(
     postprocess: Postprocess = None,
     device: Device = "auto",
 ) -> Model:
-    require_threshold(threshold)
+    low, high = THRESHOLDS
+    require(threshold is None or low <= threshold <= high, "threshold", threshold, f"between {low} and {high}")
     if run is not None and zoo is not None:
         raise UserError("run= and zoo= are both given; the page shows one network: leave one of them out.")
     trained = from_run(run) if run is not None else from_zoo(zoo or DEFAULT)

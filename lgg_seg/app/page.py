@@ -122,6 +122,10 @@ def _card(model: Model) -> None:
         st.markdown(escape_markdown(tested_on(tested, model.all_recorded)))
         if metrics:
             st.table(_metrics_table(metrics))
+            trained = trained_network(model)
+            if (model.threshold, model.postprocess) != (trained.threshold, trained.postprocess):
+                rule = f"{trained.threshold:g} and the post-processing {trained.postprocess}"
+                st.markdown(escape_markdown(f"It was measured at the threshold {rule}, not by this page's rule."))
         st.markdown("\n".join(f"- {escape_markdown(limit)}" for limit in card.get("limits", ())))
         for key in ("data", "licence"):
             if text := card.get(key):

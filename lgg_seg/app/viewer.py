@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from lgg_seg.app.arguments import THRESHOLDS
 from lgg_seg.app.caching import (
     cached_background,
     cached_masks,
@@ -41,7 +42,6 @@ _OUTLINES = {"prediction": PREDICTION_RGB, "ground truth": TRUTH_RGB}
 _PREDICTION, _TRUTH = _OUTLINES
 _COLUMN_SHARES = (4, 1)  # of the width: pictures, which a phone shows first, and controls
 _PROBABILITY, _ERRORS = "probability", "errors"
-_MIN_THRESHOLD, _MAX_THRESHOLD = 0.01, 0.99
 _CHART_HEIGHT = 210
 _MAX_TABLE_HEIGHT, _ROW_HEIGHT = 390, 35
 # Label and format of the features' columns, in order.
@@ -121,9 +121,8 @@ def _view(model: Model, volume: Volume) -> None:
 def _choose(model: Model, volume: Volume) -> _Choices:
     threshold = st.slider(
         "Threshold",
-        _MIN_THRESHOLD,
-        _MAX_THRESHOLD,
-        float(np.clip(model.threshold, _MIN_THRESHOLD, _MAX_THRESHOLD)),
+        *THRESHOLDS,
+        float(np.clip(model.threshold, *THRESHOLDS)),
         0.01,
         help=f"The probability from which a pixel counts as tumour; tested at {trained_network(model).threshold:g}.",
         key="threshold",

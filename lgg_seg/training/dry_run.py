@@ -12,7 +12,7 @@ from lgg_seg.messages import counted
 from lgg_seg.training.base import TrainingModule
 
 REFUSALS = (AssertionError, IndexError, RuntimeError, ValueError)  # of torch, smp and timm for a shape they do not take
-LONG = 5.0  # seconds of a step whose first need not be repeated
+LONG = 5.0  # seconds; a first step on a CPU that takes longer is not repeated
 
 
 def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, backward: bool) -> bool:
@@ -45,9 +45,10 @@ def dry_run(network: nn.Module, image: Sequence[int], logits: Sequence[int], *, 
 
 
 def step_seconds(module: TrainingModule, image: Sequence[int]) -> float:
-    """How long a training step of a batch (B, C, H, W) takes, where and in the precision in which the module trains.
+    """How long a training step's passes take, of a batch (B, C, H, W), where and as precisely as the module trains.
 
-    A copy of the network takes two on noise, forward and backward, and the second counts, unless the first was long.
+    A copy of the network, never compiled, does two on noise, forward and backward, and the second counts; on a CPU the
+    first, where that was long.
     """
     trained, seconds = deepcopy(module.network).train(), 0.0
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -57,10 +58,11 @@ def step_seconds(module: TrainingModule, image: Sequence[int]) -> float:
             with module.trainer.precision_plugin.forward_context():
                 outputs = trained(x_bchw)
             _backward(outputs if isinstance(outputs, tuple) else (outputs,))
-            if module.device.type != "cpu":
+            on_cpu = module.device.type == "cpu"
+            if not on_cpu:
                 torch.accelerator.synchronize(module.device)
             seconds = time.perf_counter() - started
-            if seconds > LONG:
+            if on_cpu and seconds > LONG:
                 break
     return seconds
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
+from torch import nn
 
 from lgg_seg.cli.logs import say
 from lgg_seg.data.datamodule import DataModule
@@ -16,7 +17,7 @@ from lgg_seg.training.dry_run import step_seconds
 
 log = logging.getLogger(__name__)
 
-FEW = 20  # batches, of which a training is not estimated: it is over as soon
+FEW = 20  # batches; a training of fewer is not estimated, which takes two of them
 
 
 class EpochLines(Checkpoint):
@@ -33,8 +34,14 @@ class EpochLines(Checkpoint):
         """Estimate what is left to train. The rows of a resumed run were told before it stopped."""
         self._told = len(self.history.rows)
         assert isinstance(pl_module, TrainingModule)
-        batches = (int(trainer.estimated_stepping_batches) - trainer.global_step) * trainer.accumulate_grad_batches
-        if batches < FEW or not trainer.is_global_zero:
+        if not trainer.is_global_zero or trainer.should_stop or trainer.fit_loop.restarted_mid_epoch:
+            return  # the clock of an epoch that goes on is running
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in pl_module.network.modules()):
+            return  # it would wait for the other processes
+        steps = int(trainer.estimated_stepping_batches) - trainer.global_step  # an epoch's last may have fewer batches
+        epochs = (trainer.max_epochs or 0) - trainer.current_epoch
+        batches = min(steps * trainer.accumulate_grad_batches, epochs * int(trainer.num_training_batches))
+        if batches < FEW:
             return
         data = cast(DataModule, trainer.datamodule)  # type: ignore[attr-defined]  # set by fit(datamodule=)
         seconds = batches * step_seconds(pl_module, data.training_shape(trainer.world_size))

@@ -58,7 +58,7 @@ def test_sigterm_ends_the_server(server: tuple[Popen[str], str]) -> None:
         (("run=nowhere",), "config.yaml is missing"),
         (("run=a", "zoo=unet_slim"), "leave one of them out"),
         (("port=70000",), "between 0 and 65535"),
-        (("threshold=2",), "between 0 and 1"),
+        (("threshold=0",), "between 0.01 and 0.99"),
         (("postprocess=largest",), "did you mean largest_component"),
         (("prot=8501",), "did you mean port"),
         (("headless=perhaps",), "true or false"),

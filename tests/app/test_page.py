@@ -134,6 +134,8 @@ def test_the_decision_rule_of_the_command_is_that_of_the_page(heads: Path, monke
     page = drop(opened(*words), ("head.zip", zipped(patient(heads))))
     assert page.slider[0].value == 0.3
     assert "tested at 0.5" in page.slider[0].help
+    said = "measured at the threshold 0.5 and the post-processing none, not by this page's rule"
+    assert any(said in one.value.replace("\\", "") for one in page.markdown)
     assert any("P ≥ 0.30, largest part alone" in html.proto.body for html in elements(page, "html"))
 
 

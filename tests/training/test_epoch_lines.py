@@ -66,7 +66,7 @@ WORDS += ["evaluation.max_patients=1", "trainer.limit_train_batches=10"]
 def test_what_is_left_to_train_is_estimated_before_it_starts_also_of_a_resumed_run(
     phantom_root: Path, tmp_path: Path
 ) -> None:
-    words = [*WORDS, f"data.root={phantom_root}", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=2"]
+    words = [*WORDS, f"data.root={phantom_root}", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=4"]
     run(composed(*words), tmp_path / "run", words, brief=True)
     resume(tmp_path / "run", changes=Changes(max_epochs=5), brief=True)
     lines = (tmp_path / "run" / "run.log").read_text("utf-8").splitlines()
@@ -107,15 +107,17 @@ class Slow(nn.Module):
         return x * self.weight
 
 
-@pytest.mark.parametrize(("long", "steps", "expected"), [(0.3, 1, 0.4), (5.0, 2, 0.05)])
+@pytest.mark.parametrize(("long", "steps"), [(0.3, 1), (60.0, 2)])
 def test_the_second_step_is_timed_unless_the_first_was_long(
-    long: float, steps: int, expected: float, monkeypatch: pytest.MonkeyPatch
+    long: float, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "LONG", long)
     Slow.taken.clear()
-    parts = Parts(Slow(), BCE(), torch.optim.SGD, none)
-    module = SegmentationModule(parts, patients=1)
+    module = SegmentationModule(Parts(Slow(), BCE(), torch.optim.SGD, none), patients=1)
     module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
-    assert dry_run.step_seconds(module, (1, 1, 2, 2)) == pytest.approx(expected, abs=0.04 if steps == 2 else 0.1)
+    generator = torch.get_rng_state()
+    seconds = dry_run.step_seconds(module, (1, 1, 2, 2))
+    assert seconds >= 0.4 if steps == 1 else 0.05 <= seconds < 0.4
     assert len(Slow.taken) == steps
+    assert torch.equal(torch.get_rng_state(), generator)
     assert module.network.weight.grad is None
