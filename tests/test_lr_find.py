@@ -98,7 +98,9 @@ def test_own_configs_are_found_and_named_in_the_command(
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("# @package _global_\nname: mine\n", encoding="utf-8")
     words = [*SMALL, f"data.root={phantom_root}", "experiment=mine", "num_training=20", f"output={tmp_path / 'found'}"]
+    words.append("learning-rate=0.5")
     assert lr_find.main(["--config-dir", str(own.parent), *words]) == 0
     trains = shlex.split(capsys.readouterr().out.splitlines()[-1])[3:]
     check_overrides(trains, sweep=False)
+    assert [word.partition("=")[0] for word in trains if "rate" in word or "lr" in word] == ["optimizer.lr"]
     assert compose_config(trains).name == "mine"

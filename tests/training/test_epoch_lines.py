@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,13 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from lgg_seg.losses import BCE
+from lgg_seg.networks import UNet
+from lgg_seg.runs.folder import RunFolder
 from lgg_seg.runs.monitor import DICE, LOSS, monitor_of
 from lgg_seg.schedulers import none
 from lgg_seg.train import resume, run
 from lgg_seg.training import SegmentationModule, dry_run, epoch_lines
 from lgg_seg.training.base import Parts
-from lgg_seg.training.callbacks import seconds_left
-from lgg_seg.training.epoch_lines import epoch_line
+from lgg_seg.training.callbacks import History, seconds_left
+from lgg_seg.training.epoch_lines import EpochLines, epoch_line
+from lgg_seg.training.experiment import Experiment
 from lgg_seg.training.resumption import Changes
 from tests.configs import composed
 from tests.workplace import TINY
@@ -75,6 +79,28 @@ def test_what_is_left_to_train_is_estimated_before_it_starts_also_of_a_resumed_r
     assert told[1].startswith("epoch 1/2")
     assert re.fullmatch(r"30 batches to train: about \d+ s here, loading and validation not counted", told[3])
     assert told[4].startswith("epoch 3/5")
+
+
+class Stopped(pl.Callback):
+    """As early stopping does in a run that had stopped before it was resumed."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002  # Lightning's signature
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize("callbacks", [[], [Stopped()]])
+def test_a_training_that_has_stopped_is_not_estimated(
+    callbacks: list[pl.Callback], phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = Experiment.of(composed(*WORDS, "trainer.max_epochs=2"))
+    data = experiment.existing_data(phantom_root)
+    data.setup()
+    module = SegmentationModule(Parts(UNet(filters=2), BCE(), partial(torch.optim.SGD, lr=0.1), none), patients=12)
+    history = History(RunFolder(tmp_path), "title", "patient", module.monitor)
+    settings = experiment.trainer
+    trainer = settings.build(settings.prepare(), tmp_path, [*callbacks, history, EpochLines(history)], [])
+    trainer.fit(module, datamodule=data)
+    assert ("20 batches to train" in capsys.readouterr().out) == (not callbacks)
 
 
 def test_an_estimate_changes_nothing_of_the_training(
